@@ -1,0 +1,13 @@
+"""Declare, verify and derive spiking neuron models with SymPy alone; JAX is neither needed nor imported."""
+
+from . import models as models
+from .declare import InputRoute as InputRoute
+from .declare import NeuronModel as NeuronModel
+from .declare import SpikeRule as SpikeRule
+from .declare import at_infinity as at_infinity
+from .declare import crosses as crosses
+from .declare import jump as jump
+from .declare import weight as weight
+from .errors import ContinuityError as ContinuityError
+from .errors import DerivationError as DerivationError
+from .errors import ModelError as ModelError

@@ -1,0 +1,11 @@
+"""Declaring a neuron: equations, spike rule, reset, inputs."""
+
+from .frozen import FrozenMapping as FrozenMapping
+from .model import NeuronModel as NeuronModel
+from .rules import InputRoute as InputRoute
+from .rules import Jump as Jump
+from .rules import SpikeRule as SpikeRule
+from .rules import at_infinity as at_infinity
+from .rules import crosses as crosses
+from .rules import jump as jump
+from .rules import weight as weight

@@ -1,0 +1,233 @@
+"""`NeuronModel`: a spiking neuron as its author would write it in a paper, checked when it is declared."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..errors import ModelError
+from .frozen import FrozenMapping
+from .rules import InputRoute, Jump, SpikeRule, weight
+from .validate import validate
+
+Bounds = tuple[sp.Expr, sp.Expr]
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class NeuronModel:
+    """A spiking neuron: differential equations, a spike rule, a reset and what input spikes do.
+
+    Args:
+        name: What the model is called in reports.
+        dynamics: The time derivative of every state. The equations are autonomous: they do not name time.
+        spike: `at_infinity(V)` or `crosses(V, threshold)`.
+        reset: New values of states after a spike; states not named keep their value.
+        inputs: The state that an input spike of weight w increases by w, or a `jump`, or a dictionary of
+            either for named routes.
+        parameters: Values of the symbols that are not states: a number, one number per neuron, or None to leave
+            a parameter open. A collection of symbols leaves all of them open.
+        initial: Values of the states at time 0; zero where not named.
+        bounds: Ranges that states never leave, such as `{g: (0, oo)}`; any real number where not named.
+
+    Raises:
+        ModelError: if the declaration is wrong; the message says where and what to write instead.
+
+    Time is in the unit of the declared time constants. Models are immutable, equal and hashable by content.
+
+    Example:
+        >>> V, I = sp.symbols("V I", real=True)
+        >>> tau = sp.Symbol("tau", positive=True)
+        >>> model = NeuronModel(
+        ...     "QIF", dynamics={V: (V * (V - 1) + I) / tau, I: -2 * I / tau}, spike=SpikeRule(V, sp.oo),
+        ...     reset={V: -sp.oo}, inputs=I, parameters={tau: 1.0},
+        ... )
+        >>> model.states, model.routes[0].name
+        ((V, I), 'I')
+    """
+
+    name: str
+    dynamics: FrozenMapping[sp.Symbol, sp.Expr]
+    spike: SpikeRule
+    reset: FrozenMapping[sp.Symbol, sp.Expr]
+    routes: tuple[InputRoute, ...]
+    parameters: FrozenMapping[sp.Symbol, sp.Expr | None]
+    initial: FrozenMapping[sp.Symbol, sp.Expr]
+    bounds: FrozenMapping[sp.Symbol, Bounds]
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        dynamics: Mapping[sp.Symbol, Any],
+        spike: SpikeRule,
+        reset: Mapping[sp.Symbol, Any],
+        inputs: Any,
+        parameters: Mapping[sp.Symbol, Any] | Iterable[sp.Symbol] = (),
+        initial: Mapping[sp.Symbol, Any] | None = None,
+        bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
+    ) -> None:
+        if not isinstance(parameters, Mapping):
+            parameters = dict.fromkeys(parameters)
+        field = _sympified(dynamics, "dynamics")
+        values = {state: sp.Integer(0) for state in field} | _sympified(initial or {}, "initial")
+        fields: dict[str, Any] = {
+            "name": str(name),
+            "dynamics": FrozenMapping(field),
+            "spike": spike,
+            "reset": FrozenMapping(_sympified(reset, "reset")),
+            "routes": _routes(inputs),
+            "parameters": FrozenMapping({symbol: _value(symbol, value) for symbol, value in parameters.items()}),
+            "initial": FrozenMapping(values),
+            "bounds": FrozenMapping({state: _range(state, limits) for state, limits in (bounds or {}).items()}),
+        }
+        for field_name, value in fields.items():
+            object.__setattr__(self, field_name, value)
+        validate(self)
+
+    @classmethod
+    def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
+        """Declare a model in text; see `symbolic.declare.text.parse_model` for the grammar."""
+        from .text import parse_model
+
+        return parse_model(equations, **declaration)
+
+    @property
+    def states(self) -> tuple[sp.Symbol, ...]:
+        """All states, in the order of their equations."""
+        return tuple(self.dynamics)
+
+    @property
+    def variable(self) -> sp.Symbol:
+        """The spiking variable."""
+        return self.spike.variable
+
+    @property
+    def field(self) -> sp.Expr:
+        """The right-hand side of the spiking variable's equation."""
+        return self.dynamics[self.variable]
+
+    @property
+    def other_states(self) -> tuple[sp.Symbol, ...]:
+        """All states but the spiking variable."""
+        return tuple(state for state in self.states if state != self.variable)
+
+    @property
+    def reset_value(self) -> sp.Expr:
+        """Where the spiking variable goes at a spike."""
+        return self.reset[self.variable]
+
+    @property
+    def values(self) -> dict[sp.Symbol, sp.Expr]:
+        """The parameters that have a value."""
+        return {symbol: value for symbol, value in self.parameters.items() if value is not None}
+
+    @property
+    def scalar_values(self) -> dict[sp.Symbol, sp.Expr]:
+        """The parameters that have one value for all neurons."""
+        return {symbol: value for symbol, value in self.values.items() if not isinstance(value, sp.Tuple)}
+
+    def route(self, name: str) -> InputRoute:
+        """Return the input route of this name.
+
+        Raises:
+            ModelError: if there is no such route.
+        """
+        for route in self.routes:
+            if route.name == name:
+                return route
+        known = ", ".join(route.name for route in self.routes)
+        raise ModelError(f"{self.name} has no input route {name!r}; its routes are: {known}")
+
+    def range_of(self, state: sp.Symbol) -> sp.Interval:
+        """The declared range of a state, all real numbers by default."""
+        low, high = self.bounds.get(state, (-sp.oo, sp.oo))
+        return sp.Interval(low, high)
+
+    def with_parameters(self, **values: Any) -> "NeuronModel":
+        """Return the same model with other parameter values, named by the parameters' names.
+
+        Raises:
+            ModelError: if a name is not a parameter, or a value is not allowed.
+        """
+        by_name = {symbol.name: symbol for symbol in self.parameters}
+        for name in values:
+            if name not in by_name:
+                raise ModelError(f"{self.name} has no parameter {name!r}; its parameters are: {', '.join(by_name)}")
+        return self._replaced(
+            parameters=dict(self.parameters) | {by_name[name]: value for name, value in values.items()}
+        )
+
+    def _replaced(self, **changes: Any) -> "NeuronModel":
+        inputs = {route.name: Jump(route.jump) for route in self.routes}
+        declared: dict[str, Any] = {
+            "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
+            "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
+        }  # fmt: skip
+        return NeuronModel(changes.pop("name", self.name), **(declared | changes))
+
+    def __repr__(self) -> str:
+        lines = [f"{self.name}"]
+        lines += [f"  d{state}/dt = {rate}" for state, rate in self.dynamics.items()]
+        lines += [f"  spike: {self.spike}"]
+        lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
+        lines += [f"  input {route}" for route in self.routes]
+        if self.parameters:
+            lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in self.parameters.items())]
+        return "\n".join(lines)
+
+    def _repr_latex_(self) -> str:
+        rows = [rf"\dot{{{sp.latex(state)}}} &= {sp.latex(rate)}" for state, rate in self.dynamics.items()]
+        return "$\\begin{aligned}" + r"\\".join(rows) + "\\end{aligned}$"
+
+
+def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:
+    if not isinstance(mapping, Mapping):
+        raise ModelError(f"{where}: expected a dictionary from states to expressions, got {mapping!r}")
+    return {_state(symbol, where): sp.sympify(value) for symbol, value in mapping.items()}
+
+
+def _state(symbol: Any, where: str) -> sp.Symbol:
+    if not isinstance(symbol, sp.Symbol):
+        raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
+    return symbol
+
+
+def _value(symbol: Any, value: Any) -> sp.Expr | None:
+    """Numbers exactly as given; a sequence of numbers (one per neuron) as a SymPy tuple."""
+    _state(symbol, "parameters")
+    if value is None:
+        return None
+    if hasattr(value, "tolist"):  # NumPy and JAX arrays, without importing either
+        value = value.tolist()
+    try:
+        number = sp.Tuple(*value) if isinstance(value, (list, tuple, sp.Tuple)) else sp.sympify(value)
+    except (sp.SympifyError, TypeError) as error:
+        raise ModelError(f"parameter {symbol}: {value!r} is not a number") from error
+    return number
+
+
+def _range(state: Any, limits: Any) -> Bounds:
+    try:
+        low, high = limits
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"bounds of {state}: write a pair such as (0, oo), not {limits!r}") from error
+    return sp.sympify(low), sp.sympify(high)
+
+
+def _routes(inputs: Any) -> tuple[InputRoute, ...]:
+    if isinstance(inputs, Mapping):
+        return tuple(_route(str(name), target) for name, target in inputs.items())
+    if isinstance(inputs, Jump):
+        return (_route(next(iter(inputs.changes)).name, inputs),)
+    if isinstance(inputs, sp.Symbol):
+        return (_route(inputs.name, inputs),)
+    raise ModelError(f"inputs: name the state that an input spike increases, or a dictionary of routes, not {inputs!r}")
+
+
+def _route(name: str, target: Any) -> InputRoute:
+    if isinstance(target, Jump):
+        return InputRoute(name, target.changes)
+    if isinstance(target, sp.Symbol):
+        return InputRoute(name, FrozenMapping({target: target + weight}))
+    raise ModelError(f"inputs: route {name!r} must name a state or a jump, not {target!r}")

@@ -1,0 +1,110 @@
+"""When a neuron spikes and what an input spike does: the two rules of a declaration besides its equations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..errors import ModelError
+from .frozen import FrozenMapping
+
+#: Stands for the weight of an input spike inside `jump`.
+weight = sp.Symbol("weight", real=True)
+
+
+@dataclass(frozen=True)
+class SpikeRule:
+    """A spike is emitted when `variable` reaches `threshold` from below (`oo` for a spike at infinity)."""
+
+    variable: sp.Symbol
+    threshold: sp.Expr
+
+    @property
+    def is_at_infinity(self) -> bool:
+        """Whether the threshold lies at infinity."""
+        return self.threshold is sp.oo
+
+    def __str__(self) -> str:
+        return f"{self.variable} = {self.threshold}"
+
+
+@dataclass(frozen=True)
+class InputRoute:
+    """What an input spike on this route does: the new value of every state it changes, as functions of the old ones."""
+
+    name: str
+    jump: FrozenMapping[sp.Symbol, sp.Expr]
+
+    @property
+    def additive_target(self) -> sp.Symbol | None:
+        """The one state to which the weight is simply added, or None for any other jump."""
+        if len(self.jump) != 1:
+            return None
+        ((state, new_value),) = self.jump.items()
+        return state if sp.expand(new_value - state - weight) == 0 else None
+
+    def __str__(self) -> str:
+        changes = ", ".join(f"{state} -> {new_value}" for state, new_value in self.jump.items())
+        return f"{self.name}: {changes}"
+
+
+@dataclass(frozen=True)
+class Jump:
+    """An input rule that is not a plain addition; made by `jump`."""
+
+    changes: FrozenMapping[sp.Symbol, sp.Expr]
+
+
+def at_infinity(variable: sp.Symbol) -> SpikeRule:
+    """Declare that a neuron spikes when `variable` diverges to plus infinity.
+
+    Raises:
+        ModelError: if `variable` is not a SymPy symbol.
+
+    Example:
+        >>> at_infinity(sp.Symbol("V", real=True)).threshold
+        oo
+    """
+    return SpikeRule(_symbol(variable, "at_infinity"), sp.oo)
+
+
+def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
+    """Declare that a neuron spikes when `variable` crosses `threshold` upwards.
+
+    `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike.
+
+    Raises:
+        ModelError: if `variable` is not a SymPy symbol or `threshold` is infinite or not real.
+
+    Example:
+        >>> crosses(sp.Symbol("V", real=True), 1).threshold
+        1
+    """
+    level = sp.sympify(threshold)
+    if level is sp.oo:
+        raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")
+    if level.is_real is False or level in (sp.nan, sp.zoo, -sp.oo):
+        raise ModelError(f"crosses({variable}, {level}): the threshold must be a finite real number or expression")
+    return SpikeRule(_symbol(variable, "crosses"), level)
+
+
+def jump(changes: Mapping[sp.Symbol, Any]) -> Jump:
+    """Declare what an input spike does when it is not a plain addition: new state values as functions of the old.
+
+    The weight of the input spike is written `smoothspike.weight`.
+
+    Example:
+        The theta neuron's input adds to `tan(theta/2)`, not to `theta`:
+
+        >>> theta = sp.Symbol("theta", real=True)
+        >>> jump({theta: 2 * sp.atan(sp.tan(theta / 2) + weight)}).changes
+        {theta: 2*atan(weight + tan(theta/2))}
+    """
+    return Jump(FrozenMapping({_symbol(state, "jump"): sp.sympify(value) for state, value in changes.items()}))
+
+
+def _symbol(value: Any, where: str) -> sp.Symbol:
+    if not isinstance(value, sp.Symbol):
+        raise ModelError(f"{where}: expected a SymPy symbol, got {value!r}; write sp.Symbol('V', real=True)")
+    return value
