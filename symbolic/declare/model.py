@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..errors import ModelError
 from .frozen import FrozenMapping
-from .rules import InputRoute, Jump, SpikeRule, weight
+from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .validate import validate
 
 Bounds = tuple[sp.Expr, sp.Expr]
@@ -184,7 +184,7 @@ class NeuronModel:
 def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:
     if not isinstance(mapping, Mapping):
         raise ModelError(f"{where}: expected a dictionary from states to expressions, got {mapping!r}")
-    return {_state(symbol, where): sp.sympify(value) for symbol, value in mapping.items()}
+    return {_state(symbol, where): exact(value) for symbol, value in mapping.items()}
 
 
 def _state(symbol: Any, where: str) -> sp.Symbol:
@@ -194,14 +194,14 @@ def _state(symbol: Any, where: str) -> sp.Symbol:
 
 
 def _value(symbol: Any, value: Any) -> sp.Expr | None:
-    """Numbers exactly as given; a sequence of numbers (one per neuron) as a SymPy tuple."""
+    """A number; a sequence of numbers (one per neuron) becomes a SymPy tuple."""
     _state(symbol, "parameters")
     if value is None:
         return None
     if hasattr(value, "tolist"):  # NumPy and JAX arrays, without importing either
         value = value.tolist()
     try:
-        number = sp.Tuple(*value) if isinstance(value, (list, tuple, sp.Tuple)) else sp.sympify(value)
+        number = sp.Tuple(*map(exact, value)) if isinstance(value, (list, tuple, sp.Tuple)) else exact(value)
     except (sp.SympifyError, TypeError) as error:
         raise ModelError(f"parameter {symbol}: {value!r} is not a number") from error
     return number
@@ -212,7 +212,7 @@ def _range(state: Any, limits: Any) -> Bounds:
         low, high = limits
     except (TypeError, ValueError) as error:
         raise ModelError(f"bounds of {state}: write a pair such as (0, oo), not {limits!r}") from error
-    return sp.sympify(low), sp.sympify(high)
+    return exact(low), exact(high)
 
 
 def _routes(inputs: Any) -> tuple[InputRoute, ...]:

@@ -81,7 +81,7 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
         >>> crosses(sp.Symbol("V", real=True), 1).threshold
         1
     """
-    level = sp.sympify(threshold)
+    level = exact(threshold)
     if level is sp.oo:
         raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")
     if level.is_real is False or level in (sp.nan, sp.zoo, -sp.oo):
@@ -101,7 +101,21 @@ def jump(changes: Mapping[sp.Symbol, Any]) -> Jump:
         >>> jump({theta: 2 * sp.atan(sp.tan(theta / 2) + weight)}).changes
         {theta: 2*atan(weight + tan(theta/2))}
     """
-    return Jump(FrozenMapping({_symbol(state, "jump"): sp.sympify(value) for state, value in changes.items()}))
+    return Jump(FrozenMapping({_symbol(state, "jump"): exact(value) for state, value in changes.items()}))
+
+
+def exact(value: Any) -> Any:
+    """Turn a number or expression into SymPy, decimal numbers into the fractions that they are written as.
+
+    Example:
+        >>> exact(0.1) + exact(0.2) == exact(0.3)
+        True
+    """
+    expression = sp.sympify(value)
+    floats = expression.atoms(sp.Float) if isinstance(expression, sp.Basic) else ()
+    # repr is the shortest decimal that gives the same double back, so no digit of the user's is lost
+    finite = {number: sp.Rational(repr(float(number))) for number in floats if number.is_finite}
+    return expression.xreplace(finite)
 
 
 def _symbol(value: Any, where: str) -> sp.Symbol:
