@@ -11,3 +11,11 @@ from .declare import weight as weight
 from .errors import ContinuityError as ContinuityError
 from .errors import DerivationError as DerivationError
 from .errors import ModelError as ModelError
+from .derive import Derivation as Derivation
+from .derive import derive as derive
+from .verify import Certificate as Certificate
+from .verify import Condition as Condition
+from .verify import Regularity as Regularity
+from .verify import RouteReport as RouteReport
+from .verify import Verdict as Verdict
+from .verify import verify as verify

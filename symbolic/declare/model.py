@@ -12,6 +12,8 @@ from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .validate import validate
 
 Bounds = tuple[sp.Expr, sp.Expr]
+#: A number, one number per neuron, or open.
+Value = sp.Expr | sp.Tuple | None
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -51,7 +53,7 @@ class NeuronModel:
     spike: SpikeRule
     reset: FrozenMapping[sp.Symbol, sp.Expr]
     routes: tuple[InputRoute, ...]
-    parameters: FrozenMapping[sp.Symbol, sp.Expr | None]
+    parameters: FrozenMapping[sp.Symbol, Value]
     initial: FrozenMapping[sp.Symbol, sp.Expr]
     bounds: FrozenMapping[sp.Symbol, Bounds]
 
@@ -67,7 +69,7 @@ class NeuronModel:
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
     ) -> None:
-        if not isinstance(parameters, Mapping):
+        if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
         field = _sympified(dynamics, "dynamics")
         values = {state: sp.Integer(0) for state in field} | _sympified(initial or {}, "initial")
@@ -77,9 +79,11 @@ class NeuronModel:
             "spike": spike,
             "reset": FrozenMapping(_sympified(reset, "reset")),
             "routes": _routes(inputs),
-            "parameters": FrozenMapping({symbol: _value(symbol, value) for symbol, value in parameters.items()}),
+            "parameters": FrozenMapping(
+                {symbol: _value(symbol, value) for symbol, value in _items(parameters, "parameters")}
+            ),
             "initial": FrozenMapping(values),
-            "bounds": FrozenMapping({state: _range(state, limits) for state, limits in (bounds or {}).items()}),
+            "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
@@ -118,7 +122,7 @@ class NeuronModel:
         return self.reset[self.variable]
 
     @property
-    def values(self) -> dict[sp.Symbol, sp.Expr]:
+    def values(self) -> dict[sp.Symbol, Any]:
         """The parameters that have a value."""
         return {symbol: value for symbol, value in self.parameters.items() if value is not None}
 
@@ -139,7 +143,7 @@ class NeuronModel:
         known = ", ".join(route.name for route in self.routes)
         raise ModelError(f"{self.name} has no input route {name!r}; its routes are: {known}")
 
-    def range_of(self, state: sp.Symbol) -> sp.Interval:
+    def range_of(self, state: sp.Symbol) -> sp.Set:
         """The declared range of a state, all real numbers by default."""
         low, high = self.bounds.get(state, (-sp.oo, sp.oo))
         return sp.Interval(low, high)
@@ -182,29 +186,28 @@ class NeuronModel:
 
 
 def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:
+    return {symbol: exact(value, f"{where} of {symbol}") for symbol, value in _items(mapping, where)}
+
+
+def _items(mapping: Any, where: str) -> list[tuple[sp.Symbol, Any]]:
     if not isinstance(mapping, Mapping):
-        raise ModelError(f"{where}: expected a dictionary from states to expressions, got {mapping!r}")
-    return {_state(symbol, where): exact(value) for symbol, value in mapping.items()}
+        raise ModelError(f"{where}: expected a dictionary from SymPy symbols to values, got {mapping!r}")
+    for symbol in mapping:
+        if not isinstance(symbol, sp.Symbol):
+            raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
+    return list(mapping.items())
 
 
-def _state(symbol: Any, where: str) -> sp.Symbol:
-    if not isinstance(symbol, sp.Symbol):
-        raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
-    return symbol
-
-
-def _value(symbol: Any, value: Any) -> sp.Expr | None:
+def _value(symbol: Any, value: Any) -> Value:
     """A number; a sequence of numbers (one per neuron) becomes a SymPy tuple."""
-    _state(symbol, "parameters")
     if value is None:
         return None
     if hasattr(value, "tolist"):  # NumPy and JAX arrays, without importing either
         value = value.tolist()
-    try:
-        number = sp.Tuple(*map(exact, value)) if isinstance(value, (list, tuple, sp.Tuple)) else exact(value)
-    except (sp.SympifyError, TypeError) as error:
-        raise ModelError(f"parameter {symbol}: {value!r} is not a number") from error
-    return number
+    where = f"parameter {symbol}"
+    if isinstance(value, (list, tuple, sp.Tuple)):
+        return sp.Tuple(*(exact(number, where) for number in value))
+    return exact(value, where)
 
 
 def _range(state: Any, limits: Any) -> Bounds:
@@ -212,13 +215,13 @@ def _range(state: Any, limits: Any) -> Bounds:
         low, high = limits
     except (TypeError, ValueError) as error:
         raise ModelError(f"bounds of {state}: write a pair such as (0, oo), not {limits!r}") from error
-    return exact(low), exact(high)
+    return exact(low, f"bounds of {state}"), exact(high, f"bounds of {state}")
 
 
 def _routes(inputs: Any) -> tuple[InputRoute, ...]:
     if isinstance(inputs, Mapping):
         return tuple(_route(str(name), target) for name, target in inputs.items())
-    if isinstance(inputs, Jump):
+    if isinstance(inputs, Jump) and inputs.changes:
         return (_route(next(iter(inputs.changes)).name, inputs),)
     if isinstance(inputs, sp.Symbol):
         return (_route(inputs.name, inputs),)

@@ -20,6 +20,10 @@ class SpikeRule:
     variable: sp.Symbol
     threshold: sp.Expr
 
+    def __post_init__(self) -> None:
+        _symbol(self.variable, "SpikeRule")
+        object.__setattr__(self, "threshold", exact(self.threshold, "the spike threshold"))
+
     @property
     def is_at_infinity(self) -> bool:
         """Whether the threshold lies at infinity."""
@@ -81,7 +85,7 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
         >>> crosses(sp.Symbol("V", real=True), 1).threshold
         1
     """
-    level = exact(threshold)
+    level = exact(threshold, f"crosses({variable}, ...)")
     if level is sp.oo:
         raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")
     if level.is_real is False or level in (sp.nan, sp.zoo, -sp.oo):
@@ -101,21 +105,40 @@ def jump(changes: Mapping[sp.Symbol, Any]) -> Jump:
         >>> jump({theta: 2 * sp.atan(sp.tan(theta / 2) + weight)}).changes
         {theta: 2*atan(weight + tan(theta/2))}
     """
-    return Jump(FrozenMapping({_symbol(state, "jump"): exact(value) for state, value in changes.items()}))
+    if not isinstance(changes, Mapping):
+        raise ModelError(f"jump: expected a dictionary from states to new values, got {changes!r}")
+    return Jump(
+        FrozenMapping({_symbol(state, "jump"): exact(value, f"jump of {state}") for state, value in changes.items()})
+    )
 
 
-def exact(value: Any) -> Any:
+def exact(value: Any, where: str = "a declaration") -> sp.Expr:
     """Turn a number or expression into SymPy, decimal numbers into the fractions that they are written as.
+
+    Raises:
+        ModelError: if it is neither. Text is refused: SymPy would evaluate it as Python code.
 
     Example:
         >>> exact(0.1) + exact(0.2) == exact(0.3)
         True
     """
-    expression = sp.sympify(value)
-    floats = expression.atoms(sp.Float) if isinstance(expression, sp.Basic) else ()
+    try:
+        expression = sp.sympify(value, strict=True)
+    except (sp.SympifyError, TypeError, ValueError) as error:
+        raise ModelError(_not_an_expression(value, where)) from error
+    if not isinstance(expression, sp.Expr):
+        raise ModelError(_not_an_expression(value, where))
     # repr is the shortest decimal that gives the same double back, so no digit of the user's is lost
-    finite = {number: sp.Rational(repr(float(number))) for number in floats if number.is_finite}
-    return expression.xreplace(finite)
+    finite: Any = {
+        number: sp.Rational(repr(float(number))) for number in expression.atoms(sp.Float) if number.is_finite
+    }
+    rational: Any = expression.xreplace(finite)
+    return rational
+
+
+def _not_an_expression(value: Any, where: str) -> str:
+    advice = "declare in text with NeuronModel.from_equations" if isinstance(value, str) else "write one"
+    return f"{where}: {value!r} is not a number or SymPy expression; {advice}"
 
 
 def _symbol(value: Any, where: str) -> sp.Symbol:

@@ -1,11 +1,13 @@
 """What a declaration must satisfy; every refusal names the symbol, what is wrong and what to write."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from ..errors import ModelError
+from .approximate import sign_at
 from .rules import SpikeRule, weight
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ def validate(model: "NeuronModel") -> None:
     Raises:
         ModelError: at the first thing that is wrong.
     """
-    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, _initial, _bounds, _threshold):
+    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, _bounds, _initial, _threshold):
         check(model)
 
 
@@ -28,7 +30,9 @@ def _names(model: "NeuronModel") -> None:
     for symbol in model.parameters:
         if symbol in model.dynamics:
             raise ModelError(f"{symbol} is declared both as a state and as a parameter; remove it from one of them")
-    declared = {symbol.name: symbol for symbol in (*model.states, *model.parameters)}
+    declared: dict[str, sp.Symbol] = {}
+    for symbol in (*model.states, *model.parameters):
+        _same(declared.setdefault(symbol.name, symbol), symbol)
     if weight.name in declared:
         raise ModelError(f"{weight.name!r} is reserved for the weight of an input spike; rename the symbol")
     for symbol in declared.values():
@@ -36,19 +40,23 @@ def _names(model: "NeuronModel") -> None:
             kind = "state" if symbol in model.dynamics else "parameter"
             raise ModelError(f"{kind} {symbol} must be real; write sp.Symbol({symbol.name!r}, real=True)")
     for symbol in _used_symbols(model):
-        twin = declared.get(symbol.name)
-        if twin is not None and twin != symbol:
-            raise ModelError(
-                f"two different symbols are called {symbol.name}: their assumptions differ "
-                f"({_assumptions(twin)} and {_assumptions(symbol)}); create the symbol once and use it everywhere"
-            )
+        _same(declared.get(symbol.name, symbol), symbol)
+
+
+def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
+    if declared != symbol:
+        raise ModelError(
+            f"two different symbols are called {symbol.name}: their assumptions differ "
+            f"({_assumptions(declared)} and {_assumptions(symbol)}); create the symbol once and use it everywhere"
+        )
 
 
 def _spike(model: "NeuronModel") -> None:
     if not isinstance(model.spike, SpikeRule):
         raise ModelError(f"{model.name}: no spike rule; give spike=at_infinity(V) or spike=crosses(V, V_th)")
     if model.variable not in model.dynamics:
-        raise ModelError(f"the spiking variable {model.variable} has no equation; add {model.variable}: ... to dynamics")
+        variable = model.variable
+        raise ModelError(f"the spiking variable {variable} has no equation; add {variable}: ... to dynamics")
     if not model.spike.is_at_infinity:
         _only(model, model.spike.threshold, "the spike threshold")
 
@@ -66,7 +74,8 @@ def _reset(model: "NeuronModel") -> None:
             raise ModelError(f"reset of {state}: no such state; the states are {_listed(model.states)}")
         finite = value not in (sp.oo, -sp.oo)
         if not finite and not (state == model.variable and value == -sp.oo and model.spike.is_at_infinity):
-            raise ModelError(f"reset of {state} to {value}: only a variable that spikes at infinity may be reset to -oo")
+            reason = "only a variable that spikes at infinity may be reset to -oo; write a finite value"
+            raise ModelError(f"reset of {state} to {value}: {reason}")
         if finite:
             _only(model, value, f"the reset of {state}", states=True)
 
@@ -84,30 +93,27 @@ def _inputs(model: "NeuronModel") -> None:
 
 
 def _parameters(model: "NeuronModel") -> None:
-    for symbol, value in model.parameters.items():
-        for number in value if isinstance(value, sp.Tuple) else (value,) if value is not None else ():
-            if not (number.is_number and number.is_real and number.is_finite):
-                raise ModelError(f"parameter {symbol}: {number} is not a finite real number")
-            is_time_constant = symbol.name.startswith("tau")
-            if number <= 0 and (symbol.is_positive or is_time_constant):
-                what = "time constant" if is_time_constant else "positive parameter"
-                raise ModelError(f"{what} {symbol} = {number} is not positive; give it a value above 0")
-            if number < 0 and symbol.is_nonnegative:
-                raise ModelError(f"parameter {symbol} = {number} is negative, but the symbol is declared nonnegative")
-            if number >= 0 and symbol.is_negative:
-                raise ModelError(f"parameter {symbol} = {number} is not negative, but the symbol is declared negative")
+    counts = {symbol: len(value) for symbol, value in model.values.items() if isinstance(value, sp.Tuple)}
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        found = ", ".join(f"{symbol} has {count}" for symbol, count in counts.items())
+        raise ModelError(
+            f"parameters with one value per neuron need equally many: {found}; give the same number of values"
+        )
+    for symbol, value in model.values.items():
+        for number in value if isinstance(value, sp.Tuple) else (value,):
+            _parameter(symbol, number)
 
 
-def _initial(model: "NeuronModel") -> None:
-    for state, value in model.initial.items():
-        if state not in model.dynamics:
-            raise ModelError(f"initial value of {state}: no such state; the states are {_listed(model.states)}")
-        if value.is_real is False or value in (sp.nan, sp.oo, -sp.oo, sp.zoo):
-            raise ModelError(f"initial value of {state}: {value} is not a finite real number")
-        _only(model, value, f"the initial value of {state}")
-        low, high = model.bounds.get(state, (-sp.oo, sp.oo))
-        if _number(model, value - low) is not None and (_number(model, value - low) < 0 or _number(model, high - value) < 0):
-            raise ModelError(f"initial value of {state}: {value} lies outside its bounds ({low}, {high})")
+def _parameter(symbol: sp.Symbol, number: Any) -> None:
+    if not (number.is_number and number.is_real and number.is_finite):
+        raise ModelError(f"parameter {symbol}: {number} is not a finite real number; write one")
+    if _sign(f"parameter {symbol}", number, {}) != 1 and (symbol.is_positive or symbol.name.startswith("tau")):
+        what = "time constant" if symbol.name.startswith("tau") else "positive parameter"
+        raise ModelError(f"{what} {symbol} = {number} is not positive; give it a value above 0")
+    for name, wanted in symbol._assumptions_orig.items():
+        if getattr(number, f"is_{name}") is (not wanted):
+            what = f"{'' if wanted else 'not '}{name}"
+            raise ModelError(f"parameter {symbol} = {number}: the symbol is declared {what}; give it such a value")
 
 
 def _bounds(model: "NeuronModel") -> None:
@@ -117,8 +123,19 @@ def _bounds(model: "NeuronModel") -> None:
         for limit in (low, high):
             if limit not in (sp.oo, -sp.oo):
                 _only(model, limit, f"the bounds of {state}")
-        if (low < high) == sp.false:
-            raise ModelError(f"bounds of {state}: {low} is not below {high}")
+        if not _signs(model, f"the bounds of {state}", low, high) <= {1} or (low < high) == sp.false:
+            raise ModelError(f"bounds of {state}: {low} is not below {high}; write the lower bound first")
+
+
+def _initial(model: "NeuronModel") -> None:
+    for state, value in model.initial.items():
+        what = f"the initial value of {state}"
+        if state not in model.dynamics:
+            raise ModelError(f"initial value of {state}: no such state; the states are {_listed(model.states)}")
+        _only(model, value, what)
+        low, high = model.bounds.get(state, (-sp.oo, sp.oo))
+        if not (_signs(model, what, low, value) | _signs(model, what, value, high)) <= {0, 1}:
+            raise ModelError(f"{what}, {value}, lies outside its bounds ({low}, {high}); choose one between them")
 
 
 def _threshold(model: "NeuronModel") -> None:
@@ -126,11 +143,10 @@ def _threshold(model: "NeuronModel") -> None:
     if threshold is sp.oo:
         return
     for what, value in (("reset", model.reset_value), ("initial value", model.initial[variable])):
-        gap = _number(model, threshold - value)
-        if gap is not None and gap <= 0:
+        if not _signs(model, f"the {what} of {variable}", value, threshold) <= {1}:
             raise ModelError(
                 f"the {what} of {variable}, {value}, is not below its spike threshold {threshold}; "
-                f"choose a {what} below {threshold}"
+                f"choose one below {threshold}"
             )
 
 
@@ -139,31 +155,53 @@ def _only(model: "NeuronModel", expression: sp.Expr, where: str, *, states: bool
     if not isinstance(expression, sp.Expr):
         raise ModelError(f"{where}: {expression!r} is not an expression")
     known = {*model.parameters, *also, *(model.states if states else ())}
-    for symbol in sorted(expression.free_symbols - known, key=str):
+    unknown: list[Any] = sorted(expression.free_symbols - known, key=str)
+    for symbol in unknown:
         if symbol in model.dynamics:
             raise ModelError(f"{where} may not depend on the state {symbol}")
         if symbol.name == "t":
             raise ModelError(f"{where} depends on time t; equations must be autonomous: make {symbol} a state")
         raise ModelError(f"{where} uses the undeclared symbol {symbol}; add it to parameters or give it an equation")
-    if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I):
+    for function in expression.atoms(AppliedUndef):
+        raise ModelError(f"{where} uses the unknown function {function}; write its definition instead")
+    if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or expression.is_real is False:
         raise ModelError(f"{where}: {expression} is not finite and real")
 
 
-def _number(model: "NeuronModel", expression: sp.Expr) -> sp.Expr | None:
-    """The value of an expression at the declared parameter values; None where it has none, or several."""
-    value = expression.subs(model.scalar_values)
-    return value if value.is_number and value.is_extended_real else None
+def _signs(model: "NeuronModel", where: str, low: sp.Expr, high: sp.Expr) -> set[int]:
+    """The signs of `high - low` over all neurons, at the declared parameter values; empty where a value is open."""
+    if low.is_infinite or high.is_infinite:
+        return set()
+    difference = high - low
+    used = {symbol: value for symbol, value in model.values.items() if symbol in difference.free_symbols}
+    count = max((len(value) for value in used.values() if isinstance(value, sp.Tuple)), default=1)
+    signs: set[int] = set()
+    for neuron in range(count):
+        values = {symbol: value[neuron] if isinstance(value, sp.Tuple) else value for symbol, value in used.items()}
+        sign = _sign(where, difference, values)
+        if sign is not None:
+            signs.add(sign)
+    return signs
+
+
+def _sign(where: str, expression: sp.Expr, values: Mapping[sp.Symbol, Any]) -> int | None:
+    try:
+        return sign_at(expression, values)
+    except ArithmeticError:
+        at = " with " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items()) if values else ""
+        raise ModelError(f"{where}: {expression} is not a real number of ordinary size{at}; change it") from None
 
 
 def _used_symbols(model: "NeuronModel") -> set[sp.Symbol]:
-    expressions = [*model.dynamics.values(), *model.reset.values(), *model.initial.values()]
+    expressions: list[Any] = [*model.dynamics.values(), *model.reset.values(), *model.initial.values()]
     expressions += [value for route in model.routes for value in route.jump.values()]
     expressions += [limit for limits in model.bounds.values() for limit in limits]
-    named = {*model.reset, *model.initial, *model.bounds, *(state for route in model.routes for state in route.jump)}
+    jumped = (state for route in model.routes for state in route.jump)
+    named: set[Any] = {*model.reset, *model.initial, *model.bounds, *jumped}
     if isinstance(model.spike, SpikeRule):
         expressions.append(model.spike.threshold)
         named.add(model.variable)
-    return named.union(*(expression.free_symbols for expression in expressions if isinstance(expression, sp.Basic)))
+    return named.union(*(item.free_symbols for item in expressions if isinstance(item, sp.Basic)))  # pyright: ignore[reportReturnType]
 
 
 def _assumptions(symbol: sp.Symbol) -> str:

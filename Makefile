@@ -1,0 +1,62 @@
+# make demo    train the declared neuron on handwritten digits (a few minutes)
+# make test    all tests
+# Both work alone on a fresh clone: they make .venv and install what they need. Another interpreter: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo demo-quick test lint clean
+.NOTPARALLEL:
+
+help:
+	@echo "make demo        train the declared neuron on handwritten digits"
+	@echo "make demo-quick  the same in short, to see that it runs"
+	@echo "make test        all tests (WORKERS=$(WORKERS) processes)"
+	@echo "make lint        style, types and import rules"
+	@echo "make clean       remove .venv and caches"
+
+demo: $(VENV)/.installed-datasets
+	$(BIN)/smoothspike demo
+
+demo-quick: $(VENV)/.installed-datasets
+	$(BIN)/smoothspike demo --quick
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps make a second call instant; a change of pyproject.toml installs again.
+$(VENV)/.installed-datasets: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing smoothspike into $(VENV) (a minute or two) ..."
+	$(PIP_INSTALL) -e ".[datasets]"
+	@touch $@
+
+# The dev extra contains the datasets extra.
+$(VENV)/.installed-dev: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing smoothspike and its development tools into $(VENV) (a minute or two) ..."
+	$(PIP_INSTALL) -e ".[dev]"
+	@touch $@ $(VENV)/.installed-datasets
+
+# A half-made environment (Debian without python3-venv makes one) is removed, so that the next call starts afresh.
+$(VENV)/pyvenv.cfg:
+	@command -v "$(PYTHON)" >/dev/null || { \
+		echo "error: '$(PYTHON)' was not found. Install Python 3.11 or newer, or name it: make PYTHON=/path/to/python ..." >&2; \
+		exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: smoothspike needs Python 3.11 or newer, but '$(PYTHON)' is $$("$(PYTHON)" --version 2>&1)." >&2; \
+		echo "       Name a newer one: make PYTHON=python3.12 ..." >&2; \
+		exit 1; }
+	"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }

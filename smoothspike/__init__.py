@@ -1,0 +1,26 @@
+"""smoothspike: declare a spiking neuron, prove its spikes continuous, derive them exactly, train networks of it."""
+
+from symbolic import Certificate as Certificate
+from symbolic import Condition as Condition
+from symbolic import ContinuityError as ContinuityError
+from symbolic import Derivation as Derivation
+from symbolic import DerivationError as DerivationError
+from symbolic import ModelError as ModelError
+from symbolic import NeuronModel as NeuronModel
+from symbolic import Regularity as Regularity
+from symbolic import RouteReport as RouteReport
+from symbolic import Verdict as Verdict
+from symbolic import at_infinity as at_infinity
+from symbolic import crosses as crosses
+from symbolic import derive as derive
+from symbolic import jump as jump
+from symbolic import models as models
+from symbolic import verify as verify
+from symbolic import weight as weight
+
+from . import losses as losses
+from .networks import FeedForward as FeedForward
+from .networks import Recurrent as Recurrent
+from .neuron import Neuron as Neuron
+from .recording import Recording as Recording
+from .spikes import Spikes as Spikes

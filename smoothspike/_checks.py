@@ -1,0 +1,25 @@
+"""Checks of arguments where they enter, for values that are known: while JAX traces, only shapes are."""
+
+from typing import Any
+
+import numpy as np
+from jax.core import Tracer
+
+
+def known(value: Any) -> np.ndarray | None:
+    """Return a value as a NumPy array, or None while JAX traces it and its numbers are not known yet."""
+    return None if isinstance(value, Tracer) else np.asarray(value)
+
+
+def require_positive(name: str, value: Any) -> None:
+    """Raise a ValueError that names the argument if it is known and not a positive, finite number."""
+    numbers = known(value)
+    if numbers is not None and not np.all(np.isfinite(numbers) & (numbers > 0)):
+        raise ValueError(f"{name} is {value}, but has to be a positive, finite number.")
+
+
+def first_entry(name: str, values: np.ndarray, is_wrong: np.ndarray) -> str:
+    """Describe the first wrong entry of an array as `name[index] is value`."""
+    index = tuple(int(position) for position in np.argwhere(is_wrong)[0])
+    where = ", ".join(str(position) for position in index)
+    return f"{name}[{where}] is {values[index]}"

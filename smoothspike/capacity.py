@@ -1,0 +1,60 @@
+"""How many spikes a simulation has room for: grown where values are known, checked where they are not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from .simulation import Capacity
+
+
+def rounded_up(needed: int) -> int:
+    """Return the next power of two, so that few different capacities are ever compiled."""
+    return 1 << max(3, (int(needed) - 1).bit_length())
+
+
+def grown(capacities: tuple[Capacity, ...], needed: Int[Array, "*batch layers 2"]) -> tuple[Capacity, ...]:
+    """Return capacities that hold what was needed; unchanged where they already did."""
+    most = jnp.max(needed.reshape(-1, len(capacities), 2), axis=0, initial=0)
+    return tuple(
+        Capacity(
+            have.total if total <= have.total else rounded_up(total),
+            have.busiest if busiest <= have.busiest else rounded_up(busiest),
+        )
+        for have, (total, busiest) in zip(capacities, most.tolist(), strict=True)
+    )
+
+
+@dataclass(frozen=True)
+class _Shortages(Sequence):
+    """The message for every possible shortage of a layer, made when it is needed."""
+
+    layer: str
+    capacity: int
+
+    def __len__(self) -> int:
+        return 2**31 - 1
+
+    def __getitem__(self, index: Any) -> str:
+        return (
+            f"{self.layer} emitted {index} spikes, but there is room for {self.capacity}. Inside jit the capacity is "
+            f"static: pass capacity={rounded_up(index)} to the network's call, or set it with network.with_capacity(...)"
+        )
+
+
+def checked(value: Any, capacities: tuple[Capacity, ...], needed: Int[Array, "layers 2"], names: Sequence[str]) -> Any:
+    """Raise at run time, inside jit too, if a layer emitted more spikes than it has room for."""
+    for layer, (capacity, name) in enumerate(zip(capacities, names, strict=True)):
+        for most, what, column in ((capacity.total, name, 0), (capacity.busiest, f"one neuron of {name}", 1)):
+            count = needed[layer, column]
+            value = eqx.branched_error_if(value, count > most, count, _Shortages(what, most))
+    return value
+
+
+def is_known(*trees: Any) -> bool:
+    """Whether no value in these trees is being traced by JAX."""
+    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))

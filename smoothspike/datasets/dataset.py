@@ -1,0 +1,106 @@
+"""`Dataset`: trials of input spikes with a class each."""
+
+from collections.abc import Iterator
+from typing import Any, final, overload
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy.typing as npt
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from .._checks import first_entry, known
+from ..spikes import Spikes
+
+
+@final
+class Dataset(eqx.Module):
+    """Trials of input spikes and the class of each.
+
+    Args:
+        spikes: The input, with one batch axis: the samples.
+        labels: The class of each sample, counted from 0.
+        num_classes: How many classes there are.
+        num_sources: How many input channels there are.
+
+    Raises:
+        ValueError: if spikes and labels are not of as many samples, or a label or source is out of range.
+
+    Example:
+        >>> spikes = Spikes(times=[[0.0], [0.5], [1.0]], sources=[[0], [1], [0]])
+        >>> dataset = Dataset(spikes, labels=[0, 1, 0], num_classes=2, num_sources=2)
+        >>> len(dataset), len(dataset[:2])
+        (3, 2)
+        >>> [labels.tolist() for _, labels in dataset.batches(2, drop_last=False)]
+        [[0, 1], [0]]
+    """
+
+    spikes: Spikes
+    labels: Int[Array, " samples"]
+    num_classes: int = eqx.field(static=True)
+    num_sources: int = eqx.field(static=True)
+
+    def __init__(self, spikes: Spikes, labels: npt.ArrayLike, *, num_classes: int, num_sources: int) -> None:
+        self.spikes = spikes
+        self.labels = jnp.asarray(labels).astype(jnp.int32)
+        self.num_classes = num_classes
+        self.num_sources = num_sources
+        if spikes.times.shape[:-1] != self.labels.shape or self.labels.ndim != 1:
+            raise ValueError(
+                f"spikes are of shape {spikes.times.shape} and labels of {self.labels.shape}, but a data set needs one "
+                "label per trial: shapes (samples, events) and (samples,)."
+            )
+        spikes.check_sources(num_sources)
+        _check_labels(self.labels, num_classes)
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Spikes, Int[Array, ""]]: ...
+    @overload
+    def __getitem__(self, index: slice | npt.NDArray[Any] | Array) -> "Dataset": ...
+    def __getitem__(self, index: Any) -> "tuple[Spikes, Int[Array, '']] | Dataset":
+        """Return one sample's spikes and label, or the data set of those that a slice or an array selects."""
+        spikes, labels = self.spikes[index], self.labels[index]
+        if labels.ndim == 0:
+            return spikes, labels
+        return Dataset(spikes, labels, num_classes=self.num_classes, num_sources=self.num_sources)
+
+    def batches(
+        self, batch_size: int, key: PRNGKeyArray | None = None, *, drop_last: bool = True
+    ) -> Iterator[tuple[Spikes, Int[Array, " batch"]]]:
+        """Iterate once over the data set in minibatches.
+
+        Args:
+            batch_size: The number of samples in a minibatch.
+            key: Shuffles the samples. None keeps their order.
+            drop_last: Whether to leave out the samples that do not fill a minibatch, so that all are of one shape and
+                nothing is compiled twice. Training wants this; an evaluation does not.
+
+        Returns:
+            An iterator of spikes and labels.
+
+        Raises:
+            ValueError: if there would be no minibatch at all.
+        """
+        if not 1 <= batch_size <= len(self) and (drop_last or batch_size < 1):
+            raise ValueError(
+                f"batch_size is {batch_size}, but the data set holds {len(self)} samples: choose between 1 and that, "
+                "or drop_last=False for a smaller minibatch."
+            )
+        order = jnp.arange(len(self)) if key is None else jax.random.permutation(key, len(self))
+        end = len(self) - len(self) % batch_size if drop_last else len(self)
+        selections = (order[start : start + batch_size] for start in range(0, end, batch_size))
+        return ((self.spikes[selection], self.labels[selection]) for selection in selections)
+
+
+def _check_labels(labels: Array, num_classes: int) -> None:
+    values = known(labels)
+    if values is None:
+        return
+    is_wrong = (values < 0) | (values >= num_classes)
+    if is_wrong.any():
+        raise ValueError(
+            f"{first_entry('labels', values, is_wrong)}, but there are {num_classes} classes, 0 to {num_classes - 1}."
+        )

@@ -1,0 +1,62 @@
+"""What the simulation needs to know about a neuron: nothing but this."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float, Int
+
+#: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
+State = Any
+Neurons = Float[Array, "*neurons"]
+
+
+class AbstractDynamics(eqx.Module):
+    """How a population of neurons evolves between events, elementwise over neurons."""
+
+    @property
+    @abstractmethod
+    def passes_spikes(self) -> bool:
+        """Whether the flow itself goes on through a spike, so that a reset needs no event."""
+
+    @property
+    @abstractmethod
+    def routes(self) -> tuple[str, ...]:
+        """Names of the input routes."""
+
+    @abstractmethod
+    def initial_state(self, values: Mapping[str, Neurons]) -> State:
+        """Turn values of all declared states into a state."""
+
+    @abstractmethod
+    def flow(self, state: State, duration: Neurons) -> State:
+        """Carry a state through an interval without events."""
+
+    @abstractmethod
+    def advance(self, state: State, duration: Neurons) -> tuple[State, Int[Array, "*neurons"]]:
+        """Carry a state through an interval and through its spikes; return their number too."""
+
+    @abstractmethod
+    def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:
+        """Return when the (`index` + 1)-th spike comes, `inf` if it does not come `within` that time."""
+
+    @abstractmethod
+    def reset(self, state: State) -> State:
+        """Return the state just after a spike, from the state at it."""
+
+    @abstractmethod
+    def jump(self, state: State, weights: Mapping[str, Neurons]) -> State:
+        """Return the state just after an input of these weights, one for each route."""
+
+    @abstractmethod
+    def free_running(self, state: State, duration: Neurons) -> tuple[Neurons, Neurons]:
+        """Return time to the first spike and period in the suprathreshold dynamics after a trial of `duration`."""
+
+    @abstractmethod
+    def without_drive(self, state: State) -> State:
+        """Return the state with its synaptic drive removed."""
+
+    @abstractmethod
+    def readout(self, state: State) -> dict[str, Neurons]:
+        """Return the declared states by name."""

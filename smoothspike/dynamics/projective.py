@@ -1,0 +1,139 @@
+"""Quadratic neurons, solved exactly on the projective line (see `symbolic.derive.projective` for the derivation)."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, final
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from ..numerics.entire import squareplus
+from ..numerics.projective import free_running, normalise, rotate, winding, zero
+from .base import AbstractDynamics, Neurons
+
+
+class ProjectiveState(NamedTuple):
+    """A ray `(g, q)` with the potential `V = g / (gain q) + offset`, and the currents."""
+
+    g: Neurons
+    q: Neurons
+    currents: dict[str, Neurons]
+
+
+@final
+class ProjectiveDynamics(AbstractDynamics):
+    """`u' = u**2 - decay u + d` with `V = u / gain + offset` and a drive `d` that falls as `exp(-2 decay t)`.
+
+    Attributes:
+        gain: Coefficient of the squared potential, positive.
+        offset: Potential at which `u` vanishes.
+        decay: Rate at which the potential relaxes; None where the drive is constant.
+        drive: Constant part of `d`.
+        current_gains: What each current adds to `d`.
+        jumps: What an input of weight 1 adds to which state, for every route.
+        potential: Name of the potential as a jump's target.
+        circle: Reset and threshold of a circle variable, None for a potential on the line.
+        variable: Name of the declared spiking variable.
+    """
+
+    gain: Neurons
+    offset: Neurons
+    decay: Neurons | None
+    drive: Neurons
+    current_gains: dict[str, Neurons]
+    jumps: dict[str, dict[str, Neurons]]
+    circle: tuple[Neurons, Neurons] | None
+    potential: str = eqx.field(static=True)
+    variable: str = eqx.field(static=True)
+
+    @property
+    def passes_spikes(self) -> bool:
+        return True
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(self.jumps)
+
+    def initial_state(self, values: Mapping[str, Neurons]) -> ProjectiveState:
+        start = values[self.variable]
+        if self.circle is None:
+            p, q = start, jnp.ones_like(start)
+        else:
+            reset, threshold = self.circle
+            half_angle = jnp.pi * (start - reset) / (threshold - reset) - jnp.pi / 2
+            p, q = jnp.sin(half_angle), jnp.cos(half_angle)
+        currents = {name: values[name] for name in self.current_gains}
+        return ProjectiveState(*normalise(self.gain * (p - self.offset * q), q), currents)
+
+    def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
+        g, q, currents = self._carried(state, duration)
+        turned_g, turned_q = normalise(g, q)
+        # no turn: a spike that rounding puts just before this instant must still be found ahead
+        sign = jnp.where(q < 0, -1.0, 1.0)
+        return ProjectiveState(sign * turned_g, sign * turned_q, currents)
+
+    def advance(self, state: ProjectiveState, duration: Neurons) -> tuple[ProjectiveState, Neurons]:
+        g, q, currents = self._carried(state, duration)
+        x, _ = self._clock(duration)
+        count = winding(state.g, state.q, self._drive(state), x, g, q)
+        return ProjectiveState(*normalise(g, q), currents), count
+
+    def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
+        x = zero(*jnp.broadcast_arrays(state.g, state.q, self._drive(state), index))
+        if self.decay is None:
+            return x
+        comes = self.decay * x < 1
+        return jnp.where(comes, -jnp.log1p(-self.decay * jnp.where(comes, x, 0.0)) / self.decay, jnp.inf)
+
+    def reset(self, state: ProjectiveState) -> ProjectiveState:
+        return state._replace(g=jnp.full_like(state.g, -1.0), q=jnp.zeros_like(state.q))
+
+    def jump(self, state: ProjectiveState, weights: Mapping[str, Neurons]) -> ProjectiveState:
+        g, q, currents = state
+        for route, changes in self.jumps.items():
+            for name, slope in changes.items():
+                change = slope * weights[route]
+                if name == self.potential:
+                    g = g + self.gain * change * q
+                else:
+                    currents = currents | {name: currents[name] + change}
+        return ProjectiveState(g, q, currents)
+
+    def free_running(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons]:
+        drive = self._drive(state)
+        if self.decay is None:
+            # suprathreshold by itself, or lifted to where the time scale is the neuron's own or the trial's
+            return free_running(
+                state.g, state.q, jnp.where(drive > 0, drive, jnp.hypot(drive, 1 / jnp.asarray(duration) ** 2))
+            )
+        rheobase = self.decay**2 / 4
+        return free_running(
+            state.g - self.decay / 2 * state.q, state.q, rheobase * squareplus(drive / rheobase)
+        )
+
+    def without_drive(self, state: ProjectiveState) -> ProjectiveState:
+        return state._replace(currents={name: jnp.zeros_like(value) for name, value in state.currents.items()})
+
+    def readout(self, state: ProjectiveState) -> dict[str, Neurons]:
+        p = state.g / self.gain + self.offset * state.q
+        if self.circle is None:
+            return {self.variable: p / state.q} | state.currents
+        reset, threshold = self.circle
+        angle = 2 * jnp.arctan2(p, state.q)
+        return {self.variable: reset + (threshold - reset) * (angle + jnp.pi) / (2 * jnp.pi)} | state.currents
+
+    def _drive(self, state: ProjectiveState) -> Neurons:
+        drive = jnp.broadcast_to(self.drive, state.q.shape)
+        for name, gain in self.current_gains.items():
+            drive = drive + gain * state.currents[name]
+        return drive
+
+    def _clock(self, duration: Neurons) -> tuple[Neurons, Neurons]:
+        """The projective time `x` of an interval and the factor by which the scale of `u` shrinks in it."""
+        if self.decay is None:
+            return duration, jnp.ones_like(duration)
+        return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
+
+    def _carried(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
+        x, shrink = self._clock(duration)
+        g, q = rotate(state.g, state.q, self._drive(state), x)
+        return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}

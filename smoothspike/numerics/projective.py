@@ -1,0 +1,119 @@
+r"""The projective line on which a quadratic neuron is linear: rotation, winding, and the zeros that are its spikes.
+
+A ray `(g, q)` obeys $dg/dx = d\,q$, $dq/dx = -g$ with a constant drive $d$; the potential is proportional to $g/q$
+and a spike is a zero of $q$, which is crossed with non-zero slope always. Only the ray matters, never its length.
+Convention: $q > 0$, or $q = 0$ with $g < 0$ just after a spike and $g > 0$ exactly at one.
+Source: the linearisation of the Riccati equation, see e.g. Hille, Ordinary Differential Equations in the Complex
+Domain (1976), chapter 4.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array, Float
+
+from .entire import circular
+
+Real = Float[Array, "*shape"]
+
+
+def rotate(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
+    """Carry a ray through the interval `x`; spikes on the way are passed, and `q` changes sign at each.
+
+    Differentiation:
+        Forward and reverse mode, analytic everywhere.
+
+    Example:
+        >>> g, q = rotate(*map(jnp.array, (0.0, 1.0, 1.0, 0.0)))
+        >>> float(g), float(q)
+        (0.0, 1.0)
+    """
+    angle = drive * x**2
+    cosine, sine = circular(-1, angle), x * circular(0, angle)
+    return cosine * g + sine * drive * q, cosine * q - sine * g
+
+
+def normalise(g: Real, q: Real) -> tuple[Real, Real]:
+    """Scale a ray to unit size and turn it to `q >= 0`; both are a change of gauge that no result depends on."""
+    size = stop_gradient(jnp.hypot(g, q))
+    scale = jnp.where(q < 0, -1.0, 1.0) / jnp.where(size > 0, size, 1.0)
+    return scale * g, scale * q + 0.0  # adding zero turns -0.0 into 0.0, whose side of the cut matters
+
+
+def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
+    """Angular frequency of a positive drive, angle to the first zero, and the rate of a negative one."""
+    frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
+    rate = jnp.sqrt(jnp.maximum(-drive, 0.0))
+    return frequency, jnp.arctan2(frequency * q, g), rate
+
+
+def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) -> Real:
+    """Count the zeros of `q` between a ray and where `rotate` took it, consistently with the sign of `q_end`.
+
+    The two end angles are taken from the two rays, so what is rounded is an integer up to rounding errors, and a
+    spike at the very end of an interval belongs to exactly one interval.
+
+    Args:
+        g: First component of the ray at the start, in the convention of this module.
+        q: Second component.
+        drive: The drive during the interval.
+        x: Length of the interval.
+        g_end: First component at the end, not normalised.
+        q_end: Second component at the end, whose sign is what it is.
+
+    Example:
+        >>> start = tuple(map(jnp.array, (0.0, 1.0, 1.0, 8.0)))
+        >>> int(winding(*start, *rotate(*start)))
+        3
+    """
+    frequency, angle, _ = _remaining(g, q, drive)
+    sign = jnp.where(q_end < 0, -1.0, 1.0)
+    angle_end = jnp.arctan2(frequency * sign * q_end, sign * g_end)
+    turns = jnp.round((frequency * x - angle + angle_end) / jnp.pi)
+    return jnp.where(drive > 0, turns, jnp.where(q_end < 0, 1.0, 0.0)).astype(jnp.int32)
+
+
+@jax.custom_jvp
+def zero(g: Real, q: Real, drive: Real, index: Real) -> Real:
+    r"""Return where `q` vanishes for the (`index` + 1)-th time, `inf` where it does not.
+
+    For $d > 0$ that is at $(\arctan_2(\sqrt d\,q, g) + k\pi)/\sqrt d$; for $d \le 0$ there is one zero if
+    $g > \sqrt{-d}\,q$ and none otherwise.
+
+    Differentiation:
+        By the implicit function theorem, in coordinates that are regular for every drive, zero included. Where
+        there is no zero the derivative is zero.
+
+    Example:
+        >>> float(zero(*map(jnp.array, (2.0, 1.0, 0.0, 0.0))))
+        0.5
+    """
+    frequency, angle, rate = _remaining(g, q, drive)
+    rotating = (angle + index * jnp.pi) / jnp.where(drive > 0, frequency, 1.0)
+    # atanh(rate * q / g) / rate without cancellation near the separatrix; q / g where the rate vanishes
+    reached = (g > rate * q) & (index == 0)
+    gap = jnp.where(reached, g - rate * q, 1.0)
+    rate_or_one = jnp.where(rate > 0, rate, 1.0)
+    escaping = jnp.where(rate > 0, jnp.log1p(2 * rate * q / gap) / (2 * rate_or_one), q / gap)
+    return jnp.where(drive > 0, rotating, jnp.where(reached, escaping, jnp.inf))
+
+
+@zero.defjvp
+def _zero_jvp(primals, tangents):
+    g, q, drive, index = primals
+    g_dot, q_dot, drive_dot, _ = tangents
+    x = zero(g, q, drive, index)
+    exists = jnp.isfinite(x)
+    at, ray_g, ray_q = jnp.where(exists, x, 0.0), jnp.where(exists, g, 1.0), jnp.where(exists, q, 0.0)
+    angle = jnp.where(exists, drive, 0.0) * at**2
+    cosine, sine, next_order = circular(-1, angle), at * circular(0, angle), circular(1, angle)
+    slope = cosine * ray_g + sine * drive * ray_q  # minus dq/dx at the zero
+    by_drive = -(at**2) / 2 * (circular(0, angle) * ray_q - at * next_order * ray_g)
+    shift = (cosine * q_dot - sine * g_dot + by_drive * drive_dot) / slope
+    return x, jnp.where(exists, shift, 0.0)
+
+
+def free_running(g: Real, q: Real, drive: Real) -> tuple[Real, Real]:
+    """Return the time to the first spike and the period of a ray under a positive constant drive."""
+    frequency = jnp.sqrt(drive)
+    return jnp.arctan2(frequency * q, g) / frequency, jnp.pi / frequency

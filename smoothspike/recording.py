@@ -1,0 +1,101 @@
+"""What a network returns: spikes of every layer, their continuation beyond the trial, and states at any time."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.core import Tracer
+from jaxtyping import Array, ArrayLike, Float
+
+from .dynamics import AbstractDynamics
+from .pseudospikes import Pseudospikes
+from .simulation import Trajectory
+from .spikes import Spikes
+
+
+@final
+class LayerRecord(eqx.Module):
+    """One layer's part of a recording."""
+
+    pseudospikes: Pseudospikes
+    trajectory: Trajectory
+    dynamics: AbstractDynamics
+
+
+@final
+class Recording(eqx.Module):
+    """The outcome of one trial, or of a batch of trials with leading axes.
+
+    Attributes:
+        spikes: Ordinary spikes of every layer, ascending.
+        layers: Pseudospikes and states of every layer.
+        duration: The trial end.
+    """
+
+    spikes: tuple[Spikes, ...]
+    layers: tuple[LayerRecord, ...]
+    duration: float = eqx.field(static=True)
+
+    def spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
+        """Return the first `count` spike times of every neuron: ordinary spikes first, then pseudospikes.
+
+        All are finite. Pseudospikes lie at or beyond the trial end.
+        """
+        return self._each_trial(lambda trial: _extended(trial, count, layer))
+
+    def first_spike_times(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
+        """Return the first spike time of every neuron, a pseudospike's where there is no ordinary one."""
+        return self.spike_times(1, layer)[..., 0]
+
+    def ordinary_spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
+        """Return the first `count` ordinary spike times of every neuron, `inf` where there are fewer."""
+        return self._each_trial(lambda trial: _ordinary(trial, count, layer)[0])
+
+    def pseudo_rates(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
+        """Return the pseudo-rates at the trial end: 0 for a neuron that has just spiked, 1 for one about to."""
+        return self.layers[layer].pseudospikes.rates
+
+    def states_at(self, ts: ArrayLike, layer: int = -1) -> dict[str, Float[Array, "*batch samples neurons"]]:
+        """Return every declared state of a layer at any times within the trial; a potential is infinite at its spike.
+
+        Raises:
+            ValueError: if a time is known to lie outside the trial.
+        """
+        samples = jnp.asarray(ts, self.layers[layer].pseudospikes.first.dtype)
+        if samples.ndim != 1:
+            raise ValueError(f"states_at: ts must be one list of times, but it has shape {samples.shape}")
+        if not isinstance(samples, Tracer) and samples.size:
+            low, high = float(samples.min()), float(samples.max())
+            if not (low >= 0 and high <= self.duration * (1 + 1e-6)):
+                raise ValueError(f"states_at: times {low} to {high} lie outside the trial, 0 to {self.duration}")
+        return self._each_trial(
+            lambda trial: trial.layers[layer].trajectory.at(trial.layers[layer].dynamics, samples)
+        )
+
+    def _each_trial(self, read: Callable[["Recording"], Any]) -> Any:
+        for _ in range(self.spikes[-1].times.ndim - 1):
+            read = jax.vmap(read)
+        return read(self)
+
+
+def _ordinary(trial: Recording, count: int, layer: int) -> tuple[Float[Array, "neurons count"], Array]:
+    """Sort the spikes of one trial into one row per neuron."""
+    spikes = trial.spikes[layer]
+    size = trial.layers[layer].pseudospikes.first.shape[0]
+    times = jnp.full((size, count), jnp.inf, spikes.times.dtype)
+    sources = jnp.where(spikes.is_spike, spikes.sources, size)
+    order = jnp.argsort(sources, stable=True)
+    grouped = sources[order]
+    rank = jnp.arange(grouped.shape[0]) - jnp.searchsorted(grouped, grouped, side="left")
+    number = jnp.searchsorted(grouped, jnp.arange(size), side="right") - jnp.searchsorted(grouped, jnp.arange(size))
+    return times.at[grouped, rank].set(spikes.times[order], mode="drop"), number
+
+
+def _extended(trial: Recording, count: int, layer: int) -> Float[Array, "neurons count"]:
+    ordinary, number = _ordinary(trial, count, layer)
+    pseudospikes = trial.layers[layer].pseudospikes
+    k = jnp.arange(count) - number[:, None]
+    later = trial.duration + pseudospikes.first[:, None] + jnp.maximum(k, 0) * pseudospikes.period[:, None]
+    return jnp.where(k < 0, ordinary, later)

@@ -1,0 +1,263 @@
+"""From text to a model: equations, spike rule, reset and inputs as one would write them in a paper."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import sympy as sp
+
+from ..errors import ModelError
+from .expressions import RESERVED, Reader, Scope, close_name
+from .model import NeuronModel
+from .rules import Jump, SpikeRule, at_infinity, crosses, jump, weight
+from .tokens import MAX_NAME, Source, Token, statements
+
+_WEIGHT_ELSEWHERE = "'weight', the weight of an input spike, may only be named in inputs"
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse_model(
+    equations: str,
+    *,
+    name: str,
+    spike: str,
+    reset: str,
+    inputs: str | Mapping[str, str],
+    parameters: Mapping[str, Any] | Iterable[str] | None = None,
+    initial: Mapping[str, Any] | None = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+) -> NeuronModel:
+    """Read a model from text; the result equals the same model declared with SymPy symbols.
+
+    Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos, tan,
+    atan, sinh, cosh, tanh and abs. Decimal numbers are exact: 0.1 is 1/10. States are real; parameters are real,
+    those whose name starts with `tau` positive. Comments start with `#`. No code is evaluated.
+
+    Args:
+        equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
+        name: What the model is called in reports.
+        spike: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
+        reset: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
+        inputs: The state that an input spike of weight w increases by w, or what it does instead, with the weight
+            called `weight`: `theta = 2*atan(tan(theta/2) + weight)`. A dictionary of either for named routes.
+        parameters: Every name that is not a state, with a number, one number per neuron, or None to leave it open.
+            A collection of names leaves all of them open.
+        initial: Values of the states at time 0, as numbers or text; zero where not named.
+        bounds: Ranges that states never leave, such as `{"g": (0, "oo")}`.
+
+    Returns:
+        The model.
+
+    Raises:
+        ModelError: if the text cannot be read, with line, column and a caret; or if the declaration is wrong.
+
+    Example:
+        >>> model = parse_model(
+        ...     '''
+        ...     dV/dt = (V*(V - 1) + I)/tau_m
+        ...     dI/dt = -I/tau_s
+        ...     ''',
+        ...     name="QIF", spike="V = oo", reset="V = -oo", inputs="I", parameters={"tau_m": 1.0, "tau_s": 0.5},
+        ... )
+        >>> model.dynamics[model.variable]
+        (I + V*(V - 1))/tau_m
+    """
+    if not isinstance(parameters, Mapping):
+        parameters = dict.fromkeys(_names(parameters))
+    source = _source("equations", equations, "dV/dt = ...")
+    rates = _rates(source)
+    symbols = _Symbols(rates, parameters)
+    return NeuronModel(
+        name,
+        dynamics={symbols.states[state]: reader.whole_expression(symbols.all) for state, reader in rates.items()},
+        spike=_spike(spike, symbols),
+        reset=_reset(reset, symbols),
+        inputs=_inputs(inputs, symbols),
+        parameters={symbols.parameters[key]: _given(value, f"parameter {key}") for key, value in parameters.items()},
+        initial=_initial(initial or {}, symbols),
+        bounds=_bounds(bounds or {}, symbols),
+    )
+
+
+def declared_symbol(name: str, *, is_parameter: bool = False) -> sp.Symbol:
+    """Make the symbol of a state or parameter; the only place that decides what is assumed of it.
+
+    Example:
+        >>> declared_symbol("tau_m", is_parameter=True).is_positive, declared_symbol("V").is_positive
+        (True, None)
+    """
+    if is_parameter and name.startswith("tau"):
+        return sp.Symbol(name, positive=True)
+    return sp.Symbol(name, real=True)
+
+
+class _Symbols:
+    """All symbols of a declaration by name, and where each may be used."""
+
+    def __init__(self, states: Iterable[str], parameters: Iterable[str]) -> None:
+        self.states = {name: declared_symbol(name) for name in states}
+        self.parameters = {_checked(name): declared_symbol(name, is_parameter=True) for name in parameters}
+        for name in self.parameters:
+            if name in self.states:
+                raise ModelError(f"{name} is declared both as a state and as a parameter; remove it from one of them")
+        no_weight = {"weight": _WEIGHT_ELSEWHERE}
+        no_state = {name: f"this may not depend on the state {name!r}; use numbers and parameters" for name in states}
+        self.all = Scope(self.states | self.parameters, no_weight)
+        self.jumps = Scope(self.states | self.parameters | {"weight": weight})
+        self.constants = Scope(self.parameters, no_weight | no_state)
+
+    def state(self, source: Source, token: Token) -> sp.Symbol:
+        """The state of this name."""
+        name = token.text
+        if name in self.states:
+            return self.states[name]
+        if name in self.parameters:
+            problem = f"{name!r} is a parameter, not a state; name one of {', '.join(self.states)}"
+        elif name in RESERVED:
+            problem = f"{name!r} is not a state; name one of {', '.join(self.states)}"
+        else:
+            guess = close_name(name, list(self.states))
+            problem = f"{name!r} has no equation; " + (f"did you mean {guess!r}?" if guess else f"add d{name}/dt = ...")
+        raise source.error(token.position, problem)
+
+
+def _rates(source: Source) -> dict[str, Reader]:
+    """The right-hand side of every equation, yet to be read."""
+    rates: dict[str, Reader] = {}
+    for statement in statements(source):
+        reader = Reader(source, statement)
+        start = reader.name("an equation dV/dt = ...")
+        is_derivative = start.text.startswith("d") and reader.take("/") is not None and reader.next.text == "dt"
+        if not is_derivative:
+            raise source.error(start.position, "expected an equation of the form dV/dt = ...")
+        reader.skip()
+        state = start.text[1:]
+        if not _NAME.fullmatch(state) or state in RESERVED:
+            advice = "name a state after the first d, as in dV/dt" if not state else f"{state!r} cannot name a state"
+            raise source.error(start.position, f"{advice}; the names {', '.join(sorted(RESERVED))} are taken")
+        if state in rates:
+            raise source.error(start.position, f"{state!r} has two equations; remove one")
+        _equals(reader)
+        rates[state] = reader
+    return rates
+
+
+def _equals(reader: Reader) -> None:
+    if reader.take("=", "->") is None:
+        advice = "; write V = V + ... in full" if reader.next.text == "+=" else ""
+        raise reader.source.error(reader.next.position, f"expected '=', found {reader.next}{advice}")
+
+
+def _spike(text: str, symbols: _Symbols) -> SpikeRule:
+    source = _source("spike", text, "V = oo")
+    reader = _only_statement(source, "V = oo or V = V_th")
+    variable = symbols.state(source, reader.name("the spiking variable"))
+    if reader.take(">", ">=", "=", "->") is None:
+        raise source.error(reader.next.position, f"expected '=' or '>', found {reader.next}; write V = oo or V = V_th")
+    start = reader.next
+    threshold = reader.infinity()
+    if threshold == -sp.oo:
+        raise source.error(start.position, "a neuron cannot spike at -oo; write oo, or turn the variable's sign around")
+    return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.constants))
+
+
+def _reset(text: str, symbols: _Symbols) -> dict[sp.Symbol, sp.Expr]:
+    source = _source("reset", text, "V = -oo")
+    found = [Reader(source, statement) for statement in statements(source, commas=True)]
+    return _assignments(source, found, symbols, symbols.all)
+
+
+def _assignments(source: Source, readers: list[Reader], symbols: _Symbols, scope: Scope) -> dict[sp.Symbol, sp.Expr]:
+    changes: dict[sp.Symbol, sp.Expr] = {}
+    for reader in readers:
+        token = reader.name("a state")
+        state = symbols.state(source, token)
+        if state in changes:
+            raise source.error(token.position, f"{token.text!r} is given two values; remove one")
+        _equals(reader)
+        infinity = None if scope is symbols.jumps else reader.infinity()
+        changes[state] = reader.whole_expression(scope) if infinity is None else infinity
+    return changes
+
+
+def _inputs(inputs: Any, symbols: _Symbols) -> Any:
+    if isinstance(inputs, Mapping):
+        return {str(name): _route(f"input {name}", text, symbols) for name, text in inputs.items()}
+    return _route("inputs", inputs, symbols)
+
+
+def _route(what: str, text: Any, symbols: _Symbols) -> sp.Symbol | Jump:
+    source = _source(what, text, "I")
+    readers = [Reader(source, statement) for statement in statements(source, commas=True)]
+    if len(readers) == 1 and len(readers[0].tokens) == 2:
+        return symbols.state(source, readers[0].name("a state"))
+    if not readers:
+        raise source.error(0, "no input; write the state that an input spike increases, such as I")
+    return jump(_assignments(source, readers, symbols, symbols.jumps))
+
+
+def _initial(initial: Any, symbols: _Symbols) -> dict[sp.Symbol, Any]:
+    values = _mapping(initial, "initial")
+    return {_key(key, "initial", symbols): _given(value, f"initial {key}", symbols) for key, value in values.items()}
+
+
+def _bounds(bounds: Any, symbols: _Symbols) -> dict[sp.Symbol, tuple[Any, Any]]:
+    ranges: dict[sp.Symbol, tuple[Any, Any]] = {}
+    for key, limits in _mapping(bounds, "bounds").items():
+        if not isinstance(limits, (tuple, list)) or len(limits) != 2:
+            raise ModelError(f"bounds of {key}: write a pair such as (0, 'oo'), not {limits!r}")
+        low, high = (_given(limit, f"bounds {key}", symbols, infinite=True) for limit in limits)
+        ranges[_key(key, "bounds", symbols)] = (low, high)
+    return ranges
+
+
+def _given(value: Any, what: str, symbols: _Symbols | None = None, *, infinite: bool = False) -> Any:
+    """A value that is a number, or text in which parameters may be named."""
+    if not isinstance(value, str):
+        return value
+    reader = _only_statement(Source(what, value), "a number")
+    infinity = reader.infinity() if infinite else None
+    return reader.whole_expression(symbols.constants if symbols else Scope({})) if infinity is None else infinity
+
+
+def _only_statement(source: Source, expected: str) -> Reader:
+    found = statements(source)
+    if len(found) != 1:
+        position = found[1][0].position if found else 0
+        raise source.error(position, f"expected one statement, found {len(found)}; write {expected}")
+    return Reader(source, found[0])
+
+
+def _source(what: str, text: Any, example: str) -> Source:
+    if not isinstance(text, str):
+        raise ModelError(f"{what}: expected text such as {example!r}, got {text!r}")
+    return Source(what, text)
+
+
+def _mapping(value: Any, what: str) -> Mapping[Any, Any]:
+    if not isinstance(value, Mapping):
+        raise ModelError(f"{what}: expected a dictionary from names to values, got {value!r}")
+    return value
+
+
+def _key(name: Any, what: str, symbols: _Symbols) -> sp.Symbol:
+    if name not in symbols.states:
+        raise ModelError(f"{what} {name!r}: no such state; the states are {', '.join(symbols.states)}")
+    return symbols.states[name]
+
+
+def _names(names: Any) -> list[Any]:
+    if isinstance(names, str):
+        raise ModelError(f"parameters: expected a dictionary from names to values, got {names!r}")
+    return list(names or ())
+
+
+def _checked(name: Any) -> str:
+    """A parameter's name that expressions can use."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
+        raise ModelError(
+            f"parameters: {name!r} is not a name; write text of letters a-z, A-Z, digits and _, as 'tau_m'"
+        )
+    if name in RESERVED:
+        raise ModelError(f"parameters: the name {name!r} is taken; rename it, for example to '{name}_0'")
+    return name

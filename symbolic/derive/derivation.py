@@ -1,0 +1,141 @@
+"""What a derivation yields: closed forms to read, and the normal form from which a solver is built."""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from ..declare import FrozenMapping, NeuronModel
+
+#: Time since the state was known, in the formulas of a derivation.
+t = sp.Symbol("t", nonnegative=True)
+
+StateMap = FrozenMapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class ProjectiveForm:
+    """An elementary quadratic neuron, in the coordinates in which it is linear.
+
+    The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
+    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents `decay` is zero and
+    `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the tangent of half
+    its angle. All entries are expressions in the parameters.
+    """
+
+    potential: sp.Symbol
+    circle: tuple[sp.Expr, sp.Expr] | None
+    gain: sp.Expr
+    offset: sp.Expr
+    decay: sp.Expr
+    drive: sp.Expr
+    current_gains: StateMap
+    routes: FrozenMapping[str, StateMap]
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Every expression in the parameters."""
+        jumps = [value for changes in self.routes.values() for value in changes.values()]
+        own = (self.gain, self.offset, self.decay, self.drive, *(self.circle or ()))
+        return (*own, *self.current_gains.values(), *jumps)
+
+
+@dataclass(frozen=True)
+class LinearForm:
+    """A leaky integrator with exponential currents and a finite threshold.
+
+    `V' = -leak * (V - rest) + sum(current_gains[I] * I)` and `I' = -current_decay * I` for every current; a spike
+    where `V` reaches `threshold`, then `V = reset`. All entries are expressions in the parameters.
+    """
+
+    potential: sp.Symbol
+    leak: sp.Expr
+    rest: sp.Expr
+    current_decay: sp.Expr
+    threshold: sp.Expr
+    reset: sp.Expr
+    current_gains: StateMap
+    routes: FrozenMapping[str, StateMap]
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Every expression in the parameters."""
+        jumps = [value for changes in self.routes.values() for value in changes.values()]
+        own = (self.leak, self.rest, self.current_decay, self.threshold, self.reset)
+        return (*own, *self.current_gains.values(), *jumps)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A relation between parameters on which a closed form rests, solved for each parameter where that is possible."""
+
+    equation: sp.Expr  # vanishes where the relation holds
+    solutions: StateMap
+
+    @property
+    def parameters(self) -> set[sp.Symbol]:
+        """The parameters that the relation ties together."""
+        return set(self.equation.free_symbols)
+
+    def __str__(self) -> str:
+        if self.solutions:
+            symbol, solution = next(reversed(list(self.solutions.items())))
+            return f"{symbol} = {solution}"
+        return f"{self.equation} = 0"
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How a model's spikes come about, exactly.
+
+    Attributes:
+        model: The declared model.
+        method: "projective" (Riccati class) or "linear".
+        closed_form: Whether flow and time to spike are closed forms.
+        reason: Why this method.
+        flow: Every state a time `t` later, as a function of the states now; None without a closed form.
+        time_to_spike: Time to the next spike without further input, `oo` for never; None without a closed form.
+        rheobase: The constant input (in the units of the current that drives the neuron; of dV/dt where there is
+            none) above which the neuron fires for ever.
+        period: Time between spikes under a constant drive above the rheobase, as a function of the current; `oo` for
+            a neuron without a current whose drive is too weak.
+        phase: Time since the last spike under that drive, as a function of the potential and the current; None where
+            the drive is too weak for spikes.
+        relation: What must hold between parameters for this derivation, or None.
+        form: The normal form from which a solver is built.
+    """
+
+    model: NeuronModel
+    method: str
+    closed_form: bool
+    reason: str
+    flow: StateMap | None
+    time_to_spike: sp.Expr | None
+    rheobase: sp.Expr
+    period: sp.Expr
+    phase: sp.Expr | None
+    relation: Relation | None
+    form: ProjectiveForm | LinearForm
+
+    @property
+    def formulas(self) -> dict[str, sp.Expr]:
+        """Every closed form by name."""
+        named = {f"{state}(t)": value for state, value in (self.flow or {}).items()}
+        if self.time_to_spike is not None:
+            named["time to spike"] = self.time_to_spike
+        named |= {"rheobase": self.rheobase, "period": self.period}
+        return named if self.phase is None else named | {"phase": self.phase}
+
+    def __str__(self) -> str:
+        lines = [f"{self.model.name}: method {self.method}", f"  because {self.reason}"]
+        if self.relation is not None:
+            lines.append(f"  valid where {self.relation}")
+        lines += [f"  {name} = {formula}" for name, formula in self.formulas.items()]
+        return "\n".join(lines)
+
+    def to_latex(self) -> str:
+        """Return all formulas as an aligned LaTeX environment."""
+        rows = [rf"\text{{{name}}} &= {sp.latex(formula)}" for name, formula in self.formulas.items()]
+        return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _repr_latex_(self) -> str:
+        return f"${self.to_latex()}$"

@@ -1,0 +1,106 @@
+"""The linear class: a leaky integrator with exponential currents and a finite threshold.
+
+Closed spike times where `tau_m = 2 tau_s` (a quadratic) or `tau_m = tau_s` (Lambert's W); for every other ratio the
+flow is closed and the first crossing is bracketed by the potential's only maximum.
+Source: Goeltz et al., arXiv:1912.11443.
+"""
+
+import sympy as sp
+
+from ..declare import FrozenMapping, NeuronModel
+from ..errors import DerivationError
+from ..structure import Structure
+from .derivation import Derivation, LinearForm, t
+from .projective import linear_jumps, relate
+from .substitution import check_flow, check_spike
+
+
+def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
+    """Derive the exact solver of a leaky integrator.
+
+    Raises:
+        DerivationError: if there is no leak, currents decay differently, or the reset does more than set the potential.
+    """
+    form = _normal_form(model, structure)
+    potential = form.potential
+    current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))
+    flow = {state: state * sp.exp(-form.current_decay * t) for state in model.other_states}
+    ratio = sp.simplify((form.current_decay / form.leak).subs(model.scalar_values))
+    distance = potential - form.rest
+    if ratio == 1:
+        response = distance + current * t
+    else:
+        response = distance + current * (1 - sp.exp(-(form.current_decay - form.leak) * t)) / (
+            form.current_decay - form.leak
+        )
+    flow = {potential: form.rest + sp.exp(-form.leak * t) * response} | flow
+    relation = relate(model, form.current_decay - ratio * form.leak) if ratio in (1, 2) else None
+    check_flow(model, flow, relation)
+    time = _time_to_spike(model, form, ratio, current)
+    if time is not None:
+        check_spike(model, flow[potential] - form.threshold, time, relation)
+    gain = next(iter(form.current_gains.values()), sp.Integer(1))
+    steady = form.rest + current / form.leak
+    return Derivation(
+        model=model,
+        method="linear",
+        closed_form=time is not None,
+        reason=structure.evidence
+        + (
+            f" and the time constants have ratio {ratio}"
+            if time is not None
+            else "; its threshold crossing is bracketed by the only extremum of the potential and found by Newton steps"
+        ),
+        flow=FrozenMapping(flow),
+        time_to_spike=time,
+        rheobase=sp.simplify(form.leak * (form.threshold - form.rest) / gain),
+        period=sp.log((steady - form.reset) / (steady - form.threshold)) / form.leak,
+        phase=sp.log((steady - form.reset) / (steady - potential)) / form.leak,
+        relation=None,
+        form=form,
+    )
+
+
+def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
+    if model.spike.is_at_infinity:
+        raise DerivationError(
+            f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
+        )
+    constant, slope = structure.coefficients
+    leak = sp.simplify(-slope)
+    if leak.subs(model.scalar_values).is_positive is not True:
+        raise DerivationError(f"{model.name}: no leak (the field grows with {model.variable}); no exact solver yet")
+    for state, value in model.reset.items():
+        if (state != model.variable and value != state) or value.free_symbols & {*model.states} - {state}:
+            raise DerivationError(f"{model.name}: the reset {state} -> {value} depends on or changes other states; "
+                                  "no exact solver is available for that yet")  # fmt: skip
+    if model.reset_value.has(model.variable) or model.spike.threshold.free_symbols & set(model.states):
+        raise DerivationError(f"{model.name}: threshold and reset of {model.variable} must be constant")
+    gains = {state: sp.simplify(sp.diff(constant, state)) for state in model.other_states}
+    rates = {sp.simplify(-model.dynamics[state].coeff(state)) for state in model.other_states}
+    for state in model.other_states:
+        if sp.expand(model.dynamics[state] - model.dynamics[state].coeff(state) * state) != 0:
+            raise DerivationError(f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay")
+    if len(rates) > 1:
+        raise DerivationError(f"{model.name}: its currents decay at different rates; no exact solver yet")
+    rest = sp.simplify(constant.subs({state: 0 for state in model.other_states}) / leak)
+    return LinearForm(
+        potential=model.variable, leak=leak, rest=rest, current_decay=rates.pop() if rates else 2 * leak,
+        threshold=model.spike.threshold, reset=model.reset_value, current_gains=FrozenMapping(gains),
+        routes=linear_jumps(model, structure),
+    )  # fmt: skip
+
+
+def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: sp.Expr, current: sp.Expr) -> sp.Expr | None:
+    level, distance = form.threshold - form.rest, form.potential - form.rest
+    if level.subs(model.scalar_values).is_positive is not True or ratio not in (1, 2) or current == 0:
+        return None
+    if ratio == 2:
+        q = current / form.leak
+        discriminant = (distance + q) ** 2 - 4 * q * level
+        y = (distance + q + sp.sqrt(discriminant)) / (2 * q)
+        return sp.Piecewise((-sp.log(y) / form.leak, (q > distance) & (discriminant > 0) & (q > 0)), (sp.oo, True))
+    argument = -form.leak * level / current * sp.exp(-form.leak * distance / current)
+    time = -distance / current - sp.LambertW(argument) / form.leak
+    rising = current > form.leak * distance
+    return sp.Piecewise((time, rising & (current > 0) & (argument > -sp.exp(-1))), (sp.oo, True))

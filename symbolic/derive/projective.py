@@ -1,0 +1,212 @@
+"""The Riccati class: `V' = a V**2 + b V + c` is linear on the projective line.
+
+Elementary where the drive is constant, or decays with `tau_s = 1 / (2 sqrt(b**2 - 4 a c0))` (for the QIF
+`tau_s = tau_m / 2`); every other ratio leads to Bessel functions. Source: Klos & Memmesheimer, arXiv:2309.14523 for
+the QIF; the form used here, without case distinctions, is the linearisation of the Riccati equation.
+"""
+
+import sympy as sp
+
+from ..declare import FrozenMapping, NeuronModel, weight
+from ..errors import DerivationError
+from ..structure import Structure, tangent_of_half_angle
+from .derivation import Derivation, ProjectiveForm, Relation, t
+from .substitution import check_flow, check_spike
+
+
+def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
+    """Derive the exact solver of a model whose potential obeys a Riccati equation.
+
+    Raises:
+        DerivationError: if the equation is not elementary, or the reset does more than pass through infinity.
+    """
+    _require_plain_reset(model, structure)
+    form, relation = _normal_form(model, structure)
+    potential, denominator, time = _flow(form)
+    declared = tangent_of_half_angle(model) if structure.is_circle else structure.potential
+    to_declared = {structure.potential: declared}
+    flow = {state: state * sp.exp(model.dynamics[state].coeff(state) * t) for state in model.other_states}
+    flow = {model.variable: _on_declared_line(model, structure, potential).subs(to_declared)} | flow
+    check_flow(model, flow, relation)
+    check_spike(model, denominator.subs(to_declared), time.subs(to_declared), relation)
+    period, phase = _free_running(model, form)
+    return Derivation(
+        model=model,
+        method="projective",
+        closed_form=True,
+        reason=f"{structure.evidence}; its drive "
+        + ("is constant" if form.decay == 0 else "decays at a rate at which the solution is elementary"),
+        flow=FrozenMapping(flow),
+        time_to_spike=time.subs(to_declared),
+        rheobase=_rheobase(form),
+        period=period,
+        phase=None if phase is None else phase.subs(to_declared),
+        relation=relation,
+        form=form,
+    )
+
+
+def _require_plain_reset(model: NeuronModel, structure: Structure) -> None:
+    if not structure.is_circle and model.reset_value != -sp.oo:
+        raise DerivationError(
+            f"{model.name}: a quadratic neuron is solved exactly where its reset is -oo; this one resets "
+            f"{model.variable} to {model.reset_value}. Declare reset={{{model.variable}: -oo}}"
+        )
+    for state, value in model.reset.items():
+        if state != model.variable and value != state:
+            raise DerivationError(
+                f"{model.name}: the reset changes {state}, so the neuron does not pass smoothly through its spike; "
+                "no exact solver is available for that yet"
+            )
+
+
+def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveForm, Relation | None]:
+    c, b, a = structure.coefficients
+    others = model.other_states
+    if a.subs(model.scalar_values).is_positive is False:
+        raise DerivationError(f"{model.name}: the coefficient {a} of {model.variable}**2 is not positive: no spikes")
+    if (a.free_symbols | b.free_symbols) & set(others):
+        raise DerivationError(
+            f"{model.name}: a state multiplies {model.variable} (a conductance); no exact solver is available for that "
+            "yet. Let input spikes change a current that is added instead"
+        )
+    gains = {state: a * sp.diff(c, state) for state in others}
+    if any(gain.free_symbols & set(others) for gain in gains.values()):
+        raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
+    constant = sp.expand(c.subs({state: 0 for state in others}))
+    discriminant = sp.simplify(b**2 - 4 * a * constant)
+    if not others:
+        decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), sp.simplify(-discriminant / 4), None
+    else:
+        decay = sp.sqrt(discriminant)
+        offset, drive = sp.simplify(-(b + decay) / (2 * a)), sp.Integer(0)
+        relation = _elementary_relation(model, decay)
+    circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
+    form = ProjectiveForm(
+        potential=structure.potential, circle=circle, gain=a, offset=offset, decay=decay, drive=drive,
+        current_gains=FrozenMapping(gains), routes=linear_jumps(model, structure),
+    )  # fmt: skip
+    return form, relation
+
+
+def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
+    """What an input spike of weight 1 adds to each state, for every route.
+
+    Raises:
+        DerivationError: if a jump is not proportional to the weight.
+    """
+    routes = {}
+    for name, changes in structure.jumps.items():
+        slopes = {state: sp.simplify(sp.diff(change, weight)) for state, change in changes.items()}
+        for state, slope in slopes.items():
+            if slope.free_symbols - set(model.parameters) or sp.simplify(changes[state] - slope * weight) != 0:
+                raise DerivationError(f"{model.name}: input route {name!r} changes {state} by {changes[state]}; an exact "
+                                      "solver needs a change proportional to the weight")  # fmt: skip
+        routes[name] = FrozenMapping(slopes)
+    return FrozenMapping(routes)
+
+
+def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> Relation | None:
+    """The currents must decay at twice the rate at which the potential relaxes."""
+    rates = {state: sp.simplify(-model.dynamics[state].coeff(state)) for state in model.other_states}
+    for state, rate in rates.items():
+        rest = sp.expand(model.dynamics[state] + rate * state)
+        if rest != 0 or rate.free_symbols & set(model.states):
+            raise DerivationError(
+                f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay; "
+                "no exact solver is available for that yet"
+            )
+    conditions = {sp.simplify(rate**2 - 4 * decay**2) for rate in rates.values()} - {sp.Integer(0)}
+    for condition in conditions:
+        _require_holding(model, condition, rates, decay)
+    if not conditions:
+        return None
+    if len(conditions) > 1:
+        raise DerivationError(f"{model.name}: its currents have different time constants; write them as one symbol")
+    return relate(model, conditions.pop())
+
+
+def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
+    """Solve a relation between parameters for each of them, where there is one solution."""
+    solutions = {}
+    for symbol in sorted(condition.free_symbols, key=lambda symbol: list(model.parameters).index(symbol)):
+        roots = [root for root in sp.solve(condition, symbol) if root.is_positive or not symbol.is_positive]
+        if len(roots) == 1:
+            solutions[symbol] = roots[0]
+    return Relation(condition, FrozenMapping(solutions))
+
+
+def _require_holding(model: NeuronModel, condition: sp.Expr, rates: dict, decay: sp.Expr) -> None:
+    needed = " and ".join(f"{sp.simplify(1 / rate)} = {sp.simplify(1 / (2 * decay))}" for rate in rates.values())
+    for values in _value_sets(model, condition):
+        value = sp.simplify(condition.subs(values))
+        if value.free_symbols:
+            unset = ", ".join(map(str, value.free_symbols))
+            raise DerivationError(f"{model.name}: a closed form exists where {needed}; give {unset} a value")
+        scale = decay.subs(values) ** 2
+        if scale.is_extended_real is False or abs(sp.N(value, 30)) > abs(sp.N(scale, 30)) * sp.Float("1e-14"):
+            raise DerivationError(
+                f"{model.name}: with {_listed(values)} the solution needs Bessel functions of non-elementary order, for "
+                f"which no exact solver is available yet; a closed form exists where {needed}"
+            )
+
+
+def _value_sets(model: NeuronModel, expression: sp.Expr) -> list[dict]:
+    """The declared values of the parameters in an expression, one set for every neuron."""
+    values = {symbol: value for symbol, value in model.values.items() if symbol in expression.free_symbols}
+    count = max([len(value) for value in values.values() if isinstance(value, sp.Tuple)], default=1)
+    return [
+        {symbol: value[index] if isinstance(value, sp.Tuple) else value for symbol, value in values.items()}
+        for index in range(count)
+    ]
+
+
+def _listed(values: dict) -> str:
+    return ", ".join(f"{symbol} = {value}" for symbol, value in values.items())
+
+
+def _drive(form: ProjectiveForm) -> sp.Expr:
+    return form.drive + sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))
+
+
+def _rheobase(form: ProjectiveForm) -> sp.Expr:
+    """Where the minimum of the field is zero; in units of the first current, of dV/dt where there is none."""
+    threshold = form.decay**2 / 4 - form.drive
+    gain = next(iter(form.current_gains.values()), form.gain)
+    return sp.simplify(threshold / gain)
+
+
+def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
+    v, d = form.potential - form.offset, sp.simplify(_drive(form) / form.gain**2)
+    x = sp.simplify(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
+    cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
+    denominator = cosine - v * sine / sp.sqrt(d)
+    flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + sp.sqrt(d) * sine) / denominator
+    spikes_at = [
+        ((sp.pi / 2 - sp.atan(v / sp.sqrt(d))) / sp.sqrt(d), d > 0),
+        (1 / v, sp.Eq(d, 0) & (v > 0)),
+        (sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d), (d < 0) & (v > sp.sqrt(-d))),
+    ]
+    if form.decay == 0:
+        return flow, denominator, sp.Piecewise(*[(x / form.gain, c) for x, c in spikes_at], (sp.oo, True))
+    rate = sp.simplify(form.decay / form.gain)
+    pieces = [(-sp.log(1 - rate * x) / form.decay, c & (rate * x < 1)) for x, c in spikes_at]
+    return flow, denominator, sp.Piecewise(*pieces, (sp.oo, True))
+
+
+def _free_running(model: NeuronModel, form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr | None]:
+    """Period and phase under the constant drive; `oo` and None where the drive is known not to be enough."""
+    v = form.potential - form.offset - form.decay / (2 * form.gain)
+    d = sp.simplify((_drive(form) - form.decay**2 / 4) / form.gain**2)
+    if d.subs(model.scalar_values).is_nonpositive:
+        return sp.oo, None
+    frequency = form.gain * sp.sqrt(d)
+    return sp.simplify(sp.pi / frequency), (sp.pi / 2 + sp.atan(v / sp.sqrt(d))) / frequency
+
+
+def _on_declared_line(model: NeuronModel, structure: Structure, potential: sp.Expr) -> sp.Expr:
+    if not structure.is_circle:
+        return potential
+    threshold, reset = model.spike.threshold, model.reset_value
+    return reset + (threshold - reset) * (2 * sp.atan(potential) + sp.pi) / (2 * sp.pi)

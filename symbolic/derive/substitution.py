@@ -1,0 +1,71 @@
+"""Checking a closed form by putting it into the declared equations, at random rational points to 30 digits."""
+
+import random
+
+import sympy as sp
+
+from ..declare import NeuronModel
+from ..errors import DerivationError
+from .derivation import Relation, t
+
+_POINTS, _DIGITS, _TOLERANCE = 6, 40, sp.Float("1e-25")
+
+
+def check_flow(model: NeuronModel, flow: dict[sp.Symbol, sp.Expr], relation: Relation | None) -> None:
+    """Substitute a flow into the differential equations and its initial condition.
+
+    Raises:
+        DerivationError: if the flow is not a solution.
+    """
+    residuals = [sp.diff(flow[state], t) - model.dynamics[state].subs(flow, simultaneous=True) for state in flow]
+    residuals += [flow[state].subs(t, 0) - state for state in flow]
+    for point in _points(model, relation):
+        here = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
+        if not all(_vanishes(residual, here) for residual in residuals):
+            raise DerivationError(f"{model.name}: the derived flow does not solve the declared equations")
+
+
+def check_spike(
+    model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, relation: Relation | None
+) -> None:
+    """Substitute a time to spike into an expression that vanishes at a spike, wherever a spike comes.
+
+    Raises:
+        DerivationError: if the expression does not vanish there, or no spike comes at any of the points tried.
+    """
+    found = 0
+    for point in _points(model, relation, spread=40):
+        time = time_to_spike.subs(point)
+        if time is sp.oo or time.has(sp.nan):
+            continue
+        found += 1
+        if not _vanishes(spiking, {**point, t: time.evalf(_DIGITS)}):
+            raise DerivationError(f"{model.name}: the derived time to spike is not a spike of the declared equations")
+    if not found:
+        raise DerivationError(f"{model.name}: no spike found at which to check the derived time to spike")
+
+
+def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> list[dict[sp.Symbol, sp.Expr]]:
+    """Rational values of states and parameters: declared values slightly moved, related parameters kept related."""
+    source = random.Random(20)
+    points = []
+    for _ in range(_POINTS * (1 if spread == 1 else 4)):
+        point: dict[sp.Symbol, sp.Expr] = {}
+        for symbol, value in model.parameters.items():
+            base = value[0] if isinstance(value, sp.Tuple) else value
+            base = sp.Integer(1) if base is None else base
+            point[symbol] = base * sp.Rational(source.randint(90, 110), 100)
+        if relation is not None and relation.solutions:
+            symbol, solution = next(reversed(list(relation.solutions.items())))
+            point[symbol] = solution.subs(point)
+        elif relation is not None:
+            point |= {symbol: model.values[symbol] for symbol in relation.parameters}
+        for state in model.states:
+            point[state] = sp.Rational(source.randint(-50, 90) * spread, 100)
+        points.append(point)
+    return points
+
+
+def _vanishes(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr]) -> bool:
+    value = expression.subs(point).evalf(_DIGITS)
+    return bool(value.is_number and abs(value) < _TOLERANCE)

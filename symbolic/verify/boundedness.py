@@ -1,0 +1,224 @@
+"""Why the other states stay finite during a trial, and why only finitely many spikes fit into it.
+
+Bounded states have an equation that is affine in themselves (and in states that depend on each other), whose
+coefficients depend on bounded states only, and a reset that does not make them larger: they stay below a bound that
+does not depend on how often the neuron spikes. A range that is declared on both sides does the same.
+
+All other states, x, must enter affinely: dx/dt = g(V) + A(V) x and dV/dt = f(V) + c(V) x, with resets x -> r x + b,
+|r| <= 1. Where A and c are bounded and g is integrable against f at infinite V (and grows at most linearly where V can
+only drift), |x| grows at most exponentially in time plus a fixed amount per spike; between two spikes V has to cross a
+fixed interval, at a speed of at most a constant times 1 + |x|, so that n spikes take at least about log(n).
+"""
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from ..declare import NeuronModel
+from .case import Answer, Case
+from .facts import Facts, Kind, Undecided, affine_parts
+from .growth import growth
+from .scales import ONE, Scale, bound, compare, integrable, leading
+
+_LINEAR = Scale(power=sp.S.One)
+
+
+class Diverges(Exception):
+    """A state that nothing else influences runs to infinity in finite time."""
+
+
+@dataclass(frozen=True)
+class Growing:
+    """States that may grow from spike to spike, and their affine equations."""
+
+    states: tuple[sp.Symbol, ...]
+    bounded: frozenset[sp.Symbol]
+
+
+def following(model: NeuronModel, variable: sp.Symbol) -> set[sp.Symbol]:
+    """The states whose equations depend, directly or through others, on a state."""
+    found: set[sp.Symbol] = set()
+    while True:
+        new = {s for s in model.other_states if model.dynamics[s].free_symbols & (found | {variable})} - found
+        if not new:
+            return found
+        found |= new
+
+
+def between_spikes(case: Case) -> Answer:
+    """Decide whether the other states can diverge between spikes."""
+    try:
+        growing = split_states(case)
+    except Diverges as divergence:
+        return False, str(divergence)
+    require_affine(case, growing)
+    if not growing.states:
+        return True, "The other states obey equations that are affine in themselves and that spikes do not drive."
+    driven = [state for state in growing.states if state in following(case.model, case.model.variable)]
+    if driven:
+        _require_moderate(case, growing)
+    names = ", ".join(str(state) for state in growing.states)
+    return True, (
+        f"All equations are affine in {names}, with coefficients that stay bounded, and a spike adds a bounded amount: "
+        "growth is at most exponential in time and in proportion to the number of spikes."
+    )
+
+
+def no_accumulation(case: Case) -> Answer:
+    """Decide whether infinitely many spikes can happen in finite time."""
+    model, variable = case.model, case.model.variable
+    try:
+        growing = split_states(case)
+    except Diverges as divergence:
+        raise Undecided("another state diverges") from divergence
+    require_affine(case, growing)
+    reset = model.reset_value
+    start = "any interval" if case.returns_from_below else f"the interval above {reset}"
+    if reset.free_symbols & set(growing.states):
+        raise Undecided(f"the reset of {variable} to {reset} depends on states that grow from spike to spike")
+    speed = "is bounded" if not growing.states else "grows at most in proportion to the number of spikes"
+    return True, f"Between two spikes {variable} has to cross {start}, where its speed {speed}."
+
+
+def split_states(case: Case) -> Growing:
+    """Find the states that are bounded whatever the spikes; the rest may grow.
+
+    Raises:
+        Diverges: if one of them runs to infinity by itself.
+        Undecided: if an equation is too nonlinear to tell.
+    """
+    model = case.model
+    driven = following(model, model.variable)
+    bounded = {s for s in model.other_states if all(end.is_finite for end in case.facts.ranges[s])}
+    waiting = [s for s in model.other_states if s not in bounded and s not in driven]
+    while True:
+        for group in _groups(model, waiting):
+            needed = set().union(*(model.dynamics[s].free_symbols for s in group)) & set(model.other_states)
+            if needed <= bounded | set(group) and _is_bounded(case, group, bounded):
+                bounded |= set(group)
+                waiting = [s for s in waiting if s not in group]
+                break
+        else:
+            break
+    return Growing(tuple(s for s in model.other_states if s not in bounded), frozenset(bounded))
+
+
+def _groups(model: NeuronModel, states: list[sp.Symbol]) -> list[list[sp.Symbol]]:
+    """The states that depend on each other, together."""
+    reach = {s: {s} for s in states}
+    for _ in states:
+        for s in states:
+            for other in list(reach[s]):
+                reach[s] |= model.dynamics[other].free_symbols & set(states)
+    groups = []
+    for s in states:
+        group = [other for other in states if other in reach[s] and s in reach[other]]
+        if group not in groups:
+            groups.append(group)
+    return groups
+
+
+def _is_bounded(case: Case, group: list[sp.Symbol], bounded: set[sp.Symbol]) -> bool:
+    model, facts = case.model, case.facts
+    if any(affine_parts(model.dynamics[state], group) is None for state in group) and not _dissipates(case, group):
+        return False
+    for state in group:
+        after = model.reset.get(state, state)
+        parts = affine_parts(after, group)
+        if parts is None or (parts[1].free_symbols & set(model.states)) - bounded:
+            return False
+        others = [slope for other, slope in parts[0].items() if other != state and slope != 0]
+        shrinks = _at_most_one(parts[0][state], facts, strictly=parts[1] != 0)
+        if others or not shrinks:
+            return False
+    return True
+
+
+def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
+    """Whether a single nonlinear state is driven back from infinity wherever it could diverge."""
+    if len(group) > 1:
+        return False
+    (state,) = group
+    rate, facts = case.model.dynamics[state], case.facts
+    for direction, end in zip((1, -1), reversed(facts.ranges[state]), strict=True):
+        if end.is_finite:
+            continue
+        series = growth(rate, state, direction, facts)
+        largest = bound(series, facts)
+        if largest is None or not integrable(largest ** sp.Integer(-1), facts):
+            if largest is not None and compare(largest, _LINEAR, facts) > 0:
+                return False
+            continue
+        top = leading(series, facts)
+        outward = Kind.POSITIVE if direction > 0 else Kind.NEGATIVE
+        if top is None or not top.kind.is_strict:
+            return False
+        if top.kind is outward:
+            if integrable(top.scale ** sp.Integer(-1), facts) and not rate.free_symbols & set(case.model.states) - {state}:
+                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time by itself.")
+            return False
+    return True
+
+
+def _at_most_one(factor: sp.Expr, facts: Facts, *, strictly: bool) -> bool:
+    if factor.free_symbols & facts.ranges.keys():
+        return False
+    if not strictly and factor in (1, -1, 0):
+        return True
+    ends = (facts.sign(1 - factor), facts.sign(1 + factor))
+    return all(end > 0 or (end == 0 and not strictly) for end in ends)
+
+
+def require_affine(case: Case, growing: Growing) -> None:
+    """Check the affine form that the proof needs.
+
+    Raises:
+        Undecided: naming the equation that is not affine.
+    """
+    model, states = case.model, list(growing.states)
+    for state in (model.variable, *states):
+        if affine_parts(model.dynamics[state], states) is None:
+            raise Undecided(
+                f"whether the states stay finite is not known, since d{state}/dt is not affine in "
+                f"{', '.join(str(s) for s in states)}"
+            )
+    for state in states:
+        parts = affine_parts(model.reset.get(state, state), states)
+        if parts is None or parts[1].free_symbols & (set(model.states) - growing.bounded):
+            raise Undecided(f"the reset of {state} is not affine in the states that grow from spike to spike")
+        mixes = any(slope != 0 for other, slope in parts[0].items() if other != state)
+        if mixes or not _at_most_one(parts[0][state], case.facts, strictly=False):
+            raise Undecided(f"the reset of {state} may make it larger at every spike")
+
+
+def _require_moderate(case: Case, growing: Growing) -> None:
+    """States that follow the spiking variable: their couplings to it must be bounded, and their drive moderate."""
+    model, facts, states = case.model, case.facts, list(growing.states)
+    directions = ([1] if model.spike.is_at_infinity else []) + ([] if case.low.is_finite else [-1])
+    for direction in directions:
+        slopes, own = affine_parts(model.field, states) or ({}, sp.S.Zero)
+        coefficients = list(slopes.values())
+        for state in states:
+            slopes, drive = affine_parts(model.dynamics[state], states) or ({}, sp.S.Zero)
+            coefficients += slopes.values()
+            _require_moderate_drive(case, state, drive, own, direction)
+        for coefficient in coefficients:
+            largest = bound(growth(coefficient, model.variable, direction, facts), facts)
+            if largest is not None and compare(largest, ONE, facts) > 0:
+                raise Undecided(f"the coefficient {coefficient} between states grows with {model.variable}")
+
+
+def _require_moderate_drive(case: Case, state: sp.Symbol, drive: sp.Expr, own: sp.Expr, direction: int) -> None:
+    """At an infinity that is crossed the drive is integrable; where the variable can only drift, at most linear."""
+    model, facts = case.model, case.facts
+    if direction > 0 or case.returns_from_below:
+        return  # decided by the condition that the other states stay finite at the spike
+    drive_bound = bound(growth(drive, model.variable, direction, facts), facts)
+    if drive_bound is not None and compare(drive_bound, _LINEAR, facts) > 0:
+        raise Undecided(f"the drive {drive} of {state} grows faster than linearly for very negative {model.variable}")
+    series = growth(own, model.variable, direction, facts)
+    largest = bound(series, facts)
+    if largest is not None and compare(largest, _LINEAR, facts) > 0:
+        top = leading(series, facts)
+        if top is None or top.kind is not Kind.POSITIVE:
+            raise Undecided(f"{model.variable} may become very negative faster than exponentially")

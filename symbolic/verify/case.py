@@ -1,0 +1,106 @@
+"""What the conditions are decided on: a model, what is known about its symbols, and one decided condition at a time."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from ..declare import NeuronModel, weight
+from .certificate import Condition
+from .facts import Facts, Kind, Range, Row, Split, Undecided
+from .limits import TimeLimit, time_limit
+
+Answer = tuple[bool | None, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model with what is known about its symbols.
+
+    Attributes:
+        model: The model.
+        facts: Signs of parameters and ranges of states; the spiking variable runs from `low` to the threshold.
+        low: The lowest value that the spiking variable can reach, or minus infinity.
+        deadline: When to stop, on the monotonic clock.
+    """
+
+    model: NeuronModel
+    facts: Facts
+    low: sp.Expr
+    deadline: float
+
+    @property
+    def returns_from_below(self) -> bool:
+        """Whether the reset puts the spiking variable to minus infinity."""
+        return self.model.reset_value == -sp.oo
+
+    @property
+    def with_weight(self) -> Facts:
+        """The facts where an input weight can be any real number."""
+        return self.facts.over({weight: (-sp.oo, sp.oo)})
+
+    def condition(
+        self, name: str, statement: sp.Basic, decide: Callable[[], Answer], route: str | None = None
+    ) -> Condition:
+        """Decide one condition; whatever goes wrong on the way leaves it undecided, with the reason."""
+        with self.facts.recording() as used:
+            holds, reason = self._answer(decide)
+        return Condition(name, holds, statement, reason, route, tuple(used))
+
+    def _answer(self, decide: Callable[[], Answer]) -> Answer:
+        try:
+            with time_limit(self.deadline - time.monotonic()):
+                return decide()
+        except Undecided as problem:
+            needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
+            return None, f"Undecided: {problem.reason}{needs}."
+        except Split:
+            raise
+        except TimeLimit:
+            return None, "Undecided: the time limit for symbolic work was reached."
+        except Exception as error:  # SymPy raises anything on exotic input; an open question is the honest answer
+            return None, f"Undecided: SymPy stopped with {type(error).__name__}: {error}."
+
+
+def case_of(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Case:
+    """Collect what is known about the symbols of a model for neurons with the given parameter values."""
+    ranges: dict[sp.Symbol, Range] = {
+        state: (model.range_of(state).start, model.range_of(state).end) for state in model.states
+    }
+    low, high = ranges[model.variable]
+    ranges[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
+    case = Case(model, Facts(rows, ranges), low, deadline)
+    floor = case.condition("floor", sp.true, lambda: (_cannot_fall_below_reset(case), ""))
+    if floor.holds:
+        low = model.reset_value
+        ranges[model.variable] = (low, ranges[model.variable][1])
+    return Case(model, Facts(rows, ranges), low, deadline)
+
+
+def _cannot_fall_below_reset(case: Case) -> bool:
+    """Whether the spiking variable, started above a finite reset value, stays above it; jumps are examined apart."""
+    model, facts = case.model, case.facts
+    reset, start = model.reset_value, model.initial[model.variable]
+    if model.spike.is_at_infinity or reset.free_symbols & set(model.states):
+        return False
+    if any(route.additive_target == model.variable for route in model.routes):
+        return False
+    if any(model.variable in route.jump for route in model.routes) and not is_periodic(model, facts):
+        return False
+    return (
+        facts.at_least_zero(start - reset)
+        and facts.spread(model.field.subs(model.variable, reset)).kind is Kind.POSITIVE
+    )  # fmt: skip
+
+
+def is_periodic(model: NeuronModel, facts: Facts) -> bool:
+    """Whether the spiking variable is an angle: all equations repeat after the way from reset to threshold."""
+    variable = model.variable
+    if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
+        return False
+    period = model.spike.threshold - model.reset_value
+    return all(
+        sp.expand(sp.expand_trig(rate.subs(variable, variable + period) - rate)) == 0
+        for rate in model.dynamics.values()
+    )  # fmt: skip

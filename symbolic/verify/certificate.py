@@ -1,0 +1,205 @@
+"""What a verification hands back: verdict, conditions with their reasons, one report per input route."""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any
+
+import sympy as sp
+
+from ..declare import NeuronModel
+from ..errors import ModelError
+from . import render
+
+
+class Verdict(Enum):
+    """The answer to a question about a model; UNDECIDED never means that something fails.
+
+    Example:
+        >>> Verdict.all([Verdict.HOLDS, Verdict.UNDECIDED])
+        <Verdict.UNDECIDED: 'undecided'>
+    """
+
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+
+    @classmethod
+    def of(cls, holds: bool | None) -> "Verdict":
+        """Translate True, False and None."""
+        return cls.UNDECIDED if holds is None else cls.HOLDS if holds else cls.FAILS
+
+    @classmethod
+    def all(cls, verdicts: Any) -> "Verdict":
+        """One failure decides; otherwise one open question leaves the answer open."""
+        found = set(verdicts)
+        return cls.FAILS if cls.FAILS in found else cls.UNDECIDED if cls.UNDECIDED in found else cls.HOLDS
+
+
+class Regularity(IntEnum):
+    """How smoothly spike times depend on input times and weights, from worst to best.
+
+    Example:
+        >>> Regularity.CONTINUOUS < Regularity.C1 < Regularity.ANALYTIC
+        True
+    """
+
+    DISCONTINUOUS = -1
+    CONTINUOUS = 0
+    C1 = 1
+    C2 = 2
+    C3 = 3
+    C4 = 4
+    C5 = 5
+    C6 = 6
+    C7 = 7
+    C8 = 8
+    C9 = 9
+    SMOOTH = 10
+    ANALYTIC = 11
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition for continuous spikes, whether it holds (None: undecided), and why.
+
+    Attributes:
+        name: What the condition is called in reports.
+        holds: True, False, or None where it could not be decided.
+        statement: The condition as a SymPy object.
+        reason: Why it holds or fails, or which step failed, in one or two sentences.
+        route: The input route that it is about; None for a condition on the neuron alone.
+        assumptions: The conditions on parameters that the reason uses.
+    """
+
+    name: str
+    holds: bool | None
+    statement: sp.Basic
+    reason: str
+    route: str | None = None
+    assumptions: tuple[sp.Basic, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """The same as `holds`, as a verdict."""
+        return Verdict.of(self.holds)
+
+
+@dataclass(frozen=True)
+class RouteReport:
+    """What is known about one input route.
+
+    Attributes:
+        name: The route's name.
+        no_grazing: Whether spikes appear and vanish only at the trial's end.
+        order_swap: Whether nothing jumps when an input and the neuron's own spike change places.
+        contact_exponent: How the shift of the own spike vanishes with the time left to it; None if not known.
+        own_spike: The neuron's next spike time is at least this regular; None if not known.
+        later_spikes: Later spike times are at least this regular; None if not known.
+    """
+
+    name: str
+    no_grazing: Verdict
+    order_swap: Verdict
+    contact_exponent: sp.Expr | None = None
+    own_spike: Regularity | None = None
+    later_spikes: Regularity | None = None
+
+    @property
+    def regularity(self) -> Regularity | None:
+        """The worse of both classes; None if either is not known."""
+        if self.own_spike is None or self.later_spikes is None:
+            return None
+        return min(self.own_spike, self.later_spikes)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proof that a model's spikes change continuously, or that they do not, or where the proof got stuck.
+
+    Attributes:
+        model: The declared model.
+        verdict: HOLDS, FAILS or UNDECIDED.
+        conditions: Every condition with its reason, those on the neuron first.
+        routes: One report per input route.
+        assumptions: The conditions on parameters under which the verdict holds.
+        witness: For a failure, inputs that show it; None if there is none.
+
+    Example:
+        >>> from symbolic import models
+        >>> from symbolic.verify import verify
+        >>> certificate = verify(models.qif())
+        >>> certificate.holds, certificate.route("I").order_swap.name
+        (True, 'HOLDS')
+    """
+
+    model: NeuronModel
+    verdict: Verdict
+    conditions: tuple[Condition, ...]
+    routes: tuple[RouteReport, ...]
+    assumptions: tuple[sp.Basic, ...] = ()
+    witness: Any = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the verdict is HOLDS."""
+        return self.verdict is Verdict.HOLDS
+
+    @property
+    def regularity(self) -> Regularity | None:
+        """The worst class over all routes: spike times are at least this regular. None if one is not known."""
+        found = [report.regularity for report in self.routes]
+        known = [regularity for regularity in found if regularity is not None]
+        if Regularity.DISCONTINUOUS in known:
+            return Regularity.DISCONTINUOUS
+        return min(known) if known and len(known) == len(found) else None
+
+    @property
+    def failures(self) -> tuple[Condition, ...]:
+        """The conditions that fail."""
+        return tuple(condition for condition in self.conditions if condition.holds is False)
+
+    @property
+    def open_questions(self) -> tuple[Condition, ...]:
+        """The conditions that could not be decided."""
+        return tuple(condition for condition in self.conditions if condition.holds is None)
+
+    def route(self, name: str) -> RouteReport:
+        """Return the report on the input route of this name.
+
+        Raises:
+            ModelError: if there is no such route.
+        """
+        for report in self.routes:
+            if report.name == name:
+                return report
+        known = ", ".join(report.name for report in self.routes)
+        raise ModelError(f"{self.model.name} has no input route {name!r}; its routes are: {known}")
+
+    def condition(self, name: str, route: str | None = None) -> Condition:
+        """Return the condition of this name (on this route).
+
+        Raises:
+            KeyError: if the certificate has no such condition.
+        """
+        for condition in self.conditions:
+            if condition.name == name and condition.route == route:
+                return condition
+        raise KeyError(f"no condition {name!r} on route {route!r}; see the names in certificate.conditions")
+
+    def __str__(self) -> str:
+        return render.text(self)
+
+    def to_markdown(self) -> str:
+        """Write the certificate as Markdown."""
+        return render.markdown(self)
+
+    def to_latex(self) -> str:
+        """Write the certificate as LaTeX."""
+        return render.latex(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the certificate as nested dictionaries of plain strings, ready for JSON."""
+        return render.plain(self)
+
+    def _repr_markdown_(self) -> str:
+        return render.markdown(self)

@@ -1,0 +1,105 @@
+"""`verify`: from a declared model to its certificate."""
+
+import time
+
+import sympy as sp
+
+from ..declare import NeuronModel
+from ..errors import ContinuityError
+from .case import case_of
+from .certificate import Certificate, Condition, Regularity, RouteReport, Verdict
+from .conditions import neuron_conditions
+from .facts import Row, Split, Undecided
+from .routes import input_conditions, route_conditions
+
+_SECONDS = 20.0
+_MAX_COMBINATIONS = 64
+
+
+def verify(model: NeuronModel, strict: bool = False) -> Certificate:
+    """Decide from the declared equations whether a model's spikes change continuously.
+
+    Two properties are decided: no spike appears or vanishes within a trial, since the place where spikes happen is
+    always crossed transversally; and nothing jumps when an input and the neuron's own spike change places. A step that
+    cannot be taken leaves the verdict UNDECIDED and is named in the reason; a failure is reported only if it is proven.
+
+    Args:
+        model: The declared model.
+        strict: Raise instead of returning a certificate that does not hold.
+
+    Raises:
+        ContinuityError: if `strict` and the verdict is not HOLDS; it gives the reason.
+
+    Example:
+        >>> from symbolic import models
+        >>> verify(models.qif()).verdict.name, verify(models.lif()).verdict.name
+        ('HOLDS', 'FAILS')
+        >>> print(verify(models.lif()).failures[0].reason)
+        dV/dt at V = V_th is (I - V_th)/tau_m; it vanishes or is negative for admissible states, for example at \
+I = V_th: trajectories graze.
+    """
+    deadline = time.monotonic() + _SECONDS
+    try:
+        certificate = _certificate(model, _verify_rows(model, _rows(model), deadline))
+    except Undecided as problem:
+        condition = Condition("parameter values", None, sp.true, f"Undecided: {problem.reason}.")
+        certificate = _certificate(model, (condition,))
+    if strict and not certificate.holds:
+        raise ContinuityError(_complaint(certificate))
+    return certificate
+
+
+def _rows(model: NeuronModel) -> tuple[Row, ...]:
+    """The values of the parameters: one row, or one per neuron where some parameters have one value per neuron."""
+    arrays = {symbol: value for symbol, value in model.values.items() if isinstance(value, sp.Tuple)}
+    if not arrays:
+        return (model.scalar_values,)
+    lengths = {len(value) for value in arrays.values() if len(value) != 1}
+    if len(lengths) > 1:
+        raise Undecided("parameters have different numbers of values")
+    count = max(lengths, default=1)
+    columns = {symbol: value if len(value) == count else value * count for symbol, value in arrays.items()}
+    rows = {tuple(column[index] for column in columns.values()) for index in range(count)}
+    return tuple(model.scalar_values | dict(zip(columns, row, strict=True)) for row in sorted(rows, key=str))
+
+
+def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> tuple[Condition, ...]:
+    """Decide all conditions; neurons for which signs differ are decided apart."""
+    try:
+        case = case_of(model, rows, deadline)
+        found = list(neuron_conditions(case))
+        for route in model.routes:
+            found += route_conditions(case, route)
+        return (*found, *input_conditions(case))
+    except Split as split:
+        groups = [_verify_rows(model, group, deadline) for group in split.groups]
+        ranks = [_rank(group) for group in groups]
+        return groups[ranks.index(max(ranks))]
+
+
+def _rank(conditions: tuple[Condition, ...]) -> int:
+    """Worst first: a failure, an open question, all well."""
+    answers = [condition.holds for condition in conditions]
+    return 2 if False in answers else 1 if None in answers else 0
+
+
+def _certificate(model: NeuronModel, conditions: tuple[Condition, ...]) -> Certificate:
+    verdict = Verdict.all(condition.verdict for condition in conditions)
+    alone = Verdict.all(condition.verdict for condition in conditions if condition.route is None)
+    routes = tuple(_report(route.name, alone, conditions) for route in model.routes)
+    wanted = [c for c in conditions if verdict is not Verdict.FAILS or c.holds is False]
+    used = dict.fromkeys(assumption for condition in wanted for assumption in condition.assumptions)
+    return Certificate(model, verdict, conditions, routes, tuple(sorted(used, key=str)))
+
+
+def _report(name: str, alone: Verdict, conditions: tuple[Condition, ...]) -> RouteReport:
+    swap = Verdict.all(condition.verdict for condition in conditions if condition.route == name)
+    both = Verdict.all((alone, swap))
+    at_least = {Verdict.HOLDS: Regularity.CONTINUOUS, Verdict.FAILS: Regularity.DISCONTINUOUS}.get(both)
+    return RouteReport(name, alone, swap, None, at_least, at_least)
+
+
+def _complaint(certificate: Certificate) -> str:
+    questions = certificate.failures or certificate.open_questions
+    reasons = " ".join(f"{condition.name}: {condition.reason}" for condition in questions[:1])
+    return f"{certificate.model.name}: continuity {certificate.verdict.value}. {reasons}"

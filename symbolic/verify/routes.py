@@ -1,0 +1,181 @@
+"""Order-swap continuity: an input counts the same just before and just after the neuron's own spike."""
+
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+
+import sympy as sp
+
+from ..declare import InputRoute, NeuronModel, weight
+from .case import Answer, Case
+from .certificate import Condition
+from .facts import Facts, Kind, Undecided
+from .growth import approach, growth, limit
+from .scales import ONE, compare, leading
+from .well_posed import require_lipschitz
+
+_CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
+_SAME_BOTH_SIDES = "the reset continues what the input did"
+_COMMUTE = "the order of inputs does not matter"
+
+
+def route_conditions(case: Case, route: InputRoute) -> tuple[Condition, ...]:
+    """Decide the conditions on one input route."""
+    model = case.model
+    variable, spike = model.variable, model.spike.threshold
+    limit_at_spike = sp.Limit(route.jump.get(variable, variable), variable, spike, "-")
+    fixed = sp.Eq(limit_at_spike, spike, evaluate=False)
+    orders: list[sp.Tuple] = []
+    same = case.condition(_SAME_BOTH_SIDES, sp.true, lambda: _same_on_both_sides(case, route, orders), route.name)
+    if len(orders) == 2:
+        same = replace(same, statement=sp.Eq(*orders, evaluate=False))
+    return (case.condition(_CANNOT_TRIGGER, fixed, lambda: _spike_set_is_fixed(case, route), route.name), same)
+
+
+def input_conditions(case: Case) -> tuple[Condition, ...]:
+    """Decide whether inputs that arrive together may be taken in any order."""
+    routes = case.model.routes
+    if all(route.additive_target is not None for route in routes):
+        return ()
+    return (case.condition(_COMMUTE, sp.true, lambda: _inputs_commute(case)),)
+
+
+def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
+    model, facts = case.model, case.with_weight
+    variable = model.variable
+    for value in route.jump.values():
+        require_lipschitz(value, facts)
+    jump = route.jump.get(variable)
+    if jump is None:
+        return True, f"The input leaves {variable} as it is."
+    if model.spike.is_at_infinity:
+        return _infinity_is_fixed(case, jump)
+    threshold = model.spike.threshold
+    at_spike, _ = limit(approach(jump, variable, threshold, -1, facts), facts)
+    if at_spike.is_infinite or not facts.vanishes(at_spike - threshold):
+        return False, (
+            f"At {variable} = {threshold} the input moves {variable} to {at_spike}: it triggers a spike, or prevents one."
+        )
+    slope = _slope(jump, variable)
+    if facts.over(slope[1]).spread(slope[0]).kind not in (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO):
+        raise Undecided(f"whether the jump to {jump} stays below {threshold} is not known")
+    return True, f"The jump is monotone and its limit at {variable} = {threshold} is {threshold}, whatever the weight."
+
+
+def _slope(jump: sp.Expr, variable: sp.Symbol) -> tuple[sp.Expr, dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]]:
+    """The derivative of a jump, with tangents (which are real between their poles) replaced by real symbols."""
+    slope = sp.diff(jump, variable)
+    names = {tangent: sp.Dummy("r", real=True) for tangent in slope.atoms(sp.tan)}
+    return sp.factor(slope.subs(names)), {name: (-sp.oo, sp.oo) for name in names.values()}
+
+
+def _infinity_is_fixed(case: Case, jump: sp.Expr) -> Answer:
+    facts, variable = case.with_weight, case.model.variable
+    top = leading(growth(jump, variable, 1, facts), facts)
+    grows = top is not None and compare(top.scale, ONE, facts) > 0
+    if top is not None and grows and top.kind is Kind.POSITIVE:
+        return True, f"The input moves {variable} by a finite amount or keeps it large: infinity stays where it is."
+    if top is not None and grows and top.kind is Kind.NONNEGATIVE:
+        raise Undecided(f"whether the jump to {jump} keeps infinity where it is depends on {top.coefficient}")
+    return False, f"For some weights the input moves {variable} -> oo to {jump}, away from infinity: a spike is swallowed."
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Evaluates expressions where the spiking variable is at the spike, or where the reset has put it."""
+
+    model: NeuronModel
+    facts: Facts
+
+    def at_spike(self, expression: sp.Expr) -> sp.Expr:
+        variable, threshold = self.model.variable, self.model.spike.threshold
+        if not expression.has(variable):
+            return expression
+        if self.model.spike.is_at_infinity:
+            return limit(growth(expression, variable, 1, self.facts), self.facts)[0]
+        return limit(approach(expression, variable, threshold, -1, self.facts), self.facts)[0]
+
+    def after_reset(self, expression: sp.Expr, state: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+        """An expression in the old states, at a state right after the reset."""
+        variable = self.model.variable
+        if expression.has(variable):
+            place = state[variable]
+            others = {symbol: value for symbol, value in state.items() if symbol != variable}
+            if place == -sp.oo:
+                expression = limit(growth(expression, variable, -1, self.facts), self.facts)[0]
+            elif place.free_symbols & self.facts.ranges.keys():
+                return expression.subs(state, simultaneous=True)
+            else:
+                expression = limit(approach(expression, variable, place, 1, self.facts), self.facts)[0]
+            return expression.subs(others, simultaneous=True)
+        return expression.subs(state, simultaneous=True)
+
+
+def _same_on_both_sides(case: Case, route: InputRoute, orders: list[sp.Tuple]) -> Answer:
+    model, facts = case.model, case.with_weight
+    for value in model.reset.values():
+        if value != -sp.oo:
+            require_lipschitz(value, case.facts)
+    places = _Places(model, facts)
+    unchanged = {state: state for state in model.other_states}
+    jumped = unchanged | {s: places.at_spike(v) for s, v in route.jump.items() if s != model.variable}
+    reset = {s: places.at_spike(v) for s, v in ({s: s for s in model.states} | dict(model.reset)).items()}
+    if any(value.is_infinite for value in jumped.values()):
+        raise Undecided("the input has an infinite effect at the spike")
+    before = {s: v.subs(jumped, simultaneous=True) for s, v in reset.items()}
+    after = dict(reset)
+    for state, new in route.jump.items():
+        after[state] = places.after_reset(new, reset)
+    orders += [sp.Tuple(*(order[s] for s in model.states)) for order in (before, after)]
+    if any(order[s].is_infinite for order in (before, after) for s in model.other_states):
+        raise Undecided("the reset puts a state to infinity")
+    different = [s for s in model.states if before[s] != after[s] and not _equal(before[s], after[s], facts)]
+    if not different:
+        return True, (
+            "Input then reset and reset then input lead to the same state: an input counts as much just before the "
+            "neuron's own spike as just after it."
+        )
+    return _visible_difference(case, different, before, after)
+
+
+def _equal(left: sp.Expr, right: sp.Expr, facts: Facts) -> bool:
+    if left.is_infinite or right.is_infinite:
+        return left == right
+    return facts.vanishes(left - right)
+
+
+def _visible_difference(
+    case: Case, different: list[sp.Symbol], before: dict[sp.Symbol, sp.Expr], after: dict[sp.Symbol, sp.Expr]
+) -> Answer:
+    """A difference right after the spike breaks continuity if the spiking variable feels it."""
+    model, variable = case.model, case.model.variable
+    state = different[0]
+    told = f"An input just before the spike leaves {state} = {before[state]}, one just after it {state} = {after[state]}"
+    if different == [variable]:
+        return False, f"{told}: later spikes jump when the input and the spike change places."
+    if variable not in different:
+        rate = model.field
+        for _ in model.other_states:
+            left, right = (rate.subs({s: v for s, v in side.items() if s != variable}, simultaneous=True)
+                           for side in (before, after))  # fmt: skip
+            if not case.with_weight.vanishes(left - right):
+                return False, f"{told}: d{variable}/dt differs, so that later spikes jump when the two change places."
+            rate = sp.Add(*(sp.diff(rate, s) * f for s, f in model.dynamics.items()))
+    raise Undecided(f"{told}; whether spikes feel the difference is not known".replace("Undecided: ", ""))
+
+
+def _inputs_commute(case: Case) -> Answer:
+    model, facts = case.model, case.with_weight
+    other = sp.Dummy("weight_2", real=True)
+    facts = facts.over({other: (-sp.oo, sp.oo)})
+    same = {state: state for state in model.states}
+    for left, right in combinations_with_replacement(model.routes, 2):
+        first = same | dict(left.jump)
+        second = same | {state: value.subs(weight, other) for state, value in right.jump.items()}
+        for state in model.states:
+            gap = second[state].subs(first, simultaneous=True) - first[state].subs(second, simultaneous=True)
+            if not facts.vanishes(gap):
+                return False, (
+                    f"Inputs on {left.name} and {right.name} that arrive together lead to different {state} in the two "
+                    "orders, so that something jumps when they change places."
+                )
+    return True, "Two inputs that arrive together lead to the same state in either order."

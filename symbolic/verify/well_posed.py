@@ -1,0 +1,127 @@
+"""Whether an expression is locally Lipschitz in the states: what makes the solution unique and continuous."""
+
+from itertools import pairwise
+
+import sympy as sp
+
+from .facts import Facts, Kind, Undecided, affine_parts
+
+_ENTIRE = (sp.exp, sp.sin, sp.cos, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh, sp.erf, sp.Abs, sp.Max, sp.Min)
+
+
+def require_lipschitz(expression: sp.Expr, facts: Facts) -> None:
+    """Check that an expression is finite and locally Lipschitz while its states stay in their ranges.
+
+    Raises:
+        Undecided: at the first part for which that cannot be shown.
+    """
+    if not expression.free_symbols & facts.ranges.keys():
+        if expression.is_real is False:
+            raise Undecided(f"{expression} is not real")
+        return
+    if isinstance(expression, sp.Symbol):
+        return
+    if isinstance(expression, sp.Piecewise):
+        _require_continuous_pieces(expression, facts)
+    elif isinstance(expression, sp.Pow):
+        _require_regular_power(expression, facts)
+    elif isinstance(expression, sp.log):
+        _require(Kind.POSITIVE, expression.args[0], facts)
+    elif isinstance(expression, sp.tan):
+        _require_between_poles(expression.args[0], facts)
+    elif not isinstance(expression, (sp.Add, sp.Mul, *_ENTIRE)):
+        raise Undecided(f"whether {expression} is smooth is not known")
+    if not isinstance(expression, sp.Piecewise):
+        for part in expression.args:
+            require_lipschitz(part, facts)
+
+
+def _require(kind: Kind, expression: sp.Expr, facts: Facts) -> None:
+    if facts.spread(expression).kind is not kind:
+        raise Undecided(f"{expression} is not positive for all admissible states")
+
+
+def _require_regular_power(expression: sp.Pow, facts: Facts) -> None:
+    base, exponent = expression.as_base_exp()
+    if exponent.is_Integer and exponent.is_nonnegative:
+        return
+    if exponent.is_Integer:
+        if not facts.spread(base).kind.is_strict:
+            raise Undecided(f"{base} may vanish in a denominator")
+        return
+    if facts.is_nonnegative(base) and not exponent.free_symbols & facts.ranges.keys() and facts.at_least_zero(exponent - 1):
+        return
+    _require(Kind.POSITIVE, base, facts)
+
+
+def _require_between_poles(argument: sp.Expr, facts: Facts) -> None:
+    """The argument of a tangent must stay between two poles; the ends of the range are limits, never reached."""
+    states = sorted(argument.free_symbols & facts.ranges.keys(), key=str)
+    parts = affine_parts(argument, states)
+    if parts is not None and len(states) == 1:
+        ((state, slope),) = parts[0].items()
+        ends = [end for end in facts.ranges[state] if end.is_finite]
+        if len(ends) == 2 and all(facts.at_least_zero(sp.pi / 2 - sign * argument.subs(state, end))
+                                  for end in ends for sign in (1, -1)) and facts.sign(slope):  # fmt: skip
+            return
+    raise Undecided(f"tan({argument}) may have a pole")
+
+
+def _require_continuous_pieces(expression: sp.Piecewise, facts: Facts) -> None:
+    for piece, _ in expression.args:
+        require_lipschitz(piece, facts)
+    variables = set().union(*(condition.free_symbols for _, condition in expression.args)) & facts.ranges.keys()
+    if not variables:
+        return
+    if len(variables) > 1:
+        raise Undecided("the conditions of a Piecewise involve several states")
+    (state,) = variables
+    edges = _edges(expression, state, facts)
+    inside = [(low + high) / 2 for low, high in pairwise(edges)]
+    between = [edges[0] - 1, *inside, edges[-1] + 1]
+    for edge, left, right in zip(edges, between[:-1], between[1:], strict=True):
+        gap = _piece_at(expression, state, left, facts) - _piece_at(expression, state, right, facts)
+        if not facts.vanishes(gap.subs(state, edge)):
+            raise Undecided(f"{expression} jumps at {state} = {edge}")
+
+
+def _edges(expression: sp.Piecewise, state: sp.Symbol, facts: Facts) -> list[sp.Expr]:
+    """The places where a piecewise expression changes its branch, in ascending order."""
+    edges: list[sp.Expr] = []
+    for relation in set().union(*(condition.atoms(sp.Rel) for _, condition in expression.args)):
+        parts = affine_parts(relation.lhs - relation.rhs, [state])
+        if parts is None or not isinstance(relation, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
+            raise Undecided(f"the condition {relation} of a Piecewise is not understood")
+        if not facts.sign(parts[0][state]):
+            raise Undecided(f"the condition {relation} of a Piecewise does not involve {state}")
+        edge = sp.simplify(-parts[1] / parts[0][state])
+        position = 0
+        for other in edges:
+            order = facts.sign(edge - other)
+            if order == 0:
+                break
+            position += order > 0
+        else:
+            edges.insert(position, edge)
+    return edges
+
+
+def _piece_at(expression: sp.Piecewise, state: sp.Symbol, place: sp.Expr, facts: Facts) -> sp.Expr:
+    for piece, condition in expression.args:
+        if _is_true(condition.subs(state, place), facts):
+            return piece
+    raise Undecided(f"{expression} has no branch at {state} = {place}")
+
+
+def _is_true(condition: sp.Basic, facts: Facts) -> bool:
+    if condition in (sp.true, sp.false):
+        return condition == sp.true
+    if isinstance(condition, sp.And):
+        return all(_is_true(part, facts) for part in condition.args)
+    if isinstance(condition, sp.Or):
+        return any(_is_true(part, facts) for part in condition.args)
+    if isinstance(condition, sp.Not):
+        return not _is_true(condition.args[0], facts)
+    if isinstance(condition, sp.Rel):
+        return bool(condition.func(sp.Integer(facts.sign(condition.lhs - condition.rhs)), sp.S.Zero))
+    raise Undecided(f"the condition {condition} is not understood")
