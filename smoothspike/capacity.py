@@ -1,6 +1,6 @@
 """How many spikes a simulation has room for: grown where values are known, checked where they are not."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,15 @@ from jaxtyping import Array, Int
 
 from .simulation import Capacity
 
+Capacities = tuple[Capacity, ...]
+
 
 def rounded_up(needed: int) -> int:
     """Return the next power of two, so that few different capacities are ever compiled."""
     return 1 << max(3, (int(needed) - 1).bit_length())
 
 
-def grown(capacities: tuple[Capacity, ...], needed: Int[Array, "*batch layers 2"]) -> tuple[Capacity, ...]:
+def grown(capacities: Capacities, needed: Int[Array, "*batch layers 2"]) -> Capacities:
     """Return capacities that hold what was needed; unchanged where they already did."""
     most = jnp.max(needed.reshape(-1, len(capacities), 2), axis=0, initial=0)
     return tuple(
@@ -46,13 +48,23 @@ class _Shortages(Sequence):
         )
 
 
-def checked(value: Any, capacities: tuple[Capacity, ...], needed: Int[Array, "layers 2"], names: Sequence[str]) -> Any:
+def checked(value: Any, capacities: Capacities, needed: Int[Array, "layers 2"], names: Sequence[str]) -> Any:
     """Raise at run time, inside jit too, if a layer emitted more spikes than it has room for."""
     for layer, (capacity, name) in enumerate(zip(capacities, names, strict=True)):
         for most, what, column in ((capacity.total, name, 0), (capacity.busiest, f"one neuron of {name}", 1)):
             count = needed[layer, column]
             value = eqx.branched_error_if(value, count > most, count, _Shortages(what, most))
     return value
+
+
+def with_room(run: Callable[[Capacities], tuple[Any, Array]], capacities: Capacities) -> tuple[Any, Capacities]:
+    """Run, outside jit, with more and more room until every spike has a place; `run` returns what it needed too."""
+    while True:
+        result, needed = run(capacities)
+        larger = grown(capacities, needed)
+        if larger == capacities:
+            return result, capacities
+        capacities = larger
 
 
 def is_known(*trees: Any) -> bool:

@@ -1,5 +1,6 @@
 """`FeedForward` and `Recurrent` networks: PyTrees whose every spike time is differentiable in every weight."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, final
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ._checks import require_positive
-from .capacity import checked, grown, is_known
+from .capacity import checked, is_known, with_room
 from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Weights, continue_layer, continue_recurrent
@@ -18,6 +19,8 @@ from .simulation import Capacity, Drive, simulate_layer, simulate_recurrent
 from .spikes import Spikes
 
 Initial = Mapping[str, ArrayLike]
+#: One number, one for each layer, or what `capacity_for` returns.
+CapacityLike = int | Sequence[int] | Sequence[Capacity]
 
 
 @final
@@ -60,7 +63,7 @@ class FeedForward(eqx.Module):
         scale: float = 0.5,
         mean: float = 0.0,
         weights: Sequence[ArrayLike | Mapping[str, ArrayLike]] | None = None,
-        capacity: int | Sequence[int] | None = None,
+        capacity: CapacityLike | None = None,
     ) -> None:
         self.sizes, self.duration = _sizes(sizes), _duration(duration)
         layers = len(self.sizes) - 1
@@ -90,7 +93,7 @@ class FeedForward(eqx.Module):
         spikes: Spikes,
         *,
         initial: Sequence[Initial | None] | None = None,
-        capacity: int | Sequence[int] | None = None,
+        capacity: CapacityLike | None = None,
     ) -> Recording:
         """Run one trial, or a batch of trials with leading axes.
 
@@ -118,9 +121,16 @@ class FeedForward(eqx.Module):
         """Return the first spike times of the last layer, pseudospikes included: always finite."""
         return self(spikes).first_spike_times()
 
-    def with_capacity(self, capacity: int | Sequence[int] | Spikes) -> "FeedForward":
-        """Return the network with room for more spikes: numbers, or as many as it emits on these inputs."""
-        return _with_capacity(self, capacity, self.sizes[1:])
+    def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
+        """Return how much room these inputs need, to be passed as `capacity` inside jit."""
+        return _capacity_for(self, spikes)
+
+    def with_capacity(self, capacity: CapacityLike | Spikes) -> "FeedForward":
+        """Return the network with room for more spikes: numbers, or as many as it emits on these inputs.
+
+        The capacity is part of the network's static structure, so set it before making an optimiser's state.
+        """
+        return _with_capacity(self, capacity)
 
     def _trial(
         self, spikes: Spikes, states: tuple[Initial, ...], capacities: tuple[Capacity, ...]
@@ -186,7 +196,7 @@ class Recurrent(eqx.Module):
         mean: float = 0.0,
         recurrent_weights: ArrayLike | Mapping[str, ArrayLike] | None = None,
         input_weights: ArrayLike | Mapping[str, ArrayLike] | None = None,
-        capacity: int | None = None,
+        capacity: CapacityLike | None = None,
     ) -> None:
         self.neuron, self.duration = neuron, _duration(duration)
         self.inputs, self.size = _sizes((inputs, size))
@@ -208,7 +218,7 @@ class Recurrent(eqx.Module):
         """Number of input channels and of neurons."""
         return self.inputs, self.size
 
-    def __call__(self, spikes: Spikes, *, initial: Initial | None = None, capacity: int | None = None) -> Recording:
+    def __call__(self, spikes: Spikes, *, initial: Initial | None = None, capacity: CapacityLike | None = None) -> Recording:
         """Run one trial, or a batch of trials with leading axes; arguments and errors as for `FeedForward`.
 
         Simultaneous events are taken inputs first, then neurons by index.
@@ -221,9 +231,16 @@ class Recurrent(eqx.Module):
         """Return the first spike times, pseudospikes included: always finite."""
         return self(spikes).first_spike_times()
 
-    def with_capacity(self, capacity: int | Spikes) -> "Recurrent":
-        """Return the network with room for more spikes: a number, or as many as it emits on these inputs."""
-        return _with_capacity(self, capacity, (self.size,))
+    def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
+        """Return how much room these inputs need, to be passed as `capacity` inside jit."""
+        return _capacity_for(self, spikes)
+
+    def with_capacity(self, capacity: CapacityLike | Spikes) -> "Recurrent":
+        """Return the network with room for more spikes: a number, or as many as it emits on these inputs.
+
+        The capacity is part of the network's static structure, so set it before making an optimiser's state.
+        """
+        return _with_capacity(self, capacity)
 
     def _trial(
         self, spikes: Spikes, states: tuple[Initial, ...], capacities: tuple[Capacity, ...]
@@ -258,6 +275,22 @@ def _simulate(
     return run(spikes.times, spikes.sources)
 
 
+def simulate(
+    network: Network, spikes: Spikes, capacities: tuple[Capacity, ...]
+) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
+    """Run a network without raising where spikes do not fit; return how much room each layer needed, too.
+
+    For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
+    spikes and must not be used.
+    """
+    return _simulate(network, spikes, _declared(network), capacities)
+
+
+def _declared(network: Network) -> tuple[Initial, ...]:
+    neurons = network.neurons if isinstance(network, FeedForward) else (network.neuron,)
+    return tuple(_initial(neuron, size, None) for neuron, size in zip(neurons, network.sizes[1:], strict=True))
+
+
 def _run(
     network: Network,
     spikes: Spikes,
@@ -270,26 +303,21 @@ def _run(
         recording, needed = _simulate(network, spikes, states, capacities)
         most = jnp.max(needed.reshape(-1, len(capacities), 2), axis=0)
         return checked(recording, capacities, most, names)
-    while True:
-        recording, needed = _simulate(network, spikes, states, capacities)
-        larger = grown(capacities, needed)
-        if larger == capacities:
-            return recording
-        capacities = larger
+    return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
 
 
-def _with_capacity(network: Any, capacity: Any, sizes: Sequence[int]) -> Any:
-    if isinstance(capacity, Spikes):
-        capacities = network.capacity
-        states = tuple(
-            _initial(neuron, size, None)
-            for neuron, size in zip(getattr(network, "neurons", None) or (network.neuron,), sizes, strict=True)
-        )
-        while (larger := grown(capacities, _simulate(network, capacity, states, capacities)[1])) != capacities:
-            capacities = larger
-    else:
-        capacities = _capacities(capacity, sizes)
-    return eqx.tree_at(lambda n: n.capacity, network, capacities, is_leaf=lambda x: x is network.capacity)
+def _capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:
+    spikes = _valid(spikes, network.sizes[0])
+    return with_room(lambda room: simulate(network, spikes, room), network.capacity)[1]
+
+
+def _with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
+    chosen = _capacity_for(network, capacity) if isinstance(capacity, Spikes) else capacity
+    copy = object.__new__(type(network))
+    for field in dataclasses.fields(network):
+        object.__setattr__(copy, field.name, getattr(network, field.name))
+    object.__setattr__(copy, "capacity", _capacities(chosen, network.sizes[1:]))
+    return copy
 
 
 def _needed(total: Array, busiest: Array, passes_spikes: bool) -> Int[Array, "2"]:
@@ -359,10 +387,11 @@ def _given(neuron: Neuron, weights: Any, shape: tuple[int, int], name: str) -> W
     }
 
 
-def _capacities(given: int | Sequence[int] | None, sizes: Sequence[int]) -> tuple[Capacity, ...]:
+def _capacities(given: CapacityLike | None, sizes: Sequence[int]) -> tuple[Capacity, ...]:
     if given is None:
         return tuple(Capacity(max(16, 2 * size), 8) for size in sizes)
     each = [given] * len(sizes) if isinstance(given, int) else list(given)
-    if len(each) != len(sizes) or any(int(number) < 1 for number in each):
+    each = [number if isinstance(number, Capacity) else Capacity(int(number), int(number)) for number in each]
+    if len(each) != len(sizes) or any(number.total < 1 or number.busiest < 1 for number in each):
         raise ValueError(f"capacity {given}: give one positive number, or one for each of {len(sizes)} layers")
-    return tuple(Capacity(int(number), int(number)) for number in each)
+    return tuple(each)

@@ -138,7 +138,7 @@ def _tied(derivation: Derivation, chosen: set[sp.Symbol]) -> FrozenMapping[sp.Sy
     relation = derivation.relation
     if relation is None or not chosen & relation.parameters:
         return FrozenMapping()
-    for symbol, solution in reversed(relation.solutions.items()):
+    for symbol, solution in reversed(list(relation.solutions.items())):
         if symbol not in chosen:
             return FrozenMapping({symbol: solution})
     raise ModelError(

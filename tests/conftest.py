@@ -1,6 +1,10 @@
-"""Settings of all tests: double precision unless `JAX_ENABLE_X64` is set, and no randomness that is not seeded."""
+"""Settings of all tests: double precision unless `JAX_ENABLE_X64` is set, and no randomness that is not seeded.
+
+Tests may report measured figures; they are listed at the end of the run.
+"""
 
 import os
+from collections.abc import Callable, Iterator
 
 import hypothesis
 import jax
@@ -14,5 +18,44 @@ hypothesis.settings.load_profile("reproducible")
 
 
 @pytest.fixture
-def key():
+def key() -> jax.Array:
     return jax.random.key(20260101)
+
+
+@pytest.fixture
+def float64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    with jax.enable_x64(False):
+        yield
+
+
+@pytest.fixture(params=["float32", "float64"])
+def dtype(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Both precisions, one after the other, as JAX's default."""
+    with jax.enable_x64(request.param == "float64"):
+        yield request.param
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Report a measured figure."""
+    return lambda line: record_property("figures", line)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
+    lines = [
+        (report.nodeid, value)
+        for report in reports
+        for name, value in getattr(report, "user_properties", [])
+        if name == "figures"
+    ]
+    if lines:
+        terminalreporter.section("measured figures")
+        for _, line in sorted(lines):
+            terminalreporter.write_line(line)

@@ -247,7 +247,7 @@ def _key(name: Any, what: str, symbols: _Symbols) -> sp.Symbol:
 
 
 def _names(names: Any) -> list[Any]:
-    if isinstance(names, str):
+    if isinstance(names, str) or not isinstance(names or (), Iterable):
         raise ModelError(f"parameters: expected a dictionary from names to values, got {names!r}")
     return list(names or ())
 

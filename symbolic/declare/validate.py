@@ -164,7 +164,8 @@ def _only(model: "NeuronModel", expression: sp.Expr, where: str, *, states: bool
         raise ModelError(f"{where} uses the undeclared symbol {symbol}; add it to parameters or give it an equation")
     for function in expression.atoms(AppliedUndef):
         raise ModelError(f"{where} uses the unknown function {function}; write its definition instead")
-    if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or expression.is_real is False:
+    # only numbers are asked whether they are real: SymPy may take minutes to answer for other expressions
+    if expression.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or (expression.is_number and expression.is_real is False):
         raise ModelError(f"{where}: {expression} is not finite and real")
 
 

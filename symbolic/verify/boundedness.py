@@ -16,14 +16,15 @@ import sympy as sp
 
 from ..declare import NeuronModel
 from .case import Answer, Case
-from .facts import Facts, Kind, Undecided, affine_parts
+from .facts import Facts
 from .growth import growth
 from .scales import ONE, Scale, bound, compare, integrable, leading
+from .signs import Expression, Kind, Undecided, affine_parts
 
 _LINEAR = Scale(power=sp.S.One)
 
 
-class Diverges(Exception):
+class Diverges(Undecided):
     """A state that nothing else influences runs to infinity in finite time."""
 
 
@@ -50,7 +51,7 @@ def between_spikes(case: Case) -> Answer:
     try:
         growing = split_states(case)
     except Diverges as divergence:
-        return False, str(divergence)
+        return False, f"{divergence.reason}."
     require_affine(case, growing)
     if not growing.states:
         return True, "The other states obey equations that are affine in themselves and that spikes do not drive."
@@ -67,10 +68,7 @@ def between_spikes(case: Case) -> Answer:
 def no_accumulation(case: Case) -> Answer:
     """Decide whether infinitely many spikes can happen in finite time."""
     model, variable = case.model, case.model.variable
-    try:
-        growing = split_states(case)
-    except Diverges as divergence:
-        raise Undecided("another state diverges") from divergence
+    growing = split_states(case)
     require_affine(case, growing)
     reset = model.reset_value
     start = "any interval" if case.returns_from_below else f"the interval above {reset}"
@@ -145,7 +143,7 @@ def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
             continue
         series = growth(rate, state, direction, facts)
         largest = bound(series, facts)
-        if largest is None or not integrable(largest ** sp.Integer(-1), facts):
+        if largest is None or not integrable(ONE / largest, facts):
             if largest is not None and compare(largest, _LINEAR, facts) > 0:
                 return False
             continue
@@ -154,13 +152,14 @@ def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
         if top is None or not top.kind.is_strict:
             return False
         if top.kind is outward:
-            if integrable(top.scale ** sp.Integer(-1), facts) and not rate.free_symbols & set(case.model.states) - {state}:
-                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time by itself.")
+            alone = not rate.free_symbols & (set(case.model.states) - {state})
+            if alone and integrable(ONE / top.scale, facts):
+                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time by itself")
             return False
     return True
 
 
-def _at_most_one(factor: sp.Expr, facts: Facts, *, strictly: bool) -> bool:
+def _at_most_one(factor: Expression, facts: Facts, *, strictly: bool) -> bool:
     if factor.free_symbols & facts.ranges.keys():
         return False
     if not strictly and factor in (1, -1, 0):
@@ -193,32 +192,55 @@ def require_affine(case: Case, growing: Growing) -> None:
 
 def _require_moderate(case: Case, growing: Growing) -> None:
     """States that follow the spiking variable: their couplings to it must be bounded, and their drive moderate."""
-    model, facts, states = case.model, case.facts, list(growing.states)
-    directions = ([1] if model.spike.is_at_infinity else []) + ([] if case.low.is_finite else [-1])
-    for direction in directions:
-        slopes, own = affine_parts(model.field, states) or ({}, sp.S.Zero)
-        coefficients = list(slopes.values())
-        for state in states:
-            slopes, drive = affine_parts(model.dynamics[state], states) or ({}, sp.S.Zero)
-            coefficients += slopes.values()
-            _require_moderate_drive(case, state, drive, own, direction)
-        for coefficient in coefficients:
-            largest = bound(growth(coefficient, model.variable, direction, facts), facts)
+    if case.model.spike.is_at_infinity:
+        _require_bounded_couplings(case, growing, 1)
+    if not case.low.is_finite:
+        _require_bounded_couplings(case, growing, -1)
+        if not case.returns_from_below:
+            _require_moderate_drive(case, growing, -1)
+    # at an infinity that is crossed, the drive is integrable: the condition that others stay finite at the spike
+
+
+def require_drift(case: Case, direction: int) -> None:
+    """Check that states which follow the spiking variable cannot carry it to an infinity that it avoids alone.
+
+    Raises:
+        Undecided: if they may.
+    """
+    growing = split_states(case)
+    driven = following(case.model, case.model.variable) & set(growing.states)
+    if driven & case.model.field.free_symbols:
+        require_affine(case, growing)
+        _require_bounded_couplings(case, growing, direction)
+        _require_moderate_drive(case, growing, direction)
+
+
+def _parts(case: Case, growing: Growing, state: sp.Symbol) -> tuple[list[Expression], Expression]:
+    slopes, rest = affine_parts(case.model.dynamics[state], list(growing.states)) or ({}, sp.S.Zero)
+    return list(slopes.values()), rest
+
+
+def _require_bounded_couplings(case: Case, growing: Growing, direction: int) -> None:
+    variable, facts = case.model.variable, case.facts
+    for state in (variable, *growing.states):
+        for coefficient in _parts(case, growing, state)[0]:
+            largest = bound(growth(coefficient, variable, direction, facts), facts)
             if largest is not None and compare(largest, ONE, facts) > 0:
-                raise Undecided(f"the coefficient {coefficient} between states grows with {model.variable}")
+                raise Undecided(f"the coefficient {coefficient} between states grows with {variable}")
 
 
-def _require_moderate_drive(case: Case, state: sp.Symbol, drive: sp.Expr, own: sp.Expr, direction: int) -> None:
-    """At an infinity that is crossed the drive is integrable; where the variable can only drift, at most linear."""
-    model, facts = case.model, case.facts
-    if direction > 0 or case.returns_from_below:
-        return  # decided by the condition that the other states stay finite at the spike
-    drive_bound = bound(growth(drive, model.variable, direction, facts), facts)
-    if drive_bound is not None and compare(drive_bound, _LINEAR, facts) > 0:
-        raise Undecided(f"the drive {drive} of {state} grows faster than linearly for very negative {model.variable}")
-    series = growth(own, model.variable, direction, facts)
+def _require_moderate_drive(case: Case, growing: Growing, direction: int) -> None:
+    """Where the spiking variable only drifts, all rates may grow at most linearly with it."""
+    variable, facts = case.model.variable, case.facts
+    for state in growing.states:
+        drive = _parts(case, growing, state)[1]
+        largest = bound(growth(drive, variable, direction, facts), facts)
+        if largest is not None and compare(largest, _LINEAR, facts) > 0:
+            raise Undecided(f"the drive {drive} of {state} grows faster than linearly far out")
+    series = growth(_parts(case, growing, variable)[1], variable, direction, facts)
     largest = bound(series, facts)
     if largest is not None and compare(largest, _LINEAR, facts) > 0:
         top = leading(series, facts)
-        if top is None or top.kind is not Kind.POSITIVE:
-            raise Undecided(f"{model.variable} may become very negative faster than exponentially")
+        inward = Kind.NEGATIVE if direction > 0 else Kind.POSITIVE
+        if top is None or top.kind is not inward:
+            raise Undecided(f"{variable} may move outwards faster than exponentially")

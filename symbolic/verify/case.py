@@ -8,8 +8,9 @@ import sympy as sp
 
 from ..declare import NeuronModel, weight
 from .certificate import Condition
-from .facts import Facts, Kind, Range, Row, Split, Undecided
+from .facts import Facts
 from .limits import TimeLimit, time_limit
+from .signs import Expression, Kind, Range, Row, Split, Undecided
 
 Answer = tuple[bool | None, str]
 
@@ -27,7 +28,7 @@ class Case:
 
     model: NeuronModel
     facts: Facts
-    low: sp.Expr
+    low: Expression
     deadline: float
 
     @property
@@ -86,7 +87,7 @@ def _cannot_fall_below_reset(case: Case) -> bool:
         return False
     if any(route.additive_target == model.variable for route in model.routes):
         return False
-    if any(model.variable in route.jump for route in model.routes) and not is_periodic(model, facts):
+    if any(model.variable in route.jump for route in model.routes) and not is_periodic(model):
         return False
     return (
         facts.at_least_zero(start - reset)
@@ -94,7 +95,7 @@ def _cannot_fall_below_reset(case: Case) -> bool:
     )  # fmt: skip
 
 
-def is_periodic(model: NeuronModel, facts: Facts) -> bool:
+def is_periodic(model: NeuronModel) -> bool:
     """Whether the spiking variable is an angle: all equations repeat after the way from reset to threshold."""
     variable = model.variable
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):

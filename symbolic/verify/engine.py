@@ -1,6 +1,7 @@
 """`verify`: from a declared model to its certificate."""
 
 import time
+from dataclasses import replace
 
 import sympy as sp
 
@@ -9,8 +10,9 @@ from ..errors import ContinuityError
 from .case import case_of
 from .certificate import Certificate, Condition, Regularity, RouteReport, Verdict
 from .conditions import neuron_conditions
-from .facts import Row, Split, Undecided
+from .plain import check_values, with_plain_states
 from .routes import input_conditions, route_conditions
+from .signs import Row, Split, Undecided
 
 _SECONDS = 20.0
 _MAX_COMBINATIONS = 64
@@ -40,9 +42,10 @@ I = V_th: trajectories graze.
     """
     deadline = time.monotonic() + _SECONDS
     try:
-        certificate = _certificate(model, _verify_rows(model, _rows(model), deadline))
+        check_values(model)
+        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
     except Undecided as problem:
-        condition = Condition("parameter values", None, sp.true, f"Undecided: {problem.reason}.")
+        condition = Condition("declaration", None, sp.true, f"Undecided: {problem.reason}.")
         certificate = _certificate(model, (condition,))
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
@@ -74,7 +77,19 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> 
     except Split as split:
         groups = [_verify_rows(model, group, deadline) for group in split.groups]
         ranks = [_rank(group) for group in groups]
-        return groups[ranks.index(max(ranks))]
+        worst = groups[ranks.index(max(ranks))]
+        return _joined(groups) if max(ranks) == 0 else worst
+
+
+def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
+    """Conditions that hold for every group of neurons, each under the assumptions of one group or another."""
+    joined = []
+    for first in groups[0]:
+        alike = [c for group in groups for c in group if (c.name, c.route) == (first.name, first.route)]
+        either = sp.Or(*(sp.And(*condition.assumptions) for condition in alike))
+        assumptions = () if either in (sp.true, sp.false) else either.args if isinstance(either, sp.And) else (either,)
+        joined.append(replace(first, assumptions=assumptions))
+    return tuple(joined)
 
 
 def _rank(conditions: tuple[Condition, ...]) -> int:

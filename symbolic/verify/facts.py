@@ -4,62 +4,26 @@ import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
+from typing import Any
 
 import sympy as sp
 
-Range = tuple[sp.Expr, sp.Expr]
-Row = Mapping[sp.Symbol, sp.Expr]
+from .signs import (
+    Expression,
+    Kind,
+    Range,
+    Row,
+    Split,
+    Spread,
+    Undecided,
+    affine_parts,
+    sign_of_value,
+    solved,
+    structural,
+)
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
 _MAX_POINTS = 250
-
-
-class Undecided(Exception):
-    """A step of the proof could not be taken; the message says which."""
-
-    def __init__(self, reason: str, needs: sp.Basic | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.needs = needs
-
-
-class Split(Exception):
-    """Neurons with different parameter values differ in the sign of an expression: decide for each sign apart."""
-
-    def __init__(self, groups: tuple[tuple[Row, ...], ...]) -> None:
-        super().__init__("neurons differ")
-        self.groups = groups
-
-
-class Kind(Enum):
-    """Which signs an expression takes over the admissible states."""
-
-    ZERO = "0"
-    POSITIVE = "+"
-    NEGATIVE = "-"
-    NONNEGATIVE = "+0"
-    NONPOSITIVE = "-0"
-    MIXED = "+-"
-
-    @property
-    def flipped(self) -> "Kind":
-        """The kind of the negative expression."""
-        pairs = {Kind.POSITIVE: Kind.NEGATIVE, Kind.NONNEGATIVE: Kind.NONPOSITIVE}
-        return (pairs | {new: old for old, new in pairs.items()}).get(self, self)
-
-    @property
-    def is_strict(self) -> bool:
-        """Whether the expression never vanishes."""
-        return self in (Kind.POSITIVE, Kind.NEGATIVE)
-
-
-@dataclass(frozen=True)
-class Spread:
-    """The signs that an expression takes, and a place where it is not positive (if one is known)."""
-
-    kind: Kind
-    where: dict[sp.Symbol, sp.Expr] = field(default_factory=dict)
 
 
 @dataclass
@@ -87,7 +51,7 @@ class Facts:
         """The same facts with other or more ranges."""
         return Facts(self.rows, self.ranges | dict(ranges), self.used)
 
-    def sign(self, expression: sp.Expr) -> int:
+    def sign(self, expression: Expression) -> int:
         """Return 1, 0 or -1 for an expression in parameters.
 
         Raises:
@@ -95,14 +59,14 @@ class Facts:
             Split: if it differs between neurons.
         """
         expression = sp.sympify(expression)
-        known = _structural(expression)
+        known = structural(expression)
         if known is None and not expression.is_number:
             expression = sp.factor_terms(sp.factor(expression))
-            known = _structural(expression)
+            known = structural(expression)
         if known is not None:
             return known
         if isinstance(expression, sp.Mul):
-            return sp.prod([self.sign(factor) for factor in expression.args])
+            return self._sign_of_product(expression)
         if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
             sign = self.sign(expression.base)
             if sign == 0 and expression.exp.is_negative:
@@ -110,10 +74,22 @@ class Facts:
             return sign if expression.exp.is_odd else abs(sign)
         return self._sign_by_value(expression)
 
-    def _sign_by_value(self, expression: sp.Expr) -> int:
+    def _sign_of_product(self, product: Any) -> int:
+        sign, notes = 1, {}
+        for factor in product.args:
+            with self.recording() as used:
+                part = self.sign(factor)
+            sign *= part
+            notes = notes | used if part else used
+            if part == 0:  # then the other factors do not matter
+                break
+        self.used |= notes
+        return sign
+
+    def _sign_by_value(self, expression: Expression) -> int:
         signs: dict[int | None, list[Row]] = {}
         for row in self.rows:
-            signs.setdefault(_sign_of_value(expression, row), []).append(row)
+            signs.setdefault(sign_of_value(expression, row), []).append(row)
         if None in signs:
             raise Undecided(f"the sign of {expression} is not known", sp.Gt(expression, 0))
         if len(signs) > 1:
@@ -122,20 +98,20 @@ class Facts:
         assert sign is not None
         relation = (sp.Eq, sp.Gt, sp.Lt)[sign](expression, 0)
         if relation not in (sp.true, sp.false):
-            self.used[_solved(relation)] = None
+            self.used[solved(relation)] = None
         return sign
 
-    def at_least_zero(self, expression: sp.Expr) -> bool:
+    def at_least_zero(self, expression: Expression) -> bool:
         """Whether an expression in parameters is not negative."""
         if sp.sympify(expression).is_nonnegative:
             return True
         return self.sign(expression) >= 0
 
-    def is_nonnegative(self, expression: sp.Expr) -> bool:
+    def is_nonnegative(self, expression: Expression) -> bool:
         """Whether SymPy's assumptions and the states' ranges say that an expression is not negative."""
         return bool(self._with_assumptions(expression).is_nonnegative)
 
-    def spread(self, expression: sp.Expr) -> Spread:
+    def spread(self, expression: Expression) -> Spread:
         """Return the signs that an expression takes while each state runs over its whole range.
 
         Raises:
@@ -145,12 +121,16 @@ class Facts:
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
         if not states:
             return Spread((Kind.ZERO, Kind.POSITIVE, Kind.NEGATIVE)[self.sign(expression)])
-        known = _structural(self._with_assumptions(expression))
+        known = structural(self._with_assumptions(expression))
         if known is not None:
             return Spread((Kind.ZERO, Kind.POSITIVE, Kind.NEGATIVE)[known])
         affine = affine_parts(expression, states)
         if affine is not None:
             return self._spread_of_affine(*affine)
+        if len(states) == 1 and self.ranges[states[0]] == (-sp.oo, sp.oo) and expression.is_polynomial(states[0]):
+            coefficients = sp.Poly(expression, states[0]).all_coeffs()
+            if len(coefficients) == 3:
+                return self._spread_of_quadratic(states[0], *coefficients)
         factored = sp.factor_terms(sp.factor(expression))
         if isinstance(factored, sp.Mul):
             try:
@@ -159,19 +139,21 @@ class Facts:
                 pass
         return self._spread_by_samples(expression, states)
 
-    def vanishes(self, expression: sp.Expr) -> bool:
+    def vanishes(self, expression: Expression) -> bool:
         """Whether an expression is zero for all admissible states."""
         expression = sp.expand(expression)
-        if expression == 0 or sp.simplify(expression) == 0:
+        if expression == 0:
             return True
         if not expression.free_symbols & self.ranges.keys():
             return self.sign(expression) == 0
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
         if any(sign for sign, _, _ in self._samples(expression, states)):
             return False
+        if sp.simplify(expression) == 0:
+            return True
         raise Undecided(f"whether {expression} is zero is not known", sp.Eq(expression, 0))
 
-    def _with_assumptions(self, expression: sp.Expr) -> sp.Expr:
+    def _with_assumptions(self, expression: Expression) -> Expression:
         """Replace states by symbols whose assumptions say what their range says."""
         new = {}
         for state in expression.free_symbols & self.ranges.keys():
@@ -182,9 +164,9 @@ class Facts:
                 new[state] = high - sp.Dummy(state.name, nonnegative=True)
         return expression.subs(new) if new else expression
 
-    def _spread_of_affine(self, slopes: dict[sp.Symbol, sp.Expr], rest: sp.Expr) -> Spread:
+    def _spread_of_affine(self, slopes: dict[sp.Symbol, Expression], rest: Expression) -> Spread:
         low, high = [rest], [rest]
-        lowest: dict[sp.Symbol, sp.Expr] = {}
+        lowest: dict[sp.Symbol, Expression] = {}
         for state, slope in slopes.items():
             sign = self.sign(slope)
             if sign == 0:
@@ -200,7 +182,7 @@ class Facts:
         table |= {(0, 1): Kind.NONNEGATIVE, (-1, 0): Kind.NONPOSITIVE}
         return Spread(table[signs], {state: end for state, end in lowest.items() if end.is_finite})
 
-    def _root(self, slopes: dict[sp.Symbol, sp.Expr], rest: sp.Expr) -> dict[sp.Symbol, sp.Expr]:
+    def _root(self, slopes: dict[sp.Symbol, Expression], rest: Expression) -> dict[sp.Symbol, Expression]:
         """A place where an affine expression vanishes, if all but one state are put at zero."""
         for state, slope in slopes.items():
             others_free = all(_contains_zero(self.ranges[other]) for other in slopes if other != state)
@@ -208,6 +190,15 @@ class Facts:
                 zeros = {other: sp.S.Zero for other in slopes if other != state}
                 return zeros | {state: sp.simplify(-rest / slope)}
         return {}
+
+    def _spread_of_quadratic(self, state: sp.Symbol, a: Expression, b: Expression, c: Expression) -> Spread:
+        opening = self.sign(a)
+        if opening == 0:
+            return self.spread(b * state + c)
+        discriminant = self.sign(b**2 - 4 * a * c)
+        kind = (Kind.NONNEGATIVE, Kind.MIXED, Kind.POSITIVE)[discriminant]
+        where = {} if discriminant < 0 else {state: sp.simplify(-b / (2 * a))}
+        return Spread(kind if opening > 0 else kind.flipped, where)
 
     def _spread_of_product(self, product: sp.Mul) -> Spread:
         weak: Spread | None = None
@@ -226,8 +217,8 @@ class Facts:
             return Spread(Kind.NEGATIVE if flip else Kind.POSITIVE)
         return Spread(weak.kind.flipped if flip else weak.kind, weak.where)
 
-    def _spread_by_samples(self, expression: sp.Expr, states: list[sp.Symbol]) -> Spread:
-        found: dict[int, tuple[dict[sp.Symbol, sp.Expr], dict[sp.Basic, None]]] = {}
+    def _spread_by_samples(self, expression: Expression, states: list[sp.Symbol]) -> Spread:
+        found: dict[int, tuple[dict[sp.Symbol, Expression], dict[sp.Basic, None]]] = {}
         for sign, point, used in self._samples(expression, states):
             found.setdefault(sign, (point, used))
             if 1 in found and -1 in found:
@@ -238,8 +229,8 @@ class Facts:
         raise Undecided(f"the sign of {expression} over the admissible states is not known", sp.Gt(expression, 0))
 
     def _samples(
-        self, expression: sp.Expr, states: list[sp.Symbol]
-    ) -> Iterator[tuple[int, dict[sp.Symbol, sp.Expr], dict[sp.Basic, None]]]:
+        self, expression: Expression, states: list[sp.Symbol]
+    ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
         """Signs at admissible points where they are known, with the assumptions that each rests on."""
         split: Split | None = None
         for point in self._points(states):
@@ -255,86 +246,20 @@ class Facts:
         if split is not None:
             raise split
 
-    def _points(self, states: list[sp.Symbol]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+    def _points(self, states: list[sp.Symbol]) -> Iterator[dict[sp.Symbol, Expression]]:
         """Admissible points, exact rationals inside the ranges."""
         choices = [[value for value in _SAMPLES if self._admits(state, value)] or self._ends(state) for state in states]
         for values in itertools.islice(itertools.product(*choices), _MAX_POINTS):
             yield dict(zip(states, values, strict=True))
 
-    def _admits(self, state: sp.Symbol, value: sp.Expr) -> bool:
+    def _admits(self, state: sp.Symbol, value: Expression) -> bool:
         low, high = self.ranges[state]
         return (low < value) == sp.true and (value < high) == sp.true
 
-    def _ends(self, state: sp.Symbol) -> list[sp.Expr]:
+    def _ends(self, state: sp.Symbol) -> list[Expression]:
         low, high = self.ranges[state]
         inside = [(low + high) / 2, (3 * low + high) / 4] if low.is_finite and high.is_finite else []
         return inside + [end for end in (low, high) if end.is_finite]
-
-
-def affine_parts(expression: sp.Expr, symbols: list[sp.Symbol]) -> tuple[dict[sp.Symbol, sp.Expr], sp.Expr] | None:
-    """Split an expression that is affine in symbols into their coefficients and the rest; None if it is not.
-
-    Example:
-        >>> x, y, a = sp.symbols("x y a", real=True)
-        >>> affine_parts(a * x + y + 3, [x, y])
-        ({x: a, y: 1}, 3)
-        >>> affine_parts(x * y, [x, y]) is None
-        True
-    """
-    slopes = {symbol: sp.expand(sp.diff(expression, symbol)) for symbol in symbols}
-    if any(slope.free_symbols & set(symbols) for slope in slopes.values()):
-        return None
-    rest = sp.expand(expression.subs(dict.fromkeys(symbols, sp.S.Zero)))
-    if rest.has(sp.nan, sp.zoo, sp.oo):
-        return None
-    gap = sp.expand(expression - rest - sp.Add(*(slope * symbol for symbol, slope in slopes.items())))
-    return (slopes, rest) if gap == 0 or sp.simplify(gap) == 0 else None
-
-
-def _structural(expression: sp.Expr) -> int | None:
-    """The sign as far as SymPy's assumptions tell; an open time constant is positive."""
-    times = [symbol for symbol in expression.free_symbols if symbol.name.startswith("tau") and not symbol.is_positive]
-    if times:
-        return None
-    if expression.is_number:
-        return _numeric(expression)
-    return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None
-
-
-def _numeric(number: sp.Expr) -> int | None:
-    if number.is_Rational:
-        return int(sp.sign(number))
-    if number.is_extended_real is False:
-        return None
-    value = number.evalf(30)
-    if not value.is_Float:
-        return None
-    if abs(value) > sp.Float("1e-20"):
-        return 1 if value > 0 else -1
-    return 0 if number.equals(0) else None
-
-
-def _sign_of_value(expression: sp.Expr, row: Row) -> int | None:
-    value = expression.subs(dict(row))
-    times = {
-        symbol: sp.Dummy(symbol.name, positive=True)
-        for symbol in value.free_symbols
-        if symbol.name.startswith("tau") and not symbol.is_positive
-    }
-    return _structural(value.subs(times))
-
-
-def _solved(relation: sp.Rel) -> sp.Basic:
-    """Write `a - 1 > 0` as `a > 1` where the relation has one symbol only."""
-    symbols = relation.free_symbols
-    if len(symbols) == 1:
-        (symbol,) = symbols
-        parts = affine_parts(relation.lhs, [symbol])
-        if parts is not None and parts[0][symbol].is_number:
-            slope, rest = parts[0][symbol], parts[1]
-            kind = relation.func if slope.is_positive else relation.reversed.func
-            return kind(symbol, -rest / slope)
-    return relation
 
 
 def _contains_zero(limits: Range) -> bool:

@@ -2,13 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
-from .facts import Facts, Kind, Undecided
+from .facts import Facts
 from .scales import (
-    ONE, Expansion, Leading, Scale, add, below, bound, collect, compare, constant, larger, leading, multiply,
-)  # fmt: skip
+    ONE,
+    Expansion,
+    Leading,
+    Scale,
+    add,
+    below,
+    bound,
+    collect,
+    compare,
+    constant,
+    larger,
+    leading,
+    multiply,
+)
+from .signs import Expression, Kind, Undecided
 
 _MAX_POWER = 12
 
@@ -16,7 +30,7 @@ _MAX_POWER = 12
 far = sp.Dummy("x", positive=True)
 
 
-def expansion(expression: sp.Expr, facts: Facts) -> Expansion:
+def expansion(expression: Expression, facts: Facts) -> Expansion:
     """Expand an expression in `far` as `far` goes to infinity.
 
     Every other symbol is held fixed; the remainder is uniform over bounded sets of the states.
@@ -27,17 +41,17 @@ def expansion(expression: sp.Expr, facts: Facts) -> Expansion:
     return _Expander(facts).expand(sp.sympify(expression))
 
 
-def growth(expression: sp.Expr, variable: sp.Symbol, direction: int, facts: Facts) -> Expansion:
+def growth(expression: Expression, variable: sp.Symbol, direction: int, facts: Facts) -> Expansion:
     """Expand an expression as a variable goes to plus (direction 1) or minus infinity (direction -1)."""
     return expansion(expression.subs(variable, direction * far), facts)
 
 
-def approach(expression: sp.Expr, variable: sp.Symbol, point: sp.Expr, side: int, facts: Facts) -> Expansion:
+def approach(expression: Expression, variable: sp.Symbol, point: Expression, side: int, facts: Facts) -> Expansion:
     """Expand an expression as a variable goes to a finite point from above (side 1) or from below (side -1)."""
     return expansion(expression.subs(variable, point + side / far), facts)
 
 
-def limit(series: Expansion, facts: Facts) -> tuple[sp.Expr, Leading | None]:
+def limit(series: Expansion, facts: Facts) -> tuple[Expression, Leading | None]:
     """Return the limit (an expression in states, or plus or minus infinity) and the leading term if it grows.
 
     Raises:
@@ -65,7 +79,7 @@ def limit(series: Expansion, facts: Facts) -> tuple[sp.Expr, Leading | None]:
 class _Expander:
     facts: Facts
 
-    def expand(self, expression: sp.Expr) -> Expansion:
+    def expand(self, expression: Any) -> Expansion:
         if not expression.has(far):
             return constant(expression)
         if expression == far:
@@ -77,34 +91,41 @@ class _Expander:
             return self.expand(expression.rewrite(sp.exp))
         raise Undecided(f"the growth of {expression.func.__name__} is not known")
 
-    def _rules(self) -> tuple[tuple[type, Callable[..., Expansion]], ...]:
+    def _rules(self) -> tuple[tuple[Any, Callable[[Any], Expansion]], ...]:
         return (
-            (sp.Add, self._add), (sp.Mul, self._multiply), (sp.exp, lambda e: self._exponential(self.expand(e.args[0]))),
-            (sp.Pow, self._power), (sp.log, lambda e: self._logarithm(self.expand(e.args[0]))), (sp.Abs, self._absolute),
-            (sp.sin, self._oscillating), (sp.cos, self._oscillating), (sp.tan, self._tangent),
-            (sp.cot, self._tangent), (sp.atan, self._saturating), (sp.erf, self._saturating), (sp.Piecewise, self._piecewise),
-            (sp.Max, self._extreme), (sp.Min, self._extreme), (sp.Heaviside, self._step), (sp.sign, self._step),
-        )  # fmt: skip
+            (sp.Add, self._add),
+            (sp.Mul, self._multiply),
+            (sp.exp, lambda e: self._exponential(self.expand(e.args[0]))),
+            (sp.Pow, self._power),
+            (sp.log, lambda e: self._logarithm(self.expand(e.args[0]))),
+            (sp.Abs, self._absolute),
+            ((sp.sin, sp.cos), self._oscillating),
+            ((sp.tan, sp.cot), self._tangent),
+            ((sp.atan, sp.erf), self._saturating),
+            (sp.Piecewise, self._piecewise),
+            ((sp.Max, sp.Min), self._extreme),
+            ((sp.Heaviside, sp.sign), self._step),
+        )
 
-    def _add(self, expression: sp.Expr) -> Expansion:
+    def _add(self, expression: Any) -> Expansion:
         total = Expansion()
         for term in expression.args:
             total = add(total, self.expand(term), self.facts)
         return total
 
-    def _multiply(self, expression: sp.Expr) -> Expansion:
+    def _multiply(self, expression: Any) -> Expansion:
         product = constant(sp.S.One)
         for factor in expression.args:
             product = multiply(product, self.expand(factor), self.facts)
         return product
 
-    def _power(self, expression: sp.Pow) -> Expansion:
+    def _power(self, expression: Any) -> Expansion:
         base, exponent = expression.as_base_exp()
         if exponent.has(far):
             return self._exponential(multiply(self.expand(exponent), self._logarithm(self.expand(base)), self.facts))
         return self._fixed_power(self.expand(base), exponent)
 
-    def _fixed_power(self, base: Expansion, exponent: sp.Expr) -> Expansion:
+    def _fixed_power(self, base: Expansion, exponent: Expression) -> Expansion:
         if exponent.is_Integer and 0 <= exponent <= _MAX_POWER:
             product = constant(sp.S.One)
             for _ in range(int(exponent)):
@@ -117,7 +138,7 @@ class _Expander:
             raise Undecided(f"a negative quantity is raised to the power {exponent}")
         scale = top.scale**exponent
         rest = bound(below(base, top.scale, self.facts), self.facts)
-        remainder = None if rest is None else scale * rest * top.scale ** sp.Integer(-1)
+        remainder = None if rest is None else scale * rest / top.scale
         return collect([(scale, top.coefficient**exponent)], remainder)
 
     def _strict(self, series: Expansion, what: str) -> Leading:
@@ -144,7 +165,7 @@ class _Expander:
             small = larger(small, series.remainder, self.facts)
         return collect([(scale, factor)], None if small is None else scale * small)
 
-    def _exponential_of(self, part: Scale, coefficient: sp.Expr) -> Scale:
+    def _exponential_of(self, part: Scale, coefficient: Expression) -> Scale:
         if coefficient.free_symbols & self.facts.ranges.keys():
             raise Undecided(f"the rate {coefficient} of an exponential depends on the state")
         if part == Scale(log_power=sp.S.One):
@@ -162,10 +183,10 @@ class _Expander:
         terms = [(Scale(power=r), k) for r, k in top.scale.exponent]
         terms += [(Scale(log_power=sp.S.One), top.scale.power), (ONE, sp.log(top.coefficient))]
         rest = bound(below(series, top.scale, self.facts), self.facts)
-        remainder = None if rest is None else rest * top.scale ** sp.Integer(-1)
+        remainder = None if rest is None else rest / top.scale
         return collect(terms, remainder)
 
-    def _absolute(self, expression: sp.Expr) -> Expansion:
+    def _absolute(self, expression: Any) -> Expansion:
         series = self.expand(expression.args[0])
         top = leading(series, self.facts)
         if top is None:
@@ -174,7 +195,7 @@ class _Expander:
             return series if top.kind is Kind.POSITIVE else multiply(constant(sp.S.NegativeOne), series, self.facts)
         return collect([(top.scale, sp.Abs(top.coefficient))], bound(below(series, top.scale, self.facts), self.facts))
 
-    def _split(self, series: Expansion) -> tuple[sp.Expr, Expansion] | None:
+    def _split(self, series: Expansion) -> tuple[Expression, Expansion] | None:
         """A finite limit and what goes to zero beside it; None if there is no finite limit."""
         if series.remainder is not None and compare(series.remainder, ONE, self.facts) >= 0:
             return None
@@ -189,7 +210,7 @@ class _Expander:
                 small.append((scale, coefficient))
         return value, Expansion(tuple(small), series.remainder)
 
-    def _oscillating(self, expression: sp.Expr) -> Expansion:
+    def _oscillating(self, expression: Any) -> Expansion:
         parts = self._split(self.expand(expression.args[0]))
         if parts is not None:
             return collect([(ONE, expression.func(parts[0]))], bound(parts[1], self.facts))
@@ -197,7 +218,7 @@ class _Expander:
             raise Undecided(f"{expression.func.__name__} oscillates ever faster and depends on a state")
         return Expansion((), ONE)
 
-    def _tangent(self, expression: sp.Expr) -> Expansion:
+    def _tangent(self, expression: Any) -> Expansion:
         parts = self._split(self.expand(expression.args[0]))
         if parts is None:
             raise Undecided("a tangent has infinitely many poles")
@@ -212,26 +233,26 @@ class _Expander:
         inverse = multiply(constant(sp.S.NegativeOne), self._fixed_power(small, sp.S.NegativeOne), self.facts)
         return Expansion(inverse.terms, larger(inverse.remainder, bound(small, self.facts), self.facts))
 
-    def _saturating(self, expression: sp.Expr) -> Expansion:
+    def _saturating(self, expression: Any) -> Expansion:
         series = self.expand(expression.args[0])
         parts = self._split(series)
         if parts is not None:
             return collect([(ONE, expression.func(parts[0]))], bound(parts[1], self.facts))
         top = self._strict(series, "the argument of a saturating function")
         sign = 1 if top.kind is Kind.POSITIVE else -1
-        return collect([(ONE, expression.func(sign * sp.oo))], top.scale ** sp.Integer(-1))
+        return collect([(ONE, expression.func(sign * sp.oo))], ONE / top.scale)
 
-    def _sign_far_out(self, expression: sp.Expr) -> int:
+    def _sign_far_out(self, expression: Any) -> int:
         series = self.expand(expression)
         if series.is_zero():
             return 0
         top = self._strict(series, "the comparison")
         return 1 if top.kind is Kind.POSITIVE else -1
 
-    def _step(self, expression: sp.Expr) -> Expansion:
+    def _step(self, expression: Any) -> Expansion:
         return constant(expression.func(sp.Integer(self._sign_far_out(expression.args[0]))))
 
-    def _extreme(self, expression: sp.Expr) -> Expansion:
+    def _extreme(self, expression: Any) -> Expansion:
         wanted = 1 if isinstance(expression, sp.Max) else -1
         best = expression.args[0]
         for other in expression.args[1:]:
@@ -239,13 +260,13 @@ class _Expander:
                 best = other
         return self.expand(best)
 
-    def _piecewise(self, expression: sp.Piecewise) -> Expansion:
+    def _piecewise(self, expression: Any) -> Expansion:
         for value, condition in expression.args:
             if self._is_true(condition):
                 return self.expand(value)
         raise Undecided("no branch of a Piecewise is valid there")
 
-    def _is_true(self, condition: sp.Basic) -> bool:
+    def _is_true(self, condition: Any) -> bool:
         if condition in (sp.true, sp.false):
             return condition == sp.true
         if isinstance(condition, sp.And):

@@ -31,7 +31,13 @@ def text(certificate: "Certificate") -> str:
 def markdown(certificate: "Certificate") -> str:
     """Write a certificate as Markdown."""
     model = certificate.model
-    lines = [f"### {model.name}: {certificate.verdict.name}", "", _CLAIMS[certificate.verdict.name], "", _equations(model)]
+    lines = [
+        f"### {model.name}: {certificate.verdict.name}",
+        "",
+        _CLAIMS[certificate.verdict.name],
+        "",
+        _equations(model),
+    ]
     lines += [""]
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. **{_title(condition)}**: {_MARKS[condition.holds]}."]

@@ -8,10 +8,13 @@ import sympy as sp
 from ..declare import InputRoute, NeuronModel, weight
 from .case import Answer, Case
 from .certificate import Condition
-from .facts import Facts, Kind, Undecided
+from .facts import Facts
 from .growth import approach, growth, limit
 from .scales import ONE, compare, leading
+from .signs import Expression, Kind, Undecided
 from .well_posed import require_lipschitz
+
+State = dict[sp.Symbol, Expression]
 
 _CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
@@ -53,7 +56,7 @@ def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
     at_spike, _ = limit(approach(jump, variable, threshold, -1, facts), facts)
     if at_spike.is_infinite or not facts.vanishes(at_spike - threshold):
         return False, (
-            f"At {variable} = {threshold} the input moves {variable} to {at_spike}: it triggers a spike, or prevents one."
+            f"At {variable} = {threshold} the input moves {variable} to {at_spike}: it triggers or prevents a spike."
         )
     slope = _slope(jump, variable)
     if facts.over(slope[1]).spread(slope[0]).kind not in (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO):
@@ -61,14 +64,14 @@ def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
     return True, f"The jump is monotone and its limit at {variable} = {threshold} is {threshold}, whatever the weight."
 
 
-def _slope(jump: sp.Expr, variable: sp.Symbol) -> tuple[sp.Expr, dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]]:
+def _slope(jump: Expression, variable: sp.Symbol) -> tuple[Expression, dict[sp.Symbol, tuple[Expression, Expression]]]:
     """The derivative of a jump, with tangents (which are real between their poles) replaced by real symbols."""
     slope = sp.diff(jump, variable)
     names = {tangent: sp.Dummy("r", real=True) for tangent in slope.atoms(sp.tan)}
-    return sp.factor(slope.subs(names)), {name: (-sp.oo, sp.oo) for name in names.values()}
+    return slope.subs(names), {name: (-sp.oo, sp.oo) for name in names.values()}
 
 
-def _infinity_is_fixed(case: Case, jump: sp.Expr) -> Answer:
+def _infinity_is_fixed(case: Case, jump: Expression) -> Answer:
     facts, variable = case.with_weight, case.model.variable
     top = leading(growth(jump, variable, 1, facts), facts)
     grows = top is not None and compare(top.scale, ONE, facts) > 0
@@ -76,7 +79,10 @@ def _infinity_is_fixed(case: Case, jump: sp.Expr) -> Answer:
         return True, f"The input moves {variable} by a finite amount or keeps it large: infinity stays where it is."
     if top is not None and grows and top.kind is Kind.NONNEGATIVE:
         raise Undecided(f"whether the jump to {jump} keeps infinity where it is depends on {top.coefficient}")
-    return False, f"For some weights the input moves {variable} -> oo to {jump}, away from infinity: a spike is swallowed."
+    return (
+        False,
+        f"For some weights the input moves {variable} -> oo to {jump}, away from infinity: a spike is swallowed.",
+    )
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ class _Places:
     model: NeuronModel
     facts: Facts
 
-    def at_spike(self, expression: sp.Expr) -> sp.Expr:
+    def at_spike(self, expression: Expression) -> Expression:
         variable, threshold = self.model.variable, self.model.spike.threshold
         if not expression.has(variable):
             return expression
@@ -94,7 +100,7 @@ class _Places:
             return limit(growth(expression, variable, 1, self.facts), self.facts)[0]
         return limit(approach(expression, variable, threshold, -1, self.facts), self.facts)[0]
 
-    def after_reset(self, expression: sp.Expr, state: dict[sp.Symbol, sp.Expr]) -> sp.Expr:
+    def after_reset(self, expression: Expression, state: dict[sp.Symbol, Expression]) -> Expression:
         """An expression in the old states, at a state right after the reset."""
         variable = self.model.variable
         if expression.has(variable):
@@ -128,54 +134,54 @@ def _same_on_both_sides(case: Case, route: InputRoute, orders: list[sp.Tuple]) -
     orders += [sp.Tuple(*(order[s] for s in model.states)) for order in (before, after)]
     if any(order[s].is_infinite for order in (before, after) for s in model.other_states):
         raise Undecided("the reset puts a state to infinity")
-    different = [s for s in model.states if before[s] != after[s] and not _equal(before[s], after[s], facts)]
-    if not different:
+    if all(_equal(before[s], after[s], facts) for s in model.states):
         return True, (
             "Input then reset and reset then input lead to the same state: an input counts as much just before the "
             "neuron's own spike as just after it."
         )
-    return _visible_difference(case, different, before, after)
+    told = ("An input just before the spike leaves", "one just after it")
+    return _difference(model, facts, before, after, told)
 
 
-def _equal(left: sp.Expr, right: sp.Expr, facts: Facts) -> bool:
+def _equal(left: Expression, right: Expression, facts: Facts) -> bool:
     if left.is_infinite or right.is_infinite:
         return left == right
     return facts.vanishes(left - right)
 
 
-def _visible_difference(
-    case: Case, different: list[sp.Symbol], before: dict[sp.Symbol, sp.Expr], after: dict[sp.Symbol, sp.Expr]
-) -> Answer:
-    """A difference right after the spike breaks continuity if the spiking variable feels it."""
-    model, variable = case.model, case.model.variable
+def _difference(model: NeuronModel, facts: Facts, first: State, second: State, told: tuple[str, str]) -> Answer:
+    """Two states that two orders of events lead to: spikes jump if the spiking variable feels the difference."""
+    variable = model.variable
+    different = [s for s in model.states if not _equal(first[s], second[s], facts)]
     state = different[0]
-    told = f"An input just before the spike leaves {state} = {before[state]}, one just after it {state} = {after[state]}"
+    story = f"{told[0]} {state} = {first[state]}, {told[1]} {state} = {second[state]}"
     if different == [variable]:
-        return False, f"{told}: later spikes jump when the input and the spike change places."
+        return False, f"{story}: later spikes jump when the two change places."
     if variable not in different:
+        # equal time derivatives of V, to any order, would mean that spikes feel nothing
+        places = [side if side[variable].is_finite else {s: v for s, v in side.items() if s != variable}
+                  for side in (first, second)]  # fmt: skip
         rate = model.field
         for _ in model.other_states:
-            left, right = (rate.subs({s: v for s, v in side.items() if s != variable}, simultaneous=True)
-                           for side in (before, after))  # fmt: skip
-            if not case.with_weight.vanishes(left - right):
-                return False, f"{told}: d{variable}/dt differs, so that later spikes jump when the two change places."
+            left, right = (rate.subs(place, simultaneous=True) for place in places)
+            if not facts.vanishes(left - right):
+                return False, f"{story}: {variable} moves on differently, so that later spikes jump when the two swap."
             rate = sp.Add(*(sp.diff(rate, s) * f for s, f in model.dynamics.items()))
-    raise Undecided(f"{told}; whether spikes feel the difference is not known".replace("Undecided: ", ""))
+    raise Undecided(f"{story}; whether spikes feel the difference is not known")
 
 
 def _inputs_commute(case: Case) -> Answer:
-    model, facts = case.model, case.with_weight
-    other = sp.Dummy("weight_2", real=True)
-    facts = facts.over({other: (-sp.oo, sp.oo)})
-    same = {state: state for state in model.states}
+    model, other = case.model, sp.Dummy("weight_2", real=True)
+    facts = case.with_weight.over({other: (-sp.oo, sp.oo)})
+    same: State = {state: state for state in model.states}
     for left, right in combinations_with_replacement(model.routes, 2):
         first = same | dict(left.jump)
         second = same | {state: value.subs(weight, other) for state, value in right.jump.items()}
-        for state in model.states:
-            gap = second[state].subs(first, simultaneous=True) - first[state].subs(second, simultaneous=True)
-            if not facts.vanishes(gap):
-                return False, (
-                    f"Inputs on {left.name} and {right.name} that arrive together lead to different {state} in the two "
-                    "orders, so that something jumps when they change places."
-                )
+        orders = [
+            {state: later[state].subs(earlier, simultaneous=True) for state in model.states}
+            for earlier, later in ((first, second), (second, first))
+        ]
+        if not all(facts.vanishes(orders[0][state] - orders[1][state]) for state in model.states):
+            told = (f"Input {left.name} before {right.name} leaves", "the other order")
+            return _difference(model, facts, orders[0], orders[1], told)
     return True, "Two inputs that arrive together lead to the same state in either order."

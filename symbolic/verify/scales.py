@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .facts import Facts, Kind, Undecided
+from .facts import Facts
+from .signs import Expression, Kind, Undecided
 
 _MAX_TERMS = 80
 
@@ -13,9 +14,9 @@ _MAX_TERMS = 80
 class Scale:
     """The function `x**power * log(x)**log_power * exp(sum of k * x**r)` with `exponent` the pairs (r, k)."""
 
-    power: sp.Expr = sp.S.Zero
-    log_power: sp.Expr = sp.S.Zero
-    exponent: tuple[tuple[sp.Expr, sp.Expr], ...] = ()
+    power: Expression = sp.S.Zero
+    log_power: Expression = sp.S.Zero
+    exponent: tuple[tuple[Expression, Expression], ...] = ()
 
     def __mul__(self, other: "Scale") -> "Scale":
         rates = dict(self.exponent)
@@ -26,11 +27,14 @@ class Scale:
             sp.expand(self.power + other.power), sp.expand(self.log_power + other.log_power), exponent
         )  # fmt: skip
 
-    def __pow__(self, power: sp.Expr) -> "Scale":
+    def __truediv__(self, other: "Scale") -> "Scale":
+        return self * other**sp.S.NegativeOne
+
+    def __pow__(self, power: Expression) -> "Scale":
         exponent = tuple((r, sp.expand(k * power)) for r, k in self.exponent)
         return Scale(sp.expand(self.power * power), sp.expand(self.log_power * power), exponent)
 
-    def of(self, variable: sp.Expr) -> sp.Expr:
+    def of(self, variable: Expression) -> Expression:
         """The scale as an expression, for display."""
         rate = sp.Add(*(k * variable**r for r, k in self.exponent))
         return variable**self.power * sp.log(variable) ** self.log_power * sp.exp(rate)
@@ -45,7 +49,7 @@ def compare(left: Scale, right: Scale, facts: Facts) -> int:
     Raises:
         Undecided: if that depends on a parameter whose value is not known.
     """
-    ratio = left * right ** sp.Integer(-1)
+    ratio = left / right
     rates = list(ratio.exponent)
     while rates:
         top = rates[0][0]
@@ -75,9 +79,9 @@ class Leading:
     """The term that decides at infinity, and the signs that its coefficient takes over the admissible states."""
 
     scale: Scale
-    coefficient: sp.Expr
+    coefficient: Expression
     kind: Kind
-    where: dict[sp.Symbol, sp.Expr]
+    where: dict[sp.Symbol, Expression]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ class Expansion:
     sets of those states, and so is its rate of change with them.
     """
 
-    terms: tuple[tuple[Scale, sp.Expr], ...] = ()
+    terms: tuple[tuple[Scale, Expression], ...] = ()
     remainder: Scale | None = None
 
     def is_zero(self) -> bool:
@@ -96,14 +100,14 @@ class Expansion:
         return not self.terms and self.remainder is None
 
 
-def constant(value: sp.Expr) -> Expansion:
+def constant(value: Expression) -> Expansion:
     """The expansion of something that does not depend on x."""
     return collect([(ONE, value)], None)
 
 
-def collect(terms: list[tuple[Scale, sp.Expr]], remainder: Scale | None) -> Expansion:
+def collect(terms: list[tuple[Scale, Expression]], remainder: Scale | None) -> Expansion:
     """Add up terms of equal scale and drop those that cancel."""
-    sums: dict[Scale, sp.Expr] = {}
+    sums: dict[Scale, Expression] = {}
     for scale, coefficient in terms:
         sums[scale] = sums.get(scale, sp.S.Zero) + coefficient
     kept = tuple((scale, value) for scale, raw in sums.items() if (value := _tidy(raw)) != 0)
@@ -112,7 +116,7 @@ def collect(terms: list[tuple[Scale, sp.Expr]], remainder: Scale | None) -> Expa
     return Expansion(kept, remainder)
 
 
-def _tidy(coefficient: sp.Expr) -> sp.Expr:
+def _tidy(coefficient: Expression) -> Expression:
     expanded = sp.expand(coefficient)
     return sp.S.Zero if expanded == 0 else coefficient
 

@@ -1,47 +1,46 @@
 """Whether an expression is locally Lipschitz in the states: what makes the solution unique and continuous."""
 
 from itertools import pairwise
+from typing import Any
 
 import sympy as sp
 
-from .facts import Facts, Kind, Undecided, affine_parts
+from .facts import Facts
+from .signs import Expression, Kind, Undecided, affine_parts
 
-_ENTIRE = (sp.exp, sp.sin, sp.cos, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh, sp.erf, sp.Abs, sp.Max, sp.Min)
+_SMOOTH = (sp.exp, sp.sin, sp.cos, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh, sp.erf)
+_ENTIRE = (*_SMOOTH, sp.Abs, sp.Max, sp.Min)
 
 
-def require_lipschitz(expression: sp.Expr, facts: Facts) -> None:
+def require_lipschitz(expression: Any, facts: Facts) -> None:
     """Check that an expression is finite and locally Lipschitz while its states stay in their ranges.
 
     Raises:
         Undecided: at the first part for which that cannot be shown.
     """
-    if not expression.free_symbols & facts.ranges.keys():
-        if expression.is_real is False:
-            raise Undecided(f"{expression} is not real")
-        return
-    if isinstance(expression, sp.Symbol):
+    if not expression.free_symbols & facts.ranges.keys() and expression.is_real:
         return
     if isinstance(expression, sp.Piecewise):
         _require_continuous_pieces(expression, facts)
-    elif isinstance(expression, sp.Pow):
+        return
+    if isinstance(expression, sp.Pow):
         _require_regular_power(expression, facts)
     elif isinstance(expression, sp.log):
-        _require(Kind.POSITIVE, expression.args[0], facts)
+        _require_positive(expression.args[0], facts)
     elif isinstance(expression, sp.tan):
         _require_between_poles(expression.args[0], facts)
-    elif not isinstance(expression, (sp.Add, sp.Mul, *_ENTIRE)):
-        raise Undecided(f"whether {expression} is smooth is not known")
-    if not isinstance(expression, sp.Piecewise):
-        for part in expression.args:
-            require_lipschitz(part, facts)
+    elif not isinstance(expression, (sp.Symbol, sp.Add, sp.Mul, *_ENTIRE)):
+        raise Undecided(f"whether {expression} is finite and smooth is not known")
+    for part in expression.args:
+        require_lipschitz(part, facts)
 
 
-def _require(kind: Kind, expression: sp.Expr, facts: Facts) -> None:
-    if facts.spread(expression).kind is not kind:
+def _require_positive(expression: Any, facts: Facts) -> None:
+    if facts.spread(expression).kind is not Kind.POSITIVE:
         raise Undecided(f"{expression} is not positive for all admissible states")
 
 
-def _require_regular_power(expression: sp.Pow, facts: Facts) -> None:
+def _require_regular_power(expression: Any, facts: Facts) -> None:
     base, exponent = expression.as_base_exp()
     if exponent.is_Integer and exponent.is_nonnegative:
         return
@@ -49,25 +48,24 @@ def _require_regular_power(expression: sp.Pow, facts: Facts) -> None:
         if not facts.spread(base).kind.is_strict:
             raise Undecided(f"{base} may vanish in a denominator")
         return
-    if facts.is_nonnegative(base) and not exponent.free_symbols & facts.ranges.keys() and facts.at_least_zero(exponent - 1):
+    fixed = not exponent.free_symbols & facts.ranges.keys()
+    if fixed and facts.is_nonnegative(base) and facts.at_least_zero(exponent - 1):
         return
-    _require(Kind.POSITIVE, base, facts)
+    _require_positive(base, facts)
 
 
-def _require_between_poles(argument: sp.Expr, facts: Facts) -> None:
+def _require_between_poles(argument: Any, facts: Facts) -> None:
     """The argument of a tangent must stay between two poles; the ends of the range are limits, never reached."""
-    states = sorted(argument.free_symbols & facts.ranges.keys(), key=str)
-    parts = affine_parts(argument, states)
-    if parts is not None and len(states) == 1:
-        ((state, slope),) = parts[0].items()
-        ends = [end for end in facts.ranges[state] if end.is_finite]
-        if len(ends) == 2 and all(facts.at_least_zero(sp.pi / 2 - sign * argument.subs(state, end))
-                                  for end in ends for sign in (1, -1)) and facts.sign(slope):  # fmt: skip
+    states: list[Any] = sorted(argument.free_symbols & facts.ranges.keys(), key=str)
+    if affine_parts(argument, states) is not None and len(states) == 1:
+        ends = [argument.subs(states[0], end) for end in facts.ranges[states[0]] if end.is_finite]
+        gaps = [sp.pi / 2 + sign * end for end in ends for sign in (1, -1)]
+        if len(ends) == 2 and all(facts.at_least_zero(gap) for gap in gaps):
             return
     raise Undecided(f"tan({argument}) may have a pole")
 
 
-def _require_continuous_pieces(expression: sp.Piecewise, facts: Facts) -> None:
+def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
     for piece, _ in expression.args:
         require_lipschitz(piece, facts)
     variables = set().union(*(condition.free_symbols for _, condition in expression.args)) & facts.ranges.keys()
@@ -85,9 +83,9 @@ def _require_continuous_pieces(expression: sp.Piecewise, facts: Facts) -> None:
             raise Undecided(f"{expression} jumps at {state} = {edge}")
 
 
-def _edges(expression: sp.Piecewise, state: sp.Symbol, facts: Facts) -> list[sp.Expr]:
+def _edges(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:
     """The places where a piecewise expression changes its branch, in ascending order."""
-    edges: list[sp.Expr] = []
+    edges: list[Expression] = []
     for relation in set().union(*(condition.atoms(sp.Rel) for _, condition in expression.args)):
         parts = affine_parts(relation.lhs - relation.rhs, [state])
         if parts is None or not isinstance(relation, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
@@ -106,14 +104,14 @@ def _edges(expression: sp.Piecewise, state: sp.Symbol, facts: Facts) -> list[sp.
     return edges
 
 
-def _piece_at(expression: sp.Piecewise, state: sp.Symbol, place: sp.Expr, facts: Facts) -> sp.Expr:
+def _piece_at(expression: Any, state: sp.Symbol, place: Expression, facts: Facts) -> Expression:
     for piece, condition in expression.args:
         if _is_true(condition.subs(state, place), facts):
             return piece
     raise Undecided(f"{expression} has no branch at {state} = {place}")
 
 
-def _is_true(condition: sp.Basic, facts: Facts) -> bool:
+def _is_true(condition: Any, facts: Facts) -> bool:
     if condition in (sp.true, sp.false):
         return condition == sp.true
     if isinstance(condition, sp.And):

@@ -1,0 +1,12 @@
+"""Pictures of spikes, potentials, models and training; every function takes and returns matplotlib Axes."""
+
+from .learning_curve import learning_curve as learning_curve
+from .phase_line import phase_line as phase_line
+from .raster import raster as raster
+from .style import BLUE as BLUE
+from .style import COLORS as COLORS
+from .style import GREY as GREY
+from .style import VERMILION as VERMILION
+from .style import lighter as lighter
+from .style import paper_style as paper_style
+from .traces import traces as traces

@@ -1,0 +1,20 @@
+"""What several pictures need to know about a trial."""
+
+import numpy as np
+
+from ..recording import Recording
+from ..spikes import Spikes
+
+
+def require_one_trial(where: str, spikes: Spikes) -> None:
+    """Raise a ValueError for a batch of trials."""
+    if spikes.times.ndim != 1:
+        raise ValueError(
+            f"{where} draws one trial, but this is a batch of shape {spikes.times.shape[:-1]}; "
+            "pick trial i with jax.tree.map(lambda leaf: leaf[i], recording), or spikes[i]"
+        )
+
+
+def pseudospike_times(recording: Recording, layer: int) -> np.ndarray:
+    """Return when the first pseudospike of each neuron comes."""
+    return recording.duration + np.asarray(recording.layers[layer].pseudospikes.first)

@@ -1,0 +1,75 @@
+"""How loss and accuracy change while a network learns."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from .style import COLORS, lighter, prepared
+
+
+def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = None) -> Axes:
+    """Draw the loss on the left axis, logarithmic where it is positive, and accuracies in percent on the right one.
+
+    Args:
+        history: One row for each epoch. Entries whose name contains "loss" are losses, those whose name contains
+            "accuracy" are fractions of correct answers, and "epoch" counts the epochs, from 0 where it is missing.
+            Rows may lack entries; anything else is left out.
+        ax: Where to draw; a new figure if None.
+
+    Returns:
+        The axes of the loss; `ax.figure.axes[-1]` are those of the accuracies.
+
+    Raises:
+        ValueError: if no row holds a loss or an accuracy.
+
+    Example:
+        >>> from matplotlib import pyplot as plt
+        >>> ax = learning_curve([{"epoch": 0, "loss": 2.3, "accuracy": 0.1}, {"epoch": 1, "loss": 0.4, "accuracy": 0.9}])
+        >>> ax.get_yscale(), ax.figure.axes[-1].get_ylabel()
+        ('log', 'accuracy (%)')
+        >>> plt.close(ax.figure)
+    """
+    names = list(dict.fromkeys(name for row in history for name in row))
+    losses = [name for name in names if "loss" in name]
+    accuracies = [name for name in names if "accuracy" in name]
+    if not losses and not accuracies:
+        raise ValueError(f"learning_curve: no row holds a 'loss' or an 'accuracy'; the entries are {names}")
+    epochs = np.array([row.get("epoch", place) for place, row in enumerate(history)], float)
+    ax = prepared(ax)
+    ax.set_xlabel("epoch")
+    ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    for place, name in enumerate(losses):
+        values = _column(history, name)
+        ax.plot(epochs, values, color=lighter("#222222", 0.45 * place), linewidth=1.0, label=_readable(name))
+    if losses:
+        values = np.concatenate([_column(history, name) for name in losses])
+        if np.nanmin(values) > 0:
+            ax.set_yscale("log")
+        ax.set_ylabel("loss")
+    right = ax
+    if losses and accuracies:
+        right = ax.twinx()
+        right.spines["top"].set_visible(False)
+        right.spines["right"].set_visible(True)
+        right.spines["right"].set_linewidth(ax.spines["left"].get_linewidth())
+    for place, name in enumerate(accuracies):
+        style = "-" if place == 0 else (0, (4 - min(place, 3), 1.5))
+        values = 100 * _column(history, name)
+        right.plot(epochs, values, color=COLORS[place], linestyle=style, linewidth=1.0, label=_readable(name))
+    if accuracies:
+        right.set_ylabel("accuracy (%)")
+        right.set_ylim(top=100)
+    if len(losses) + len(accuracies) > 1:
+        handles = [*ax.get_lines(), *(right.get_lines() if right is not ax else [])]
+        right.legend(handles=handles, loc="center right", frameon=False)
+    return ax
+
+
+def _column(history: Sequence[Mapping[str, float]], name: str) -> np.ndarray:
+    return np.array([row.get(name, np.nan) for row in history], float)
+
+
+def _readable(name: str) -> str:
+    return name.replace("_", " ")

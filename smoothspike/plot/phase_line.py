@@ -1,0 +1,194 @@
+"""The rate of change of a neuron's spiking variable, and where that leads it."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import sympy as sp
+from matplotlib.axes import Axes
+
+from symbolic import DerivationError, NeuronModel, derive, weight
+
+from .style import COLORS, GREY, prepared
+
+Field = Callable[[np.ndarray, float], np.ndarray]
+#: Height of one row of arrows, as a fraction of the panel's.
+ROW = 0.075
+
+
+def phase_line(
+    model: NeuronModel,
+    *,
+    ax: Axes | None = None,
+    currents: Sequence[float] | None = None,
+    range: tuple[float, float] | None = None,
+) -> Axes:
+    r"""Draw $\dot V$ against $V$ for constant currents, with the flow along $V$ beneath.
+
+    Fixed points are filled where they attract, hollow where they repel, and half filled where they do one on each
+    side. The current enters by the first input route: it is the constant value of the state that inputs add to, or,
+    where inputs change the spiking variable itself, that rate of change (at `V = 0` for an input that is no plain
+    addition). Other states are held at their initial values.
+
+    Args:
+        model: The declared neuron; all parameters need one value.
+        ax: Where to draw; a new figure if None.
+        currents: The currents; if None, one below the rheobase, the rheobase, and one above it, where it can be
+            derived, and no current where it cannot.
+        range: Lowest and highest value of the spiking variable; if None, around the fixed points and up to a finite
+            threshold, or once around a circle.
+
+    Returns:
+        The axes. A finite threshold is a dotted line.
+
+    Raises:
+        ValueError: if a parameter has no value, or one for each neuron.
+
+    Example:
+        >>> from matplotlib import pyplot as plt
+        >>> from symbolic import models
+        >>> ax = phase_line(models.qif(), currents=[0.0, 0.5])
+        >>> ax.get_xlabel()
+        '$V$'
+        >>> plt.close(ax.figure)
+    """
+    field = _field(model)
+    currents = _default_currents(model) if currents is None else [float(current) for current in currents]
+    threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
+    low, high = _default_range(field, currents, reset, threshold) if range is None else range
+    grid = np.linspace(low, min(high, threshold), 2001)
+    symbol = sp.latex(model.variable)
+
+    ax = prepared(ax)
+    ax.axhline(0, color=GREY, linewidth=0.6, zorder=0, label="_zero")
+    for place, current in enumerate(currents):
+        color = COLORS[place % len(COLORS)]
+        v, rate = _with_extrema(grid, current, field)
+        ax.plot(v, rate, color=color, linewidth=1.0, label=f"$I={current:.3g}$")
+        points = _fixed_points(v, rate)
+        for where, before, after in points:
+            _fixed_point(ax, where, 0.0, color, before, after)
+        _arrows(ax, v, rate, points, ROW * (len(currents) - place - 0.3), color)
+    bottom, top = _limits([field(grid, current) for current in currents])
+    reserved = ROW * (len(currents) + 0.6)
+    ax.set_ylim((bottom - reserved * top) / (1 - reserved), top)
+    ax.set_xlim(low, high)
+    if np.isfinite(threshold):
+        ax.axvline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
+    ax.set(xlabel=f"${symbol}$", ylabel=rf"$\mathrm{{d}}{symbol}/\mathrm{{d}}t$")
+    ax.legend(loc="upper center", frameon=False, ncols=1)
+    return ax
+
+
+def _field(model: NeuronModel) -> Field:
+    """The rate of change of the spiking variable as a function of its value and a constant current."""
+    variable, current = model.variable, sp.Dummy("current", real=True)
+    expression, held = model.field, {state: model.initial[state] for state in model.other_states}
+    for state, new_value in model.routes[0].jump.items():
+        gain = current * sp.diff(new_value, weight).subs(weight, 0)
+        if state == variable:
+            expression += gain
+        else:
+            held[state] = held[state] + gain
+    expression = expression.subs(held).subs(model.scalar_values)
+    for symbol in sorted(expression.free_symbols - {variable, current}, key=str):
+        raise ValueError(f"phase_line: {symbol} of {model.name} has no single value; set it with with_parameters")
+    function = sp.lambdify((variable, current), expression, "numpy")
+
+    def field(v: np.ndarray, current: float) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return np.broadcast_to(np.asarray(function(v, current), float), np.shape(v))
+
+    return field
+
+
+def _number(model: NeuronModel, value: sp.Expr) -> float:
+    return float(value.subs(model.scalar_values))
+
+
+def _default_currents(model: NeuronModel) -> list[float]:
+    try:
+        rheobase = _number(model, derive(model).rheobase)
+    except DerivationError:
+        return [0.0]
+    step = abs(rheobase) or 1.0
+    return [rheobase - step, rheobase, rheobase + step]
+
+
+def _default_range(field: Field, currents: Sequence[float], reset: float, threshold: float) -> tuple[float, float]:
+    if np.isfinite(threshold) and np.isfinite(reset):
+        ends = np.array([reset, threshold])
+        if all(np.isclose(*field(ends, current)) for current in currents):  # a circle
+            return reset, threshold
+        height = threshold - reset
+        return reset - 0.3 * height, threshold + 0.1 * height
+    wide = np.sinh(np.linspace(-6, 6, 4001))
+    wide = wide[wide < threshold]
+    places = [where for current in currents for where, _, _ in _fixed_points(*_with_extrema(wide, current, field))]
+    slowest = wide[np.nanargmin(np.abs(field(wide, currents[0])))] if not places else places[0]
+    low, high = min([slowest, *places]), max([slowest, *places])
+    margin = 0.8 * (high - low) or 2.0
+    return low - margin, high + margin
+
+
+def _with_extrema(v: np.ndarray, current: float, field: Field) -> tuple[np.ndarray, np.ndarray]:
+    """Sample the field, its extrema included, so that a fixed point that it only touches is not missed."""
+    rate = field(v, current)
+    size = np.abs(rate)
+    i = 1 + np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]))
+    a, b, c = (v[i + k] for k in (-1, 0, 1))
+    fa, fb, fc = (rate[i + k] for k in (-1, 0, 1))
+    below = (b - a) * (fb - fc) - (b - c) * (fb - fa)
+    ok = below != 0
+    shift = 0.5 * ((b - a) ** 2 * (fb - fc) - (b - c) ** 2 * (fb - fa))[ok] / below[ok]
+    v = np.union1d(v, np.clip(b[ok] - shift, a[ok], c[ok]))
+    return v, field(v, current)
+
+
+def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[tuple[float, float, float]]:
+    """Return each zero of the field with the field's signs before and after it."""
+    finite = np.isfinite(rate)
+    v, rate = v[finite], rate[finite]
+    is_zero = np.abs(rate) < 1e-9 * np.quantile(np.abs(rate), 0.9)
+    places = np.flatnonzero(~is_zero)
+    points = []
+    for i, j in zip(places[:-1], places[1:], strict=True):
+        before, after = np.sign(rate[i]), np.sign(rate[j])
+        if j > i + 1:
+            points.append((float(v[i + 1 : j].mean()), before, after))
+        elif before != after:
+            points.append((float(v[i] - rate[i] * (v[j] - v[i]) / (rate[j] - rate[i])), before, after))
+    if is_zero[-1]:
+        points.append((float(v[-1]), np.sign(rate[places[-1]]), -np.sign(rate[places[-1]])))
+    return points
+
+
+def _fixed_point(ax: Axes, where: float, height: float, color: str, before: float, after: float) -> None:
+    fill = {(1, -1): "full", (-1, 1): "none", (1, 1): "left", (-1, -1): "right"}[(int(before), int(after))]
+    ax.plot(
+        where, height, "o", color=color, markersize=4.5, markeredgewidth=0.9, zorder=3,
+        fillstyle="full" if fill == "none" else fill, markerfacecolor="white" if fill == "none" else color,
+        markerfacecoloralt="white", clip_on=False, label="_fixed point",
+    )  # fmt: skip
+
+
+def _arrows(
+    ax: Axes, v: np.ndarray, rate: np.ndarray, points: list[tuple[float, float, float]], height: float, color: str
+) -> None:
+    """Draw the flow along the variable: a line with an arrowhead in each stretch between fixed points."""
+    across = ax.get_xaxis_transform()
+    ax.plot([v[0], v[-1]], [height, height], color=color, linewidth=0.6, transform=across, label="_flow")
+    ends = [v[0], *(where for where, _, _ in points), v[-1]]
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        if b - a < 0.02 * (v[-1] - v[0]):
+            continue
+        middle = 0.5 * (a + b)
+        head = ">" if np.interp(middle, v, rate) > 0 else "<"
+        ax.plot(middle, height, head, color=color, markersize=3.5, transform=across, label="_flow")
+
+
+def _limits(rates: list[np.ndarray]) -> tuple[float, float]:
+    values = np.concatenate(rates)
+    values = values[np.isfinite(values)]
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    margin = 0.05 * (high - low) or 1.0
+    return low - margin, high + margin

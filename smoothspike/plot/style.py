@@ -1,0 +1,92 @@
+"""The look of all pictures: thin lines, small type, and colours that colour-blind readers can tell apart."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import matplotlib
+from matplotlib import colors
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+
+BLUE = "#0072B2"
+VERMILION = "#D55E00"
+#: In the order in which they are used (Okabe & Ito, 2008, without its yellow, which is lost on white).
+COLORS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")
+#: For whatever is not data: trial ends, thresholds, zero lines.
+GREY = "#808080"
+
+_PAPER = {
+    "axes.edgecolor": "#222222",
+    "axes.labelcolor": "#222222",
+    "axes.labelpad": 3.0,
+    "axes.labelsize": 9.0,
+    "axes.linewidth": 0.6,
+    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 9.0,
+    "figure.dpi": 150.0,
+    "figure.figsize": (3.4, 2.3),
+    "font.size": 8.0,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "legend.handlelength": 1.4,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4.0,
+    "mathtext.fontset": "dejavusans",
+    "pdf.fonttype": 42,
+    "savefig.bbox": "tight",
+    "savefig.dpi": 300.0,
+    "text.color": "#222222",
+    "xtick.color": "#222222",
+    "xtick.labelsize": 8.0,
+    "xtick.major.size": 2.5,
+    "xtick.major.width": 0.6,
+    "xtick.minor.size": 1.5,
+    "xtick.minor.width": 0.4,
+    "ytick.color": "#222222",
+    "ytick.labelsize": 8.0,
+    "ytick.major.size": 2.5,
+    "ytick.major.width": 0.6,
+    "ytick.minor.size": 1.5,
+    "ytick.minor.width": 0.4,
+}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """Make figures in the style of a paper while this context lasts; matplotlib's settings are restored after it.
+
+    Example:
+        >>> with paper_style():
+        ...     figure, ax = plt.subplots()
+        >>> ax.spines["top"].get_visible()
+        False
+        >>> plt.close(figure)
+    """
+    with matplotlib.rc_context(_PAPER):
+        yield
+
+
+def lighter(color: str, amount: float = 0.5) -> str:
+    """Mix a colour with white: an `amount` of 0 leaves it as it is, 1 gives white.
+
+    Example:
+        >>> lighter("#000000", 1.0)
+        '#ffffff'
+    """
+    return colors.to_hex([channel + (1 - channel) * amount for channel in colors.to_rgb(color)])
+
+
+def prepared(ax: Axes | None) -> Axes:
+    """Return the given axes without the spines above and to the right; a new figure's, in paper style, if None."""
+    if ax is None:
+        with paper_style():
+            _, ax = plt.subplots(layout="constrained")
+    ax.spines[["top", "right"]].set_visible(False)
+    return ax
+
+
+def mark_trial_end(ax: Axes, duration: float) -> None:
+    """Draw the thin dashed line at which a trial ends."""
+    ax.axvline(duration, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0, label="_trial end")

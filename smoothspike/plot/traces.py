@@ -1,0 +1,199 @@
+"""The spiking variable of neurons over a trial, drawn rightly where it diverges."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import numpy as np
+import sympy as sp
+from jaxtyping import Array
+from matplotlib.axes import Axes
+
+from ..dynamics import AbstractDynamics, LinearDynamics, ProjectiveDynamics
+from ..recording import Recording
+from ._trial import pseudospike_times, require_one_trial
+from .style import COLORS, GREY, mark_trial_end, prepared
+
+#: Where spikes are marked, as a fraction of the panel's height.
+MARKS_AT = 1.04
+#: How many neurons are drawn if none are named.
+MOST = len(COLORS)
+
+
+def traces(
+    recording: Recording,
+    *,
+    neurons: Sequence[int] | None = None,
+    layer: int = -1,
+    ax: Axes | None = None,
+    samples: int = 1000,
+    pseudospikes: bool = True,
+    colors: Sequence[str] | None = None,
+) -> Axes:
+    """Draw the membrane potential (or the angle) of neurons in one trial, with their spikes marked above.
+
+    A line ends at each spike and begins anew after it. Where potentials diverge, the panel shows the range in which
+    they are 80 % of the time, widened by half of it, and by whatever else a potential does other than going to
+    infinity or coming back from it; the triangle above tells that it got there. Change it with `ax.set_ylim`.
+
+    Args:
+        recording: One trial.
+        neurons: Which neurons of the layer; the first seven if None.
+        layer: Which layer.
+        ax: Where to draw; a new figure if None.
+        samples: How many equidistant times to draw; times around spikes and inputs are added.
+        pseudospikes: Mark the first pseudospike of each neuron too, by a hollow triangle beyond the trial end.
+        colors: One colour for each of the neurons.
+
+    Returns:
+        The axes. A finite threshold is drawn as a dotted line, the trial end as a dashed one.
+
+    Raises:
+        ValueError: for a batch of trials, for a neuron that the layer does not have, or for too few colours.
+
+    Example:
+        >>> from matplotlib import pyplot as plt
+        >>> import smoothspike as ss
+        >>> net = ss.FeedForward(ss.Neuron(ss.models.qif()), sizes=(1, 1), duration=2.0, weights=[[[10.0]]])
+        >>> ax = traces(net(ss.Spikes([0.5], [0])))
+        >>> ax.get_xlabel(), ax.get_ylabel()
+        ('time', '$V$')
+        >>> plt.close(ax.figure)
+    """
+    require_one_trial("traces", recording.spikes[layer])
+    size = recording.layers[layer].pseudospikes.first.shape[-1]
+    chosen = list(range(min(size, MOST)) if neurons is None else neurons)
+    for neuron in chosen:
+        if not 0 <= neuron < size:
+            raise ValueError(f"traces: neuron {neuron} was asked for, but layer {layer} has neurons 0 to {size - 1}")
+    palette = [COLORS[place % len(COLORS)] for place in range(len(chosen))] if colors is None else list(colors)
+    if len(palette) < len(chosen):
+        raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; give one for each")
+
+    variable = _variable(recording.layers[layer].dynamics, size)
+    trains = recording.spikes[layer].to_trains(size)
+    later = pseudospike_times(recording, layer)
+    curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
+
+    ax = prepared(ax)
+    for neuron, (times, values), color in zip(chosen, curves, palette, strict=False):
+        ax.plot(times, values, color=color, linewidth=1.0, label=f"neuron {neuron}")
+        _mark(ax, trains[neuron], color, color)
+        if pseudospikes:
+            _mark(ax, later[[neuron]], color, "white")
+    _show_threshold(ax, variable, chosen)
+    mark_trial_end(ax, recording.duration)
+    end = recording.duration
+    if pseudospikes and chosen:
+        end = max(end, 1.03 * float(later[chosen].max()))
+    ax.set(xlim=(0, end), ylim=_window(variable, chosen, [values for _, values in curves]))
+    ax.set(xlabel="time", ylabel=f"${sp.latex(sp.Symbol(variable.name))}$")
+    return ax
+
+
+class _Variable(NamedTuple):
+    """The spiking variable, with the values of all neurons at a spike and after it."""
+
+    name: str
+    threshold: np.ndarray
+    reset: np.ndarray
+    is_angle: bool
+
+
+def _variable(dynamics: AbstractDynamics, size: int) -> _Variable:
+    is_angle = False
+    if isinstance(dynamics, LinearDynamics):
+        threshold, reset = dynamics.threshold, dynamics.reset_value
+    elif isinstance(dynamics, ProjectiveDynamics):
+        is_angle = dynamics.circle is not None
+        reset, threshold = dynamics.circle or (-np.inf, np.inf)
+    else:
+        raise TypeError(f"traces cannot draw {type(dynamics).__name__}")
+    values = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (threshold, reset))
+    return _Variable(dynamics.variable, *values, is_angle)
+
+
+def _curves(
+    recording: Recording, layer: int, variable: _Variable, chosen: list[int], trains: list[np.ndarray], samples: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
+    duration = recording.duration
+    # states at an event are those after it, so what was before it needs a time of its own
+    events = np.asarray(recording.layers[layer].trajectory.starts)
+    events = np.unique(events[(events > 0) & (events < duration)])
+    distances = duration * np.geomspace(1e-4, 0.1, 40)
+    sides = [spike + side * distances for train in trains for spike in train for side in (-1, 1)]
+    grid = np.concatenate([np.linspace(0, duration, samples), events, np.nextafter(events, -np.inf), *sides])
+    # the number of samples is part of what is compiled, so few different ones are used
+    grid = np.unique(grid[(grid >= 0) & (grid <= duration)])
+    grid = np.pad(grid, (0, -len(grid) % 512), mode="edge")
+    states = np.asarray(_states_at(recording, grid, layer)[variable.name])
+    curves = []
+    for neuron, train in zip(chosen, trains, strict=True):
+        times, values = grid, states[:, neuron].astype(float)
+        if train.size:
+            near = np.abs(times[:, None] - train).min(axis=1) < 0.5e-4 * duration
+            times, values = times[~near], values[~near]
+        values = np.where(np.isfinite(values), values, np.nan)
+        ends = (value if np.isfinite(value) else np.nan for value in (variable.threshold[neuron], variable.reset[neuron]))
+        at, after = ends
+        places = np.repeat(np.searchsorted(times, train), 3)
+        values = np.insert(values, places, np.tile([at, np.nan, after], train.size))
+        curves.append((np.insert(times, places, np.repeat(train, 3)), values))
+    return curves
+
+
+@eqx.filter_jit
+def _states_at(recording: Recording, ts: np.ndarray, layer: int) -> dict[str, Array]:
+    return recording.states_at(ts, layer)
+
+
+def _mark(ax: Axes, times: np.ndarray, color: str, face: str) -> None:
+    if not len(times):  # an empty line that is not clipped would still take up room in the layout
+        return
+    above = ax.get_xaxis_transform()
+    ax.plot(
+        times, np.full(len(times), MARKS_AT), "^", color=color, markerfacecolor=face, markersize=3.5,
+        markeredgewidth=0.7, transform=above, clip_on=False,
+    )  # fmt: skip
+
+
+def _show_threshold(ax: Axes, variable: _Variable, chosen: list[int]) -> None:
+    for threshold in np.unique(variable.threshold[chosen]):
+        if np.isfinite(threshold):
+            ax.axhline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
+
+
+def _window(variable: _Variable, chosen: list[int], lines: list[np.ndarray]) -> tuple[float, float]:
+    if not chosen:
+        return 0.0, 1.0
+    threshold, reset = variable.threshold[chosen], variable.reset[chosen]
+    if variable.is_angle:
+        return float(reset.min()), float(threshold.max())
+    if np.isfinite(threshold).all():
+        low, high, margin = min(map(np.nanmin, lines)), max(threshold.max(), *map(np.nanmax, lines)), 0.06
+    else:
+        ranges = [np.nanquantile(line, [0.1, 0.9]) for line in lines]
+        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
+        half = 0.5 * (high - low)
+        low, high, margin = low - half, high + half, 0.0
+        for line in lines:
+            low, high = _widened(low, high, line)
+    margin *= high - low
+    if high - low < 1e-9:
+        margin = 0.5
+    return float(low - margin), float(high + margin)
+
+
+def _widened(low: float, high: float, line: np.ndarray) -> tuple[float, float]:
+    """Make room for all of a line but the stretches that lead straight to a spike or straight from one."""
+    pieces = np.split(line, np.flatnonzero(np.isnan(line)))
+    for place, piece in enumerate(pieces):
+        values = piece[~np.isnan(piece)]
+        inside = np.flatnonzero((values >= low) & (values <= high))
+        if not inside.size:
+            continue
+        begin = 0 if place == 0 else inside[0]
+        values = values[begin : inside[-1] + 1] if place < len(pieces) - 1 or values[-1] > high else values[begin:]
+        low, high = min(low, values.min()), max(high, values.max())
+    return low, high

@@ -1,0 +1,235 @@
+"""What happens at plus and minus infinity of the spiking variable: finite times, and finite values of other states.
+
+Failures are proven with the other states held fixed. That is rigorous where they do not follow the spiking variable;
+where they do, and act back on it, each failure first checks that they move too little to matter.
+"""
+
+from typing import Any
+
+import sympy as sp
+
+from .boundedness import following, require_drift, split_states
+from .case import Answer, Case
+from .facts import Facts
+from .growth import growth
+from .scales import ONE, Leading, Scale, bound, compare, integrable, leading
+from .signs import Expression, Kind, Undecided, affine_parts, at_place
+
+_LINEAR = Scale(power=sp.S.One)
+
+
+def reaches_infinity(case: Case) -> Answer:
+    """Decide whether the spiking variable always crosses infinity transversally, after a finite time."""
+    try:
+        return _reaches_infinity(case)
+    except Undecided as problem:
+        exponent = _deciding_exponent(case)
+        if exponent is None:
+            raise
+        raise Undecided(
+            f"d{case.model.variable}/dt reaches infinity in finite time if {exponent} > 1, but {exponent} is not known",
+            sp.Gt(exponent, 1),
+        ) from problem
+
+
+def _reaches_infinity(case: Case) -> Answer:
+    variable, facts = case.model.variable, case.facts
+    top = _leading_at(case, 1)
+    if top is None:
+        require_drift(case, 1)
+        return False, f"d{variable}/dt vanishes for large {variable}, so that {variable} never reaches infinity."
+    behaviour = _describe(case, top, 1)
+    if top.kind is Kind.NEGATIVE:
+        require_drift(case, 1)
+        return False, f"{behaviour}: it is negative there, so that {variable} is driven away from infinity."
+    if top.kind in (Kind.MIXED, Kind.NONPOSITIVE):
+        if _feedback(case):
+            raise Undecided(
+                f"{behaviour}, whose coefficient is not always positive, and {_listed(_feedback(case))} react"
+            )
+        return False, f"{behaviour}; the coefficient is not positive for all admissible states{at_place(top.where)}."
+    if not _inverse_is_integrable(top.scale, facts):
+        require_drift(case, 1)
+        return False, f"{behaviour}; the integral of its inverse diverges: infinity is never reached in finite time."
+    if top.kind is Kind.NONNEGATIVE:
+        raise Undecided(
+            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+        )
+    return True, (
+        f"{behaviour}, with a positive coefficient whatever the other states; the integral of its inverse converges, "
+        "so that infinity is crossed transversally and after a finite time."
+    )
+
+
+def comes_back(case: Case) -> Answer:
+    """Decide whether the spiking variable returns from minus infinity in finite time."""
+    variable = case.model.variable
+    top = _leading_at(case, -1)
+    if top is not None and top.kind is Kind.POSITIVE and _inverse_is_integrable(top.scale, case.facts):
+        behaviour = _describe(case, top, -1)
+        return True, f"{behaviour}: it is positive there, and the integral of its inverse converges."
+    _require_short_transit(case, top, -1)
+    if top is None:
+        return False, f"d{variable}/dt vanishes for very negative {variable}: it never comes back from -oo."
+    behaviour = _describe(case, top, -1)
+    if not _inverse_is_integrable(top.scale, case.facts):
+        return False, f"{behaviour}; the integral of its inverse diverges: {variable} never comes back from -oo."
+    if top.kind is Kind.NONNEGATIVE:
+        raise Undecided(
+            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+        )
+    return False, f"{behaviour}: it is not positive{at_place(top.where)}, so that {variable} never comes back from -oo."
+
+
+def no_escape(case: Case) -> Answer:
+    """Decide whether the spiking variable can run to minus infinity, where nothing is declared."""
+    model, facts = case.model, case.facts
+    variable = model.variable
+    if case.low.is_finite:
+        return True, f"{variable} never falls below {case.low}."
+    series = growth(model.field, variable, -1, facts)
+    largest = bound(series, facts)
+    top = None
+    if largest is not None and _inverse_is_integrable(largest, facts):
+        top = leading(series, facts)
+    if top is None or not _inverse_is_integrable(top.scale, facts):
+        return True, f"d{variable}/dt grows too slowly as {variable} -> -oo for a divergence in finite time."
+    behaviour = _describe(case, top, -1)
+    if top.kind is Kind.POSITIVE:
+        return True, f"{behaviour}: {variable} is driven away from -oo."
+    if top.kind is Kind.NONNEGATIVE:
+        raise Undecided(
+            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+        )
+    _require_short_transit(case, top, -1)
+    where = at_place(top.where) if top.kind is not Kind.MIXED else " for admissible states"
+    return False, f"{behaviour}: {variable} runs to -oo in finite time{where}, where the model declares nothing."
+
+
+def others_stay_finite(case: Case) -> Answer:
+    """Decide whether the other states change by a finite amount on the way to (and from) infinity."""
+    answers = [_finite_towards(case, direction) for direction in ((1, -1) if case.returns_from_below else (1,))]
+    for holds, reason in answers:
+        if holds is False:
+            return holds, reason
+    return True, " ".join(reason for _, reason in answers)
+
+
+def _finite_towards(case: Case, direction: int) -> Answer:
+    model, facts = case.model, case.facts
+    where = f"{model.variable} -> {_end(direction)}"
+    top = _leading_at(case, direction)
+    if top is None or top.kind is not Kind.POSITIVE or not _inverse_is_integrable(top.scale, facts):
+        raise Undecided(f"d{model.variable}/dt is not known to be positive and fast enough as {where}")
+    diverging: list[tuple[sp.Symbol, Leading]] = []
+    for state in model.other_states:
+        series = growth(model.dynamics[state], model.variable, direction, facts)
+        largest = bound(series, facts)
+        if largest is None or integrable(largest / top.scale, facts):
+            continue
+        strongest = leading(series, facts)
+        if strongest is not None and not integrable(strongest.scale / top.scale, facts):
+            diverging.append((state, strongest))
+    if diverging:
+        return _divergence(case, diverging, top, direction)
+    return True, f"As {where}, the change of every other state per change of {model.variable} is integrable."
+
+
+def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Leading, direction: int) -> Answer:
+    """A divergence is certain if its rate is fixed by states that do not follow the spiking variable.
+
+    If all other states stayed finite, the diverging integral would be right, which is a contradiction. It must be
+    known besides that the spike is reached in spite of what they do, and that the reset does not overwrite them.
+    """
+    model = case.model
+    followers = following(model, model.variable)
+    certain = [(state, growing) for state, growing in diverging if not growing.coefficient.free_symbols & followers]
+    overwritten = [state for state in followers if not model.reset.get(state, state).has(state)]
+    if not certain or overwritten or not _spike_survives(case, diverging, top, direction):
+        names = _listed(state for state, _ in diverging)
+        raise Undecided(f"whether {names} stays finite at the spike is not known: the integral of its rate diverges")
+    state, growing = certain[0]
+    rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(model.variable, direction))
+    return False, (
+        f"d{state}/dt grows like {rate} as {model.variable} -> {_end(direction)}; divided by d{model.variable}/dt its "
+        f"integral diverges, so that {state} is infinite at the spike."
+    )
+
+
+def _spike_survives(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Leading, direction: int) -> bool:
+    """Whether the diverging states remain too small to stop the spiking variable."""
+    model, facts = case.model, case.facts
+    acting = sorted(_feedback(case), key=str)
+    parts = affine_parts(model.field, acting)
+    if parts is None:
+        return False
+    # the integral of rate/field grows at most like x**(1/2) times rate * x / field
+    slack = Scale(power=sp.Rational(3, 2))
+    for _, growing in diverging:
+        for coefficient in parts[0].values():
+            strength = bound(growth(coefficient, model.variable, direction, facts), facts)
+            if strength is not None and compare(growing.scale * slack * strength / top.scale, top.scale, facts) >= 0:
+                return False
+    return True
+
+
+def _require_short_transit(case: Case, top: Leading | None, direction: int) -> None:
+    """Check that states which act back on the spiking variable change little while it is far out.
+
+    Raises:
+        Undecided: if they may change much.
+    """
+    model, facts = case.model, case.facts
+    for state in sorted(_feedback(case), key=str):
+        rate = bound(growth(model.dynamics[state], model.variable, direction, facts), facts)
+        if rate is not None and (top is None or not integrable(rate / top.scale, facts)):
+            raise Undecided(f"what {state} does while {model.variable} is near {_end(direction)} is not known")
+
+
+def _feedback(case: Case) -> set[sp.Symbol]:
+    """The states that follow the spiking variable, act back on it, and are not held in a bounded range."""
+    model = case.model
+    return (following(model, model.variable) & model.field.free_symbols) - split_states(case).bounded
+
+
+def _deciding_exponent(case: Case) -> sp.Symbol | None:
+    """A parameter that is the exponent of a power of the spiking variable and decides if it is above one."""
+    variable = case.model.variable
+    for power in sorted(case.model.field.atoms(sp.Pow), key=str):
+        base, exponent = power.as_base_exp()
+        if not (base.has(variable) and isinstance(exponent, sp.Symbol)) or exponent in case.facts.ranges:
+            continue
+        supposed = case.model.field.subs(exponent, 1 + sp.Dummy("d", positive=True))
+        try:
+            top = leading(growth(supposed, variable, 1, case.facts), case.facts)
+            if top and top.kind is Kind.POSITIVE and _inverse_is_integrable(top.scale, case.facts):
+                return exponent
+        except Undecided:
+            continue
+    return None
+
+
+def _inverse_is_integrable(scale: Scale, facts: Facts) -> bool:
+    return integrable(ONE / scale, facts)
+
+
+def _leading_at(case: Case, direction: int) -> Leading | None:
+    return leading(growth(case.model.field, case.model.variable, direction, case.facts), case.facts)
+
+
+def _distance(variable: sp.Symbol, direction: int) -> Expression:
+    return variable if direction > 0 else sp.Abs(variable)
+
+
+def _end(direction: int) -> str:
+    return "oo" if direction > 0 else "-oo"
+
+
+def _describe(case: Case, top: Leading, direction: int) -> str:
+    variable = case.model.variable
+    shown = sp.factor_terms(top.coefficient) * top.scale.of(_distance(variable, direction))
+    return f"d{variable}/dt behaves like {shown} as {variable} -> {_end(direction)}"
+
+
+def _listed(symbols: Any) -> str:
+    return ", ".join(sorted(str(symbol) for symbol in symbols))

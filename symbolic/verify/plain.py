@@ -1,0 +1,67 @@
+"""Declarations whose symbols say more than the declaration: made plain, or left undecided."""
+
+from typing import Any
+
+import sympy as sp
+
+from ..declare import Jump, NeuronModel, SpikeRule
+from ..declare.frozen import FrozenMapping
+from .signs import Undecided
+
+_REAL = sp.Symbol("x", real=True).assumptions0
+_SIGNS = (
+    (lambda low, high: low.is_nonnegative, sp.Symbol("x", positive=True).assumptions0),
+    (lambda low, high: high.is_nonpositive, sp.Symbol("x", negative=True).assumptions0),
+)
+
+
+def with_plain_states(model: NeuronModel) -> NeuronModel:
+    """Return the model with states that are merely real; their ranges are those that are declared as bounds.
+
+    Raises:
+        Undecided: if a symbol claims a sign, or to be an integer, that no declared range confirms.
+    """
+    new = {state: _plain(state, model) for state in model.states}
+    if all(old == plain for old, plain in new.items()):
+        return model
+
+    def renamed(mapping: Any) -> dict[Any, Any]:
+        return {new.get(symbol, symbol): value.xreplace(new) for symbol, value in mapping.items()}
+
+    return NeuronModel(
+        model.name,
+        dynamics=renamed(model.dynamics),
+        spike=SpikeRule(new[model.variable], model.spike.threshold),
+        reset=renamed(model.reset),
+        inputs={route.name: Jump(FrozenMapping(renamed(route.jump))) for route in model.routes},
+        parameters=dict(model.parameters),
+        initial=renamed(model.initial),
+        bounds={new[state]: limits for state, limits in model.bounds.items()},
+    )
+
+
+def _plain(state: sp.Symbol, model: NeuronModel) -> sp.Symbol:
+    extra = {fact: value for fact, value in state.assumptions0.items() if _REAL.get(fact) != value}
+    if not extra:
+        return state
+    interval = model.range_of(state)
+    for confirmed, facts in _SIGNS:
+        if confirmed(interval.start, interval.end) and all(facts.get(fact) == value for fact, value in extra.items()):
+            return sp.Symbol(state.name, real=True)
+    claims = ", ".join(fact for fact, value in extra.items() if value)
+    raise Undecided(
+        f"the symbol {state} is declared {claims}, which no declared range confirms: give it bounds, or make it real"
+    )
+
+
+def check_values(model: NeuronModel) -> None:
+    """Check that the parameters' values agree with what their symbols claim.
+
+    Raises:
+        Undecided: if one does not; proofs that use the claim would be wrong for that value.
+    """
+    for symbol, value in model.values.items():
+        for number in value if isinstance(value, sp.Tuple) else (value,):
+            for fact, claimed in symbol.assumptions0.items():
+                if getattr(number, f"is_{fact}", None) is (not claimed):
+                    raise Undecided(f"the value {number} of {symbol} contradicts that its symbol is declared {fact}")

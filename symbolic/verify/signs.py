@@ -1,0 +1,134 @@
+"""Words for signs, and what SymPy's assumptions say about the sign of an expression."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import sympy as sp
+
+#: A SymPy expression. SymPy's own annotations are too narrow for its `subs` and `args`.
+Expression = Any
+
+Range = tuple[Expression, Expression]
+Row = Mapping[sp.Symbol, Expression]
+
+
+class Undecided(Exception):
+    """A step of the proof could not be taken; the message says which."""
+
+    def __init__(self, reason: str, needs: sp.Basic | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.needs = needs
+
+
+class Split(Exception):
+    """Neurons with different parameter values differ in the sign of an expression: decide for each sign apart."""
+
+    def __init__(self, groups: tuple[tuple[Row, ...], ...]) -> None:
+        super().__init__("neurons differ")
+        self.groups = groups
+
+
+class Kind(Enum):
+    """Which signs an expression takes over the admissible states."""
+
+    ZERO = "0"
+    POSITIVE = "+"
+    NEGATIVE = "-"
+    NONNEGATIVE = "+0"
+    NONPOSITIVE = "-0"
+    MIXED = "+-"
+
+    @property
+    def flipped(self) -> "Kind":
+        """The kind of the negative expression."""
+        pairs = {Kind.POSITIVE: Kind.NEGATIVE, Kind.NONNEGATIVE: Kind.NONPOSITIVE}
+        return (pairs | {new: old for old, new in pairs.items()}).get(self, self)
+
+    @property
+    def is_strict(self) -> bool:
+        """Whether the expression never vanishes."""
+        return self in (Kind.POSITIVE, Kind.NEGATIVE)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The signs that an expression takes, and a place where it is not positive (if one is known)."""
+
+    kind: Kind
+    where: dict[sp.Symbol, Expression] = field(default_factory=dict)
+
+
+def affine_parts(expression: Expression, symbols: Iterable[Any]) -> tuple[dict[Any, Expression], Expression] | None:
+    """Split an expression that is affine in symbols into their coefficients and the rest; None if it is not.
+
+    Example:
+        >>> x, y, a = sp.symbols("x y a", real=True)
+        >>> affine_parts(a * x + y + 3, [x, y])
+        ({x: a, y: 1}, 3)
+        >>> affine_parts(x * y, [x, y]) is None
+        True
+    """
+    slopes = {symbol: sp.expand(sp.diff(expression, symbol)) for symbol in symbols}
+    if any(slope.free_symbols & set(symbols) for slope in slopes.values()):
+        return None
+    rest = sp.expand(expression.subs(dict.fromkeys(symbols, sp.S.Zero)))
+    if rest.has(sp.nan, sp.zoo, sp.oo):
+        return None
+    gap = sp.expand(expression - rest - sp.Add(*(slope * symbol for symbol, slope in slopes.items())))
+    return (slopes, rest) if gap == 0 or sp.simplify(gap) == 0 else None
+
+
+def structural(expression: Expression) -> int | None:
+    """The sign as far as SymPy's assumptions tell; an open time constant is positive."""
+    times = [symbol for symbol in expression.free_symbols if symbol.name.startswith("tau") and not symbol.is_positive]
+    if times:
+        return None
+    if expression.is_number:
+        return numeric(expression)
+    return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None
+
+
+def numeric(number: Expression) -> int | None:
+    """The sign of a number; None where its digits leave it open."""
+    if number.is_Rational:
+        return int(sp.sign(number))
+    if number.is_extended_real is False:
+        return None
+    value = number.evalf(30)
+    if not value.is_Float:
+        return None
+    if abs(value) > sp.Float("1e-20"):
+        return 1 if value > 0 else -1
+    return 0 if number.equals(0) else None
+
+
+def sign_of_value(expression: Expression, row: Row) -> int | None:
+    """The sign at given parameter values; None where it stays open."""
+    value = expression.subs(dict(row))
+    times = {
+        symbol: sp.Dummy(symbol.name, positive=True)
+        for symbol in value.free_symbols
+        if symbol.name.startswith("tau") and not symbol.is_positive
+    }
+    return structural(value.subs(times))
+
+
+def solved(relation: sp.Rel) -> sp.Basic:
+    """Write `a - 1 > 0` as `a > 1` where the relation has one symbol only."""
+    symbols = relation.free_symbols
+    if len(symbols) == 1:
+        (symbol,) = symbols
+        parts = affine_parts(relation.lhs, [symbol])
+        if parts is not None and parts[0][symbol].is_number:
+            slope, rest = parts[0][symbol], parts[1]
+            kind = relation.func if slope.is_positive else relation.reversed.func
+            return kind(symbol, -rest / slope)
+    return relation
+
+
+def at_place(where: Mapping[sp.Symbol, Expression]) -> str:
+    """Words for a place in state space, to go after a statement."""
+    return ", for example at " + ", ".join(f"{state} = {value}" for state, value in where.items()) if where else ""
