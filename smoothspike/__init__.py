@@ -18,9 +18,14 @@ from symbolic import models as models
 from symbolic import verify as verify
 from symbolic import weight as weight
 
+from . import datasets as datasets
 from . import losses as losses
+from . import plot as plot
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .neuron import Neuron as Neuron
 from .recording import Recording as Recording
 from .spikes import Spikes as Spikes
+from .training import check_gradients as check_gradients
+from .training import evaluate as evaluate
+from .training import fit as fit

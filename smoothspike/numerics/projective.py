@@ -50,8 +50,8 @@ def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
 def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) -> Real:
     """Count the zeros of `q` between a ray and where `rotate` took it, consistently with the sign of `q_end`.
 
-    The two end angles are taken from the two rays, so what is rounded is an integer up to rounding errors, and a
-    spike at the very end of an interval belongs to exactly one interval.
+    Whether the count is even or odd is the sign of `q_end`, so a spike at the very end of an interval belongs to exactly
+    one interval; among those, the angle that was turned, known well enough, decides.
 
     Args:
         g: First component of the ray at the start, in the convention of this module.
@@ -66,11 +66,18 @@ def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) ->
         >>> int(winding(*start, *rotate(*start)))
         3
     """
-    frequency, angle, _ = _remaining(g, q, drive)
-    sign = jnp.where(q_end < 0, -1.0, 1.0)
-    angle_end = jnp.arctan2(frequency * sign * q_end, sign * g_end)
-    turns = jnp.round((frequency * x - angle + angle_end) / jnp.pi)
-    return jnp.where(drive > 0, turns, jnp.where(q_end < 0, 1.0, 0.0)).astype(jnp.int32)
+    frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
+    passed = (q_end < 0).astype(q.dtype)
+    turned = jnp.where(q_end < 0, -1.0, 1.0)
+    half_turns = frequency * x / jnp.pi - _diamond(frequency * q, g) + _diamond(frequency * turned * q_end, turned * g_end)
+    count = passed + 2 * jnp.round((half_turns - passed) / 2)
+    return jnp.where(drive > 0, count, passed).astype(jnp.int32)
+
+
+def _diamond(y: Real, x: Real) -> Real:
+    """Angle of a point of the upper half plane in half turns, to within 0.04: what rounding to even or odd needs."""
+    size = jnp.abs(x) + y
+    return 0.5 - 0.5 * x / jnp.where(size > 0, size, 1.0)
 
 
 @jax.custom_jvp

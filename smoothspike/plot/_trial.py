@@ -15,6 +15,11 @@ def require_one_trial(where: str, spikes: Spikes) -> None:
         )
 
 
+def last_time(duration: float, later: np.ndarray) -> float:
+    """Return where the time axis ends: it holds all pseudospikes, but is no longer than twice the trial."""
+    return min(max(duration, 1.03 * float(later.max(initial=0.0))), 2 * duration)
+
+
 def pseudospike_times(recording: Recording, layer: int) -> np.ndarray:
     """Return when the first pseudospike of each neuron comes."""
     return recording.duration + np.asarray(recording.layers[layer].pseudospikes.first)

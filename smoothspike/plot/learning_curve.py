@@ -26,7 +26,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> ax = learning_curve([{"epoch": 0, "loss": 2.3, "accuracy": 0.1}, {"epoch": 1, "loss": 0.4, "accuracy": 0.9}])
+        >>> ax = learning_curve([{"loss": 2.3, "accuracy": 0.1}, {"loss": 0.4, "accuracy": 0.9}])
         >>> ax.get_yscale(), ax.figure.axes[-1].get_ylabel()
         ('log', 'accuracy (%)')
         >>> plt.close(ax.figure)
@@ -57,13 +57,21 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
     for place, name in enumerate(accuracies):
         style = "-" if place == 0 else (0, (4 - min(place, 3), 1.5))
         values = 100 * _column(history, name)
-        right.plot(epochs, values, color=COLORS[place], linestyle=style, linewidth=1.0, label=_readable(name))
+        right.plot(
+            epochs, values, color=COLORS[place], linestyle=style, linewidth=1.0, clip_on=False, label=_readable(name)
+        )
     if accuracies:
         right.set_ylabel("accuracy (%)")
         right.set_ylim(top=100)
-    if len(losses) + len(accuracies) > 1:
-        handles = [*ax.get_lines(), *(right.get_lines() if right is not ax else [])]
-        right.legend(handles=handles, loc="center right", frameon=False)
+    # one line on an axis is named by the axis; above the panel a legend never hides a line
+    handles = [
+        line for names, side in ((losses, ax), (accuracies, right)) if len(names) > 1 for line in side.get_lines()
+    ]
+    if handles:
+        right.legend(
+            handles=handles, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, frameon=False,
+            labelspacing=0.3, handlelength=1.6,
+        )  # fmt: skip
     return ax
 
 

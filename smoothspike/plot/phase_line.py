@@ -1,16 +1,22 @@
 """The rate of change of a neuron's spiking variable, and where that leads it."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import sympy as sp
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Transform
 
 from symbolic import DerivationError, NeuronModel, derive, weight
 
-from .style import COLORS, GREY, prepared
+from .style import COLORS, GREY, prepared, show_angles
 
 Field = Callable[[np.ndarray, float], np.ndarray]
+#: Where the field vanishes, and its signs before and after that.
+FixedPoint = tuple[float, float, float]
 #: Height of one row of arrows, as a fraction of the panel's.
 ROW = 0.075
 
@@ -56,33 +62,44 @@ def phase_line(
     threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
     low, high = _default_range(field, currents, reset, threshold) if range is None else range
     grid = np.linspace(low, min(high, threshold), 2001)
-    symbol = sp.latex(model.variable)
+    symbol, name = sp.latex(model.variable), sp.latex(_current_name(model))
 
     ax = prepared(ax)
     ax.axhline(0, color=GREY, linewidth=0.6, zorder=0, label="_zero")
     for place, current in enumerate(currents):
         color = COLORS[place % len(COLORS)]
         v, rate = _with_extrema(grid, current, field)
-        ax.plot(v, rate, color=color, linewidth=1.0, label=f"$I={current:.3g}$")
+        ax.plot(v, rate, color=color, linewidth=1.0, label=f"${name}={current:.3g}$")
         points = _fixed_points(v, rate)
-        for where, before, after in points:
-            _fixed_point(ax, where, 0.0, color, before, after)
-        _arrows(ax, v, rate, points, ROW * (len(currents) - place - 0.3), color)
+        row = ROW * (len(currents) - place - 0.2)
+        _flow(ax, v, rate, points, row, color)
+        for point in points:
+            _fixed_point(ax, point, 0.0, color, ax.transData)
+            _fixed_point(ax, point, row, color, ax.get_xaxis_transform())
+        ax.text(1.05, row, f"${name}={current:.3g}$", color=color, va="center", size="small", transform=ax.transAxes)
     bottom, top = _limits([field(grid, current) for current in currents])
     reserved = ROW * (len(currents) + 0.6)
-    ax.set_ylim((bottom - reserved * top) / (1 - reserved), top)
-    ax.set_xlim(low, high)
+    ax.set(xlim=(low, high), ylim=((bottom - reserved * top) / (1 - reserved), top))
+    ax.set_yticks([tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(bottom, top) if bottom <= tick <= top])
     if np.isfinite(threshold):
         ax.axvline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
+    if (reset, threshold) == (-np.pi, np.pi):
+        show_angles(ax.xaxis)
     ax.set(xlabel=f"${symbol}$", ylabel=rf"$\mathrm{{d}}{symbol}/\mathrm{{d}}t$")
-    ax.legend(loc="upper center", frameon=False, ncols=1)
     return ax
+
+
+def _current_name(model: NeuronModel) -> sp.Symbol:
+    targets = [state for state in model.routes[0].jump if state != model.variable]
+    return targets[0] if len(targets) == 1 else sp.Symbol("I")
 
 
 def _field(model: NeuronModel) -> Field:
     """The rate of change of the spiking variable as a function of its value and a constant current."""
-    variable, current = model.variable, sp.Dummy("current", real=True)
-    expression, held = model.field, {state: model.initial[state] for state in model.other_states}
+    variable: Any = model.variable
+    current = sp.Dummy("current", real=True)
+    expression: Any = model.field
+    held: dict[Any, Any] = {state: model.initial[state] for state in model.other_states}
     for state, new_value in model.routes[0].jump.items():
         gain = current * sp.diff(new_value, weight).subs(weight, 0)
         if state == variable:
@@ -101,7 +118,7 @@ def _field(model: NeuronModel) -> Field:
     return field
 
 
-def _number(model: NeuronModel, value: sp.Expr) -> float:
+def _number(model: NeuronModel, value: Any) -> float:
     return float(value.subs(model.scalar_values))
 
 
@@ -144,14 +161,14 @@ def _with_extrema(v: np.ndarray, current: float, field: Field) -> tuple[np.ndarr
     return v, field(v, current)
 
 
-def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[tuple[float, float, float]]:
-    """Return each zero of the field with the field's signs before and after it."""
+def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[FixedPoint]:
+    """Return the zeros of the field."""
     finite = np.isfinite(rate)
     v, rate = v[finite], rate[finite]
     is_zero = np.abs(rate) < 1e-9 * np.quantile(np.abs(rate), 0.9)
     places = np.flatnonzero(~is_zero)
     points = []
-    for i, j in zip(places[:-1], places[1:], strict=True):
+    for i, j in pairwise(places):
         before, after = np.sign(rate[i]), np.sign(rate[j])
         if j > i + 1:
             points.append((float(v[i + 1 : j].mean()), before, after))
@@ -162,28 +179,32 @@ def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[tuple[float, float, f
     return points
 
 
-def _fixed_point(ax: Axes, where: float, height: float, color: str, before: float, after: float) -> None:
+def _fixed_point(ax: Axes, point: FixedPoint, height: float, color: str, transform: Transform) -> None:
+    where, before, after = point
     fill = {(1, -1): "full", (-1, 1): "none", (1, 1): "left", (-1, -1): "right"}[(int(before), int(after))]
     ax.plot(
         where, height, "o", color=color, markersize=4.5, markeredgewidth=0.9, zorder=3,
         fillstyle="full" if fill == "none" else fill, markerfacecolor="white" if fill == "none" else color,
-        markerfacecoloralt="white", clip_on=False, label="_fixed point",
+        markerfacecoloralt="white", transform=transform, clip_on=False, label="_fixed point",
     )  # fmt: skip
 
 
-def _arrows(
-    ax: Axes, v: np.ndarray, rate: np.ndarray, points: list[tuple[float, float, float]], height: float, color: str
-) -> None:
+def _flow(ax: Axes, v: np.ndarray, rate: np.ndarray, points: list[FixedPoint], height: float, color: str) -> None:
     """Draw the flow along the variable: a line with an arrowhead in each stretch between fixed points."""
     across = ax.get_xaxis_transform()
     ax.plot([v[0], v[-1]], [height, height], color=color, linewidth=0.6, transform=across, label="_flow")
     ends = [v[0], *(where for where, _, _ in points), v[-1]]
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in pairwise(ends):
         if b - a < 0.02 * (v[-1] - v[0]):
             continue
         middle = 0.5 * (a + b)
-        head = ">" if np.interp(middle, v, rate) > 0 else "<"
-        ax.plot(middle, height, head, color=color, markersize=3.5, transform=across, label="_flow")
+        leads_right = np.interp(middle, v, rate) > 0
+        if leads_right and b == v[-1]:  # to the spike
+            middle = b
+        ax.plot(
+            middle, height, ">" if leads_right else "<", color=color, markersize=3.5, transform=across, clip_on=False,
+            label="_flow",
+        )  # fmt: skip
 
 
 def _limits(rates: list[np.ndarray]) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..recording import Recording
 from ..spikes import Spikes
-from ._trial import pseudospike_times, require_one_trial
+from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import lighter, mark_trial_end, prepared
 
 #: How much of its row a spike's mark fills.
@@ -23,6 +23,7 @@ def raster(
     duration: float | None = None,
     size: int | None = None,
     pseudospikes: bool = False,
+    until: float | None = None,
     color: str | Sequence[str] = "#222222",
 ) -> Axes:
     """Draw the spikes of one trial: a row for each neuron, a mark for each spike.
@@ -33,7 +34,9 @@ def raster(
         ax: Where to draw; a new figure if None.
         duration: The trial end, marked by a dashed line; a recording's own if None.
         size: How many neurons there are; a recording's own if None, or as many as the largest source asks for.
-        pseudospikes: Draw the first pseudospike of each neuron too, in a lighter colour, beyond the trial end.
+        pseudospikes: Draw the first pseudospike of each neuron too, in a lighter colour, beyond the trial end. Arrows
+            at the edge stand for those that come later than `until`.
+        until: Where the time axis ends; if None, after the last mark, but not later than twice the trial.
         color: One colour, or one for each neuron.
 
     Returns:
@@ -68,15 +71,22 @@ def raster(
 
     ax = prepared(ax)
     _marks(ax, times, sources, colors)
-    end = float(max(duration or 0.0, times.max(initial=0.0)))
-    if recording is not None and pseudospikes:
-        later = pseudospike_times(recording, layer)
-        _marks(ax, later, np.arange(size), np.array([lighter(each, 0.6) for each in colors]))
-        end = max(end, 1.03 * float(later.max(initial=0.0)))
+    end = 1.03 * float(times.max(initial=0.0)) or 1.0
     if duration is not None:
         mark_trial_end(ax, duration)
-    ax.set(xlim=(0, end or 1.0), ylim=(-0.5, size - 0.5), xlabel="time", ylabel="neuron")
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1))
+        end = max(duration, float(times.max(initial=0.0)))
+    if recording is not None and pseudospikes:
+        later = pseudospike_times(recording, layer)
+        end = last_time(recording.duration, later) if until is None else until
+        pale = np.array([lighter(each, 0.6) for each in colors])
+        is_shown = later <= end
+        _marks(ax, later[is_shown], np.flatnonzero(is_shown), pale)
+        beyond = np.flatnonzero(~is_shown)
+        ax.scatter(
+            np.full(beyond.size, end), beyond, s=5, marker=">", c=list(pale[beyond]), linewidths=0, clip_on=False
+        )
+    ax.set(xlim=(0, end if until is None else until), ylim=(-0.5, size - 0.5), xlabel="time", ylabel="neuron")
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     return ax
 
 

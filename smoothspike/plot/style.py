@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib
+import numpy as np
+from cycler import cycler
 from matplotlib import colors
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -15,13 +19,13 @@ COLORS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222"
 #: For whatever is not data: trial ends, thresholds, zero lines.
 GREY = "#808080"
 
-_PAPER = {
+_PAPER: dict[Any, Any] = {
     "axes.edgecolor": "#222222",
     "axes.labelcolor": "#222222",
     "axes.labelpad": 3.0,
     "axes.labelsize": 9.0,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": matplotlib.cycler(color=COLORS),
+    "axes.prop_cycle": cycler(color=COLORS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 9.0,
@@ -75,7 +79,8 @@ def lighter(color: str, amount: float = 0.5) -> str:
         >>> lighter("#000000", 1.0)
         '#ffffff'
     """
-    return colors.to_hex([channel + (1 - channel) * amount for channel in colors.to_rgb(color)])
+    red, green, blue = (channel + (1 - channel) * amount for channel in colors.to_rgb(color))
+    return colors.to_hex((red, green, blue))
 
 
 def prepared(ax: Axes | None) -> Axes:
@@ -85,6 +90,11 @@ def prepared(ax: Axes | None) -> Axes:
             _, ax = plt.subplots(layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def show_angles(axis: Axis) -> None:
+    """Label an axis that shows an angle in units of pi."""
+    axis.set_ticks([-np.pi, 0, np.pi], ["$-\\pi$", "$0$", "$\\pi$"])
 
 
 def mark_trial_end(ax: Axes, duration: float) -> None:

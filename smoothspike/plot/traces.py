@@ -11,13 +11,15 @@ from matplotlib.axes import Axes
 
 from ..dynamics import AbstractDynamics, LinearDynamics, ProjectiveDynamics
 from ..recording import Recording
-from ._trial import pseudospike_times, require_one_trial
-from .style import COLORS, GREY, mark_trial_end, prepared
+from ._trial import last_time, pseudospike_times, require_one_trial
+from .style import COLORS, GREY, mark_trial_end, prepared, show_angles
 
 #: Where spikes are marked, as a fraction of the panel's height.
 MARKS_AT = 1.04
 #: How many neurons are drawn if none are named.
 MOST = len(COLORS)
+#: Times and values of a line.
+Curve = tuple[np.ndarray, np.ndarray]
 
 
 def traces(
@@ -28,6 +30,7 @@ def traces(
     ax: Axes | None = None,
     samples: int = 1000,
     pseudospikes: bool = True,
+    until: float | None = None,
     colors: Sequence[str] | None = None,
 ) -> Axes:
     """Draw the membrane potential (or the angle) of neurons in one trial, with their spikes marked above.
@@ -42,7 +45,9 @@ def traces(
         layer: Which layer.
         ax: Where to draw; a new figure if None.
         samples: How many equidistant times to draw; times around spikes and inputs are added.
-        pseudospikes: Mark the first pseudospike of each neuron too, by a hollow triangle beyond the trial end.
+        pseudospikes: Mark the first pseudospike of each neuron too, by a hollow triangle beyond the trial end; one
+            at the edge that points to the right stands for a pseudospike later than `until`.
+        until: Where the time axis ends; if None, after the last mark, but not later than twice the trial.
         colors: One colour for each of the neurons.
 
     Returns:
@@ -75,18 +80,18 @@ def traces(
     later = pseudospike_times(recording, layer)
     curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
 
+    end = last_time(recording.duration, later[chosen] if pseudospikes else later[:0]) if until is None else until
     ax = prepared(ax)
     for neuron, (times, values), color in zip(chosen, curves, palette, strict=False):
         ax.plot(times, values, color=color, linewidth=1.0, label=f"neuron {neuron}")
         _mark(ax, trains[neuron], color, color)
         if pseudospikes:
-            _mark(ax, later[[neuron]], color, "white")
+            _mark(ax, np.minimum(later[[neuron]], end), color, "white", "^" if later[neuron] <= end else ">")
     _show_threshold(ax, variable, chosen)
     mark_trial_end(ax, recording.duration)
-    end = recording.duration
-    if pseudospikes and chosen:
-        end = max(end, 1.03 * float(later[chosen].max()))
-    ax.set(xlim=(0, end), ylim=_window(variable, chosen, [values for _, values in curves]))
+    ax.set(xlim=(0, end), ylim=_window(variable, chosen, curves, recording.duration))
+    if variable.is_angle:
+        show_angles(ax.yaxis)
     ax.set(xlabel="time", ylabel=f"${sp.latex(sp.Symbol(variable.name))}$")
     return ax
 
@@ -109,13 +114,13 @@ def _variable(dynamics: AbstractDynamics, size: int) -> _Variable:
         reset, threshold = dynamics.circle or (-np.inf, np.inf)
     else:
         raise TypeError(f"traces cannot draw {type(dynamics).__name__}")
-    values = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (threshold, reset))
-    return _Variable(dynamics.variable, *values, is_angle)
+    at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (threshold, reset))
+    return _Variable(dynamics.variable, at, after, is_angle)
 
 
 def _curves(
     recording: Recording, layer: int, variable: _Variable, chosen: list[int], trains: list[np.ndarray], samples: int
-) -> list[tuple[np.ndarray, np.ndarray]]:
+) -> list[Curve]:
     """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
     duration = recording.duration
     # states at an event are those after it, so what was before it needs a time of its own
@@ -135,7 +140,9 @@ def _curves(
             near = np.abs(times[:, None] - train).min(axis=1) < 0.5e-4 * duration
             times, values = times[~near], values[~near]
         values = np.where(np.isfinite(values), values, np.nan)
-        ends = (value if np.isfinite(value) else np.nan for value in (variable.threshold[neuron], variable.reset[neuron]))
+        ends = (
+            value if np.isfinite(value) else np.nan for value in (variable.threshold[neuron], variable.reset[neuron])
+        )
         at, after = ends
         places = np.repeat(np.searchsorted(times, train), 3)
         values = np.insert(values, places, np.tile([at, np.nan, after], train.size))
@@ -148,12 +155,12 @@ def _states_at(recording: Recording, ts: np.ndarray, layer: int) -> dict[str, Ar
     return recording.states_at(ts, layer)
 
 
-def _mark(ax: Axes, times: np.ndarray, color: str, face: str) -> None:
+def _mark(ax: Axes, times: np.ndarray, color: str, face: str, marker: str = "^") -> None:
     if not len(times):  # an empty line that is not clipped would still take up room in the layout
         return
     above = ax.get_xaxis_transform()
     ax.plot(
-        times, np.full(len(times), MARKS_AT), "^", color=color, markerfacecolor=face, markersize=3.5,
+        times, np.full(len(times), MARKS_AT), marker, color=color, markerfacecolor=face, markersize=3.5,
         markeredgewidth=0.7, transform=above, clip_on=False,
     )  # fmt: skip
 
@@ -164,16 +171,18 @@ def _show_threshold(ax: Axes, variable: _Variable, chosen: list[int]) -> None:
             ax.axhline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
 
 
-def _window(variable: _Variable, chosen: list[int], lines: list[np.ndarray]) -> tuple[float, float]:
+def _window(variable: _Variable, chosen: list[int], curves: list[Curve], duration: float) -> tuple[float, float]:
     if not chosen:
         return 0.0, 1.0
+    lines = [values for _, values in curves]
     threshold, reset = variable.threshold[chosen], variable.reset[chosen]
     if variable.is_angle:
         return float(reset.min()), float(threshold.max())
     if np.isfinite(threshold).all():
         low, high, margin = min(map(np.nanmin, lines)), max(threshold.max(), *map(np.nanmax, lines)), 0.06
     else:
-        ranges = [np.nanquantile(line, [0.1, 0.9]) for line in lines]
+        uniform = np.linspace(0, duration, 1000)
+        ranges = [np.nanquantile(np.interp(uniform, *curve), [0.1, 0.9]) for curve in curves]
         low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
         half = 0.5 * (high - low)
         low, high, margin = low - half, high + half, 0.0

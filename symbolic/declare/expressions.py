@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import Any
 
 import sympy as sp
 
@@ -18,6 +19,8 @@ MAX_DIGITS = 300
 #: SymPy tells numbers apart by a hundred digits; far below that it does so reliably.
 LARGEST = 1e50
 _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
+# of these SymPy works out real and imaginary parts, which may take minutes unless the argument is real
+_SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
 _SIGN_BINDING = 30  # -V**2 is -(V**2), and -V*I is (-V)*I
 _OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "inf": "oo", "fabs": "abs"}
 
@@ -180,7 +183,11 @@ class Reader:
         if name in FUNCTIONS:
             if opening is None:
                 raise self.source.error(token.position, f"{name!r} is a function; write {name}(...)")
-            return self._accept(FUNCTIONS[name][0](self._closed(scope, opening)), token)
+            argument = self._closed(scope, opening)
+            if name in _SPLIT and not _surely_real(argument):
+                message = f"the argument of {name} may not be real; inside it write roots and log of abs(...)"
+                raise self.source.error(token.position, message)
+            return self._accept(FUNCTIONS[name][0](argument), token)
         known = sp.pi if name == "pi" else scope.symbols.get(name)
         if opening is not None:
             if known is not None:
@@ -258,6 +265,13 @@ class Reader:
             message = f"this is not a real number of ordinary size ({1 / LARGEST:g} to {LARGEST:g})"
             raise self.source.error(token.position, message)
         return value
+
+
+def _surely_real(expression: sp.Expr) -> bool:
+    """Whether an expression is real wherever it is defined, judged by its roots and logarithms."""
+    roots: set[Any] = {power.base for power in expression.atoms(sp.Pow) if not power.exp.is_integer}
+    logarithms: set[Any] = {logarithm.args[0] for logarithm in expression.atoms(sp.log)}
+    return all(part.is_extended_nonnegative for part in roots | logarithms)
 
 
 def _exact_number(source: Source, token: Token) -> sp.Expr:

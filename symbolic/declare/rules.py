@@ -88,7 +88,7 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
     level = exact(threshold, f"crosses({variable}, ...)")
     if level is sp.oo:
         raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")
-    if level.is_real is False or level in (sp.nan, sp.zoo, -sp.oo):
+    if level.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.I) or (level.is_number and level.is_real is False):
         raise ModelError(f"crosses({variable}, {level}): the threshold must be a finite real number or expression")
     return SpikeRule(_symbol(variable, "crosses"), level)
 

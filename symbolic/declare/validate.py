@@ -123,7 +123,8 @@ def _bounds(model: "NeuronModel") -> None:
         for limit in (low, high):
             if limit not in (sp.oo, -sp.oo):
                 _only(model, limit, f"the bounds of {state}")
-        if not _signs(model, f"the bounds of {state}", low, high) <= {1} or (low < high) == sp.false:
+        is_reversed = low == sp.oo or high == -sp.oo or not _signs(model, f"the bounds of {state}", low, high) <= {1}
+        if is_reversed:
             raise ModelError(f"bounds of {state}: {low} is not below {high}; write the lower bound first")
 
 

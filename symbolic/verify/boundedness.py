@@ -1,8 +1,8 @@
 """Why the other states stay finite during a trial, and why only finitely many spikes fit into it.
 
 Bounded states have an equation that is affine in themselves (and in states that depend on each other), whose
-coefficients depend on bounded states only, and a reset that does not make them larger: they stay below a bound that
-does not depend on how often the neuron spikes. A range that is declared on both sides does the same.
+coefficients depend on bounded states, and on V through bounded functions only, and a reset that does not make them
+larger: they stay below a bound that does not depend on how often the neuron spikes. A range that is declared on both sides does the same.
 
 All other states, x, must enter affinely: dx/dt = g(V) + A(V) x and dV/dt = f(V) + c(V) x, with resets x -> r x + b,
 |r| <= 1. Where A and c are bounded and g is integrable against f at infinite V (and grows at most linearly where V can
@@ -11,6 +11,7 @@ fixed interval, at a speed of at most a constant times 1 + |x|, so that n spikes
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -86,9 +87,8 @@ def split_states(case: Case) -> Growing:
         Undecided: if an equation is too nonlinear to tell.
     """
     model = case.model
-    driven = following(model, model.variable)
     bounded = {s for s in model.other_states if all(end.is_finite for end in case.facts.ranges[s])}
-    waiting = [s for s in model.other_states if s not in bounded and s not in driven]
+    waiting = [s for s in model.other_states if s not in bounded]
     while True:
         for group in _groups(model, waiting):
             needed = set().union(*(model.dynamics[s].free_symbols for s in group)) & set(model.other_states)
@@ -103,7 +103,7 @@ def split_states(case: Case) -> Growing:
 
 def _groups(model: NeuronModel, states: list[sp.Symbol]) -> list[list[sp.Symbol]]:
     """The states that depend on each other, together."""
-    reach = {s: {s} for s in states}
+    reach: dict[Any, set[Any]] = {s: {s} for s in states}
     for _ in states:
         for s in states:
             for other in list(reach[s]):
@@ -118,7 +118,7 @@ def _groups(model: NeuronModel, states: list[sp.Symbol]) -> list[list[sp.Symbol]
 
 def _is_bounded(case: Case, group: list[sp.Symbol], bounded: set[sp.Symbol]) -> bool:
     model, facts = case.model, case.facts
-    if any(affine_parts(model.dynamics[state], group) is None for state in group) and not _dissipates(case, group):
+    if not all(_is_tame(case, state, group) for state in group) and not _dissipates(case, group):
         return False
     for state in group:
         after = model.reset.get(state, state)
@@ -132,11 +132,28 @@ def _is_bounded(case: Case, group: list[sp.Symbol], bounded: set[sp.Symbol]) -> 
     return True
 
 
+def _is_tame(case: Case, state: sp.Symbol, group: list[sp.Symbol]) -> bool:
+    """Whether an equation is affine in its group, with coefficients that the spiking variable keeps bounded."""
+    model, facts = case.model, case.facts
+    parts = affine_parts(model.dynamics[state], group)
+    if parts is None:
+        return False
+    for coefficient in (*parts[0].values(), parts[1]):
+        for direction in (1, -1) if coefficient.has(model.variable) else ():
+            try:
+                largest = bound(growth(coefficient, model.variable, direction, facts), facts)
+            except Undecided:
+                return False
+            if largest is not None and compare(largest, ONE, facts) > 0:
+                return False
+    return True
+
+
 def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
     """Whether a single nonlinear state is driven back from infinity wherever it could diverge."""
-    if len(group) > 1:
+    (state, *others) = group
+    if others or case.model.dynamics[state].has(case.model.variable):
         return False
-    (state,) = group
     rate, facts = case.model.dynamics[state], case.facts
     for direction, end in zip((1, -1), reversed(facts.ranges[state]), strict=True):
         if end.is_finite:

@@ -14,6 +14,8 @@ from .signs import Expression, Kind, Range, Row, Split, Undecided
 
 Answer = tuple[bool | None, str]
 
+_SECONDS_EACH = 4.0
+
 
 @dataclass(frozen=True)
 class Case:
@@ -51,7 +53,7 @@ class Case:
 
     def _answer(self, decide: Callable[[], Answer]) -> Answer:
         try:
-            with time_limit(self.deadline - time.monotonic()):
+            with time_limit(min(self.deadline - time.monotonic(), _SECONDS_EACH)):
                 return decide()
         except Undecided as problem:
             needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
@@ -66,9 +68,7 @@ class Case:
 
 def case_of(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Case:
     """Collect what is known about the symbols of a model for neurons with the given parameter values."""
-    ranges: dict[sp.Symbol, Range] = {
-        state: (model.range_of(state).start, model.range_of(state).end) for state in model.states
-    }
+    ranges: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
     low, high = ranges[model.variable]
     ranges[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
     case = Case(model, Facts(rows, ranges), low, deadline)

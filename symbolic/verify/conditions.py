@@ -1,5 +1,8 @@
 """No spike appears or vanishes within a trial: the conditions on the neuron alone, decided one by one."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import sympy as sp
 
 from .boundedness import between_spikes, no_accumulation
@@ -9,7 +12,6 @@ from .infinity import comes_back, no_escape, others_stay_finite, reaches_infinit
 from .signs import Expression, Kind, Undecided, at_place
 from .well_posed import require_lipschitz
 
-_start = sp.Symbol("V_1", real=True)
 _NOT_NEGATIVE = (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO)
 
 
@@ -47,7 +49,7 @@ def _other_state_conditions(case: Case) -> list[Condition]:
     if not model.spike.is_at_infinity:
         return [between]
     changes = (sp.Abs(model.dynamics[state] / model.field) for state in model.other_states)
-    ends = (model.variable, _start, sp.oo)
+    ends = (model.variable, sp.Symbol(f"{model.variable.name}_1", real=True), sp.oo)
     statement = _all(sp.Lt(sp.Integral(change, ends), sp.oo, evaluate=False) for change in changes)
     at_spike = case.condition(
         "other states stay finite at the spike", statement, lambda: others_stay_finite(case)
@@ -55,9 +57,10 @@ def _other_state_conditions(case: Case) -> list[Condition]:
     return [at_spike, between]
 
 
-def _all(statements) -> sp.Basic:
+def _all(statements: Iterable[Any]) -> sp.Basic:
     parts = tuple(statements)
-    return parts[0] if len(parts) == 1 else sp.And(*parts, evaluate=False)
+    together: Any = sp.And
+    return parts[0] if len(parts) == 1 else together(*parts, evaluate=False)
 
 
 def _smooth_statement(case: Case) -> sp.Basic:
@@ -66,7 +69,8 @@ def _smooth_statement(case: Case) -> sp.Basic:
 
 
 def _finite_time(field: Expression, variable: sp.Symbol, end: Expression) -> sp.Basic:
-    bounds = (variable, _start, sp.oo) if end is sp.oo else (variable, -sp.oo, _start)
+    start = sp.Symbol(f"{variable.name}_1", real=True)
+    bounds = (variable, start, sp.oo) if end is sp.oo else (variable, -sp.oo, start)
     return sp.Lt(sp.Integral(1 / field, bounds), sp.oo, evaluate=False)
 
 

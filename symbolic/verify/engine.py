@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import sympy as sp
 
@@ -11,7 +12,7 @@ from .case import case_of
 from .certificate import Certificate, Condition, Regularity, RouteReport, Verdict
 from .conditions import neuron_conditions
 from .plain import check_values, with_plain_states
-from .routes import input_conditions, route_conditions
+from .routes import COMMUTE, input_conditions, route_conditions
 from .signs import Row, Split, Undecided
 
 _SECONDS = 20.0
@@ -85,8 +86,8 @@ def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
     """Conditions that hold for every group of neurons, each under the assumptions of one group or another."""
     joined = []
     for first in groups[0]:
-        alike = [c for group in groups for c in group if (c.name, c.route) == (first.name, first.route)]
-        either = sp.Or(*(sp.And(*condition.assumptions) for condition in alike))
+        alike: list[Any] = [c for group in groups for c in group if (c.name, c.route) == (first.name, first.route)]
+        either: Any = sp.Or(*(sp.And(*condition.assumptions) for condition in alike))
         assumptions = () if either in (sp.true, sp.false) else either.args if isinstance(either, sp.And) else (either,)
         joined.append(replace(first, assumptions=assumptions))
     return tuple(joined)
@@ -100,18 +101,34 @@ def _rank(conditions: tuple[Condition, ...]) -> int:
 
 def _certificate(model: NeuronModel, conditions: tuple[Condition, ...]) -> Certificate:
     verdict = Verdict.all(condition.verdict for condition in conditions)
-    alone = Verdict.all(condition.verdict for condition in conditions if condition.route is None)
-    routes = tuple(_report(route.name, alone, conditions) for route in model.routes)
+    routes = tuple(_report(route.name, conditions) for route in model.routes)
     wanted = [c for c in conditions if verdict is not Verdict.FAILS or c.holds is False]
-    used = dict.fromkeys(assumption for condition in wanted for assumption in condition.assumptions)
-    return Certificate(model, verdict, conditions, routes, tuple(sorted(used, key=str)))
+    used = {assumption for condition in wanted for assumption in condition.assumptions}
+    return Certificate(model, verdict, conditions, routes, tuple(sorted(_strongest(used), key=str)))
 
 
-def _report(name: str, alone: Verdict, conditions: tuple[Condition, ...]) -> RouteReport:
-    swap = Verdict.all(condition.verdict for condition in conditions if condition.route == name)
-    both = Verdict.all((alone, swap))
-    at_least = {Verdict.HOLDS: Regularity.CONTINUOUS, Verdict.FAILS: Regularity.DISCONTINUOUS}.get(both)
-    return RouteReport(name, alone, swap, None, at_least, at_least)
+def _strongest(assumptions: set[Any]) -> list[Any]:
+    """Leave out what follows from another assumption on the same parameter, such as `p > 0` beside `p > 1`."""
+
+    def follows(weak: Any, strong: Any) -> bool:
+        if weak == strong or weak.lhs != strong.lhs or not (weak.rhs.is_number and strong.rhs.is_number):
+            return False
+        if isinstance(strong, sp.Eq):
+            return weak.func(strong.rhs, weak.rhs) == sp.true
+        difference = strong.rhs - weak.rhs
+        above = isinstance(weak, sp.Gt) and isinstance(strong, sp.Gt) and difference.is_positive
+        return bool(above or (isinstance(weak, sp.Lt) and isinstance(strong, sp.Lt) and difference.is_negative))
+
+    plain = [a for a in assumptions if a.is_Relational]
+    return [a for a in assumptions if a not in plain or not any(follows(a, other) for other in plain)]
+
+
+def _report(name: str, conditions: tuple[Condition, ...]) -> RouteReport:
+    grazing = Verdict.all(c.verdict for c in conditions if c.route is None and c.name != COMMUTE)
+    swap = Verdict.all(c.verdict for c in conditions if c.route == name or c.name == COMMUTE)
+    at_least = {Verdict.HOLDS: Regularity.CONTINUOUS, Verdict.FAILS: Regularity.DISCONTINUOUS}
+    both = at_least.get(Verdict.all((grazing, swap)))
+    return RouteReport(name, grazing, swap, None, both, both)
 
 
 def _complaint(certificate: Certificate) -> str:

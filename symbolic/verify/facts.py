@@ -24,6 +24,16 @@ from .signs import (
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
 _MAX_POINTS = 250
+_UNIT = (sp.S.NegativeOne, sp.S.One)
+_ENCLOSED: dict[Any, Range] = {
+    sp.tanh: _UNIT,
+    sp.sin: _UNIT,
+    sp.cos: _UNIT,
+    sp.erf: _UNIT,
+    sp.sech: (sp.S.Zero, sp.S.One),
+    sp.atan: (-sp.pi / 2, sp.pi / 2),
+    sp.exp: (sp.S.Zero, sp.oo),
+}
 
 
 @dataclass
@@ -61,7 +71,7 @@ class Facts:
         expression = sp.sympify(expression)
         known = structural(expression)
         if known is None and not expression.is_number:
-            expression = sp.factor_terms(sp.factor(expression))
+            expression = _factored(expression)
             known = structural(expression)
         if known is not None:
             return known
@@ -127,17 +137,18 @@ class Facts:
         affine = affine_parts(expression, states)
         if affine is not None:
             return self._spread_of_affine(*affine)
-        if len(states) == 1 and self.ranges[states[0]] == (-sp.oo, sp.oo) and expression.is_polynomial(states[0]):
-            coefficients = sp.Poly(expression, states[0]).all_coeffs()
-            if len(coefficients) == 3:
-                return self._spread_of_quadratic(states[0], *coefficients)
-        factored = sp.factor_terms(sp.factor(expression))
+        for state in states:
+            if self.ranges[state] == (-sp.oo, sp.oo) and expression.is_polynomial(state):
+                coefficients = sp.Poly(expression, state).all_coeffs()
+                if len(coefficients) == 3:
+                    return self._spread_of_quadratic(state, *coefficients)
+        factored = _factored(expression)
         if isinstance(factored, sp.Mul):
             try:
                 return self._spread_of_product(factored)
             except Undecided:
                 pass
-        return self._spread_by_samples(expression, states)
+        return self._spread_by_enclosure(expression) or self._spread_by_samples(expression, states)
 
     def vanishes(self, expression: Expression) -> bool:
         """Whether an expression is zero for all admissible states."""
@@ -158,9 +169,9 @@ class Facts:
         new = {}
         for state in expression.free_symbols & self.ranges.keys():
             low, high = self.ranges[state]
-            if low.is_finite and low.is_number:
+            if low.is_finite:
                 new[state] = low + sp.Dummy(state.name, nonnegative=True)
-            elif high.is_finite and high.is_number:
+            elif high.is_finite:
                 new[state] = high - sp.Dummy(state.name, nonnegative=True)
         return expression.subs(new) if new else expression
 
@@ -192,13 +203,34 @@ class Facts:
         return {}
 
     def _spread_of_quadratic(self, state: sp.Symbol, a: Expression, b: Expression, c: Expression) -> Spread:
-        opening = self.sign(a)
-        if opening == 0:
+        opening = self.spread(a).kind
+        if opening is Kind.ZERO:
             return self.spread(b * state + c)
-        discriminant = self.sign(b**2 - 4 * a * c)
-        kind = (Kind.NONNEGATIVE, Kind.MIXED, Kind.POSITIVE)[discriminant]
-        where = {} if discriminant < 0 else {state: sp.simplify(-b / (2 * a))}
-        return Spread(kind if opening > 0 else kind.flipped, where)
+        if not opening.is_strict:
+            raise Undecided(f"the sign of {a} depends on the state")
+        discriminant = self.spread(b**2 - 4 * a * c)
+        kinds = {Kind.NEGATIVE: Kind.POSITIVE, Kind.NONPOSITIVE: Kind.NONNEGATIVE, Kind.ZERO: Kind.NONNEGATIVE}
+        kind = kinds.get(discriminant.kind, Kind.MIXED)
+        where = {} if kind is Kind.POSITIVE else {state: sp.simplify(-b / (2 * a))}
+        return Spread(kind if opening is Kind.POSITIVE else kind.flipped, where)
+
+    def _spread_by_enclosure(self, expression: Expression) -> Spread | None:
+        """Let bounded functions take any value between their bounds: a sign that survives that is certain."""
+        new, ranges = {}, {}
+        for function in expression.atoms(*_ENCLOSED):
+            new[function] = sp.Dummy(real=True)
+            ranges[new[function]] = _ENCLOSED[function.func]
+        parts = affine_parts(expression.subs(new), list(ranges)) if new else None
+        if parts is None or (parts[1].free_symbols | set().union(*(p.free_symbols for p in parts[0].values()))) & (
+            self.ranges.keys() | ranges.keys()
+        ):
+            return None
+        spread = self.over(ranges)._spread_of_affine(*parts)
+        if spread.kind in (Kind.POSITIVE, Kind.NEGATIVE):
+            return spread
+        wanted = {Kind.NONNEGATIVE: 1, Kind.NONPOSITIVE: -1}.get(spread.kind)
+        states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
+        return Spread(spread.kind) if any(sign == wanted for sign, _, _ in self._samples(expression, states)) else None
 
     def _spread_of_product(self, product: sp.Mul) -> Spread:
         weak: Spread | None = None
@@ -264,3 +296,8 @@ class Facts:
 
 def _contains_zero(limits: Range) -> bool:
     return (limits[0] <= 0) == sp.true and (limits[1] >= 0) == sp.true
+
+
+def _factored(expression: Expression) -> Expression:
+    product: Any = sp.factor(expression)
+    return sp.factor_terms(product)

@@ -22,9 +22,9 @@ from .scales import (
     leading,
     multiply,
 )
-from .signs import Expression, Kind, Undecided
+from .signs import Expression, Kind, Undecided, is_true
 
-_MAX_POWER = 12
+_MAX_POWER = 6
 
 #: Stands for the variable that goes to plus infinity.
 far = sp.Dummy("x", positive=True)
@@ -254,7 +254,7 @@ class _Expander:
 
     def _extreme(self, expression: Any) -> Expansion:
         wanted = 1 if isinstance(expression, sp.Max) else -1
-        best = expression.args[0]
+        best: Any = expression.args[0]
         for other in expression.args[1:]:
             if self._sign_far_out(other - best) == wanted:
                 best = other
@@ -262,20 +262,6 @@ class _Expander:
 
     def _piecewise(self, expression: Any) -> Expansion:
         for value, condition in expression.args:
-            if self._is_true(condition):
+            if is_true(condition, self._sign_far_out):
                 return self.expand(value)
         raise Undecided("no branch of a Piecewise is valid there")
-
-    def _is_true(self, condition: Any) -> bool:
-        if condition in (sp.true, sp.false):
-            return condition == sp.true
-        if isinstance(condition, sp.And):
-            return all(self._is_true(part) for part in condition.args)
-        if isinstance(condition, sp.Or):
-            return any(self._is_true(part) for part in condition.args)
-        if isinstance(condition, sp.Not):
-            return not self._is_true(condition.args[0])
-        if isinstance(condition, sp.Rel):
-            sign = self._sign_far_out(condition.lhs - condition.rhs)
-            return bool(condition.func(sp.Integer(sign), sp.S.Zero))
-        raise Undecided(f"the condition {condition} is not understood")

@@ -44,9 +44,9 @@ def _plain(state: sp.Symbol, model: NeuronModel) -> sp.Symbol:
     extra = {fact: value for fact, value in state.assumptions0.items() if _REAL.get(fact) != value}
     if not extra:
         return state
-    interval = model.range_of(state)
+    low, high = model.bounds.get(state, (-sp.oo, sp.oo))
     for confirmed, facts in _SIGNS:
-        if confirmed(interval.start, interval.end) and all(facts.get(fact) == value for fact, value in extra.items()):
+        if confirmed(low, high) and all(facts.get(fact) == value for fact, value in extra.items()):
             return sp.Symbol(state.name, real=True)
     claims = ", ".join(fact for fact, value in extra.items() if value)
     raise Undecided(

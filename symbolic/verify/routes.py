@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
+from typing import Any
 
 import sympy as sp
 
@@ -14,11 +15,11 @@ from .scales import ONE, compare, leading
 from .signs import Expression, Kind, Undecided
 from .well_posed import require_lipschitz
 
-State = dict[sp.Symbol, Expression]
+State = dict[Any, Any]
 
 _CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
-_COMMUTE = "the order of inputs does not matter"
+COMMUTE = "the order of inputs does not matter"
 
 
 def route_conditions(case: Case, route: InputRoute) -> tuple[Condition, ...]:
@@ -39,7 +40,7 @@ def input_conditions(case: Case) -> tuple[Condition, ...]:
     routes = case.model.routes
     if all(route.additive_target is not None for route in routes):
         return ()
-    return (case.condition(_COMMUTE, sp.true, lambda: _inputs_commute(case)),)
+    return (case.condition(COMMUTE, sp.true, lambda: _inputs_commute(case)),)
 
 
 def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
@@ -66,7 +67,7 @@ def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
 
 def _slope(jump: Expression, variable: sp.Symbol) -> tuple[Expression, dict[sp.Symbol, tuple[Expression, Expression]]]:
     """The derivative of a jump, with tangents (which are real between their poles) replaced by real symbols."""
-    slope = sp.diff(jump, variable)
+    slope: Any = sp.diff(jump, variable)
     names = {tangent: sp.Dummy("r", real=True) for tangent in slope.atoms(sp.tan)}
     return slope.subs(names), {name: (-sp.oo, sp.oo) for name in names.values()}
 
@@ -161,7 +162,7 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
         # equal time derivatives of V, to any order, would mean that spikes feel nothing
         places = [side if side[variable].is_finite else {s: v for s, v in side.items() if s != variable}
                   for side in (first, second)]  # fmt: skip
-        rate = model.field
+        rate: Any = model.field
         for _ in model.other_states:
             left, right = (rate.subs(place, simultaneous=True) for place in places)
             if not facts.vanishes(left - right):
@@ -170,15 +171,19 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
     raise Undecided(f"{story}; whether spikes feel the difference is not known")
 
 
+def _applied(expression: Any, state: State) -> Any:
+    return expression.subs(state, simultaneous=True)
+
+
 def _inputs_commute(case: Case) -> Answer:
-    model, other = case.model, sp.Dummy("weight_2", real=True)
+    model, other = case.model, sp.Symbol("weight'", real=True)
     facts = case.with_weight.over({other: (-sp.oo, sp.oo)})
     same: State = {state: state for state in model.states}
     for left, right in combinations_with_replacement(model.routes, 2):
-        first = same | dict(left.jump)
-        second = same | {state: value.subs(weight, other) for state, value in right.jump.items()}
+        first: State = same | dict(left.jump)
+        second: State = same | {state: value.subs(weight, other) for state, value in right.jump.items()}
         orders = [
-            {state: later[state].subs(earlier, simultaneous=True) for state in model.states}
+            {state: _applied(later[state], earlier) for state in model.states}
             for earlier, later in ((first, second), (second, first))
         ]
         if not all(facts.vanishes(orders[0][state] - orders[1][state]) for state in model.states):

@@ -1,6 +1,6 @@
 """Words for signs, and what SymPy's assumptions say about the sign of an expression."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -61,7 +61,7 @@ class Spread:
     where: dict[sp.Symbol, Expression] = field(default_factory=dict)
 
 
-def affine_parts(expression: Expression, symbols: Iterable[Any]) -> tuple[dict[Any, Expression], Expression] | None:
+def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict[Any, Expression], Expression] | None:
     """Split an expression that is affine in symbols into their coefficients and the rest; None if it is not.
 
     Example:
@@ -116,7 +116,26 @@ def sign_of_value(expression: Expression, row: Row) -> int | None:
     return structural(value.subs(times))
 
 
-def solved(relation: sp.Rel) -> sp.Basic:
+def is_true(condition: Any, sign: Callable[[Any], int]) -> bool:
+    """Whether a condition holds, given a function that finds the sign of the difference of two sides.
+
+    Raises:
+        Undecided: if it is more than comparisons joined by and, or, not.
+    """
+    if condition in (sp.true, sp.false):
+        return condition == sp.true
+    if isinstance(condition, (sp.And, sp.Or)):
+        parts = (is_true(part, sign) for part in condition.args)
+        return all(parts) if isinstance(condition, sp.And) else any(parts)
+    if isinstance(condition, sp.Not):
+        return not is_true(condition.args[0], sign)
+    if not condition.is_Relational:
+        raise Undecided(f"the condition {condition} is not understood")
+    difference: Any = condition.lhs - condition.rhs
+    return bool(condition.func(sp.Integer(sign(difference)), sp.S.Zero))
+
+
+def solved(relation: Any) -> sp.Basic:
     """Write `a - 1 > 0` as `a > 1` where the relation has one symbol only."""
     symbols = relation.free_symbols
     if len(symbols) == 1:

@@ -6,7 +6,7 @@ from typing import Any
 import sympy as sp
 
 from .facts import Facts
-from .signs import Expression, Kind, Undecided, affine_parts
+from .signs import Expression, Kind, Undecided, affine_parts, is_true
 
 _SMOOTH = (sp.exp, sp.sin, sp.cos, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh, sp.erf)
 _ENTIRE = (*_SMOOTH, sp.Abs, sp.Max, sp.Min)
@@ -42,7 +42,7 @@ def _require_positive(expression: Any, facts: Facts) -> None:
 
 def _require_regular_power(expression: Any, facts: Facts) -> None:
     base, exponent = expression.as_base_exp()
-    if exponent.is_Integer and exponent.is_nonnegative:
+    if exponent.is_integer and exponent.is_nonnegative and not exponent.free_symbols & facts.ranges.keys():
         return
     if exponent.is_Integer:
         if not facts.spread(base).kind.is_strict:
@@ -66,20 +66,19 @@ def _require_between_poles(argument: Any, facts: Facts) -> None:
 
 
 def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
-    for piece, _ in expression.args:
-        require_lipschitz(piece, facts)
+    """Check each branch where it is valid, and that neighbouring branches meet."""
     variables = set().union(*(condition.free_symbols for _, condition in expression.args)) & facts.ranges.keys()
-    if not variables:
-        return
-    if len(variables) > 1:
-        raise Undecided("the conditions of a Piecewise involve several states")
+    if len(variables) != 1:
+        raise Undecided(f"the conditions of {expression} involve several states, or none")
     (state,) = variables
     edges = _edges(expression, state, facts)
     inside = [(low + high) / 2 for low, high in pairwise(edges)]
-    between = [edges[0] - 1, *inside, edges[-1] + 1]
-    for edge, left, right in zip(edges, between[:-1], between[1:], strict=True):
-        gap = _piece_at(expression, state, left, facts) - _piece_at(expression, state, right, facts)
-        if not facts.vanishes(gap.subs(state, edge)):
+    pieces = [_piece_at(expression, state, at, facts) for at in (edges[0] - 1, *inside, edges[-1] + 1)]
+    ends = [facts.ranges[state][0], *edges, facts.ranges[state][1]]
+    for piece, place in zip(pieces, pairwise(ends), strict=True):
+        require_lipschitz(piece, facts.over({state: place}))
+    for edge, (left, right) in zip(edges, pairwise(pieces), strict=True):
+        if not facts.vanishes((left - right).subs(state, edge)):
             raise Undecided(f"{expression} jumps at {state} = {edge}")
 
 
@@ -106,20 +105,6 @@ def _edges(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:
 
 def _piece_at(expression: Any, state: sp.Symbol, place: Expression, facts: Facts) -> Expression:
     for piece, condition in expression.args:
-        if _is_true(condition.subs(state, place), facts):
+        if is_true(condition.subs(state, place), facts.sign):
             return piece
     raise Undecided(f"{expression} has no branch at {state} = {place}")
-
-
-def _is_true(condition: Any, facts: Facts) -> bool:
-    if condition in (sp.true, sp.false):
-        return condition == sp.true
-    if isinstance(condition, sp.And):
-        return all(_is_true(part, facts) for part in condition.args)
-    if isinstance(condition, sp.Or):
-        return any(_is_true(part, facts) for part in condition.args)
-    if isinstance(condition, sp.Not):
-        return not _is_true(condition.args[0], facts)
-    if isinstance(condition, sp.Rel):
-        return bool(condition.func(sp.Integer(facts.sign(condition.lhs - condition.rhs)), sp.S.Zero))
-    raise Undecided(f"the condition {condition} is not understood")

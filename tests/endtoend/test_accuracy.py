@@ -1,5 +1,6 @@
 """Spike times, pseudospikes and their gradients against the oracle, on random neurons and networks."""
 
+import itertools
 from dataclasses import dataclass
 
 import equinox as eqx
@@ -126,7 +127,7 @@ def single_oracle(case, point):
     return [(time, SINGLE) for time in spikes] + [(time, PSEUDO) for time in pseudo]
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["QIF", "QIF (delta)", "theta", "LIF, tau_m = 2 tau_s", "LIF, tau_m = tau_s"])
 def test_single_neurons(name, figures, float64):
     case, generator = CASES[name], np.random.default_rng(1)
     points = single_trials(case, generator)
@@ -154,7 +155,7 @@ def test_single_neurons(name, figures, float64):
     assert most >= case.most
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", ["QIF", "theta", "LIF, tau_m = tau_s"])
 def test_single_neurons_in_single_precision(name, figures, float32):
     case, generator = CASES[name], np.random.default_rng(2)
     points = single_trials(case, generator).astype(np.float32)
@@ -237,17 +238,86 @@ def test_recurrent_networks(name, figures, float64):
     outcome = evaluate(recurrent(case), points, moves, cotangents)
     errors = Errors(f"recurrent networks, {name}", "networks", NETWORKS)
     fewest = CAPACITY
-    for trial, (point, times, (sources, number_of), forward, reverse) in enumerate(zip(points, *outcome, strict=True)):
+    times, (sources, counts), *derivatives = outcome
+    for trial, (point, found, order, number_of, forward, reverse) in enumerate(
+        zip(points, times, sources, counts, *derivatives, strict=True)
+    ):
         expected = recurrent_oracle(case, point)
         spikes = [spike for spike in expected if spike[1] != PSEUDO]
-        assert sources[:number_of].tolist() == [neuron for _, neuron in spikes]
-        errors.add_times(times[:number_of], [time for time, _ in spikes])
-        errors.add_times(times[CAPACITY:], [time for time, _ in expected[len(spikes) :]], PSEUDO)
+        assert order[:number_of].tolist() == [neuron for _, neuron in spikes]
+        errors.add_times(found[:number_of], [time for time, _ in spikes])
+        errors.add_times(found[CAPACITY:], [time for time, _ in expected[len(spikes) :]], PSEUDO)
         errors.add_transposed(cotangents[trial] @ forward[0], reverse @ moves[trial, 0])
-        for direction, found in list(zip(moves[trial], forward, strict=True))[: 2 if trial % 5 == 0 else 1]:
+        for direction, change in list(zip(moves[trial], forward, strict=True))[: 2 if trial % 5 == 0 else 1]:
             exact = central_difference(lambda p: recurrent_oracle(case, p), point, direction.tolist())
-            errors.add_gradients([*found[:number_of], *found[CAPACITY:]], exact)
+            errors.add_gradients([*change[:number_of], *change[CAPACITY:]], exact)
         fewest = min(fewest, number_of)
     figures(f"{errors}, at least {fewest} spikes in each")
     errors.check()
     assert fewest >= 100
+
+
+# --- layered networks -------------------------------------------------------------------------------------------------
+
+STACKS, LAYERS, LAYERED_DURATION, LAYERED_CAPACITY = 10, (20, 6, 5, 4), 6.0, 64
+MATRICES = [(after, before) for before, after in itertools.pairwise(LAYERS)]
+LAYERED_BLOCKS = (*(rows * columns for rows, columns in MATRICES), LAYERS[0])
+
+
+def split_layered(point):
+    """The weight matrices and the input times in a flat point."""
+    *flat, times = (point[start:end] for start, end in itertools.pairwise(np.cumsum([0, *LAYERED_BLOCKS])))
+    return [weights.reshape(shape) for weights, shape in zip(flat, MATRICES, strict=True)], times
+
+
+def layered(case):
+    neuron = case.neuron()
+
+    def run(point):
+        matrices, times = split_layered(point)
+        net = ss.FeedForward(neuron, LAYERS, LAYERED_DURATION, weights=matrices, capacity=LAYERED_CAPACITY)
+        record = net(ss.Spikes(times, jnp.arange(LAYERS[0])))
+        pseudo = [LAYERED_DURATION + layer.pseudospikes.first for layer in record.layers]
+        times = [jnp.where(spikes.is_spike, spikes.times, 0.0) for spikes in record.spikes]
+        return jnp.concatenate([*times, *pseudo]), [(spikes.sources, spikes.num_events) for spikes in record.spikes]
+
+    return run
+
+
+def layered_oracle(case, point):
+    matrices, times = split_layered(np.asarray(point, object))
+    layers = [([case.oracle] * len(weights), weights) for weights in matrices]
+    spikes, states = simulate_layered(layers, times, range(LAYERS[0]), LAYERED_DURATION)
+    pseudo = layered_pseudospikes(layers, states, LAYERED_DURATION, 1)
+    labelled = [(time, (depth, neuron)) for depth, layer in enumerate(spikes) for time, neuron in layer]
+    return labelled + [(time, PSEUDO) for layer in pseudo for (time,) in layer]
+
+
+@pytest.mark.parametrize("name", ["QIF", "theta"])
+def test_layered_networks(name, figures, float64):
+    """Three layers; pseudo-rates pass from each to the next."""
+    case, generator = CASES[name], np.random.default_rng(4)
+    mean, spread = case.recurrent
+    weights = generator.normal(mean, 2 * spread, (STACKS, sum(LAYERED_BLOCKS[:-1])))
+    times = generator.uniform(0.01, LAYERED_DURATION - 0.01, (STACKS, LAYERS[0]))
+    points = np.concatenate([weights, times], 1)
+    moves = np.stack([directions(generator, LAYERED_BLOCKS) for _ in points])
+    cotangents = generator.normal(size=(STACKS, 3 * LAYERED_CAPACITY + sum(LAYERS[1:])))
+    times, orders, forward, reverse = evaluate(layered(case), points, moves, cotangents)
+    errors = Errors(f"three layers, {name}", "networks", STACKS)
+    for trial, point in enumerate(points):
+        expected = layered_oracle(case, point)
+        places, spikes = [], []
+        for depth, (sources, counts) in enumerate(orders):
+            assert sources[trial, : counts[trial]].tolist() == [e[1][1] for e in expected if e[1][0] == depth]
+            places += [depth * LAYERED_CAPACITY + index for index in range(counts[trial])]
+        spikes = [time for time, label in expected if label != PSEUDO]
+        errors.add_times(times[trial, places], spikes)
+        errors.add_times(times[trial, 3 * LAYERED_CAPACITY :], [e[0] for e in expected[len(spikes) :]], PSEUDO)
+        errors.add_transposed(cotangents[trial] @ forward[trial, 0], reverse[trial] @ moves[trial, 0])
+        places += range(3 * LAYERED_CAPACITY, times.shape[1])
+        for direction, change in zip(moves[trial], forward[trial], strict=True):
+            exact = central_difference(lambda p: layered_oracle(case, p), point, direction.tolist())
+            errors.add_gradients(change[places], exact)
+    figures(str(errors))
+    errors.check()

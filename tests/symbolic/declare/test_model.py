@@ -46,7 +46,7 @@ REFUSED = {
     "spiking variable without equation": ({"spike": at_infinity(w)}, "spiking variable w has no equation; add w: ..."),
     "threshold on a state": ({"spike": crosses(V, I)}, "the spike threshold may not depend on the state I"),
     "undeclared threshold": ({"spike": crosses(V, V_th)}, "the spike threshold uses the undeclared symbol V_th"),
-    "infinite threshold": ({"spike": crosses(V, sp.oo * V_th), "parameters": {tau: 1, V_th: 1}}, "not finite and real"),
+    "infinite threshold": ({"spike": SpikeRule(V, sp.oo * b), "parameters": {tau: 1, b: 1}}, "not finite and real"),
     "undeclared symbol": ({"dynamics": {V: unknown, I: -I}}, "dV/dt uses the undeclared symbol unknown; add it to"),
     "time": ({"dynamics": {V: t, I: -I}}, "dV/dt depends on time t; equations must be autonomous"),
     "unknown function": ({"dynamics": {V: sp.Function("f")(V), I: -I}}, r"dV/dt uses the unknown function f\(V\)"),
@@ -131,6 +131,7 @@ def test_an_open_threshold_is_accepted():
     ("build", "message"),
     [
         (lambda: crosses(V, sp.oo), r"write at_infinity\(V\) for a spike at infinity"),
+        (lambda: crosses(V, sp.oo * V_th), r"crosses\(V, oo.V_th\): the threshold must be a finite real number"),
         (lambda: crosses(V, sp.I), "the threshold must be a finite real number or expression"),
         (lambda: crosses(V, "1"), "'1' is not a number or SymPy expression"),
         (lambda: crosses(TEXT, 1), "crosses: expected a SymPy symbol, got 'V'"),

@@ -101,6 +101,7 @@ def test_one_place_makes_symbols():
         ("sqrt(4) + log(1) + exp(0)", 3), ("sqrt(tau_m)**2", tau_m), ("V*\t(V_th - V)", V * (V_th - V)),
         ("sin(V)*cos(V) + tan(V)/atan(V)", sp.sin(V) * sp.cos(V) + sp.tan(V) / sp.atan(V)),
         ("sinh(V) + cosh(V) + tanh(V)", sp.sinh(V) + sp.cosh(V) + sp.tanh(V)), ("abs(V) + Abs(I)", abs(V) + abs(I)),
+        ("tanh((V - V_th)/b)", sp.tanh((V - V_th) / b)), ("tanh(sqrt(abs(V)))", sp.tanh(sp.sqrt(abs(V)))),
     ],
 )  # fmt: skip
 def test_expressions(text, expected):
@@ -108,7 +109,7 @@ def test_expressions(text, expected):
 
 
 def test_time_can_be_a_state():
-    assert read(equations="dV/dt = V*t; dt/dt = 1", inputs="V").states == (V, sp.Symbol("t", real=True))
+    assert read(equations="dV/dt = V*t; dt/dt = 1", inputs="V").states[1].name == "t"
 
 
 @pytest.mark.parametrize("name", models.names())
@@ -155,6 +156,7 @@ BAD_RATES = {
     "9**9**9": (12, "numbers larger than 20"), "V**(1e9 + I)": (12, "numbers larger than 20"),
     "(V**20)**20": (18, "numbers larger than 20"), "1e60": (11, "not a real number of ordinary"),
     "1e999999999": (11, "more than 300 digits"), "(1e30*V)**20": (19, "300 digits"), "1" * 301: (11, "300 digits"),
+    "abs(sqrt(V))": (11, "may not be real"), "cosh(1 + log(V))": (11, "argument of cosh may not be real"),
     "exp(exp(exp(9)))": (15, "of ordinary size"), "1/exp(120)": (13, "of ordinary size"),
     "(" * 31 + "V" + ")" * 31: (41, "nested more than 30 deep"), "-" * 300 + "V": (41, "nested more than 30 deep"),
     "V**" * 40 + "V": (101, "nested more than 30 deep"), "+".join(["V"] * 250): (407, "more than 400 numbers"),
@@ -235,6 +237,8 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"bounds": {"I": "ab"}}, r"bounds of I: write a pair such as \(0, 'oo'\), not 'ab'"),
         ({"bounds": {"I": ("0", "V")}}, "bounds I, line 1, column 1: this may not depend on the state 'V'"),
         ({"bounds": {"I": ("1", "0")}}, "bounds of I: 1 is not below 0"),
+        ({"bounds": {"I": (0, "-oo")}}, "bounds of I: 0 is not below -oo"),
+        ({"bounds": {"I": (0, "sqrt(1 - 2*tau_m)")}}, "the bounds of I: .* of ordinary size with tau_m = 1"),
     ],
 )
 def test_a_bad_part_is_refused(changes, message):

@@ -1,0 +1,145 @@
+"""The demo: a neuron declared in SymPy is certified, derived, built into a silent network, and learns to read digits.
+
+`smoothspike demo` or `python examples/digits.py`. It writes `summary.json` and `demo.png` to runs/demo.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import matplotlib.pyplot as plt
+import optax
+import sympy as sp
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from . import losses, plot
+from .datasets import Dataset, digits
+from .networks import FeedForward
+from .neuron import Neuron
+from .recording import Recording
+from .training import Fit, evaluate, fit
+from symbolic import NeuronModel, at_infinity, derive, verify
+
+DURATION = 4.0  # of a trial, in membrane time constants
+INPUT_DURATION = 2.0  # in which the image arrives; brighter pixels earlier
+
+
+def declare() -> NeuronModel:
+    """Declare the quadratic integrate-and-fire neuron with an exponential input current."""
+    V, I = sp.symbols("V I", real=True)
+    tau_m, tau_s = sp.symbols("tau_m tau_s", positive=True)
+    return NeuronModel(
+        "QIF",
+        dynamics={V: (V * (V - 1) + I) / tau_m, I: -I / tau_s},
+        spike=at_infinity(V),
+        reset={V: -sp.oo},
+        inputs=I,
+        parameters={tau_m: 1.0, tau_s: 0.5},
+    )
+
+
+def loss(times: Any, label: Any) -> Any:
+    """Cross-entropy of the class whose neuron spikes first."""
+    return losses.first_spike_cross_entropy(times, label, tau=0.5, early_weight=0.1)
+
+
+def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, Any]:
+    """Run the demo and return its summary.
+
+    Args:
+        output: Folder to write `summary.json` and `demo.png` to.
+        quick: Train briefly, to see that everything runs.
+    """
+    started = time.perf_counter()
+    model = declare()
+    print(f"1. Declared\n\n{model}\n")
+    print(f"2. Verified\n\n{verify(model)}\n")
+    print(f"3. Derived\n\n{derive(model)}\n")
+
+    train, test = digits(duration=INPUT_DURATION)
+    epochs = 2 if quick else 40
+    steps = epochs * (len(train) // 64)
+    key = jax.random.key(0)
+    network = FeedForward(Neuron(model), sizes=(64, 100, 10), duration=DURATION, key=key, scale=0.6)
+    before = evaluate(network, test)
+    print(f"4. Training a 64-100-10 network on {len(train)} handwritten digits; {len(test)} are held out\n")
+    optimizer = optax.adabelief(optax.cosine_decay_schedule(2e-2, steps))
+    trained = fit(network, train, loss, optimizer=optimizer, epochs=epochs, key=key, validation=test)
+    after = evaluate(trained.network, test)
+
+    summary = {"before": before, "after": after, "epochs": epochs, "seconds": round(time.perf_counter() - started, 1)}
+    folder = Path(output)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps(summary | {"history": trained.history}, indent=1) + "\n")
+    figure = draw(network, trained, test)
+    figure.savefig(folder / "demo.png", dpi=200)
+    plt.close(figure)
+    print(f"\n{table(before, after)}\n\nWrote {folder / 'summary.json'} and {folder / 'demo.png'}; {summary['seconds']} s.")
+    return summary
+
+
+def table(before: dict[str, float], after: dict[str, float]) -> str:
+    """Set the figures on held-out digits before and after training side by side."""
+    rows = {
+        "accuracy, with pseudospikes": ("accuracy", "{:.1%}"),
+        "accuracy, ordinary spikes only": ("accuracy_without_pseudospikes", "{:.1%}"),
+        "silent hidden neurons": ("silent_fraction_0", "{:.1%}"),
+        "silent output neurons": ("silent_fraction_1", "{:.1%}"),
+        "spikes per hidden neuron": ("spikes_per_neuron_0", "{:.2f}"),
+        "spikes per output neuron": ("spikes_per_neuron_1", "{:.2f}"),
+    }
+    lines = [f"{'held-out digits':32} {'before':>8} {'after':>8}"]
+    for label, (name, form) in rows.items():
+        lines.append(f"{label:32} {form.format(before[name]):>8} {form.format(after[name]):>8}")
+    return "\n".join(lines)
+
+
+def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
+    """Draw one held-out digit before and after training, the output potentials, and the learning curve."""
+    sample = _instructive_sample(trained.network, test)
+    spikes, label = test[sample]
+    before, after = network(spikes), trained.network(spikes)
+    horizon = 1.5 * DURATION
+    with plot.paper_style():
+        figure = plt.figure(figsize=(7.2, 5.6), layout="constrained")
+        panels = figure.subplot_mosaic(
+            [["input", "before", "after"], ["input", "before output", "after output"], ["curve", "traces", "traces"]],
+            height_ratios=[1.5, 0.8, 1.5],
+            width_ratios=[0.8, 1, 1],
+        )
+        plot.raster(spikes, ax=panels["input"], duration=DURATION, size=64)
+        panels["input"].set(title=f"input: a handwritten {int(label)}", ylabel="pixel")
+        for name, recording in (("before", before), ("after", after)):
+            _rasters(panels[name], panels[f"{name} output"], recording, horizon, int(label))
+            panels[name].set_title(f"{name} training")
+        _traces(panels["traces"], after, horizon, int(label))
+        plot.learning_curve(trained.history, ax=panels["curve"])
+        for letter, name in zip("abcde", ("input", "before", "after", "curve", "traces"), strict=True):
+            panels[name].set_title(letter, loc="left", fontweight="bold")
+    return figure
+
+
+def _instructive_sample(network: FeedForward, test: Dataset) -> int:
+    """The first digit that is read correctly and of whose output neurons some spike and some do not."""
+    recording = network(test.spikes)
+    right = recording.first_spike_times().argmin(-1) == test.labels
+    active = (recording.spikes[-1].counts(test.num_classes) > 0).sum(-1)
+    return int((right & (active >= 1) & (active < test.num_classes)).argmax())
+
+
+def _rasters(hidden: Axes, output: Axes, recording: Recording, horizon: float, label: int) -> None:
+    plot.raster(recording, layer=0, ax=hidden)
+    hidden.set(ylabel="hidden neuron", xlim=(0, horizon), xlabel="")
+    colors = [plot.VERMILION if neuron == label else plot.GREY for neuron in range(10)]
+    plot.raster(recording, layer=1, ax=output, pseudospikes=True, until=horizon, color=colors)
+    output.set(ylabel="output neuron", xlim=(0, horizon), yticks=range(0, 10, 3))
+
+
+def _traces(ax: Axes, recording: Recording, horizon: float, label: int) -> None:
+    order = [neuron for neuron in range(10) if neuron != label] + [label]
+    colors = [plot.VERMILION if neuron == label else plot.lighter(plot.GREY) for neuron in order]
+    plot.traces(recording, neurons=order, ax=ax, until=horizon, colors=colors)
+    ax.set(title=f"output potentials after training; the neuron for {label} in red", xlim=(0, horizon))
