@@ -26,7 +26,8 @@ from matplotlib.figure import Figure
 import smoothspike as ss
 from smoothspike import plot
 
-DURATION = 4.0
+DURATION = 2.5
+SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last
 EXCITATION = 0.5  # when the excitatory input comes
 Trial = tuple[ss.Spikes, Float[Array, "1 inputs"]]
 
@@ -48,6 +49,14 @@ class Case(NamedTuple):
         return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights], capacity=8)(spikes)
 
 
+class Jump(NamedTuple):
+    """The largest change between neighbours in a sweep: where, how large, and what is left of it on zooming in."""
+
+    place: int
+    size: float
+    remains: float
+
+
 class Sweep(NamedTuple):
     """First spike times, pseudospikes included, and their derivatives."""
 
@@ -60,107 +69,121 @@ def weight_trial(weight: Float[Array, ""]) -> Trial:
     return ss.Spikes([EXCITATION], [0]), weight.reshape(1, 1)
 
 
-def time_trial(excitatory: float, inhibitory: float) -> Callable[[Float[Array, ""]], Trial]:
-    def trial(time: Float[Array, ""]) -> Trial:
-        return ss.Spikes(jnp.stack([jnp.asarray(EXCITATION), time]), [0, 1]), jnp.array([[excitatory, inhibitory]])
-
-    return trial
+def time_trial(time: Float[Array, ""]) -> Trial:
+    return ss.Spikes(jnp.stack([jnp.asarray(EXCITATION), time]), [0, 1]), jnp.array([[4.5, -2.0]])
 
 
 def cases() -> list[Case]:
     qif = ss.Neuron(ss.models.qif())
     lif = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
-    weight, time = "weight of the input", "time of the inhibition"
+    weight, time = "input weight", "time of inhibition"
     return [
-        Case("QIF", weight, qif, weight_trial, (0.0, 8.0), (2.0, 2.8, 4.0), plot.BLUE),
-        Case("LIF", weight, lif, weight_trial, (0.0, 8.0), (3.0, 4.0, 6.0), plot.VERMILION),
-        Case("QIF", time, qif, time_trial(5.0, -5.0), (0.0, 3.0), (0.9, 1.2, 1.5), plot.BLUE),
-        Case("LIF", time, lif, time_trial(5.0, -5.0), (0.0, 3.0), (0.6, 0.8, 1.0), plot.VERMILION),
+        Case("QIF", weight, qif, weight_trial, (0.0, 8.0), (2.5, 3.2, 4.5), plot.BLUE),
+        Case("LIF", weight, lif, weight_trial, (0.0, 8.0), (3.0, 3.95, 4.05), plot.VERMILION),
+        Case("QIF", time, qif, time_trial, (0.0, 2.0), (0.6, 0.92, 1.6), plot.BLUE),
+        Case("LIF", time, lif, time_trial, (0.0, 2.0), (0.6, 0.88, 0.93), plot.VERMILION),
     ]
 
 
-def sweep(case: Case, values: np.ndarray) -> Sweep:
-    """Find the exact spike time and its exact derivative at all values at once."""
+def exactly(case: Case) -> Callable[[np.ndarray], Sweep]:
+    """Return what finds the exact spike times and their exact derivatives for many values at once."""
 
     def spike_time(value: Float[Array, ""]) -> Float[Array, ""]:
         return case.run(value).first_spike_times()[0]
 
-    times, slopes = jax.jit(jax.vmap(jax.value_and_grad(spike_time)))(jnp.asarray(values))
-    return Sweep(values, np.asarray(times), np.asarray(slopes))
+    solve = jax.jit(jax.vmap(jax.value_and_grad(spike_time)))
+
+    def sweep(values: np.ndarray) -> Sweep:
+        times, slopes = solve(jnp.asarray(values))
+        return Sweep(values, np.asarray(times), np.asarray(slopes))
+
+    return sweep
 
 
-def largest_jump(case: Case, coarse: Sweep, read: Callable[[Sweep], np.ndarray]) -> tuple[float, float]:
-    """Return the largest change between neighbouring values, and what is left of it after zooming in on it."""
-    jumps = np.abs(np.diff(read(coarse)))
-    place = int(np.argmax(jumps))
-    fine = sweep(case, np.linspace(*coarse.values[[place, place + 1]], len(coarse.values)))
-    return float(jumps[place]), float(np.abs(np.diff(read(fine))).max())
+def largest_jump(coarse: Sweep, read: Callable[[Sweep], np.ndarray], sweep: Callable[[np.ndarray], Sweep]) -> Jump:
+    """Find the largest change between neighbouring values, and what is left of it after zooming in on it."""
+    changes = np.abs(np.diff(read(coarse)))
+    place = int(np.argmax(changes))
+    fine = sweep(np.linspace(coarse.values[place], coarse.values[place + 1], len(coarse.values)))
+    return Jump(place, float(changes[place]), float(np.abs(np.diff(read(fine))).max()))
 
 
-def report(case: Case, result: Sweep) -> None:
-    points = len(result.values)
-    time = largest_jump(case, result, lambda s: s.times)
-    slope = largest_jump(case, result, lambda s: s.slopes)
-    print(f"{case.name}, {case.swept}: {points} values, {case.span[0]:g} to {case.span[1]:g}")
-    print(f"    largest jump of the spike time {time[0]:.3g}; zoomed in {points - 1} times, {time[1]:.3g}")
-    print(f"    largest jump of its slope      {slope[0]:.3g}; zoomed in {points - 1} times, {slope[1]:.3g}")
+def measure(case: Case, steps: int) -> tuple[Sweep, Jump]:
+    """Sweep a case; print the jumps of the spike time and of its slope, and return the first of them."""
+    sweep = exactly(case)
+    result = sweep(np.linspace(*case.span, steps + 1))
+    jump = largest_jump(result, lambda each: each.times, sweep)
+    kink = largest_jump(result, lambda each: each.slopes, sweep)
+    print(f"{case.name}, {case.swept} from {case.span[0]:g} to {case.span[1]:g} in {steps} steps")
+    print(f"    largest jump of the spike time {jump.size:9.3g}; {steps} times finer around it: {jump.remains:.3g}")
+    print(f"    largest jump of its slope      {kink.size:9.3g}; {steps} times finer around it: {kink.remains:.3g}")
+    return result, jump
 
 
 def draw_potentials(ax: Axes, case: Case) -> None:
-    for value, shade in zip(case.shown, (0.6, 0.3, 0.0), strict=True):
-        plot.traces(case.run(value), ax=ax, colors=[plot.lighter(case.color, shade)], until=2.3 * DURATION)
-    ax.set_ylim((-2.0, 5.0) if case.name == "QIF" else (-0.4, 1.15))
-    ax.set_title(case.name, color=case.color, pad=9)
+    for value, shade in zip(case.shown, SHADES, strict=True):
+        color = plot.lighter(case.color, shade)
+        plot.traces(case.run(value), ax=ax, colors=[color], until=1.6 * DURATION)
+        if case.trial is time_trial:
+            ax.plot(
+                value, 0.03, "|", color=color, markersize=7, markeredgewidth=1.2, transform=ax.get_xaxis_transform()
+            )
+    ax.set_ylim((-3.0, 5.0) if case.name == "QIF" else (-0.35, 1.15))
+    ax.set_yticks([-2, 0, 2, 4] if case.name == "QIF" else [0, 0.5, 1])
 
 
-def draw_times(ax: Axes, case: Case, result: Sweep) -> None:
-    """Draw spike times; the line breaks where they jump."""
-    jumps = np.abs(np.diff(result.times)) > 1.0
-    broken = np.insert(result.times, np.flatnonzero(jumps) + 1, np.nan)
-    values = np.insert(result.values, np.flatnonzero(jumps) + 1, np.nan)
-    ordinary = broken < DURATION
-    ax.plot(values, np.where(ordinary, broken, np.nan), color=case.color)
-    ax.plot(values, np.where(ordinary, np.nan, broken), color=plot.lighter(case.color, 0.45), linestyle=(0, (3, 1.2)))
-    for place in np.flatnonzero(jumps):
-        ax.plot(
-            result.values[[place, place + 1]], result.times[[place, place + 1]], ":", color=plot.GREY, linewidth=0.8
-        )
+def draw_times(ax: Axes, case: Case, result: Sweep, jump: Jump) -> None:
+    """Draw spike times, pseudospikes paler and dashed; the line breaks at a jump that zooming in does not remove."""
+    values, times = result.values, result.times
+    if jump.remains > 0.5 * jump.size:
+        sides = [jump.place, jump.place + 1]
+        ax.plot(values[sides], times[sides], ":", color=plot.GREY, linewidth=0.9)
+        values, times = np.insert(values, sides[1], np.nan), np.insert(times, sides[1], np.nan)
+    ax.plot(
+        values, np.where(times > DURATION, times, np.nan), color=plot.lighter(case.color, 0.4), linestyle=(0, (3, 1))
+    )
+    ax.plot(values, np.where(times > DURATION, np.nan, times), color=case.color)
     ax.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    for value, shade in zip(case.shown, (0.6, 0.3, 0.0), strict=True):
-        time = float(case.run(value).first_spike_times()[0])
-        face = plot.lighter(case.color, shade) if time < DURATION else "white"
-        ax.plot(value, time, "o", color=plot.lighter(case.color, shade), markerfacecolor=face, zorder=3)
-    ax.set(xlim=case.span, ylim=(0, 2.3 * DURATION), xlabel=case.swept)
+    for value, shade in zip(case.shown, SHADES, strict=True):
+        time, color = float(case.run(value).first_spike_times()[0]), plot.lighter(case.color, shade)
+        face = "white" if time > DURATION else color
+        ax.plot(value, time, "o", color=color, markerfacecolor=face, markersize=4.5, clip_on=False, zorder=3)
+    ax.set(xlim=case.span, ylim=(0, 3 * DURATION), xlabel=case.swept)
 
 
-def figure(results: list[tuple[Case, Sweep]], output: Path) -> None:
-    with plot.paper_style():
-        fig = Figure(figsize=(7.2, 3.5), layout="constrained")
-        axes = fig.subplots(2, len(results))
-        for (upper, lower), (case, result) in zip(axes.T, results, strict=True):
-            draw_potentials(upper, case)
-            draw_times(lower, case, result)
-        for ax in axes[1, 1:]:
-            ax.sharey(axes[1, 0])
-        axes[1, 0].set_ylabel("spike time")
-        for suffix in ("png", "pdf"):
-            fig.savefig(output / f"continuity.{suffix}")
+def figure(results: list[tuple[Case, Sweep, Jump]]) -> Figure:
+    fig = Figure(figsize=(7.2, 3.3), layout="constrained")
+    axes = fig.subplots(2, len(results), gridspec_kw={"height_ratios": (1.0, 1.25)})
+    for (upper, lower), (case, result, jump) in zip(axes.T, results, strict=True):
+        draw_potentials(upper, case)
+        draw_times(lower, case, result, jump)
+        upper.set_title(case.name, color=case.color, pad=10)
+    for row, label in zip(axes, ("$V$", "spike time"), strict=True):
+        for ax in row:
+            ax.set_ylabel("")
+        row[0].set_ylabel(label)
+    for ax in axes[1, 1:]:
+        ax.tick_params(labelleft=False)
+    axes[0, 2].text(0.15, -1.75, "inhibition", color=plot.GREY, fontsize=8)
+    axes[1, 0].text(7.9, DURATION + 0.15, "trial end", color=plot.GREY, ha="right", fontsize=8)
+    axes[1, 0].text(2.9, 5.6, "pseudospike", color=plot.lighter(plot.BLUE, 0.3), fontsize=8)
+    axes[1, 0].text(7.9, 0.4, "spike", color=plot.BLUE, ha="right", fontsize=8)
+    return fig
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="200 values in each sweep instead of 4000")
+    parser = argparse.ArgumentParser(description="Spikes that move and spikes that jump.")
+    parser.add_argument("--quick", action="store_true", help="200 steps in each sweep instead of 4000")
     parser.add_argument("--output", type=Path, default=Path("runs/continuity"))
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     arguments.output.mkdir(parents=True, exist_ok=True)
 
-    results = []
-    for case in cases():
-        result = sweep(case, np.linspace(*case.span, 201 if arguments.quick else 4001))
-        report(case, result)
-        results.append((case, result))
-    figure(results, arguments.output)
+    results = [(case, *measure(case, 200 if arguments.quick else 4000)) for case in cases()]
+    with plot.paper_style():
+        fig = figure(results)
+        for suffix in ("png", "pdf"):
+            fig.savefig(arguments.output / f"continuity.{suffix}")
     print(f"wrote {arguments.output / 'continuity.png'}")
 
 

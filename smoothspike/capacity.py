@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.core import Tracer
 from jaxtyping import Array, Int
 
 from .simulation import Capacity
@@ -44,7 +45,7 @@ class _Shortages(Sequence):
     def __getitem__(self, index: Any) -> str:
         return (
             f"{self.layer} emitted {index} spikes, but there is room for {self.capacity}. Inside jit the capacity is "
-            f"static: pass capacity={rounded_up(index)} to the network's call, or set it with network.with_capacity(...)"
+            f"static: pass capacity={rounded_up(index)} to the network's call, or use network.with_capacity(...)"
         )
 
 
@@ -69,4 +70,4 @@ def with_room(run: Callable[[Capacities], tuple[Any, Array]], capacities: Capaci
 
 def is_known(*trees: Any) -> bool:
     """Whether no value in these trees is being traced by JAX."""
-    return not any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+    return not any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))

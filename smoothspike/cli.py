@@ -37,7 +37,9 @@ class _UsageError(Exception):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="smoothspike", description="Spiking neurons whose spikes change continuously.")
+    parser = argparse.ArgumentParser(
+        prog="smoothspike", description="Spiking neurons whose spikes change continuously."
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="declare, verify, derive and train: handwritten digits")
     demo.add_argument("--quick", action="store_true", help="train briefly, to see that it runs")
@@ -103,7 +105,7 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _model(name: str) -> NeuronModel:
-    """Find a model by its library name or as `file.py:object`, a model or a function without arguments that makes one."""
+    """Find a model by its library name or as `file.py:object`, a model or a function that makes one."""
     if name in models.names():
         return getattr(models, name)()
     path, colon, attribute = name.rpartition(":")

@@ -15,13 +15,14 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from symbolic import NeuronModel, at_infinity, derive, verify
+
 from . import losses, plot
 from .datasets import Dataset, digits
 from .networks import FeedForward
 from .neuron import Neuron
 from .recording import Recording
 from .training import Fit, evaluate, fit
-from symbolic import NeuronModel, at_infinity, derive, verify
 
 DURATION = 4.0  # of a trial, in membrane time constants
 INPUT_DURATION = 2.0  # in which the image arrives; brighter pixels earlier
@@ -77,7 +78,9 @@ def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, 
     figure = draw(network, trained, test)
     figure.savefig(folder / "demo.png", dpi=200)
     plt.close(figure)
-    print(f"\n{table(before, after)}\n\nWrote {folder / 'summary.json'} and {folder / 'demo.png'}; {summary['seconds']} s.")
+    print(
+        f"\n{table(before, after)}\n\nWrote {folder / 'summary.json'} and {folder / 'demo.png'} in {summary['seconds']} s."
+    )
     return summary
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import jax.numpy as jnp
 import sympy as sp
@@ -33,7 +34,7 @@ def lower(expression: sp.Expr, values: Values) -> Array:
         >>> float(lower(1 / tau, {tau: jnp.array(2.0)}))
         0.5
     """
-    symbols = tuple(sorted(expression.free_symbols, key=lambda symbol: symbol.name))
+    symbols: tuple[Any, ...] = tuple(sorted(expression.free_symbols, key=str))
     missing = [symbol for symbol in symbols if symbol not in values]
     if missing:
         raise DerivationError(f"parameter {missing[0]} has no value; set it with model.with_parameters()")

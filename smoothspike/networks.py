@@ -7,6 +7,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy.typing as npt
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ._checks import require_positive
@@ -19,6 +20,7 @@ from .simulation import Capacity, Drive, simulate_layer, simulate_recurrent
 from .spikes import Spikes
 
 Initial = Mapping[str, ArrayLike]
+States = tuple[dict[str, Float[Array, " neurons"]], ...]
 #: One number, one for each layer, or what `capacity_for` returns.
 CapacityLike = int | Sequence[int] | Sequence[Capacity]
 
@@ -62,7 +64,7 @@ class FeedForward(eqx.Module):
         key: PRNGKeyArray | None = None,
         scale: float = 0.5,
         mean: float = 0.0,
-        weights: Sequence[ArrayLike | Mapping[str, ArrayLike]] | None = None,
+        weights: Sequence[npt.ArrayLike | Mapping[str, npt.ArrayLike]] | None = None,
         capacity: CapacityLike | None = None,
     ) -> None:
         self.sizes, self.duration = _sizes(sizes), _duration(duration)
@@ -108,7 +110,9 @@ class FeedForward(eqx.Module):
         """
         given = (None,) * len(self.neurons) if initial is None else tuple(initial)
         if len(given) != len(self.neurons):
-            raise ValueError(f"initial: {len(given)} entries for {len(self.neurons)} layers; give one for each, or None")
+            raise ValueError(
+                f"initial: {len(given)} entries for {len(self.neurons)} layers; give one for each, or None"
+            )
         states = tuple(
             _initial(neuron, size, values)
             for neuron, size, values in zip(self.neurons, self.sizes[1:], given, strict=True)
@@ -133,7 +137,7 @@ class FeedForward(eqx.Module):
         return _with_capacity(self, capacity)
 
     def _trial(
-        self, spikes: Spikes, states: tuple[Initial, ...], capacities: tuple[Capacity, ...]
+        self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
     ) -> tuple[Recording, Int[Array, "layers 2"]]:
         duration = jnp.asarray(self.duration, spikes.times.dtype)
         rates = jnp.zeros(self.sizes[0], spikes.times.dtype)
@@ -194,12 +198,12 @@ class Recurrent(eqx.Module):
         key: PRNGKeyArray | None = None,
         scale: float = 0.5,
         mean: float = 0.0,
-        recurrent_weights: ArrayLike | Mapping[str, ArrayLike] | None = None,
-        input_weights: ArrayLike | Mapping[str, ArrayLike] | None = None,
+        recurrent_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+        input_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
         capacity: CapacityLike | None = None,
     ) -> None:
         self.neuron, self.duration = neuron, _duration(duration)
-        self.inputs, self.size = _sizes((inputs, size))
+        self.inputs, self.size = (int(number) for number in _sizes((inputs, size)))
         _check_size(neuron, size)
         missing = recurrent_weights is None or input_weights is None
         keys = jax.random.split(_required(key), 2) if missing else (None, None)
@@ -218,7 +222,9 @@ class Recurrent(eqx.Module):
         """Number of input channels and of neurons."""
         return self.inputs, self.size
 
-    def __call__(self, spikes: Spikes, *, initial: Initial | None = None, capacity: CapacityLike | None = None) -> Recording:
+    def __call__(
+        self, spikes: Spikes, *, initial: Initial | None = None, capacity: CapacityLike | None = None
+    ) -> Recording:
         """Run one trial, or a batch of trials with leading axes; arguments and errors as for `FeedForward`.
 
         Simultaneous events are taken inputs first, then neurons by index.
@@ -243,15 +249,13 @@ class Recurrent(eqx.Module):
         return _with_capacity(self, capacity)
 
     def _trial(
-        self, spikes: Spikes, states: tuple[Initial, ...], capacities: tuple[Capacity, ...]
+        self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
     ) -> tuple[Recording, Int[Array, "layers 2"]]:
         duration = jnp.asarray(self.duration, spikes.times.dtype)
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(states[0])
         drive = Drive(spikes, self.input_weights, duration)
-        population = simulate_recurrent(
-            dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total
-        )
+        population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
         needed = _needed(population.total, population.busiest, True)
@@ -263,7 +267,7 @@ Network = FeedForward | Recurrent
 
 @eqx.filter_jit
 def _simulate(
-    network: Network, spikes: Spikes, states: tuple[Initial, ...], capacities: tuple[Capacity, ...]
+    network: Network, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
 ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
     """Run a network on a batch of any shape; report what capacity it needed."""
 
@@ -286,7 +290,7 @@ def simulate(
     return _simulate(network, spikes, _declared(network), capacities)
 
 
-def _declared(network: Network) -> tuple[Initial, ...]:
+def _declared(network: Network) -> States:
     neurons = network.neurons if isinstance(network, FeedForward) else (network.neuron,)
     return tuple(_initial(neuron, size, None) for neuron, size in zip(neurons, network.sizes[1:], strict=True))
 
@@ -294,7 +298,7 @@ def _declared(network: Network) -> tuple[Initial, ...]:
 def _run(
     network: Network,
     spikes: Spikes,
-    states: tuple[Initial, ...],
+    states: States,
     capacities: tuple[Capacity, ...],
     names: Sequence[str],
 ) -> Recording:
@@ -371,16 +375,17 @@ def _check_size(neuron: Neuron, size: int) -> None:
 
 
 def _given(neuron: Neuron, weights: Any, shape: tuple[int, int], name: str) -> Weights:
-    if not isinstance(weights, Mapping):
-        if len(neuron.routes) > 1:
-            raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
-        weights = {neuron.routes[0]: weights}
-    if set(weights) != set(neuron.routes):
-        raise ValueError(f"{name}: weights for routes {sorted(weights)}, but the routes are {sorted(neuron.routes)}")
-    arrays = {route: jnp.asarray(matrix) for route, matrix in weights.items()}
+    named = weights if isinstance(weights, Mapping) else dict.fromkeys(neuron.routes, weights)
+    if len(neuron.routes) > 1 and named is not weights:
+        raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
+    if set(named) != set(neuron.routes):
+        raise ValueError(f"{name}: weights for routes {sorted(named)}, but the routes are {sorted(neuron.routes)}")
+    arrays = {route: jnp.asarray(matrix) for route, matrix in named.items()}
     for route, matrix in arrays.items():
         if matrix.shape != shape:
-            raise ValueError(f"{name}: weights for {route} have shape {matrix.shape}, but (neurons, sources) is {shape}")
+            raise ValueError(
+                f"{name}: weights for {route} have shape {matrix.shape}, but (neurons, sources) is {shape}"
+            )
     return {
         route: matrix if jnp.issubdtype(matrix.dtype, jnp.floating) else matrix.astype(float)
         for route, matrix in arrays.items()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -106,7 +106,9 @@ class Neuron(eqx.Module):
     def initial(self, size: int) -> dict[str, Float[Array, " neurons"]]:
         """Return the declared initial value of every state, for `size` neurons."""
         values = self._values()
-        return {state.name: jnp.broadcast_to(lower(value, values), (size,)) for state, value in self.model.initial.items()}
+        return {
+            state.name: jnp.broadcast_to(lower(value, values), (size,)) for state, value in self.model.initial.items()
+        }
 
     def dynamics(self) -> AbstractDynamics:
         """Build the exact solver at the present parameter values."""
@@ -120,9 +122,10 @@ class Neuron(eqx.Module):
         return values | {symbol: lower(solution, values) for symbol, solution in self.tied.items()}
 
 
-def _array(value: sp.Expr) -> Float[Array, "..."]:
+def _array(value: Any) -> Float[Array, "..."]:
     dtype = jnp.result_type(float)
-    return jnp.asarray([float(v) for v in value] if isinstance(value, sp.Tuple) else float(value), dtype)
+    numbers: Any = [float(number) for number in tuple(value)] if isinstance(value, sp.Tuple) else float(value)
+    return jnp.asarray(numbers, dtype)
 
 
 def _refusal(certificate: Certificate) -> str:

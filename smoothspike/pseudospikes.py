@@ -39,7 +39,11 @@ class Pseudospikes(eqx.Module):
 
 
 def continue_layer(
-    dynamics: AbstractDynamics, end: State, weights: Weights, rates: Float[Array, " sources"], duration: Float[Array, ""]
+    dynamics: AbstractDynamics,
+    end: State,
+    weights: Weights,
+    rates: Float[Array, " sources"],
+    duration: Float[Array, ""],
 ) -> Pseudospikes:
     """Continue a layer beyond the trial end, given the pseudo-rates of the layer before it."""
     pseudo_input = {route: matrix @ rates for route, matrix in weights.items()}

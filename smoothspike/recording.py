@@ -70,9 +70,7 @@ class Recording(eqx.Module):
             low, high = float(samples.min()), float(samples.max())
             if not (low >= 0 and high <= self.duration * (1 + 1e-6)):
                 raise ValueError(f"states_at: times {low} to {high} lie outside the trial, 0 to {self.duration}")
-        return self._each_trial(
-            lambda trial: trial.layers[layer].trajectory.at(trial.layers[layer].dynamics, samples)
-        )
+        return self._each_trial(lambda trial: trial.layers[layer].trajectory.at(trial.layers[layer].dynamics, samples))
 
     def _each_trial(self, read: Callable[["Recording"], Any]) -> Any:
         for _ in range(self.spikes[-1].times.ndim - 1):

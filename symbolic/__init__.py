@@ -8,11 +8,11 @@ from .declare import at_infinity as at_infinity
 from .declare import crosses as crosses
 from .declare import jump as jump
 from .declare import weight as weight
+from .derive import Derivation as Derivation
+from .derive import derive as derive
 from .errors import ContinuityError as ContinuityError
 from .errors import DerivationError as DerivationError
 from .errors import ModelError as ModelError
-from .derive import Derivation as Derivation
-from .derive import derive as derive
 from .verify import Certificate as Certificate
 from .verify import Condition as Condition
 from .verify import Regularity as Regularity

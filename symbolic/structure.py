@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import sympy as sp
 
@@ -64,7 +65,7 @@ def is_on_circle(model: NeuronModel) -> bool:
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
     period = model.spike.threshold - model.reset_value
-    shifted = {model.variable: model.variable + period}
+    shifted: dict[Any, Any] = {model.variable: model.variable + period}
     rates = [*model.dynamics.values()]
     if not any(rate.has(sp.sin, sp.cos, sp.tan) for rate in rates):
         return False
@@ -76,7 +77,7 @@ def tangent_of_half_angle(model: NeuronModel) -> sp.Expr:
     return sp.tan(_angle(model, model.variable) / 2)
 
 
-def _angle(model: NeuronModel, value: sp.Expr) -> sp.Expr:
+def _angle(model: NeuronModel, value: Any) -> sp.Expr:
     """Rescale so that the reset lies at -pi and the spike at pi."""
     threshold, reset = model.spike.threshold, model.reset_value
     return sp.expand(2 * sp.pi * (value - reset) / (threshold - reset) - sp.pi)

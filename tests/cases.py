@@ -64,7 +64,7 @@ CASES = {
         most=1,  # after its spike it returns to rest
     ),
     "theta": Case(
-        ss.models.theta_neuron(), theta_neuron(1, 1), 5.0, (0.5, 0.5), {"theta": _ANGLE}, _tangent, duration=20.0
+        ss.models.theta_neuron(), theta_neuron(1, 1), 5.0, (0.3, 0.3), {"theta": _ANGLE}, _tangent, duration=20.0
     ),
     "theta (current)": Case(
         ss.models.theta_current(),

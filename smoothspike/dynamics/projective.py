@@ -106,9 +106,7 @@ class ProjectiveDynamics(AbstractDynamics):
                 state.g, state.q, jnp.where(drive > 0, drive, jnp.hypot(drive, 1 / jnp.asarray(duration) ** 2))
             )
         rheobase = self.decay**2 / 4
-        return free_running(
-            state.g - self.decay / 2 * state.q, state.q, rheobase * squareplus(drive / rheobase)
-        )
+        return free_running(state.g - self.decay / 2 * state.q, state.q, rheobase * squareplus(drive / rheobase))
 
     def without_drive(self, state: ProjectiveState) -> ProjectiveState:
         return state._replace(currents={name: jnp.zeros_like(value) for name, value in state.currents.items()})

@@ -50,8 +50,8 @@ def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
 def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) -> Real:
     """Count the zeros of `q` between a ray and where `rotate` took it, consistently with the sign of `q_end`.
 
-    Whether the count is even or odd is the sign of `q_end`, so a spike at the very end of an interval belongs to exactly
-    one interval; among those, the angle that was turned, known well enough, decides.
+    Whether the count is even or odd is the sign of `q_end`, so a spike at the very end of an interval belongs to
+    exactly one interval; among those, the angle that was turned, known well enough, decides.
 
     Args:
         g: First component of the ray at the start, in the convention of this module.
@@ -69,7 +69,9 @@ def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) ->
     frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
     passed = (q_end < 0).astype(q.dtype)
     turned = jnp.where(q_end < 0, -1.0, 1.0)
-    half_turns = frequency * x / jnp.pi - _diamond(frequency * q, g) + _diamond(frequency * turned * q_end, turned * g_end)
+    half_turns = (
+        frequency * x / jnp.pi - _diamond(frequency * q, g) + _diamond(frequency * turned * q_end, turned * g_end)
+    )
     count = passed + 2 * jnp.round((half_turns - passed) / 2)
     return jnp.where(drive > 0, count, passed).astype(jnp.int32)
 

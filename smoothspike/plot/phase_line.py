@@ -80,7 +80,9 @@ def phase_line(
     bottom, top = _limits([field(grid, current) for current in currents])
     reserved = ROW * (len(currents) + 0.6)
     ax.set(xlim=(low, high), ylim=((bottom - reserved * top) / (1 - reserved), top))
-    ax.set_yticks([tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(bottom, top) if bottom <= tick <= top])
+    ax.set_yticks(
+        [tick for tick in MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(bottom, top) if bottom <= tick <= top]
+    )
     if np.isfinite(threshold):
         ax.axvline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
     if (reset, threshold) == (-np.pi, np.pi):
@@ -165,7 +167,7 @@ def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[FixedPoint]:
     """Return the zeros of the field."""
     finite = np.isfinite(rate)
     v, rate = v[finite], rate[finite]
-    is_zero = np.abs(rate) < 1e-9 * np.quantile(np.abs(rate), 0.9)
+    is_zero = np.abs(rate) < 1e-9 * np.median(np.abs(rate))
     places = np.flatnonzero(~is_zero)
     points = []
     for i, j in pairwise(places):

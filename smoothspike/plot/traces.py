@@ -84,7 +84,7 @@ def traces(
     ax = prepared(ax)
     for neuron, (times, values), color in zip(chosen, curves, palette, strict=False):
         ax.plot(times, values, color=color, linewidth=1.0, label=f"neuron {neuron}")
-        _mark(ax, trains[neuron], color, color)
+        _mark(ax, trains[neuron][trains[neuron] <= end], color, color)
         if pseudospikes:
             _mark(ax, np.minimum(later[[neuron]], end), color, "white", "^" if later[neuron] <= end else ">")
     _show_threshold(ax, variable, chosen)
@@ -124,13 +124,14 @@ def _curves(
     """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
     duration = recording.duration
     # states at an event are those after it, so what was before it needs a time of its own
-    events = np.asarray(recording.layers[layer].trajectory.starts)
-    events = np.unique(events[(events > 0) & (events < duration)])
+    starts = np.asarray(recording.layers[layer].trajectory.starts)
+    starts = starts[:, chosen] if starts.shape[1] > 1 else starts
+    events = np.unique(starts[(starts > 0) & (starts < duration)])
     distances = duration * np.geomspace(1e-4, 0.1, 40)
     sides = [spike + side * distances for train in trains for spike in train for side in (-1, 1)]
     grid = np.concatenate([np.linspace(0, duration, samples), events, np.nextafter(events, -np.inf), *sides])
     # the number of samples is part of what is compiled, so few different ones are used
-    grid = np.unique(grid[(grid >= 0) & (grid <= duration)])
+    grid = np.unique(grid[(grid >= 0) & (grid <= duration)].astype(starts.dtype))
     grid = np.pad(grid, (0, -len(grid) % 512), mode="edge")
     states = np.asarray(_states_at(recording, grid, layer)[variable.name])
     curves = []
@@ -140,12 +141,10 @@ def _curves(
             near = np.abs(times[:, None] - train).min(axis=1) < 0.5e-4 * duration
             times, values = times[~near], values[~near]
         values = np.where(np.isfinite(values), values, np.nan)
-        ends = (
-            value if np.isfinite(value) else np.nan for value in (variable.threshold[neuron], variable.reset[neuron])
-        )
-        at, after = ends
+        jump = np.array([variable.threshold[neuron], np.nan, variable.reset[neuron]])
+        jump[~np.isfinite(jump)] = np.nan
         places = np.repeat(np.searchsorted(times, train), 3)
-        values = np.insert(values, places, np.tile([at, np.nan, after], train.size))
+        values = np.insert(values, places, np.tile(jump, train.size))
         curves.append((np.insert(times, places, np.repeat(train, 3)), values))
     return curves
 

@@ -26,7 +26,7 @@ class Drive(eqx.Module):
     is_input: Float[Array, " events"]
 
     def __init__(
-        self, spikes: Spikes, weights: dict[str, Float[Array, "neurons sources"]], duration: float
+        self, spikes: Spikes, weights: dict[str, Float[Array, "neurons sources"]], duration: Float[Array, ""]
     ) -> None:
         ordered = spikes.sorted()
         self.is_input = ordered.times < duration
@@ -47,11 +47,13 @@ class Trajectory(eqx.Module):
         end: The state at the end of the trial.
     """
 
-    starts: Float[Array, "stretches #neurons"]
+    starts: Float[Array, " steps #neurons"]
     states: State
     end: State
 
-    def at(self, dynamics: AbstractDynamics, ts: Float[Array, " samples"]) -> dict[str, Float[Array, "samples neurons"]]:
+    def at(
+        self, dynamics: AbstractDynamics, ts: Float[Array, " samples"]
+    ) -> dict[str, Float[Array, "samples neurons"]]:
         """Return the declared states at any times of the trial."""
         size = jax.tree.leaves(self.states)[0].shape[1]
         starts = jnp.broadcast_to(self.starts, (self.starts.shape[0], size))
@@ -83,10 +85,10 @@ class Population(eqx.Module):
 
 def collect(
     dynamics: AbstractDynamics,
-    starts: Float[Array, "stretches #neurons"],
-    lengths: Float[Array, "stretches #neurons"],
+    starts: Float[Array, " steps #neurons"],
+    lengths: Float[Array, " steps #neurons"],
     states: State,
-    counts: Int[Array, "stretches neurons"],
+    counts: Int[Array, "steps neurons"],
     capacity: int,
 ) -> Spikes:
     """Solve for the times of all counted spikes and order them; unused places of the capacity are `inf`."""

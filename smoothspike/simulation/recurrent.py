@@ -23,7 +23,7 @@ class _Order(NamedTuple):
 
     is_spike: Bool[Array, " events"]
     is_input: Bool[Array, " events"]
-    index: Int[Array, " events"]
+    which: Int[Array, " events"]
     total: Int[Array, ""]
 
 
@@ -41,12 +41,12 @@ def simulate_recurrent(
     """
     order = stop_gradient(_find_order(*stop_gradient((dynamics, initial, drive, recurrent, duration)), capacity))
     jumps = {
-        route: jnp.where(order.is_spike[:, None], matrix.T[jnp.where(order.is_spike, order.index, 0)], 0.0)
+        route: jnp.where(order.is_spike[:, None], matrix.T[jnp.where(order.is_spike, order.which, 0)], 0.0)
         + _inputs(drive.weights[route], order)
         for route, matrix in recurrent.items()
     }
     times = jnp.append(drive.times, duration)
-    targets = jnp.where(order.is_spike | ~order.is_input, drive.times.shape[0], order.index)
+    targets = jnp.where(order.is_spike | ~order.is_input, drive.times.shape[0], order.which)
     ends = jnp.where(order.is_input | order.is_spike, times[targets], duration)
     neurons = jnp.arange(jax.tree.leaves(initial)[0].shape[0])
 
@@ -62,22 +62,20 @@ def simulate_recurrent(
         return (dynamics.jump(after, jump), then), (state, now, then)
 
     start = (initial, jnp.zeros((), drive.times.dtype))
-    (state, now), (states, starts, then) = jax.lax.scan(step, start, (order.is_spike, order.index, ends, jumps))
+    (state, now), (states, starts, then) = jax.lax.scan(step, start, (order.is_spike, order.which, ends, jumps))
     end = dynamics.flow(state, duration - now)
     states = jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), states, state)
     trajectory = Trajectory(jnp.append(starts, now)[:, None], states, end)
     order_of_spikes = jnp.argsort(~order.is_spike, stable=True)[:capacity]
     kept = order.is_spike[order_of_spikes]
-    spikes = Spikes(
-        jnp.where(kept, then[order_of_spikes], jnp.inf), jnp.where(kept, order.index[order_of_spikes], 0)
-    )
+    spikes = Spikes(jnp.where(kept, then[order_of_spikes], jnp.inf), jnp.where(kept, order.which[order_of_spikes], 0))
     return Population(spikes, trajectory, order.total, spikes.counts(neurons.shape[0]).max(initial=0))
 
 
 def _inputs(weights: Float[Array, "events neurons"], order: _Order) -> Float[Array, "steps neurons"]:
     if not weights.shape[0]:
-        return jnp.zeros((order.index.shape[0], weights.shape[1]), weights.dtype)
-    return jnp.where(order.is_input[:, None], weights[jnp.where(order.is_input, order.index, 0)], 0.0)
+        return jnp.zeros((order.which.shape[0], weights.shape[1]), weights.dtype)
+    return jnp.where(order.is_input[:, None], weights[jnp.where(order.is_input, order.which, 0)], 0.0)
 
 
 def _find_order(
@@ -95,8 +93,7 @@ def _find_order(
     padded = {route: jnp.pad(weights, ((0, 1), (0, 0))) for route, weights in drive.weights.items()}
 
     def go_on(carry):
-        _, now, _, _, _, _, _, over = carry
-        return ~over
+        return ~carry[-1]
 
     def step(carry):
         state, now, position, place, spikes, is_input, index, over = carry

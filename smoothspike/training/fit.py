@@ -112,8 +112,8 @@ def _make_step(optimizer: optax.GradientTransformation, loss: Loss, readout: Cal
 def _finite(value: float, epoch: int) -> float:
     if not jnp.isfinite(value):
         raise FloatingPointError(
-            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so look at the loss "
-            "itself and at the size of the learning rate"
+            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so look at the "
+            "loss itself and at the size of the learning rate"
         )
     return value
 

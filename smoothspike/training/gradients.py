@@ -41,7 +41,8 @@ class GradientReport(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{'array':32} {'entries':>8} {'largest gradient':>17} {'largest error':>14}"]
         lines += [
-            f"{row.name:32} {row.entries:8d} {row.largest_gradient:17.3e} {row.largest_error:14.1e}" for row in self.rows
+            f"{row.name:32} {row.entries:8d} {row.largest_gradient:17.3e} {row.largest_error:14.1e}"
+            for row in self.rows
         ]
         return "\n".join([*lines, f"reverse mode differs from forward mode by at most {self.reverse_error:.1e}"])
 
@@ -102,7 +103,9 @@ def _report(
     leaves = [leaf for _, leaf in paths]
     along = jax.jit(lambda direction: jax.jvp(outputs, (point,), (direction,))[1])
     value = jax.jit(outputs)
-    shifted = jax.jit(lambda direction, h: outputs(jax.tree.map(lambda x, d: jnp.where(d == 0, x, x + h * d), point, direction)))
+    shifted = jax.jit(
+        lambda direction, h: outputs(jax.tree.map(lambda x, d: jnp.where(d == 0, x, x + h * d), point, direction))
+    )
     cotangent = source.normal(size=jax.eval_shape(value, point).shape)
     reverse = jax.tree.leaves(jax.jit(lambda p: jax.vjp(outputs, p)[1](jnp.asarray(cotangent))[0])(point))
     rows, reverse_error = [], 0.0
@@ -120,7 +123,9 @@ def _report(
             scale = max(1.0, float(np.abs(exact).max()))
             largest_gradient = max(largest_gradient, float(np.abs(exact).max()))
             largest_error = max(largest_error, float(np.abs(exact - difference).max()) / scale)
-            reverse_error = max(reverse_error, abs(float(reverse[number].ravel()[entry]) - float((cotangent * exact).sum())) / scale)
+            reverse_error = max(
+                reverse_error, abs(float(reverse[number].ravel()[entry]) - float((cotangent * exact).sum())) / scale
+            )
         rows.append(GradientRow(_name(path), len(chosen), largest_gradient, largest_error))
     return GradientReport(tuple(rows), reverse_error)
 

@@ -62,9 +62,9 @@ class NeuronModel:
         name: str,
         *,
         dynamics: Mapping[sp.Symbol, Any],
-        spike: SpikeRule,
-        reset: Mapping[sp.Symbol, Any],
-        inputs: Any,
+        spike: SpikeRule | None = None,
+        reset: Mapping[sp.Symbol, Any] | None = None,
+        inputs: Any = None,
         parameters: Mapping[sp.Symbol, Any] | Iterable[sp.Symbol] = (),
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
@@ -77,7 +77,7 @@ class NeuronModel:
             "name": str(name),
             "dynamics": FrozenMapping(field),
             "spike": spike,
-            "reset": FrozenMapping(_sympified(reset, "reset")),
+            "reset": FrozenMapping(_sympified({} if reset is None else reset, "reset")),
             "routes": _routes(inputs),
             "parameters": FrozenMapping(
                 {symbol: _value(symbol, value) for symbol, value in _items(parameters, "parameters")}
@@ -127,7 +127,7 @@ class NeuronModel:
         return {symbol: value for symbol, value in self.parameters.items() if value is not None}
 
     @property
-    def scalar_values(self) -> dict[sp.Symbol, sp.Expr]:
+    def scalar_values(self) -> dict[Any, Any]:
         """The parameters that have one value for all neurons."""
         return {symbol: value for symbol, value in self.values.items() if not isinstance(value, sp.Tuple)}
 
@@ -219,6 +219,8 @@ def _range(state: Any, limits: Any) -> Bounds:
 
 
 def _routes(inputs: Any) -> tuple[InputRoute, ...]:
+    if inputs is None:
+        return ()
     if isinstance(inputs, Mapping):
         return tuple(_route(str(name), target) for name, target in inputs.items())
     if isinstance(inputs, Jump) and inputs.changes:

@@ -1,6 +1,7 @@
 """What a derivation yields: closed forms to read, and the normal form from which a solver is built."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
 
@@ -72,7 +73,7 @@ class Relation:
     solutions: StateMap
 
     @property
-    def parameters(self) -> set[sp.Symbol]:
+    def parameters(self) -> set[Any]:
         """The parameters that the relation ties together."""
         return set(self.equation.free_symbols)
 

@@ -5,6 +5,8 @@ flow is closed and the first crossing is bracketed by the potential's only maxim
 Source: Goeltz et al., arXiv:1912.11443.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
@@ -25,7 +27,7 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
     potential = form.potential
     current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))
     flow = {state: state * sp.exp(-form.current_decay * t) for state in model.other_states}
-    ratio = sp.simplify((form.current_decay / form.leak).subs(model.scalar_values))
+    ratio: Any = sp.simplify((form.current_decay / form.leak).subs(model.scalar_values))
     distance = potential - form.rest
     if ratio == 1:
         response = distance + current * t
@@ -77,13 +79,15 @@ def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
     if model.reset_value.has(model.variable) or model.spike.threshold.free_symbols & set(model.states):
         raise DerivationError(f"{model.name}: threshold and reset of {model.variable} must be constant")
     gains = {state: sp.simplify(sp.diff(constant, state)) for state in model.other_states}
-    rates = {sp.simplify(-model.dynamics[state].coeff(state)) for state in model.other_states}
+    rates = {sp.simplify(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state in model.other_states:
-        if sp.expand(model.dynamics[state] - model.dynamics[state].coeff(state) * state) != 0:
-            raise DerivationError(f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay")
+        if sp.expand(model.dynamics[state] - sp.diff(model.dynamics[state], state) * state) != 0:
+            raise DerivationError(
+                f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay"
+            )
     if len(rates) > 1:
         raise DerivationError(f"{model.name}: its currents decay at different rates; no exact solver yet")
-    rest = sp.simplify(constant.subs({state: 0 for state in model.other_states}) / leak)
+    rest = sp.simplify(constant.subs([(state, 0) for state in model.other_states]) / leak)
     return LinearForm(
         potential=model.variable, leak=leak, rest=rest, current_decay=rates.pop() if rates else 2 * leak,
         threshold=model.spike.threshold, reset=model.reset_value, current_gains=FrozenMapping(gains),
@@ -91,7 +95,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
     )  # fmt: skip
 
 
-def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: sp.Expr, current: sp.Expr) -> sp.Expr | None:
+def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: Any, current: sp.Expr) -> sp.Expr | None:
     level, distance = form.threshold - form.rest, form.potential - form.rest
     if level.subs(model.scalar_values).is_positive is not True or ratio not in (1, 2) or current == 0:
         return None

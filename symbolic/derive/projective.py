@@ -5,6 +5,8 @@ Elementary where the drive is constant, or decays with `tau_s = 1 / (2 sqrt(b**2
 the QIF; the form used here, without case distinctions, is the linearisation of the Riccati equation.
 """
 
+from typing import Any
+
 import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel, weight
@@ -24,8 +26,8 @@ def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
     form, relation = _normal_form(model, structure)
     potential, denominator, time = _flow(form)
     declared = tangent_of_half_angle(model) if structure.is_circle else structure.potential
-    to_declared = {structure.potential: declared}
-    flow = {state: state * sp.exp(model.dynamics[state].coeff(state) * t) for state in model.other_states}
+    to_declared: dict[Any, Any] = {structure.potential: declared}
+    flow = {state: state * sp.exp(sp.diff(model.dynamics[state], state) * t) for state in model.other_states}
     flow = {model.variable: _on_declared_line(model, structure, potential).subs(to_declared)} | flow
     check_flow(model, flow, relation)
     check_spike(model, denominator.subs(to_declared), time.subs(to_declared), relation)
@@ -73,7 +75,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
     gains = {state: a * sp.diff(c, state) for state in others}
     if any(gain.free_symbols & set(others) for gain in gains.values()):
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
-    constant = sp.expand(c.subs({state: 0 for state in others}))
+    constant = sp.expand(c.subs([(state, 0) for state in others]))
     discriminant = sp.simplify(b**2 - 4 * a * constant)
     if not others:
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), sp.simplify(-discriminant / 4), None
@@ -100,15 +102,17 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
         slopes = {state: sp.simplify(sp.diff(change, weight)) for state, change in changes.items()}
         for state, slope in slopes.items():
             if slope.free_symbols - set(model.parameters) or sp.simplify(changes[state] - slope * weight) != 0:
-                raise DerivationError(f"{model.name}: input route {name!r} changes {state} by {changes[state]}; an exact "
-                                      "solver needs a change proportional to the weight")  # fmt: skip
+                raise DerivationError(
+                    f"{model.name}: input route {name!r} changes {state} by {changes[state]}; an exact solver needs a "
+                    "change proportional to the weight"
+                )
         routes[name] = FrozenMapping(slopes)
     return FrozenMapping(routes)
 
 
 def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> Relation | None:
     """The currents must decay at twice the rate at which the potential relaxes."""
-    rates = {state: sp.simplify(-model.dynamics[state].coeff(state)) for state in model.other_states}
+    rates = {state: sp.simplify(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state, rate in rates.items():
         rest = sp.expand(model.dynamics[state] + rate * state)
         if rest != 0 or rate.free_symbols & set(model.states):
@@ -129,14 +133,14 @@ def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> Relation | None:
 def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
     """Solve a relation between parameters for each of them, where there is one solution."""
     solutions = {}
-    for symbol in sorted(condition.free_symbols, key=lambda symbol: list(model.parameters).index(symbol)):
+    for symbol in (symbol for symbol in model.parameters if symbol in condition.free_symbols):
         roots = [root for root in sp.solve(condition, symbol) if root.is_positive or not symbol.is_positive]
         if len(roots) == 1:
             solutions[symbol] = roots[0]
     return Relation(condition, FrozenMapping(solutions))
 
 
-def _require_holding(model: NeuronModel, condition: sp.Expr, rates: dict, decay: sp.Expr) -> None:
+def _require_holding(model: NeuronModel, condition: sp.Expr, rates: dict[Any, Any], decay: sp.Expr) -> None:
     needed = " and ".join(f"{sp.simplify(1 / rate)} = {sp.simplify(1 / (2 * decay))}" for rate in rates.values())
     for values in _value_sets(model, condition):
         value = sp.simplify(condition.subs(values))
@@ -146,12 +150,12 @@ def _require_holding(model: NeuronModel, condition: sp.Expr, rates: dict, decay:
         scale = decay.subs(values) ** 2
         if scale.is_extended_real is False or abs(sp.N(value, 30)) > abs(sp.N(scale, 30)) * sp.Float("1e-14"):
             raise DerivationError(
-                f"{model.name}: with {_listed(values)} the solution needs Bessel functions of non-elementary order, for "
-                f"which no exact solver is available yet; a closed form exists where {needed}"
+                f"{model.name}: with {_listed(values)} the solution needs Bessel functions of non-elementary order, "
+                f"for which no exact solver is available yet; a closed form exists where {needed}"
             )
 
 
-def _value_sets(model: NeuronModel, expression: sp.Expr) -> list[dict]:
+def _value_sets(model: NeuronModel, expression: sp.Expr) -> list[dict[Any, Any]]:
     """The declared values of the parameters in an expression, one set for every neuron."""
     values = {symbol: value for symbol, value in model.values.items() if symbol in expression.free_symbols}
     count = max([len(value) for value in values.values() if isinstance(value, sp.Tuple)], default=1)

@@ -1,6 +1,7 @@
 """Checking a closed form by putting it into the declared equations, at random rational points to 30 digits."""
 
 import random
+from typing import Any
 
 import sympy as sp
 
@@ -11,7 +12,7 @@ from .derivation import Relation, t
 _POINTS, _DIGITS, _TOLERANCE = 6, 40, sp.Float("1e-25")
 
 
-def check_flow(model: NeuronModel, flow: dict[sp.Symbol, sp.Expr], relation: Relation | None) -> None:
+def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | None) -> None:
     """Substitute a flow into the differential equations and its initial condition.
 
     Raises:
@@ -25,9 +26,7 @@ def check_flow(model: NeuronModel, flow: dict[sp.Symbol, sp.Expr], relation: Rel
             raise DerivationError(f"{model.name}: the derived flow does not solve the declared equations")
 
 
-def check_spike(
-    model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, relation: Relation | None
-) -> None:
+def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, relation: Relation | None) -> None:
     """Substitute a time to spike into an expression that vanishes at a spike, wherever a spike comes.
 
     Raises:
@@ -45,12 +44,12 @@ def check_spike(
         raise DerivationError(f"{model.name}: no spike found at which to check the derived time to spike")
 
 
-def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> list[dict[sp.Symbol, sp.Expr]]:
+def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> list[dict[Any, Any]]:
     """Rational values of states and parameters: declared values slightly moved, related parameters kept related."""
     source = random.Random(20)
     points = []
     for _ in range(_POINTS * (1 if spread == 1 else 4)):
-        point: dict[sp.Symbol, sp.Expr] = {}
+        point: dict[Any, Any] = {}
         for symbol, value in model.parameters.items():
             base = value[0] if isinstance(value, sp.Tuple) else value
             base = sp.Integer(1) if base is None else base
@@ -66,6 +65,6 @@ def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> l
     return points
 
 
-def _vanishes(expression: sp.Expr, point: dict[sp.Symbol, sp.Expr]) -> bool:
+def _vanishes(expression: sp.Expr, point: dict[Any, Any]) -> bool:
     value = expression.subs(point).evalf(_DIGITS)
     return bool(value.is_number and abs(value) < _TOLERANCE)

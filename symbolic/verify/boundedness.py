@@ -2,7 +2,8 @@
 
 Bounded states have an equation that is affine in themselves (and in states that depend on each other), whose
 coefficients depend on bounded states, and on V through bounded functions only, and a reset that does not make them
-larger: they stay below a bound that does not depend on how often the neuron spikes. A range that is declared on both sides does the same.
+larger: they stay below a bound that does not depend on how often the neuron spikes. A range that is declared on both
+sides does the same.
 
 All other states, x, must enter affinely: dx/dt = g(V) + A(V) x and dV/dt = f(V) + c(V) x, with resets x -> r x + b,
 |r| <= 1. Where A and c are bounded and g is integrable against f at infinite V (and grows at most linearly where V can

@@ -9,7 +9,7 @@ import sympy as sp
 from ..declare import NeuronModel, weight
 from .certificate import Condition
 from .facts import Facts
-from .limits import TimeLimit, time_limit
+from .limits import TimeLimit, within
 from .signs import Expression, Kind, Range, Row, Split, Undecided
 
 Answer = tuple[bool | None, str]
@@ -53,8 +53,7 @@ class Case:
 
     def _answer(self, decide: Callable[[], Answer]) -> Answer:
         try:
-            with time_limit(min(self.deadline - time.monotonic(), _SECONDS_EACH)):
-                return decide()
+            return within(min(self.deadline - time.monotonic(), _SECONDS_EACH), decide)
         except Undecided as problem:
             needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
             return None, f"Undecided: {problem.reason}{needs}."

@@ -11,12 +11,11 @@ from ..errors import ContinuityError
 from .case import case_of
 from .certificate import Certificate, Condition, Regularity, RouteReport, Verdict
 from .conditions import neuron_conditions
-from .plain import check_values, with_plain_states
+from .plain import with_plain_states
 from .routes import COMMUTE, input_conditions, route_conditions
 from .signs import Row, Split, Undecided
 
 _SECONDS = 20.0
-_MAX_COMBINATIONS = 64
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:
@@ -43,7 +42,6 @@ I = V_th: trajectories graze.
     """
     deadline = time.monotonic() + _SECONDS
     try:
-        check_values(model)
         certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
     except Undecided as problem:
         condition = Condition("declaration", None, sp.true, f"Undecided: {problem.reason}.")
@@ -58,13 +56,8 @@ def _rows(model: NeuronModel) -> tuple[Row, ...]:
     arrays = {symbol: value for symbol, value in model.values.items() if isinstance(value, sp.Tuple)}
     if not arrays:
         return (model.scalar_values,)
-    lengths = {len(value) for value in arrays.values() if len(value) != 1}
-    if len(lengths) > 1:
-        raise Undecided("parameters have different numbers of values")
-    count = max(lengths, default=1)
-    columns = {symbol: value if len(value) == count else value * count for symbol, value in arrays.items()}
-    rows = {tuple(column[index] for column in columns.values()) for index in range(count)}
-    return tuple(model.scalar_values | dict(zip(columns, row, strict=True)) for row in sorted(rows, key=str))
+    rows = sorted(set(zip(*arrays.values(), strict=True)), key=str)
+    return tuple(model.scalar_values | dict(zip(arrays, row, strict=True)) for row in rows)
 
 
 def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> tuple[Condition, ...]:
@@ -125,7 +118,9 @@ def _strongest(assumptions: set[Any]) -> list[Any]:
 
 def _report(name: str, conditions: tuple[Condition, ...]) -> RouteReport:
     grazing = Verdict.all(c.verdict for c in conditions if c.route is None and c.name != COMMUTE)
-    swap = Verdict.all(c.verdict for c in conditions if c.route == name or c.name == COMMUTE)
+    about = [c.verdict for c in conditions if c.route == name]
+    shared = [c.verdict for c in conditions if c.name == COMMUTE]
+    swap = Verdict.all([*about, *shared]) if about else Verdict.UNDECIDED
     at_least = {Verdict.HOLDS: Regularity.CONTINUOUS, Verdict.FAILS: Regularity.DISCONTINUOUS}
     both = at_least.get(Verdict.all((grazing, swap)))
     return RouteReport(name, grazing, swap, None, both, both)

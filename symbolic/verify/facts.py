@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from .signs import (
+    ENCLOSED,
     Expression,
     Kind,
     Range,
@@ -24,16 +25,6 @@ from .signs import (
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
 _MAX_POINTS = 250
-_UNIT = (sp.S.NegativeOne, sp.S.One)
-_ENCLOSED: dict[Any, Range] = {
-    sp.tanh: _UNIT,
-    sp.sin: _UNIT,
-    sp.cos: _UNIT,
-    sp.erf: _UNIT,
-    sp.sech: (sp.S.Zero, sp.S.One),
-    sp.atan: (-sp.pi / 2, sp.pi / 2),
-    sp.exp: (sp.S.Zero, sp.oo),
-}
 
 
 @dataclass
@@ -69,6 +60,8 @@ class Facts:
             Split: if it differs between neurons.
         """
         expression = sp.sympify(expression)
+        if expression.free_symbols & self.ranges.keys():
+            raise Undecided(f"the sign of {expression} depends on the state")
         known = structural(expression)
         if known is None and not expression.is_number:
             expression = _factored(expression)
@@ -158,8 +151,10 @@ class Facts:
         if not expression.free_symbols & self.ranges.keys():
             return self.sign(expression) == 0
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
-        if any(sign for sign, _, _ in self._samples(expression, states)):
-            return False
+        for sign, _, used in self._samples(expression, states):
+            if sign:
+                self.used |= used
+                return False
         if sp.simplify(expression) == 0:
             return True
         raise Undecided(f"whether {expression} is zero is not known", sp.Eq(expression, 0))
@@ -217,9 +212,9 @@ class Facts:
     def _spread_by_enclosure(self, expression: Expression) -> Spread | None:
         """Let bounded functions take any value between their bounds: a sign that survives that is certain."""
         new, ranges = {}, {}
-        for function in expression.atoms(*_ENCLOSED):
+        for function in expression.atoms(*ENCLOSED):
             new[function] = sp.Dummy(real=True)
-            ranges[new[function]] = _ENCLOSED[function.func]
+            ranges[new[function]] = ENCLOSED[function.func]
         parts = affine_parts(expression.subs(new), list(ranges)) if new else None
         if parts is None or (parts[1].free_symbols | set().union(*(p.free_symbols for p in parts[0].values()))) & (
             self.ranges.keys() | ranges.keys()

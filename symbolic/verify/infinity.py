@@ -143,7 +143,12 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
     """
     model = case.model
     followers = following(model, model.variable)
-    certain = [(state, growing) for state, growing in diverging if not growing.coefficient.free_symbols & followers]
+    enclosed = {state for state in followers if all(end.is_finite for end in case.facts.ranges[state])}
+    certain = [
+        (state, growing)
+        for state, growing in diverging
+        if state not in enclosed and not growing.coefficient.free_symbols & followers
+    ]
     overwritten = [state for state in followers if not model.reset.get(state, state).has(state)]
     if not certain or overwritten or not _spike_survives(case, diverging, top, direction):
         names = _listed(state for state, _ in diverging)

@@ -2,9 +2,12 @@
 
 import ctypes
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
+
+# how long to wait before raising again, should SymPy have swallowed the exception
 _RETRY = 0.2
 
 
@@ -12,39 +15,45 @@ class TimeLimit(BaseException):
     """The time is over. Not an `Exception`, so that no handler inside SymPy swallows it."""
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Raise `TimeLimit` in the calling thread if the block takes longer.
+class _Watch:
+    """Raises `TimeLimit` in the thread that made it, once the time is over and until it is stopped."""
+
+    def __init__(self, seconds: float) -> None:
+        self._target = ctypes.c_ulong(threading.get_ident())
+        self._stopped, self._lock = threading.Event(), threading.Lock()
+        threading.Thread(target=self._wait, args=(max(seconds, 0.0),), daemon=True, name="time limit").start()
+
+    def _wait(self, seconds: float) -> None:
+        while not self._stopped.wait(seconds):
+            with self._lock:
+                if not self._stopped.is_set():
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(self._target, ctypes.py_object(TimeLimit))
+            seconds = _RETRY
+
+    def stop(self) -> None:
+        """Raise nothing from now on, and take back what has not arrived yet."""
+        with self._lock:
+            self._stopped.set()
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(self._target, None)
+
+
+def within(seconds: float, work: Callable[[], T]) -> T:
+    """Return what a function returns, unless it takes longer than a time.
 
     The exception arrives between two Python instructions; SymPy is pure Python, so that is soon enough.
 
+    Raises:
+        TimeLimit: if the time is over.
+
     Example:
-        >>> try:
-        ...     with time_limit(0.01):
-        ...         while True:
-        ...             pass
-        ... except TimeLimit:
-        ...     print("stopped")
-        stopped
+        >>> within(1.0, lambda: "done")
+        'done'
     """
-    target = ctypes.c_ulong(threading.get_ident())
-    over, lock = threading.Event(), threading.Lock()
-    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-
-    def watch() -> None:
-        wait = max(seconds, 0.0)
-        while not over.wait(wait):
-            with lock:
-                if not over.is_set():
-                    raise_in(target, ctypes.py_object(TimeLimit))
-            wait = _RETRY
-
-    watcher = threading.Thread(target=watch, daemon=True, name="symbolic time limit")
-    watcher.start()
+    watch = _Watch(seconds)
     try:
-        yield
+        try:
+            return work()
+        finally:
+            watch.stop()
     finally:
-        with lock:
-            over.set()
-            raise_in(target, None)
-        watcher.join()
+        watch.stop()  # again, since the exception may have arrived on entering the first call

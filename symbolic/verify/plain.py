@@ -52,16 +52,3 @@ def _plain(state: sp.Symbol, model: NeuronModel) -> sp.Symbol:
     raise Undecided(
         f"the symbol {state} is declared {claims}, which no declared range confirms: give it bounds, or make it real"
     )
-
-
-def check_values(model: NeuronModel) -> None:
-    """Check that the parameters' values agree with what their symbols claim.
-
-    Raises:
-        Undecided: if one does not; proofs that use the claim would be wrong for that value.
-    """
-    for symbol, value in model.values.items():
-        for number in value if isinstance(value, sp.Tuple) else (value,):
-            for fact, claimed in symbol.assumptions0.items():
-                if getattr(number, f"is_{fact}", None) is (not claimed):
-                    raise Undecided(f"the value {number} of {symbol} contradicts that its symbol is declared {fact}")

@@ -14,6 +14,18 @@ Range = tuple[Expression, Expression]
 Row = Mapping[sp.Symbol, Expression]
 
 
+#: The least intervals that contain all values of some functions.
+ENCLOSED: dict[Any, Range] = {
+    sp.tanh: (sp.S.NegativeOne, sp.S.One),
+    sp.sin: (sp.S.NegativeOne, sp.S.One),
+    sp.cos: (sp.S.NegativeOne, sp.S.One),
+    sp.erf: (sp.S.NegativeOne, sp.S.One),
+    sp.sech: (sp.S.Zero, sp.S.One),
+    sp.atan: (-sp.pi / 2, sp.pi / 2),
+    sp.exp: (sp.S.Zero, sp.oo),
+}
+
+
 class Undecided(Exception):
     """A step of the proof could not be taken; the message says which."""
 

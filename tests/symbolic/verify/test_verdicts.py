@@ -7,7 +7,8 @@ from symbolic import NeuronModel, at_infinity, crosses, jump, models, weight
 from symbolic.verify import Certificate, Regularity, verify
 
 oo = sp.oo
-V, I, w, g, theta, u, s, J = sp.symbols("V I w g theta u s J", real=True)
+V, I, w, g, theta, u, s, J, n = sp.symbols("V I w g theta u s J n", real=True)
+tau_x, even = sp.Symbol("tau_x", real=True), sp.Symbol("k", even=True, positive=True)
 tau = sp.Symbol("tau", positive=True)
 a, b, p, V_r, V_th, E = sp.symbols("a b p V_r V_th E", real=True)
 DECAY = {I: -2 * I}
@@ -99,6 +100,24 @@ HOLDS = {
     "input that moves two states": lambda: infinite(
         V**2 + I, DECAY, inputs=jump({V: V + weight, I: I + 2 * weight}), reset={V: -oo}
     ),
+    "gate in its declared range": lambda: infinite(
+        V**2 + I - n * V, {I: -I, n: (1 + sp.tanh(V)) / 2 * (1 - n) - n}, inputs=I, bounds={n: (0, 1)}
+    ),
+    "adaptation that follows V through a bounded function": lambda: infinite(
+        V**2 - w * V + I, {I: -I, w: sp.tanh(V) - w}, **CURRENT
+    ),
+    "power on one side only": lambda: infinite(
+        sp.Piecewise((V ** sp.Rational(3, 2), V > 0), (-V, True)) + I, DECAY, **FINITE
+    ),
+    "any even power": lambda: infinite(V**even + I, DECAY, **CURRENT, parameters=[even]),
+    "quotient, fast enough": lambda: infinite(V**4 / (V**2 + I**2 + 1) + I, DECAY, **CURRENT),
+    "definite form of two currents at the threshold": lambda: finite(1 + I**2 + J**2 + I * J, {I: -I, J: -J}, inputs=I),
+    "open time constant": lambda: infinite((V**2 + I) / tau_x, {I: -I / tau_x}, **CURRENT, parameters=[tau_x]),
+    "steep below, quadratic above": lambda: infinite(V**2 + sp.exp(-V) + I, DECAY, **CURRENT),
+    "angle with a finite reset": lambda: circle(
+        2 + sp.cos(theta) + I, {I: -I}, inputs=I, reset={theta: 0}, bounds={I: (0, oo)}
+    ),
+    "powers that are equal by value": lambda: infinite(2 * sp.Abs(V) ** p - V**2, **DELTA, parameters={p: 2}),
     "saturating conductance jump": lambda: conductance_with_jump(),
     "jump with a weight that depends on V and vanishes at both ends": lambda: infinite(
         V**2 + I, DECAY, inputs=jump({I: I + weight / (1 + V**2)}), reset={V: -oo}
@@ -143,12 +162,42 @@ FAILS = {
     "threshold neuron with a conductance": lambda: finite(-V - g * (V - 3), {g: -g}, inputs=g, bounds={g: (0, oo)}),
     "input state that explodes by itself": lambda: infinite(V**2 + I, {I: I**2}, **CURRENT),
     "inputs that do not commute": lambda: infinite(V**2, inputs={"a": V, "b": jump({V: V + weight / (1 + sp.exp(V))})}),
+    "powers that cancel by value": lambda: infinite(sp.Abs(V) ** p - V**2, **DELTA, parameters={p: 2}),
+    "quotient, too slow": lambda: infinite(V**3 / (V**2 + 1) + I, DECAY, **FINITE),
+    "sinh runs to -oo": lambda: infinite(sp.sinh(V) + I, DECAY, **FINITE),
+    "adaptation follows the cube of V, field V^4": lambda: infinite(V**4 - w + I, {I: -I, w: V**3 - w}, **CURRENT),
+    "cut-off at the threshold, but not at the reset": lambda: finite(V + 2, inputs=jump({V: V + weight * (1 - V)})),
+    "slope factor of either sign among the neurons": lambda: infinite(
+        -V + b * sp.exp(V / b) + I, DECAY, **FINITE, parameters={b: [1, 2, -1]}
+    ),
+    "current moved to a slower synapse at the spike": lambda: infinite(
+        V**2 + I + J, {I: -2 * I, J: -J}, inputs=I, reset={V: -oo, I: 0, J: I + J}
+    ),
     "arrays of which one neuron fails": lambda: infinite(
         V**2 + I - w, {I: -I, w: b * V - w}, inputs=I, reset={V: 0}, parameters={b: [0.0, 0.0, 0.1]}
     ),
 }
 
 UNDECIDED = {
+    "parameter value that divides by zero": lambda: infinite(V**2 + I / (a - 1), DECAY, **CURRENT, parameters={a: 1}),
+    "root of a negative parameter": lambda: infinite(V**2 + I * sp.sqrt(a), DECAY, **CURRENT, parameters={a: -1}),
+    "feedback with a product": lambda: infinite(w * V + 1, {w: V - w, I: -I}, **FINITE),
+    "current moved to an equal synapse at the spike": lambda: infinite(
+        V**2 + I + J, {I: -I, J: -J}, inputs=I, reset={V: -oo, I: 0, J: I + J}
+    ),
+    "reset of a state that nothing depends on": lambda: infinite(
+        V**2 + I, {I: -I, J: -J}, inputs=jump({I: I + weight, J: J + weight}), reset={V: -oo, J: 0}
+    ),
+    "reset to half of infinity": lambda: infinite(V**2 + I, DECAY, inputs=I, reset={V: V / 2}),
+    "reset of a state by an infinite amount": lambda: infinite(
+        V**2 + I - w, {I: -I, w: -w}, inputs=I, reset={V: -oo, w: w + V}
+    ),
+    "oscillation that depends on a state": lambda: infinite(V**2 + sp.sin(I * V**5), DECAY, **CURRENT),
+    "leading coefficient that no state bounds away from 0": lambda: infinite(
+        V**4 / (I**2 * V**2 + 1), DECAY, **CURRENT
+    ),
+    "gamma function": lambda: infinite(sp.gamma(V) + V**2, **DELTA),
+    "threshold that the drive only touches": lambda: finite(2 - V - I, {I: -I}, inputs=I, bounds={I: (0, 1)}),
     "open exponent": lambda: infinite(
         sp.Abs(V) ** p + I, DECAY, inputs=I, reset={V: V_r}, parameters={p: None, V_r: None}
     ),
