@@ -26,6 +26,8 @@ from .networks import Recurrent as Recurrent
 from .neuron import Neuron as Neuron
 from .recording import Recording as Recording
 from .spikes import Spikes as Spikes
+from .spikes import encode_latency as encode_latency
+from .spikes import jittered as jittered
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit

@@ -79,7 +79,8 @@ def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, 
     figure.savefig(folder / "demo.png", dpi=200)
     plt.close(figure)
     print(
-        f"\n{table(before, after)}\n\nWrote {folder / 'summary.json'} and {folder / 'demo.png'} in {summary['seconds']} s."
+        f"\n{table(before, after)}\n\n"
+        f"Wrote {folder / 'summary.json'} and {folder / 'demo.png'} in {summary['seconds']} s."
     )
     return summary
 

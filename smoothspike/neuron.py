@@ -124,7 +124,7 @@ class Neuron(eqx.Module):
 
 def _array(value: Any) -> Float[Array, "..."]:
     dtype = jnp.result_type(float)
-    numbers: Any = [float(number) for number in tuple(value)] if isinstance(value, sp.Tuple) else float(value)
+    numbers = [float(number) for number in value] if isinstance(value, tuple | sp.Tuple) else float(value)
     return jnp.asarray(numbers, dtype)
 
 

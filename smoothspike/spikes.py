@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ._checks import first_entry, known, require_positive
 
@@ -221,6 +222,25 @@ class Spikes(eqx.Module):
         if is_beyond.any():
             entry = first_entry("sources", sources, is_beyond)
             raise ValueError(f"{entry}, but there are only {size} sources, 0 to {size - 1}.")
+
+
+def jittered(spikes: Spikes, key: PRNGKeyArray, *, scale: float, dropout: float = 0.0) -> Spikes:
+    """Move every spike by Gaussian noise and drop some: another noisy presentation of the same input.
+
+    Args:
+        spikes: One trial or a batch.
+        key: Draws the noise.
+        scale: Standard deviation of the noise; a spike that it would move before time 0 is reflected there.
+        dropout: The share of spikes to drop, at random.
+
+    Example:
+        >>> import jax
+        >>> jittered(Spikes([0.5, jnp.inf], [1, 0]), jax.random.key(0), scale=0.1).sources.tolist()
+        [1, 0]
+    """
+    noise_key, drop_key = jax.random.split(key)
+    moved = jnp.abs(spikes.times + scale * jax.random.normal(noise_key, spikes.times.shape, spikes.times.dtype))
+    return Spikes(jnp.where(jax.random.uniform(drop_key, moved.shape) < dropout, jnp.inf, moved), spikes.sources)
 
 
 def encode_latency(intensities: npt.ArrayLike, duration: float, threshold: float = 0.0) -> Spikes:

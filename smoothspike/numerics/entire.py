@@ -95,6 +95,7 @@ def _exponential_jvp(order, primals, tangents):
     return exponential(order, y), -exponential(order + 1, y) * y_dot
 
 
+@jax.custom_jvp
 def squareplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     r"""Return $(x + \sqrt{x^2 + 4}) / 2$: positive, increasing, and never underflowing, unlike softplus.
 
@@ -108,3 +109,10 @@ def squareplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     half = jnp.abs(x) / 2
     larger = half + jnp.hypot(half, jnp.ones_like(half))
     return jnp.where(x > 0, larger, 1 / larger)
+
+
+@squareplus.defjvp
+def _squareplus_jvp(primals, tangents):
+    (x,), (x_dot,) = primals, tangents
+    value = squareplus(x)
+    return value, value / jnp.hypot(x, jnp.full_like(x, 2.0)) * x_dot

@@ -53,7 +53,7 @@ def simulate_recurrent(
     def step(carry, event):
         state, now = carry
         is_spike, index, until, jump = event
-        wait = dynamics.time_to_spike(state, jnp.zeros_like(now), until - now)[jnp.where(is_spike, index, 0)]
+        wait = _ahead(dynamics.time_to_spike(state, jnp.zeros_like(now), until - now))[jnp.where(is_spike, index, 0)]
         length = jnp.where(is_spike, jnp.where(is_spike, wait, 0.0), until - now)
         at = dynamics.flow(state, length)
         own = is_spike & (neurons == index)
@@ -70,6 +70,11 @@ def simulate_recurrent(
     kept = order.is_spike[order_of_spikes]
     spikes = Spikes(jnp.where(kept, then[order_of_spikes], jnp.inf), jnp.where(kept, order.which[order_of_spikes], 0))
     return Population(spikes, trajectory, order.total, spikes.counts(neurons.shape[0]).max(initial=0))
+
+
+def _ahead(wait: Float[Array, " neurons"]) -> Float[Array, " neurons"]:
+    """Move a spike that rounding puts just before this instant to it: time never runs backwards."""
+    return wait - stop_gradient(jnp.minimum(wait, 0.0))
 
 
 def _inputs(weights: Float[Array, "events neurons"], order: _Order) -> Float[Array, "steps neurons"]:
@@ -98,7 +103,7 @@ def _find_order(
     def step(carry):
         state, now, position, place, spikes, is_input, index, over = carry
         until = times[position]
-        wait = dynamics.time_to_spike(state, jnp.zeros_like(now), until - now)
+        wait = _ahead(dynamics.time_to_spike(state, jnp.zeros_like(now), until - now))
         first = jnp.argmin(wait).astype(jnp.int32)
         spiking = wait[first] < until - now
         length = jnp.where(spiking, wait[first], until - now)

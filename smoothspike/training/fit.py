@@ -40,6 +40,7 @@ def fit(
     batch_size: int = 64,
     key: PRNGKeyArray | None = None,
     readout: Callable[[Recording], Any] = Recording.first_spike_times,
+    augment: Callable[[Spikes, PRNGKeyArray], Spikes] | None = None,
     validation: Dataset | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
@@ -55,6 +56,7 @@ def fit(
         batch_size: Samples per step.
         key: Shuffles the samples.
         readout: What of a batched recording the loss is given: by default first spike times, pseudospikes included.
+        augment: Changes every batch of inputs before it is learned from, such as `partial(jittered, scale=0.1)`.
         validation: Evaluated after each epoch (see `evaluate`); never trained on.
         checkpoint: A folder to which every epoch is saved and from which an interrupted training goes on.
         progress: Whether to show a progress bar.
@@ -79,8 +81,11 @@ def fit(
     with tqdm(total=epochs * batches, initial=len(history) * batches, disable=not progress, unit="batch") as bar:
         for epoch in range(len(history), epochs):
             total = 0.0
-            shuffled = dataset.batches(min(batch_size, len(dataset)), jax.random.fold_in(key, epoch))
-            for spikes, labels in shuffled:
+            shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, epoch))
+            shuffled = dataset.batches(min(batch_size, len(dataset)), shuffle_key)
+            for number, (spikes, labels) in enumerate(shuffled):
+                if augment is not None:
+                    spikes = augment(spikes, jax.random.fold_in(augment_key, number))
                 take_step = partial(step, network, state, spikes, labels)
                 (network, state, value), room = with_room(take_step, room)
                 total += _finite(float(value), epoch)

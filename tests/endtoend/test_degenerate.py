@@ -8,7 +8,7 @@ import pytest
 import smoothspike as ss
 from jax.flatten_util import ravel_pytree
 
-T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 32, 4
+T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 128, 4
 INF = np.inf
 
 NEURONS = {
