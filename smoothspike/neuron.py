@@ -124,8 +124,10 @@ class Neuron(eqx.Module):
 
 def _array(value: Any) -> Float[Array, "..."]:
     dtype = jnp.result_type(float)
-    numbers = [float(number) for number in value] if isinstance(value, tuple | sp.Tuple) else float(value)
-    return jnp.asarray(numbers, dtype)
+    if isinstance(value, sp.Tuple):
+        parts: list[Any] = list(value)
+        return jnp.asarray([float(part) for part in parts], dtype)
+    return jnp.asarray(float(value), dtype)
 
 
 def _refusal(certificate: Certificate) -> str:

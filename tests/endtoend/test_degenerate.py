@@ -1,5 +1,7 @@
 """Gradients are finite at every degenerate point: single and double precision, forwards and backwards, under vmap."""
 
+import itertools
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -16,11 +18,14 @@ NEURONS = {
     "QIF (delta)": ss.Neuron(ss.models.qif_delta()),
     "theta": ss.Neuron(ss.models.theta_neuron()),
 }
+# Forward and reverse derivatives of the same linearisation, relative to the largest, differ by rounding.
+TRANSPOSED = {"float32": 1e-4, "float64": 1e-13}
 QUIET = [0.5, 0.5, -0.3, 0.2]
 SPREAD = [0.5, 1.0, 2.0, 3.0]
 
-# Input times, weights, and the initial value of the spiking variable (V or theta). One spike of the neuron comes at
-# exactly time 1: V' = V (V - 1) without current takes log(V / (V - 1)) from V > 1, V' = V**2 + 1 takes pi / 4 from 1.
+# Input times, weights, and the initial potential V, for a theta neuron tan(theta / 2). CROSSING stands for the potential
+# from which the neuron spikes at time 1 if nothing else happens, LEAVING for the one from which it spikes at T.
+CROSSING, LEAVING = "crossing", "leaving"
 POINTS = {
     "nothing special": (SPREAD, [3.0, -1.0, 2.0, 0.5], 0.1),
     "a weight of zero": (SPREAD, [0.0, 3.0, 0.0, -1.0], 0.1),
@@ -35,30 +40,52 @@ POINTS = {
     "a strong input": (SPREAD, [1e4, -1e4, 1e4, 1.0], 0.1),
     "a huge potential": (SPREAD, QUIET, 1e6),
     "a hugely negative potential": (SPREAD, QUIET, -1e6),
+    "a spike at an input time": ([1.0, 2.0, 3.0, INF], [1.0, -1.0, 0.0, 0.0], CROSSING),
+    "a spike at two input times": ([1.0, 1.0, INF, INF], [1.0, 2.0, 0.0, 0.0], CROSSING),
+    "a spike at the trial end": ([INF] * 4, [1.0, 1.0, 0.0, 0.0], LEAVING),
+    "a spike and an input at the trial end": ([T, T, INF, INF], [1.0, -1.0, 0.0, 0.0], LEAVING),
 }
 
 
-def angle(neuron, potential):
-    """The initial value of the spiking variable at a potential."""
-    return 2 * np.arctan(potential) if neuron.model.variable.name == "theta" else potential
+def spiking_at(neuron, time):
+    """The potential from which a neuron without input spikes at a given time."""
+    return 1 / np.tan(time) if neuron.model.variable.name == "theta" else 1 / -np.expm1(-time)
 
 
-def feed_forward(neuron, capacity=CAPACITY):
-    net = ss.FeedForward(neuron, (CHANNELS, 2, 2), T, weights=[np.zeros((2, CHANNELS)), [[1.0, -1.0], [0.0, 2.0]]])
+def stacked(neuron):
+    """All degenerate points of a neuron, and those whose start is a rounding error off."""
+    known = {CROSSING: spiking_at(neuron, 1.0), LEAVING: spiking_at(neuron, T)}
+    points, unit = {}, float(jnp.finfo(jnp.zeros(()).dtype).eps)
+    for name, (times, weights, start) in POINTS.items():
+        points[name] = times, weights, known.get(start, start)
+        if start in known:
+            for side, change in (("before", unit), ("after", -unit)):
+                points[f"{name}, just {side}"] = times, weights, known[start] * (1 + change)
+    times, weights, starts = (np.array(part, float) for part in zip(*points.values(), strict=True))
+    starts = 2 * np.arctan(starts) if neuron.model.variable.name == "theta" else starts
+    return list(points), tuple(map(jnp.asarray, (times, weights, starts)))
+
+
+def layered(neuron, sizes=(CHANNELS, 2, 1), duration=T):
+    """The network as a function; the second neuron of the first layer receives nothing, the third sees the first."""
+    later = [np.linspace(1, 2, before * after).reshape(after, before) for before, after in itertools.pairwise(sizes[1:])]
     variable = neuron.model.variable.name
 
     def run(times, weights, start):
-        both = jnp.stack([weights, jnp.zeros_like(weights)])
-        changed = eqx.tree_at(lambda n: n.weights[0], net, {neuron.routes[0]: both})
-        initial = [{variable: jnp.stack([start, start])}, {variable: start}]
-        record = changed(ss.Spikes(times, jnp.arange(CHANNELS)), initial=initial, capacity=capacity)
+        first = jnp.stack([weights, jnp.zeros_like(weights)])
+        net = ss.FeedForward(neuron, sizes, duration, weights=[first, *later], capacity=CAPACITY)
+        record = net(ss.Spikes(times, jnp.arange(CHANNELS)), initial=[{variable: start}] * (len(sizes) - 1))
         ordinary = [jnp.where(spikes.is_spike, spikes.times, 0.0) for spikes in record.spikes]
-        return [*ordinary, record.spike_times(COUNT, layer=0), record.spike_times(COUNT), record.pseudo_rates()]
+        return [*ordinary, record.spike_times(COUNT)]
 
     return run
 
 
-def recurrent(neuron, capacity=CAPACITY):
+def single(neuron):
+    return layered(neuron, (CHANNELS, 2))
+
+
+def recurrent(neuron):
     weights = np.array([[0.0, 1.0, 0.5], [-1.0, 0.0, 0.0], [0.0, 2.0, 0.5]])
     variable = neuron.model.variable.name
 
@@ -67,50 +94,63 @@ def recurrent(neuron, capacity=CAPACITY):
         rows = jnp.stack([inputs, inputs, jnp.zeros_like(inputs)])
         net = ss.Recurrent(neuron, 3, CHANNELS, T, recurrent_weights=weights, input_weights=rows)
         initial = {variable: jnp.stack([start, start, jnp.zeros_like(start)])}
-        record = net(ss.Spikes(times, jnp.arange(CHANNELS)), initial=initial, capacity=capacity)
+        record = net(ss.Spikes(times, jnp.arange(CHANNELS)), initial=initial, capacity=CAPACITY)
         ordinary = jnp.where(record.spikes[0].is_spike, record.spikes[0].times, 0.0)
-        return [ordinary, record.spike_times(COUNT), record.pseudo_rates()]
+        return [ordinary, record.spike_times(COUNT)]
 
     return run
 
 
-def flattened(run):
-    return lambda times, weights, start: ravel_pytree(run(times, weights, start))[0]
+def with_jacobians(run, points):
+    """Values and Jacobians, forwards and backwards, of every point, in one compiled call."""
+
+    def each(*point):
+        flat, restore = ravel_pytree(point)
+        value, push = jax.linearize(lambda flat: ravel_pytree(run(*restore(flat)))[0], flat)
+        pull = jax.linear_transpose(push, flat)
+        return value, jax.vmap(push)(jnp.eye(flat.size)).T, jax.vmap(pull)(jnp.eye(value.size))[0]
+
+    return map(np.asarray, eqx.filter_jit(jax.vmap(each))(*points))
 
 
-def stacked(neuron, points):
-    times, weights, starts = (np.array(part, float) for part in zip(*points, strict=True))
-    return tuple(map(jnp.asarray, (times, weights, angle(neuron, starts))))
+def assert_finite(names, *arrays):
+    for array in arrays:
+        assert [name for name, entry in zip(names, array, strict=True) if not np.isfinite(entry).all()] == []
 
 
-def assert_finite(outcome, names):
-    """Every output and derivative, one degenerate point after the other."""
-    for leaf in jax.tree.leaves(outcome):
-        array = np.asarray(leaf)
-        wrong = [name for name, entry in zip(names, array, strict=True) if not np.isfinite(entry).all()]
-        assert not wrong
-
-
-def derivatives(run, points, backwards=True):
-    """Values and Jacobians both ways under vmap, in one compiled call."""
-
-    def all_of(*point):
-        value = run(*point)
-        forward = jax.jacfwd(run, (0, 1, 2))(*point)
-        return value, forward, jax.jacrev(run, (0, 1, 2))(*point) if backwards else forward
-
-    return eqx.filter_jit(jax.vmap(all_of))(*points)
-
-
-@pytest.mark.parametrize("network", [feed_forward, recurrent])
-@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [("QIF", layered), ("QIF (delta)", single), ("theta", single), *((name, recurrent) for name in NEURONS)],
+)
 def test_gradients_are_finite(name, network, dtype):
-    neuron = NEURONS[name]
-    points = stacked(neuron, POINTS.values())
-    value, forward, reverse = derivatives(flattened(network(neuron)), points)
+    names, points = stacked(NEURONS[name])
+    value, forward, reverse = with_jacobians(network(NEURONS[name]), points)
     assert value.dtype == dtype
-    assert_finite((value, forward, reverse), POINTS)
-    tolerance = {"float32": 1e-2, "float64": 1e-9}[dtype]
-    for one, other in zip(forward, reverse, strict=True):
-        size = np.maximum(np.abs(one).max(axis=1, keepdims=True), 1)
-        np.testing.assert_allclose(one / size, other / size, atol=tolerance)
+    assert_finite(names, value, forward, reverse)
+    size = np.maximum(np.abs(forward).max(axis=(1, 2), keepdims=True), 1)
+    np.testing.assert_allclose(forward / size, reverse / size, atol=TRANSPOSED[dtype])
+
+
+@pytest.mark.parametrize("duration", [1e-6, 60.0])
+def test_gradients_are_finite_in_short_and_long_trials(duration, float32):
+    """The sensitivity to a start on the separatrix is exp(duration): in a longer trial it exceeds single precision."""
+    names, points = stacked(NEURONS["QIF"])
+    run = layered(NEURONS["QIF"], (CHANNELS, 2), duration)
+    assert_finite(names, *with_jacobians(run, points))
+
+
+@pytest.mark.parametrize("build", [jax.jacfwd, jax.jacrev])
+def test_derivatives_by_trained_parameters_are_finite(build, float64):
+    neuron = ss.Neuron(ss.models.qif(), trainable=("tau_m",))
+    names, points = stacked(neuron)
+    run = jax.vmap(lambda neuron, *point: single(neuron)(*point)[-1], (None, 0, 0, 0))
+    assert_finite(names, eqx.filter_jit(build(run))(neuron, *points).raw["tau_m"])
+
+
+@pytest.mark.parametrize("capacity", [0, 3])
+def test_a_trial_without_any_input(capacity, dtype):
+    net = ss.FeedForward(NEURONS["QIF"], (2, 3), T, weights=[np.ones((3, 2))])
+    times, gradient = eqx.filter_value_and_grad(lambda n: n(ss.Spikes.empty(capacity)).spike_times(2).sum())(net)
+    assert times.dtype == dtype
+    assert np.isfinite(times)
+    np.testing.assert_array_equal(gradient.weights[0]["I"], 0)
