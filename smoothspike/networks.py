@@ -145,7 +145,8 @@ class FeedForward(eqx.Module):
         for neuron, weights, values, capacity in zip(self.neurons, self.weights, states, capacities, strict=True):
             dynamics = neuron.dynamics()
             start = dynamics.initial_state(values)
-            population = simulate_layer(dynamics, start, Drive(spikes, weights, duration), duration, capacity)
+            drive = Drive(spikes, weights, duration, inside=bool(all_spikes))
+            population = simulate_layer(dynamics, start, drive, duration, capacity)
             pseudospikes = continue_layer(dynamics, population.trajectory.end, weights, rates, duration)
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)

@@ -19,6 +19,8 @@ class Drive(eqx.Module):
         times: When each input arrives, `duration` for padding.
         weights: For every route, what each input adds to each neuron; zero for padding.
         is_input: Which entries are inputs rather than padding.
+
+    Spikes that another layer emitted inside the trial all count, one that rounding puts at its very end included.
     """
 
     times: Float[Array, " events"]
@@ -26,11 +28,16 @@ class Drive(eqx.Module):
     is_input: Float[Array, " events"]
 
     def __init__(
-        self, spikes: Spikes, weights: dict[str, Float[Array, "neurons sources"]], duration: Float[Array, ""]
+        self,
+        spikes: Spikes,
+        weights: dict[str, Float[Array, "neurons sources"]],
+        duration: Float[Array, ""],
+        *,
+        inside: bool = False,
     ) -> None:
         ordered = spikes.sorted()
-        self.is_input = ordered.times < duration
-        self.times = jnp.where(self.is_input, ordered.times, duration)
+        self.is_input = ordered.is_spike if inside else ordered.times < duration
+        self.times = jnp.where(self.is_input, jnp.minimum(ordered.times, duration), duration)
         sources = jnp.where(self.is_input, ordered.sources, 0)
         self.weights = {
             route: jnp.where(self.is_input[:, None], matrix.T[sources], 0.0) for route, matrix in weights.items()

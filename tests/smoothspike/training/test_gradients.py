@@ -1,0 +1,43 @@
+"""The public gradient check passes on right gradients and sees wrong ones."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import smoothspike as ss
+
+SPIKES = ss.Spikes([0.5, 1.0, 0.2, jnp.inf], [0, 1, 2, 0])
+
+
+@pytest.mark.parametrize("name", ["qif", "qif_delta", "theta_neuron", "theta_current", "lif"])
+def test_gradients_of_every_kind_of_neuron(name):
+    neuron = ss.Neuron(getattr(ss.models, name)(), trainable=("tau_m",), allow_discontinuous=name == "lif")
+    net = ss.FeedForward(neuron, (3, 4, 2), 4.0, key=jax.random.key(3), scale=1.5)
+    report = ss.check_gradients(net, SPIKES, count=2, entries=4)
+    assert report.largest_error < 1e-6
+    assert report.reverse_error < 1e-12
+    assert {row.name for row in report.rows} >= {"input times", "neurons[0].raw['tau_m']"}
+    assert "input times" in str(report)
+
+
+def test_recurrent_gradients():
+    net = ss.Recurrent(ss.Neuron(ss.models.qif()), 4, 3, 4.0, key=jax.random.key(3), scale=1.5)
+    assert ss.check_gradients(net, SPIKES, entries=4).largest_error < 1e-6
+
+
+def test_a_wrong_gradient_is_seen(monkeypatch):
+    from smoothspike.numerics import projective
+    from smoothspike.dynamics import projective as dynamics
+
+    def wrong(*arguments):
+        return projective.zero(*arguments) * 1.0 + 0.01 * (arguments[0] - jax.lax.stop_gradient(arguments[0]))
+
+    monkeypatch.setattr(dynamics, "zero", lambda *a: jax.lax.stop_gradient(wrong(*a)) + 1.1 * (wrong(*a) - jax.lax.stop_gradient(wrong(*a))))
+    net = ss.FeedForward(ss.Neuron(ss.models.qif()), (3, 2), 4.25, weights=[jnp.full((2, 3), 4.0)])
+    assert ss.check_gradients(net, SPIKES, entries=4).largest_error > 1e-3
+
+
+def test_a_batch_is_refused():
+    net = ss.FeedForward(ss.Neuron(ss.models.qif()), (3, 2), 4.0, key=jax.random.key(0))
+    with pytest.raises(ValueError, match="takes one trial"):
+        ss.check_gradients(net, ss.Spikes.stack([SPIKES, SPIKES]))
