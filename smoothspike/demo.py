@@ -26,6 +26,7 @@ from .training import Fit, evaluate, fit
 
 DURATION = 4.0  # of a trial, in membrane time constants
 INPUT_DURATION = 2.0  # in which the image arrives; brighter pixels earlier
+HORIZON = 6.0  # how far beyond the trial end the figure shows pseudospikes
 
 
 def declare() -> NeuronModel:
@@ -103,26 +104,28 @@ def table(before: dict[str, float], after: dict[str, float]) -> str:
 
 def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
     """Draw one held-out digit before and after training, the output potentials, and the learning curve."""
-    sample = _instructive_sample(trained.network, test)
-    spikes, label = test[sample]
+    spikes, label = test[_instructive_sample(trained.network, test)]
+    label = int(label)
     before, after = network(spikes), trained.network(spikes)
-    horizon = 1.5 * DURATION
     with plot.paper_style():
-        figure = plt.figure(figsize=(7.2, 5.6), layout="constrained")
-        panels = figure.subplot_mosaic(
-            [["input", "before", "after"], ["input", "before output", "after output"], ["curve", "traces", "traces"]],
-            height_ratios=[1.5, 0.8, 1.5],
-            width_ratios=[0.8, 1, 1],
-        )
+        figure = plt.figure(figsize=(7.2, 5.2), layout="constrained")
+        upper, lower = figure.subfigures(2, 1, height_ratios=[1.35, 1])
+        panels = upper.subplot_mosaic(
+            [["input", "before", "after"], ["input", "before output", "after output"]],
+            height_ratios=[2, 1],
+            width_ratios=[0.75, 1, 1],
+        ) | lower.subplot_mosaic([["traces", "curve"]], width_ratios=[1.6, 1])
         plot.raster(spikes, ax=panels["input"], duration=DURATION, size=64)
-        panels["input"].set(title=f"input: a handwritten {int(label)}", ylabel="pixel")
+        panels["input"].set(ylabel="pixel", xlim=(0, DURATION), title=f"input: a handwritten {label}")
         for name, recording in (("before", before), ("after", after)):
-            _rasters(panels[name], panels[f"{name} output"], recording, horizon, int(label))
+            _rasters(panels[name], panels[f"{name} output"], recording, label)
             panels[name].set_title(f"{name} training")
-        _traces(panels["traces"], after, horizon, int(label))
-        plot.learning_curve(trained.history, ax=panels["curve"])
-        for letter, name in zip("abcde", ("input", "before", "after", "curve", "traces"), strict=True):
-            panels[name].set_title(letter, loc="left", fontweight="bold")
+        _traces(panels["traces"], after, label)
+        _learning_curve(panels["curve"], trained.history)
+        for letter, name in zip("abcde", ("input", "before", "after", "traces", "curve"), strict=True):
+            panels[name].annotate(
+                letter, (0, 1), (-24, 7), xycoords="axes fraction", textcoords="offset points", fontweight="bold"
+            )
     return figure
 
 
@@ -134,16 +137,26 @@ def _instructive_sample(network: FeedForward, test: Dataset) -> int:
     return int((right & (active >= 1) & (active < test.num_classes)).argmax())
 
 
-def _rasters(hidden: Axes, output: Axes, recording: Recording, horizon: float, label: int) -> None:
+def _rasters(hidden: Axes, output: Axes, recording: Recording, label: int) -> None:
     plot.raster(recording, layer=0, ax=hidden)
-    hidden.set(ylabel="hidden neuron", xlim=(0, horizon), xlabel="")
+    hidden.set(ylabel="hidden neuron", xlim=(0, HORIZON), xlabel="")
+    hidden.tick_params(labelbottom=False)
     colors = [plot.VERMILION if neuron == label else plot.GREY for neuron in range(10)]
-    plot.raster(recording, layer=1, ax=output, pseudospikes=True, until=horizon, color=colors)
-    output.set(ylabel="output neuron", xlim=(0, horizon), yticks=range(0, 10, 3))
+    plot.raster(recording, layer=1, ax=output, pseudospikes=True, until=HORIZON, color=colors)
+    output.set(ylabel="output", xlim=(0, HORIZON), yticks=range(0, 10, 3))
 
 
-def _traces(ax: Axes, recording: Recording, horizon: float, label: int) -> None:
+def _traces(ax: Axes, recording: Recording, label: int) -> None:
     order = [neuron for neuron in range(10) if neuron != label] + [label]
     colors = [plot.VERMILION if neuron == label else plot.lighter(plot.GREY) for neuron in order]
-    plot.traces(recording, neurons=order, ax=ax, until=horizon, colors=colors)
-    ax.set(title=f"output potentials after training; the neuron for {label} in red", xlim=(0, horizon))
+    plot.traces(recording, neurons=order, ax=ax, until=HORIZON, colors=colors)
+    ax.set(xlim=(0, HORIZON), ylabel="output potentials $V$")
+    ax.set_title(f"after training: the neuron for {label} is first", pad=12)
+
+
+def _learning_curve(ax: Axes, history: list[dict[str, float]]) -> None:
+    names = ("epoch", "loss", "accuracy", "accuracy_without_pseudospikes")
+    plot.learning_curve([{name: row[name] for name in names} for row in history], ax=ax)
+    right = ax.figure.axes[-1]
+    right.set(ylim=(0, 100), ylabel="held-out accuracy (%)")
+    right.legend(labels=["with pseudospikes", "ordinary spikes only"], loc="center right", fontsize=7)

@@ -91,4 +91,6 @@ def raster(
 
 
 def _marks(ax: Axes, times: np.ndarray, neurons: np.ndarray, colors: np.ndarray) -> None:
-    ax.vlines(times, neurons - HEIGHT / 2, neurons + HEIGHT / 2, colors=list(colors[neurons]), linewidth=0.9)
+    # among very many neurons a mark of one row would be invisible
+    half = max(HEIGHT, len(colors) / 50) / 2
+    ax.vlines(times, neurons - half, neurons + half, colors=list(colors[neurons]), linewidth=0.9)

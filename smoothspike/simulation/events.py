@@ -5,10 +5,17 @@ from typing import final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.lax import stop_gradient
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..spikes import Spikes
+
+
+def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
+    """Undo what rounding carries beyond a limit; unlike a minimum it changes no derivative."""
+    known = jnp.where(jnp.isfinite(times), times, limit)
+    return known - stop_gradient(jnp.maximum(known - limit, 0.0))
 
 
 @final
@@ -37,7 +44,7 @@ class Drive(eqx.Module):
     ) -> None:
         ordered = spikes.sorted()
         self.is_input = ordered.is_spike if inside else ordered.times < duration
-        self.times = jnp.where(self.is_input, jnp.minimum(ordered.times, duration), duration)
+        self.times = jnp.where(self.is_input, not_after(ordered.times, duration), duration)
         sources = jnp.where(self.is_input, ordered.sources, 0)
         self.weights = {
             route: jnp.where(self.is_input[:, None], matrix.T[sources], 0.0) for route, matrix in weights.items()
@@ -110,5 +117,5 @@ def collect(
     start, length = (jnp.broadcast_to(a, counts.shape)[stretch, neuron] for a in (starts, lengths))
     chosen = jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, dynamics)
     # counted inside the stretch, so rounding may not carry a spike out of it
-    elapsed = jnp.minimum(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
+    elapsed = not_after(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
     return Spikes(jnp.where(exists, start + elapsed, jnp.inf), jnp.where(exists, neuron, 0)).sorted()
