@@ -74,9 +74,7 @@ def of_spikegd(times: np.ndarray, weights: np.ndarray, folder: str) -> list[np.n
 
         def spike_times(times, weights):
             inputs = times, jnp.arange(INPUTS)
-            when, is_input, which, _ = neuron.event(
-                jnp.zeros((2, 1)), jnp.zeros((1, 1)), weights[None], inputs, config
-            )
+            when, is_input, which, _ = neuron.event(jnp.zeros((2, 1)), jnp.zeros((1, 1)), weights[None], inputs, config)
             return jnp.where(is_input | (which < 0), jnp.inf, when)
 
         found = np.asarray(jax.jit(jax.vmap(spike_times))(times, weights))

@@ -103,7 +103,8 @@ def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: Any, current: sp
         q = current / form.leak
         discriminant = (distance + q) ** 2 - 4 * q * level
         y = (distance + q + sp.sqrt(discriminant)) / (2 * q)
-        return sp.Piecewise((-sp.log(y) / form.leak, (q > distance) & (discriminant > 0) & (q > 0)), (sp.oo, True))
+        rises_enough = (q > distance) & (q > -distance) & (discriminant > 0) & (q > 0)
+        return sp.Piecewise((-sp.log(y) / form.leak, rises_enough), (sp.oo, True))
     argument = -form.leak * level / current * sp.exp(-form.leak * distance / current)
     time = -distance / current - sp.LambertW(argument) / form.leak
     rising = current > form.leak * distance

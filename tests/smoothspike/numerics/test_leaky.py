@@ -10,7 +10,7 @@ from smoothspike.numerics.leaky import crossing, extremum, response
 
 LEAK, LEVEL, LATE = 0.8, 1.0, 50.0
 DECAYS = [0.4, 0.8, 0.8 + 1e-9, 1.6, 3.1]  # of the current: slower, equal, almost equal, twice as fast, any
-STATES = [(0.0, 3.0), (0.9, 2.0), (-2.0, 9.0), (0.2, 6.0), (-30.0, 200.0)]
+STATES = [(0.0, 6.0), (0.9, 2.0), (-2.0, 16.0), (0.2, 6.0), (-30.0, 200.0)]
 # Newton steps end at rounding errors, times up to 10 where the potential is about to turn.
 TIMES, GRADIENTS = 1e-14, 1e-12
 
