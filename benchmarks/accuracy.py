@@ -23,7 +23,7 @@ import numpy as np
 import smoothspike as ss
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from reference import QuadraticCurrent, number, simulate_single  # noqa: E402
+from reference import QuadraticCurrent, number, simulate_single
 
 DURATION, INPUTS = 10.0, 20
 

@@ -5,13 +5,16 @@
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
+import numpy as np
 import optax
 import sympy as sp
+from jaxtyping import PRNGKeyArray
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,11 +25,13 @@ from .datasets import Dataset, digits
 from .networks import FeedForward
 from .neuron import Neuron
 from .recording import Recording
+from .spikes import jittered
 from .training import Fit, evaluate, fit
 
-DURATION = 4.0  # of a trial, in membrane time constants
+DURATION = 3.2  # of a trial, in membrane time constants
 INPUT_DURATION = 2.0  # in which the image arrives; brighter pixels earlier
-HORIZON = 6.0  # how far beyond the trial end the figure shows pseudospikes
+SPLIT, EPOCHS, BATCH = 42, 50, 32  # benchmarks/digits.py tells how much the split matters
+HORIZON = 5.0  # how far beyond the trial end the figure shows pseudospikes
 
 
 def declare() -> NeuronModel:
@@ -45,7 +50,28 @@ def declare() -> NeuronModel:
 
 def loss(times: Any, label: Any) -> Any:
     """Cross-entropy of the class whose neuron spikes first."""
-    return losses.first_spike_cross_entropy(times, label, tau=0.5, early_weight=0.1)
+    return losses.first_spike_cross_entropy(times, label, tau=0.5, early_weight=0.05)
+
+
+def learn(
+    model: NeuronModel, train: Dataset, test: Dataset, *, epochs: int, key: PRNGKeyArray, progress: bool = True
+) -> tuple[FeedForward, Fit]:
+    """Build a silent 64-100-10 network and train it on noisy presentations; `test` is only looked at."""
+    network = FeedForward(Neuron(model), sizes=(64, 100, 10), duration=DURATION, key=key, scale=0.6)
+    steps = epochs * (len(train) // BATCH)
+    trained = fit(
+        network,
+        train,
+        loss,
+        optimizer=optax.adabelief(optax.cosine_decay_schedule(1e-2, steps)),
+        epochs=epochs,
+        batch_size=BATCH,
+        key=key,
+        augment=partial(jittered, scale=0.1, dropout=0.1),
+        validation=test,
+        progress=progress,
+    )
+    return network, trained
 
 
 def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, Any]:
@@ -61,16 +87,11 @@ def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, 
     print(f"2. Verified\n\n{verify(model)}\n")
     print(f"3. Derived\n\n{derive(model)}\n")
 
-    train, test = digits(duration=INPUT_DURATION)
-    epochs = 2 if quick else 40
-    steps = epochs * (len(train) // 64)
-    key = jax.random.key(0)
-    network = FeedForward(Neuron(model), sizes=(64, 100, 10), duration=DURATION, key=key, scale=0.6)
-    before = evaluate(network, test)
+    train, test = digits(duration=INPUT_DURATION, seed=SPLIT)
     print(f"4. Training a 64-100-10 network on {len(train)} handwritten digits; {len(test)} are held out\n")
-    optimizer = optax.adabelief(optax.cosine_decay_schedule(2e-2, steps))
-    trained = fit(network, train, loss, optimizer=optimizer, epochs=epochs, key=key, validation=test)
-    after = evaluate(trained.network, test)
+    epochs = 2 if quick else EPOCHS
+    network, trained = learn(model, train, test, epochs=epochs, key=jax.random.key(0))
+    before, after = evaluate(network, test), evaluate(trained.network, test)
 
     summary = {"before": before, "after": after, "epochs": epochs, "seconds": round(time.perf_counter() - started, 1)}
     folder = Path(output)
@@ -109,7 +130,7 @@ def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
     before, after = network(spikes), trained.network(spikes)
     with plot.paper_style():
         figure = plt.figure(figsize=(7.2, 5.2), layout="constrained")
-        upper, lower = figure.subfigures(2, 1, height_ratios=[1.35, 1])
+        upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[1.35, 1]))
         panels = upper.subplot_mosaic(
             [["input", "before", "after"], ["input", "before output", "after output"]],
             height_ratios=[2, 1],

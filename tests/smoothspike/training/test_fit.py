@@ -18,7 +18,7 @@ def loss(times, label):
 
 
 def build(scale=0.5):
-    return ss.FeedForward(NEURON, (4, 8, 3), 4.0, key=jax.random.key(0), scale=scale)
+    return ss.FeedForward(NEURON, (4, 3), 4.0, key=jax.random.key(0), scale=scale)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(data, tmp_pa
 
 def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
     train(build(), data[0], epochs=1, checkpoint=tmp_path)
-    other = ss.FeedForward(NEURON, (4, 9, 3), 4.0, key=jax.random.key(0))
+    other = ss.FeedForward(NEURON, (4, 4), 4.0, key=jax.random.key(0))
     with pytest.raises(ValueError, match="of another network or optimiser"):
         train(other, data[0], epochs=1, checkpoint=tmp_path)
 

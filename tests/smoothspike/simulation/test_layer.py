@@ -1,0 +1,63 @@
+"""A layer's two ways to be run: from input to input, and from a neuron's own event to the next."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import smoothspike as ss
+from smoothspike.simulation import Capacity, Drive, simulate_layer
+
+T, SIZE, CHANNELS = 4.0, 3, 5
+ROOM = Capacity(64, 32)
+
+
+def population(name, inputs, room=ROOM):
+    dynamics = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True).dynamics()
+    (route,) = dynamics.routes
+    names = ("theta",) if name == "theta_neuron" else ("V", "I")
+    start = dynamics.initial_state({state: jnp.zeros(SIZE) for state in names})
+    generator = np.random.default_rng(41)
+    times = generator.uniform(0, T, inputs)
+    weights = {route: jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
+    drive = Drive(ss.Spikes(times, np.arange(inputs) % CHANNELS), weights, jnp.asarray(T))
+    return simulate_layer(dynamics, start, drive, jnp.asarray(T), room), dynamics
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
+def test_counts(name):
+    found, _ = population(name, 9)
+    counts = found.spikes.counts(SIZE)
+    assert found.total == found.spikes.num_events == counts.sum() > 3
+    assert found.busiest == counts.max()
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
+def test_states_go_on_from_stretch_to_stretch(name):
+    """The state at the end is the last state of the trajectory."""
+    found, dynamics = population(name, 9)
+    end = dynamics.readout(found.trajectory.end)
+    for state, values in found.trajectory.at(dynamics, jnp.array([0.0, T])).items():
+        np.testing.assert_allclose(values[1], end[state], rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(values[0], jnp.zeros(SIZE))
+
+
+@pytest.mark.parametrize(("name", "spikes"), [("qif", 0), ("theta_neuron", 3), ("lif", 0)])
+def test_without_inputs(name, spikes):
+    found, _ = population(name, 0)
+    assert found.total == spikes
+
+
+@pytest.mark.parametrize("name", ["qif", "lif"])
+def test_what_does_not_fit_is_reported(name):
+    enough, _ = population(name, 9)
+    short, _ = population(name, 9, Capacity(2, 1))
+    assert short.total > 2
+    assert short.busiest > 1
+    if name == "qif":
+        assert short.total == enough.total
+
+
+def test_no_stretch_has_a_negative_length():
+    found, _ = population("lif", 9)
+    assert (jnp.diff(found.trajectory.starts, axis=0) >= 0).all()
+    assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))

@@ -1,0 +1,72 @@
+"""Simultaneous events, and time that never runs backwards."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import smoothspike as ss
+
+pytestmark = pytest.mark.usefixtures("quick_compilation")
+
+T, SIZE, CAPACITY = 10.0, 4, 64
+MODELS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in ("theta_neuron", "lif")}
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Four equal theta neurons, some connected; all spike at the same instants until a jump has acted."""
+
+    @eqx.filter_jit
+    def simulate(weights, times, inputs):
+        net = ss.Recurrent(
+            MODELS["theta_neuron"], SIZE, 2, T, recurrent_weights=weights, input_weights=inputs, capacity=CAPACITY
+        )
+        return net(ss.Spikes(times, jnp.array([0, 1]))).spikes[0]
+
+    return simulate
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, -1.0, 1e3])
+@pytest.mark.parametrize("times", [[0.5, 2.0], [np.pi / 2, np.pi / 2], [np.pi / 2, 3 * np.pi / 2]])
+def test_simultaneous_spikes_all_happen_in_order_of_their_neurons(run, scale, times):
+    """A jump at the instant of a spike acts on nothing, before or after it, so all neurons stay simultaneous."""
+    weights = scale * np.random.default_rng(31).normal(size=(SIZE, SIZE))
+    spikes = run(jnp.asarray(weights), jnp.asarray(times), jnp.zeros((SIZE, 2)))
+    assert spikes.num_events == 3 * SIZE
+    rounds = np.asarray(spikes.times[: 3 * SIZE]).reshape(3, SIZE)
+    sources = np.asarray(spikes.sources[: 3 * SIZE]).reshape(3, SIZE)
+    np.testing.assert_array_equal(np.sort(sources), np.tile(np.arange(SIZE), (3, 1)))
+    np.testing.assert_allclose(rounds, np.pi * (np.arange(3) + 0.5)[:, None] * np.ones(SIZE), rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_time_never_runs_backwards(dtype):
+    """Spikes that follow each other within rounding errors end the trial, in both precisions."""
+    with jax.enable_x64(dtype == "float64"):
+        generator = np.random.default_rng(32)
+        net = ss.Recurrent(
+            MODELS["theta_neuron"], SIZE, 8, T, recurrent_weights=generator.normal(size=(SIZE, SIZE)),
+            input_weights=np.zeros((SIZE, 8)), capacity=CAPACITY,
+        )  # fmt: skip
+        times = np.asarray(net(ss.Spikes(np.linspace(0, T, 8), np.arange(8))).spikes[0].times)
+    times = times[np.isfinite(times)]
+    assert len(times) >= 3 * SIZE
+    assert (np.diff(times) >= 0).all()
+
+
+def test_a_neuron_can_act_on_itself():
+    """A LIF neuron whose own spike brings the next one; the jump acts after its reset."""
+    net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[6.0]], input_weights=[[6.0]], capacity=CAPACITY)
+    alone = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[0.0]], input_weights=[[6.0]], capacity=CAPACITY)
+    spikes = ss.Spikes([0.5], [0])
+    assert alone(spikes).spikes[0].num_events == 1
+    with_itself = net(spikes, capacity=CAPACITY).spikes[0].times
+    assert jnp.isfinite(with_itself).sum() > 1
+    assert with_itself[0] == alone(spikes).spikes[0].times[0]
+
+
+@pytest.mark.parametrize("capacity", [0, 3])
+def test_without_inputs(capacity):
+    net = ss.Recurrent(MODELS["theta_neuron"], 2, 1, T, recurrent_weights=np.zeros((2, 2)), input_weights=[[0.0]] * 2)
+    assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6

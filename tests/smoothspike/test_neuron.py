@@ -1,0 +1,116 @@
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import smoothspike as ss
+import sympy as sp
+from smoothspike.dynamics import LinearDynamics, ProjectiveDynamics
+
+V, I = sp.symbols("V I", real=True)
+tau_m, tau_s, bias = sp.Symbol("tau_m", positive=True), sp.Symbol("tau_s", positive=True), sp.Symbol("b", real=True)
+MODELS = {name: getattr(ss.models, name)() for name in ss.models.names()}
+
+
+def biased(value=0.5):
+    """A QIF neuron with a parameter of any sign."""
+    return ss.NeuronModel(
+        "biased", dynamics={V: V**2 + bias}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=V,
+        parameters={bias: value},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_only_a_certified_model_is_taken_without_being_told(name):
+    certificate = ss.verify(MODELS[name])
+    if certificate.holds:
+        assert ss.Neuron(MODELS[name]).model == MODELS[name]
+    else:
+        with pytest.raises(ss.ContinuityError, match=r"continuity of its spikes .* pass allow_discontinuous=True"):
+            ss.Neuron(MODELS[name])
+        assert ss.Neuron(MODELS[name], allow_discontinuous=True).model == MODELS[name]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_dynamics_fit_the_structure(name):
+    neuron = ss.Neuron(MODELS[name], allow_discontinuous=True)
+    expected = {"projective": ProjectiveDynamics, "linear": LinearDynamics}[neuron.derivation.method]
+    assert isinstance(neuron.dynamics(), expected)
+    assert neuron.routes == neuron.dynamics().routes
+    assert set(neuron.initial(4)) == {state.name for state in MODELS[name].states}
+    assert all(values.shape == (4,) for values in neuron.initial(4).values())
+
+
+def test_a_model_without_exact_solver_is_refused():
+    model = ss.NeuronModel(
+        "cubic", dynamics={V: V**3 + 1}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=V
+    )
+    with pytest.raises(ss.DerivationError, match="exact solvers are available for equations that are"):
+        ss.Neuron(model, allow_discontinuous=True)
+
+
+class TestTrainable:
+    def test_fixed_and_trained_parameters(self):
+        fixed, trained = ss.Neuron(MODELS["qif_delta"]), ss.Neuron(MODELS["qif_delta"], trainable="tau_m")
+        assert fixed.trainable == ()
+        assert trained.trainable == ("tau_m",)
+        assert fixed.parameter("tau_m") == trained.parameter("tau_m") == 1.0
+
+    def test_a_positive_parameter_stays_positive(self):
+        neuron = ss.Neuron(MODELS["qif_delta"], trainable=("tau_m",))
+        moved = eqx.tree_at(lambda n: n.raw["tau_m"], neuron, neuron.raw["tau_m"] - 100.0)
+        assert 0 < moved.parameter("tau_m") < 1e-40
+
+    def test_any_other_parameter_may_change_sign(self):
+        neuron = ss.Neuron(biased(), trainable=("b",))
+        moved = eqx.tree_at(lambda n: n.raw["b"], neuron, neuron.raw["b"] - 1.0)
+        assert moved.parameter("b") == -0.5
+
+    @pytest.mark.parametrize(("name", "other", "factor"), [("tau_m", "tau_s", 0.5), ("tau_s", "tau_m", 2.0)])
+    def test_a_relation_between_parameters_keeps_holding(self, name, other, factor):
+        """Training one time constant of the QIF neuron moves the other along, so its closed form stays exact."""
+        neuron = ss.Neuron(MODELS["qif"], trainable=(name,))
+        assert [symbol.name for symbol in neuron.tied] == [other]
+        moved = eqx.tree_at(lambda n: n.raw[name], neuron, neuron.raw[name] + 0.7)
+        np.testing.assert_allclose(moved.parameter(name), neuron.parameter(name) * np.exp(0.7), rtol=1e-14)
+        np.testing.assert_allclose(moved.parameter(other), factor * moved.parameter(name), rtol=1e-14)
+
+    def test_gradients_follow_the_relation(self):
+        neuron = ss.Neuron(MODELS["qif"], trainable=("tau_m",))
+        spikes = ss.Spikes([0.2, 0.5], [0, 0])
+
+        def first(shift):
+            moved = eqx.tree_at(lambda n: n.raw["tau_m"], neuron, neuron.raw["tau_m"] + shift)
+            net = ss.FeedForward(moved, (1, 1), 4.0, weights=[[[4.0]]], capacity=8)
+            return net.first_spike_times(spikes)[0]
+
+        run, step = eqx.filter_jit(eqx.filter_value_and_grad(first)), 1e-5
+        (ahead, _), (behind, _) = run(jnp.array(step)), run(jnp.array(-step))
+        np.testing.assert_allclose(run(jnp.array(0.0))[1], (ahead - behind) / (2 * step), rtol=1e-8)
+
+    def test_related_parameters_cannot_all_be_trained(self):
+        with pytest.raises(ss.ModelError, match=r"tau_m, tau_s cannot all be trained: .* Train one of them"):
+            ss.Neuron(MODELS["qif"], trainable=("tau_m", "tau_s"))
+
+    @pytest.mark.parametrize("name", ["tau", "V"])
+    def test_an_unknown_parameter(self, name):
+        with pytest.raises(ss.ModelError, match=rf"trainable: QIF has no parameter '{name}' .* it has tau_m, tau_s"):
+            ss.Neuron(MODELS["qif"], trainable=(name,))
+        with pytest.raises(ss.ModelError, match=f"QIF has no parameter '{name}' with a value"):
+            ss.Neuron(MODELS["qif"]).parameter(name)
+
+
+class TestPerNeuronParameters:
+    def test_size(self):
+        assert ss.Neuron(MODELS["qif"]).per_neuron_size() is None
+        assert ss.Neuron(ss.models.qif_delta(tau_m=(1.0, 2.0))).per_neuron_size() == 2
+
+    def test_trained_per_neuron(self):
+        neuron = ss.Neuron(ss.models.qif_delta(tau_m=(1.0, 2.0)), trainable=("tau_m",))
+        assert neuron.raw["tau_m"].shape == (2,)
+        np.testing.assert_allclose(neuron.parameter("tau_m"), [1.0, 2.0], rtol=1e-15)
+
+
+def test_equal_by_content():
+    one, other = (ss.Neuron(ss.models.qif(tau_m=2.0, tau_s=1.0)) for _ in "ab")
+    assert eqx.tree_equal(one, other)
+    assert one != ss.Neuron(MODELS["qif"])

@@ -1,0 +1,205 @@
+"""Derivations: formulas that solve the declared equations, and refusals that say why."""
+
+import pytest
+import sympy as sp
+
+from symbolic import DerivationError, NeuronModel, at_infinity, crosses, derive, jump, models, weight
+from symbolic.derive import LinearForm, ProjectiveForm
+from symbolic.derive.derivation import t
+
+V, I, J, theta = sp.symbols("V I J theta", real=True)
+g = sp.Symbol("g", nonnegative=True)
+tau, tau_s = sp.symbols("tau tau_s", positive=True)
+DERIVED = {name: derive(getattr(models, name)()) for name in models.names()}
+
+
+def symbol(model, name):
+    return next(s for s in (*model.states, *model.parameters) if s.name == name)
+
+
+def quadratic(name="m", field=None, dynamics=None, reset=None, inputs=V, parameters=None):
+    return NeuronModel(
+        name, dynamics={V: V**2 + 1 if field is None else field} | (dynamics or {}), spike=at_infinity(V),
+        reset={V: -sp.oo} | (reset or {}), inputs=inputs, parameters=parameters or {},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_the_flow_solves_the_equations(name):
+    """At numbers other than those at which `derive` checks itself."""
+    derived = DERIVED[name]
+    assert derived.closed_form
+    point = dict(derived.model.scalar_values)
+    point |= {state: sp.Rational(3 + 2 * i, 10) for i, state in enumerate(derived.model.states)}
+    for state, formula in derived.flow.items():
+        rate = derived.model.dynamics[state].subs(dict(derived.flow), simultaneous=True)
+        for time in (sp.Rational(1, 7), sp.Rational(1, 3)):
+            residual = (sp.diff(formula, t) - rate).subs(point).subs(t, time)
+            assert abs(residual.evalf(40)) < 1e-30
+        assert abs((formula.subs(t, 0) - state).subs(point).evalf(40)) < 1e-30
+
+
+@pytest.mark.parametrize(
+    ("name", "rheobase", "period"),
+    [
+        ("qif", lambda m: sp.Rational(1, 4), lambda m: 2 * sp.pi * m("tau_m") / sp.sqrt(4 * m("I") - 1)),
+        ("qif_delta", lambda m: 1 / (4 * m("tau_m")), lambda m: sp.oo),
+        ("theta_neuron", lambda m: -m("I_0") / m("tau_m"), lambda m: sp.pi * m("tau_m") / sp.sqrt(m("I_0"))),
+        ("lif", lambda m: m("V_th"), lambda m: m("tau_m") * sp.log((m("I") - m("V_r")) / (m("I") - m("V_th")))),
+    ],
+)
+def test_rheobase_and_period_of_the_textbooks(name, rheobase, period):
+    derived = DERIVED[name]
+
+    def named(symbol_name):
+        return symbol(derived.model, symbol_name)
+
+    assert sp.simplify(derived.rheobase - rheobase(named)) == 0
+    expected = period(named)
+    assert derived.period == expected or sp.simplify(derived.period - expected) == 0
+
+
+def test_phase_and_period_belong_together():
+    """The phase is 0 right after the reset and the period at the spike."""
+    derived = DERIVED["qif"]
+    at = {symbol(derived.model, "tau_m"): 1, symbol(derived.model, "I"): 3}
+    phase = derived.phase.subs(at)
+    potential = symbol(derived.model, "V")
+    assert sp.limit(phase, potential, -sp.oo) == 0
+    assert sp.simplify(sp.limit(phase, potential, sp.oo) - derived.period.subs(at)) == 0
+    leaky = DERIVED["lif"]
+    at = {s: {"V_th": 1, "V_r": 0, "tau_m": 1, "I": 3}.get(s.name, s) for s in leaky.phase.free_symbols}
+    assert leaky.phase.subs(at).subs(symbol(leaky.model, "V"), 0) == 0
+
+
+def test_the_lif_has_closed_spike_times_for_two_ratios_only():
+    for tau_s_value, closed in ((0.5, True), (1.0, True), (0.7, False)):
+        derived = derive(models.lif(tau_s=tau_s_value))
+        assert derived.closed_form is closed
+        assert (derived.time_to_spike is not None) is closed
+        assert derived.flow is not None
+    assert derive(models.lif(tau_s=1.0)).time_to_spike.has(sp.LambertW)
+
+
+@pytest.mark.parametrize(
+    ("potential", "current", "spikes"),
+    [(0, 5, True), (0, 3, False), (-2, sp.Rational(1, 10), False), (-2, 20, True), (sp.Rational(1, 2), -1, False)],
+)
+@pytest.mark.parametrize("tau_s_value", [0.5, 1.0])
+def test_the_lif_spikes_where_its_potential_reaches_the_threshold(potential, current, spikes, tau_s_value):
+    """A strongly inhibited neuron with a weak current must not get a complex time."""
+    model = models.lif(tau_s=tau_s_value)
+    derived = derive(model)
+    V, I = model.states
+    spikes = spikes or (tau_s_value == 1.0 and current == 3)
+    time = derived.time_to_spike.subs(model.scalar_values).subs({V: potential, I: current})
+    assert (time != sp.oo) == spikes
+    if spikes:
+        assert time.is_real
+        reached = derived.flow[V].subs(model.scalar_values).subs({V: potential, I: current, t: time})
+        assert abs(reached.evalf(30) - 1) < 1e-25
+
+
+class TestRelations:
+    def test_the_qif_needs_half_the_time_constant(self):
+        relation = DERIVED["qif"].relation
+        assert {s.name for s in relation.parameters} == {"tau_m", "tau_s"}
+        assert str(relation) == "tau_s = tau_m/2"
+        for parameter, solution in relation.solutions.items():
+            assert sp.simplify(relation.equation.subs(parameter, solution)) == 0
+
+    def test_any_values_that_obey_it_will_do(self):
+        assert derive(models.qif(tau_m=3.0, tau_s=1.5)).closed_form
+        assert derive(models.qif(tau_m=(1.0, 3.0), tau_s=(0.5, 1.5))).closed_form
+
+    @pytest.mark.parametrize("values", [(1.0, 1.0), (1.0, 0.5 + 1e-9), ((1.0, 2.0), (0.5, 0.5))])
+    def test_others_are_refused_with_what_is_needed(self, values):
+        with pytest.raises(DerivationError, match=r"Bessel functions .* a closed form exists where tau_s = tau_m/2"):
+            derive(models.qif(*values))
+
+    def test_values_must_be_known(self):
+        with pytest.raises(DerivationError, match="a closed form exists where tau_s = tau_m/2; give tau_s a value"):
+            derive(models.qif(tau_s=None))
+
+
+def test_forms():
+    assert isinstance(DERIVED["qif"].form, ProjectiveForm)
+    assert isinstance(DERIVED["lif"].form, LinearForm)
+    assert DERIVED["theta_neuron"].form.circle is not None
+    for derived in DERIVED.values():
+        assert not set().union(*(e.free_symbols for e in derived.form.expressions)) & set(derived.model.states)
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_what_a_reader_sees(name):
+    derived = DERIVED[name]
+    text = str(derived)
+    assert text.startswith(f"{derived.model.name}: method {derived.method}\n  because {derived.reason}")
+    assert all(f"{key} = " in text for key in derived.formulas)
+    latex = derived.to_latex()
+    assert latex.startswith("\\begin{aligned}")
+    assert latex.count("&=") == len(derived.formulas)
+    assert derived._repr_latex_() == f"${latex}$"
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_equal_models_have_equal_derivations(name):
+    again = derive(getattr(models, name)(), method=DERIVED[name].method)
+    assert again == DERIVED[name]
+    assert hash(again) == hash(DERIVED[name])
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (quadratic(field=V**4 + 1), r"m is of the autonomous scalar class .* dV/dt = V\*\*4 \+ 1"),
+        (quadratic(field=sp.exp(V)), "exact solvers are available for equations that are affine in all states, or quad"),
+        (quadratic(field=-(V**2)), r"coefficient -1 of V\*\*2 is not positive: no spikes"),
+        (quadratic(field=V**2 + g * V, dynamics={g: -g}, inputs=g), "a conductance"),
+        (quadratic(field=V**2 + I, dynamics={I: 1 - I}, inputs=I), "dI/dt = 1 - I is not a plain exponential decay"),
+        (
+            quadratic(field=V**2 - V + I + J, dynamics={I: -2 * I, J: -3 * J}, inputs=I),
+            "Bessel functions|different time constants",
+        ),
+        (quadratic(reset={V: sp.Integer(-5)}), "its reset is -oo; this one resets V to -5. Declare reset={V: -oo}"),
+        (
+            quadratic(field=V**2 - V + I, dynamics={I: -2 * I}, reset={I: I + 1}, inputs=I),
+            "the reset changes I, so the neuron does not pass smoothly through its spike",
+        ),
+        (quadratic(inputs=jump({V: V + weight**2})), r"input route .* changes V by weight\*\*2; .* proportional"),
+        (quadratic(field=-V), "a linear field never reaches infinity; declare a finite threshold with crosses"),
+    ],
+)
+def test_refusals(model, message):
+    with pytest.raises(DerivationError, match=message):
+        derive(model)
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "reset", "message"),
+    [
+        ({V: V + I, I: -I}, {V: 0}, r"no leak \(the field grows with V\)"),
+        ({V: -V + I, I: -I}, {V: 0, I: 0}, "the reset I -> 0 depends on or changes other states"),
+        ({V: -V + I, I: 2 - I}, {V: 0}, "dI/dt = 2 - I is not a plain exponential decay"),
+        ({V: -V + I + J, I: -I, J: -2 * J}, {V: 0}, "its currents decay at different rates"),
+    ],
+)
+def test_refusals_of_leaky_integrators(dynamics, reset, message):
+    model = NeuronModel("m", dynamics=dynamics, spike=crosses(V, 1), reset=reset, inputs=I)
+    with pytest.raises(DerivationError, match=message):
+        derive(model)
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "message"),
+    [
+        (models.lif(), "projective", "method 'projective' does not apply: every equation is affine .* method='linear'"),
+        (models.qif(), "linear", "method 'linear' does not apply: .* use method='projective'"),
+        (models.qif(), "numeric", "method 'numeric' does not apply"),
+        (quadratic(field=V**4 + 1), "phase", "no exact solver is available for it yet"),
+        (models.qif(), "magic", "unknown method 'magic'; choose 'projective' or 'linear', or leave it out"),
+    ],
+)
+def test_a_method_that_does_not_apply(model, method, message):
+    with pytest.raises(DerivationError, match=message):
+        derive(model, method=method)
