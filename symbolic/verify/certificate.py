@@ -92,9 +92,16 @@ class RouteReport:
         name: The route's name.
         no_grazing: Whether spikes appear and vanish only at the trial's end.
         order_swap: Whether nothing jumps when an input and the neuron's own spike change places.
-        contact_exponent: How the shift of the own spike vanishes with the time left to it; None if not known.
-        own_spike: The neuron's next spike time is at least this regular; None if not known.
-        later_spikes: Later spike times are at least this regular; None if not known.
+        contact_exponent: k where the shift that an input causes in the own spike vanishes like u^k with the time u
+            left to it (up to slowly varying factors; `oo`: faster than every power); None if not known.
+        own_spike: The class of the neuron's next spike time, where an input on this route meets it, as a function of
+            input times and weights; None if not known.
+        later_spikes: The class of later spike times where an input on this route meets the own spike; None if not
+            known.
+        own_is_exact: Whether the next spike time is of no better class than `own_spike`; else of this class at least.
+        later_is_exact: The same for later spikes.
+        own_reason: Why the own spike is of this class, in a sentence.
+        later_reason: The same for later spikes.
     """
 
     name: str
@@ -103,10 +110,16 @@ class RouteReport:
     contact_exponent: sp.Expr | None = None
     own_spike: Regularity | None = None
     later_spikes: Regularity | None = None
+    own_is_exact: bool = False
+    later_is_exact: bool = False
+    own_reason: str = ""
+    later_reason: str = ""
 
     @property
     def regularity(self) -> Regularity | None:
-        """The worse of both classes; None if either is not known."""
+        """The worse of both classes; None if either is not known and the other does not decide."""
+        if Regularity.DISCONTINUOUS in (self.own_spike, self.later_spikes):
+            return Regularity.DISCONTINUOUS
         if self.own_spike is None or self.later_spikes is None:
             return None
         return min(self.own_spike, self.later_spikes)

@@ -43,10 +43,13 @@ def markdown(certificate: "Certificate") -> str:
         lines += [f"{number}. **{_title(condition)}**: {_MARKS[condition.holds]}."]
         lines += [f"   ${sp.latex(condition.statement)}$."] if condition.statement is not sp.true else []
         lines += [f"   {condition.reason}"]
-    lines += ["", "| route | no grazing | order swap | own spike | later spikes |", "|---|---|---|---|---|"]
+    lines += ["", "| route | no grazing | order swap | contact exponent | own spike | later spikes |"]
+    lines += ["|---|---|---|---|---|---|"]
     for report in certificate.routes:
-        cells = (report.name, report.no_grazing.value, report.order_swap.value, *_classes(report))
+        exponent = "" if report.contact_exponent is None else f"${sp.latex(report.contact_exponent)}$"
+        cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *_classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
+    lines += [""] + [f"Input {r.name}: {r.own_reason} {r.later_reason}" for r in certificate.routes if r.own_reason]
     if certificate.assumptions:
         lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
     return "\n".join(lines)
@@ -85,6 +88,10 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
                 "contact_exponent": str(report.contact_exponent) if report.contact_exponent is not None else None,
                 "own_spike": report.own_spike.name if report.own_spike is not None else None,
                 "later_spikes": report.later_spikes.name if report.later_spikes is not None else None,
+                "own_is_exact": report.own_is_exact,
+                "later_is_exact": report.later_is_exact,
+                "own_reason": report.own_reason,
+                "later_reason": report.later_reason,
             }
             for report in certificate.routes
         ],
@@ -108,17 +115,23 @@ def _title(condition: "Condition") -> str:
 
 
 def _classes(report: Any) -> tuple[str, str]:
-    names = [part.name if part is not None else "not known" for part in (report.own_spike, report.later_spikes)]
-    own, later = (f"at least {name}" if name[0] == "C" else name for name in names)
-    return own, later
+    return _class(report.own_spike, report.own_is_exact), _class(report.later_spikes, report.later_is_exact)
+
+
+def _class(regularity: Any, is_exact: bool) -> str:
+    if regularity is None:
+        return "not known"
+    return regularity.name if is_exact or regularity.name == "ANALYTIC" else f"at least {regularity.name}"
 
 
 def _route(report: Any) -> str:
     own, later = _classes(report)
-    return (
-        f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; own spike "
-        f"{own}, later spikes {later}"
-    )
+    exponent = "" if report.contact_exponent is None else f"contact exponent {report.contact_exponent}; "
+    lines = [
+        f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; {exponent}"
+        f"own spike {own}, later spikes {later}."
+    ]
+    return " ".join([*lines, *(reason for reason in (report.own_reason, report.later_reason) if reason)])
 
 
 def _aligned(model: Any) -> str:
