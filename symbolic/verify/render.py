@@ -47,7 +47,7 @@ def markdown(certificate: "Certificate") -> str:
     lines += ["|---|---|---|---|---|---|"]
     for report in certificate.routes:
         exponent = "" if report.contact_exponent is None else f"${sp.latex(report.contact_exponent)}$"
-        cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *_classes(report))
+        cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
     lines += [""] + [f"Input {r.name}: {r.own_reason} {r.later_reason}" for r in certificate.routes if r.own_reason]
     if certificate.assumptions:
@@ -114,7 +114,8 @@ def _title(condition: "Condition") -> str:
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
 
-def _classes(report: Any) -> tuple[str, str]:
+def classes(report: Any) -> tuple[str, str]:
+    """Words for the classes of own and later spikes; "at least" where a better one is not excluded."""
     return _class(report.own_spike, report.own_is_exact), _class(report.later_spikes, report.later_is_exact)
 
 
@@ -125,7 +126,7 @@ def _class(regularity: Any, is_exact: bool) -> str:
 
 
 def _route(report: Any) -> str:
-    own, later = _classes(report)
+    own, later = classes(report)
     exponent = "" if report.contact_exponent is None else f"contact exponent {report.contact_exponent}; "
     lines = [
         f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; {exponent}"
