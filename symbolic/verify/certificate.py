@@ -93,7 +93,8 @@ class RouteReport:
         no_grazing: Whether spikes appear and vanish only at the trial's end.
         order_swap: Whether nothing jumps when an input and the neuron's own spike change places.
         contact_exponent: k where the shift that an input causes in the own spike vanishes like u^k with the time u
-            left to it (up to slowly varying factors; `oo`: faster than every power); None if not known.
+            left to it (up to slowly varying factors; `oo`: faster than every power), or a lower bound of it where
+            `own_reason` says "at least"; None if not known.
         own_spike: The class of the neuron's next spike time, where an input on this route meets it, as a function of
             input times and weights; None if not known.
         later_spikes: The class of later spike times where an input on this route meets the own spike; None if not

@@ -6,7 +6,7 @@ V^m ~ u^(-m/(p - 1)); for F ~ exp(k V^r), exp(c V^r) ~ u^(-c/k); for F ~ V log(V
 finite threshold u is proportional to the distance that is left.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -48,7 +48,7 @@ def smallest(orders: list[Order], facts: Facts) -> Order | None:
     """Return the order of a sum: the least exponent. Where two are equal they might cancel."""
     best: Order | None = None
     for order in orders:
-        relation = -1 if best is None else _compare(order.exponent, best.exponent, facts)
+        relation = -1 if best is None else compare_orders(order, best, facts)
         if relation < 0:
             best = order
         elif relation == 0 and best is not None:
@@ -56,10 +56,18 @@ def smallest(orders: list[Order], facts: Facts) -> Order | None:
     return best
 
 
-def _compare(left: Expression, right: Expression, facts: Facts) -> int:
-    if sp.oo in (left, right):
-        return int(left == sp.oo) - int(right == sp.oo)
-    return facts.sign(left - right)
+def compare_orders(left: Order, right: Order, facts: Facts) -> int:
+    """Return 1, 0 or -1: whether the left exponent is larger, equal or smaller."""
+    if sp.oo in (left.exponent, right.exponent):
+        return int(left.exponent == sp.oo) - int(right.exponent == sp.oo)
+    return facts.sign(left.exponent - right.exponent)
+
+
+def with_values(order: Order | None, facts: Facts) -> Order | None:
+    """Put parameter values into the exponent, where all neurons have the same."""
+    if order is None or len(facts.rows) != 1:
+        return order
+    return replace(order, exponent=sp.simplify(order.exponent.subs(dict(facts.rows[0]))))
 
 
 @dataclass(frozen=True)
@@ -201,7 +209,7 @@ class Clock:
         if compare(share, ONE, self.facts) > 0:
             raise Undecided(f"the jump to {jump} grows faster than {self.variable}")
         if compare(share, ONE, self.facts) == 0 and self.facts.sign(self.pace.power - 1) > 0:
-            return Order(sp.S.One, True, False)
+            return Order(sp.S.One, True, is_exact)  # V is multiplied, and with it the time left
         order = self.of_scale(share)
         if self.facts.sign(self.pace.power - 1) == 0:  # the time left is V/F times log(V)
             order = self.of_scale(scale / self.pace)
@@ -217,8 +225,8 @@ class Clock:
         relation = compare(factor, ONE, self.facts)
         if relation == 0:
             return Order(sp.S.One, True, is_exact)
-        if relation > 0:  # an excitatory input brings the spike forward by almost all of the time left
-            return Order(sp.S.One, True, is_exact)
+        if relation > 0:  # an excitatory input takes almost all of the time left, an inhibitory one adds more than it
+            return Order(sp.S.One, False, is_exact)
         order = self.of_scale(factor)
         return Order(sp.simplify(order.exponent + 1), order.is_pure, is_exact)
 
@@ -230,7 +238,6 @@ class Clock:
         order = self.order(stretch)
         if order is None:
             return None
-        # a jump that shrinks the distance to nothing has no slope to speak of
         return order.after_integration()
 
 

@@ -15,7 +15,7 @@ import sympy as sp
 from ..declare import InputRoute, NeuronModel
 from .case import Case
 from .certificate import Regularity
-from .clock import Clock, Order, clock_before, smallest
+from .clock import Clock, Order, clock_before, smallest, with_values
 from .facts import Facts
 from .signs import Expression, Undecided
 from .smoothness import smoothness
@@ -66,7 +66,7 @@ def shift_order(clock: Clock, model: NeuronModel, route: InputRoute) -> Order | 
     orders = [order for order in found if order is not None]
     for order in orders:
         require_positive(order, clock.facts)
-    return smallest(orders, clock.facts)
+    return with_values(smallest(orders, clock.facts), clock.facts)
 
 
 def _deviations(clock: Clock, model: NeuronModel, route: InputRoute) -> dict[sp.Symbol, Order]:
@@ -143,17 +143,25 @@ def class_of(order: Order, facts: Facts) -> tuple[Regularity, bool]:
     return Regularity.C9, False
 
 
+def is_fractional(order: Order, facts: Facts) -> bool:
+    """Whether the exponent is certainly no integer: then the class is exact whatever happens on the other side."""
+    if order.exponent == sp.oo or not order.is_exact:
+        return False
+    regularity, _ = class_of(order, facts)
+    return regularity < Regularity.C9 and facts.sign(order.exponent - int(regularity) - 1) < 0
+
+
 def own_finding(order: Order | None, facts: Facts) -> Finding:
     """The class of the own spike, from the contact exponent."""
     if order is None:
-        return Finding(Regularity.ANALYTIC, True, "The input does not act on the neuron's next spike.")
+        return Finding(Regularity.ANALYTIC, True, "Near the spike the input does not act on the spiking variable.")
     regularity, is_exact = class_of(order, facts)
     if order.exponent == sp.oo:
         shift = "faster than every power of the time u left to the spike"
     else:
         factor = "" if order.is_pure else ", up to a slowly varying factor"
         shift = f"like u^{_exponent(order.exponent)}{factor} with the time u left to the spike"
-    least = "" if order.is_exact else "at least as fast as "
+    least = "" if order.is_exact or order.exponent == sp.oo else "at least as fast as "
     return Finding(regularity, is_exact, f"The shift that an input causes vanishes {least}{shift}.")
 
 

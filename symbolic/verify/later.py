@@ -16,8 +16,8 @@ from ..declare import InputRoute, NeuronModel
 from .boundedness import following
 from .case import Case
 from .certificate import Regularity
-from .clock import Clock, Order, clock_after, clock_before, smallest
-from .contact import Finding, class_of, effect_of_jump, shift_order
+from .clock import Clock, Order, clock_after, clock_before, compare_orders, smallest
+from .contact import Finding, class_of, effect_of_jump, is_fractional, shift_order
 from .gluing import is_glued
 from .signs import Undecided, affine_parts
 
@@ -105,9 +105,19 @@ def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -
     if found.following or not _superposes(case.model, route, found):
         return None
     regularity, is_exact = class_of(own, case.with_weight)
-    return Finding(
-        regularity, is_exact, f"{smooth}, but the reset of other states at the spike passes on the own spike's shift."
-    )
+    reason = f"{smooth}, but the reset of other states at the spike passes on the own spike's shift."
+    return Finding(regularity, is_exact and _time_matters(case, found), reason)
+
+
+def _time_matters(case: Case, found: Ties) -> bool:
+    """Whether a reset of other states has another effect a moment later: it does not commute with their flow."""
+    model = case.model
+    reset: dict[Any, Any] = {state: model.reset.get(state, state) for state in model.other_states}
+    for state in found.touched:
+        pushed = sp.Add(*(sp.diff(reset[state], other) * model.dynamics[other] for other in model.other_states))
+        if not case.facts.vanishes(pushed - model.dynamics[state].subs(reset, simultaneous=True)):
+            return True
+    return False
 
 
 def _is_quiet(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
@@ -142,13 +152,10 @@ def _superposes(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
 def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     facts = case.with_weight
     back = shift_order(clock_after(case), case.model, route) or _NEVER
-    both = smallest([own, back], facts)
-    assert both is not None
-    least = own if both.exponent == own.exponent else back
-    is_tie = own.exponent == back.exponent
-    is_fraction = is_tie and least.exponent.is_number and not least.exponent.is_Integer and least.exponent != sp.oo
+    relation = compare_orders(own, back, facts)
+    least = own if relation <= 0 else back
     regularity, is_exact = class_of(least, facts)
-    certain = is_exact and not found.touched and (not is_tie or (is_fraction and own.is_exact))
+    certain = is_exact and not found.touched and (relation != 0 or is_fractional(least, facts))
     reason = (
         f"The phase after the spike shifts like u^({own.exponent}) for an input before it and like v^({back.exponent}) "
         "for one a time v after it."
@@ -161,14 +168,13 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
     steps = steps_after_reset(case, route)
     if steps is None:
         raise Undecided("the input does not act on V right after the reset")
-    both = smallest([own, steps], facts)
-    assert both is not None
-    regularity, is_exact = class_of(both, facts)
+    relation = compare_orders(steps, own, facts)
+    regularity, is_exact = class_of(steps if relation <= 0 else own, facts)
     reason = (
         f"After the finite reset an input a time v late changes {case.model.variable} by an amount like "
         f"v^{steps.exponent}; an input before the spike shifts it like u^({own.exponent})."
     )
-    return Finding(regularity, is_exact and both.exponent == steps.exponent, reason)
+    return Finding(regularity, is_exact and relation < 0, reason)
 
 
 def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
@@ -178,7 +184,8 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
         Undecided: if the input moves the spiking variable itself, or a coefficient is not known.
     """
     model, facts = case.model, case.with_weight
-    variable, place = model.variable, model.reset_value
+    variable = model.variable
+    place = model.reset_value.subs(variable, model.spike.threshold)
     if variable in route.jump:
         raise Undecided(f"the input moves {variable} at its reset")
 

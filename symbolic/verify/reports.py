@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import sympy as sp
 
@@ -38,7 +39,14 @@ def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) 
         return _with(report, None, None, _JUMPS if swap is Verdict.FAILS else None)
     order, own = _own(case, route)
     later = {Verdict.HOLDS: lambda: _later(case, route, order, own), Verdict.FAILS: lambda: _JUMPS}.get(swap)
-    return _with(report, order, own, later() if later else None)
+    shown = None if order is None else replace(order, exponent=_least(order.exponent, case))
+    return _with(report, shown, own, later() if later else None)
+
+
+def _least(exponent: Any, case: Case) -> sp.Expr:
+    """The smallest contact exponent over all neurons; as it is where parameters are open."""
+    values: list[Any] = [sp.simplify(exponent.subs(dict(row))) for row in case.facts.rows]
+    return min(values) if all(value.is_number for value in values) else exponent
 
 
 def _with(report: RouteReport, order: Order | None, own: Finding | None, later: Finding | None) -> RouteReport:
@@ -57,12 +65,10 @@ def _with(report: RouteReport, order: Order | None, own: Finding | None, later: 
 def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
     try:
         order = case.attempt(lambda: own_order(case, route))
-        values = case.facts.rows[0] if len(case.facts.rows) == 1 else {}
         if order is None:
             order = Order(sp.oo)
             finding = own_finding(None, case.with_weight)
         else:
-            order = replace(order, exponent=sp.simplify(order.exponent.subs(dict(values))))
             finding = case.attempt(lambda: own_finding(order, case.with_weight))
         return order, finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
@@ -83,7 +89,7 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
 def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
     """The report that is right for all of several groups of neurons: the worst class of each."""
     reports = list(reports)
-    own = min(reports, key=lambda report: _rank(report.own_spike))
+    own = min(reports, key=_own_rank)
     later = min(reports, key=lambda report: _rank(report.later_spikes))
     exponents = {report.contact_exponent for report in reports}
     return replace(
@@ -93,6 +99,12 @@ def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
         later_is_exact=later.later_is_exact,
         later_reason=later.later_reason,
     )
+
+
+def _own_rank(report: RouteReport) -> tuple[int, float]:
+    exponent: Any = report.contact_exponent
+    known = exponent is not None and exponent.is_number and exponent != sp.oo
+    return _rank(report.own_spike), float(exponent) if known else float("inf")
 
 
 def _rank(regularity: Regularity | None) -> int:
