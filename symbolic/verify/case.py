@@ -50,15 +50,13 @@ class Case:
     ) -> Condition:
         """Decide one condition; whatever goes wrong on the way leaves it undecided, with the reason."""
         with self.facts.recording() as used:
-            holds, reason = self._answer(decide)
+            try:
+                holds, reason = self.attempt(decide)
+            except Undecided as problem:
+                needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
+                reason = f"Undecided: {problem.reason}{needs}."
+                return Condition(name, None, statement, reason, route, tuple(used), problem.needs)
         return Condition(name, holds, statement, reason, route, tuple(used))
-
-    def _answer(self, decide: Callable[[], Answer]) -> Answer:
-        try:
-            return self.attempt(decide)
-        except Undecided as problem:
-            needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
-            return None, f"Undecided: {problem.reason}{needs}."
 
     def attempt(self, work: Callable[[], T]) -> T:
         """Return what a function returns, within the time that is left.

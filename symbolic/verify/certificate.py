@@ -69,6 +69,7 @@ class Condition:
         reason: Why it holds or fails, or which step failed, in one or two sentences.
         route: The input route that it is about; None for a condition on the neuron alone.
         assumptions: The conditions on parameters that the reason uses.
+        needs: What would have to be known about parameters or states to decide it, where that is known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Condition:
     reason: str
     route: str | None = None
     assumptions: tuple[sp.Basic, ...] = ()
+    needs: sp.Basic | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -137,6 +139,9 @@ class Certificate:
         routes: One report per input route.
         assumptions: The conditions on parameters under which the verdict holds.
         witness: For a failure, inputs that show it; None if there is none.
+        cases: Where the verdict depends on a parameter that was left open: pairs of a condition on it and the
+            certificate that holds under it. Together they are exhaustive; where their verdicts differ, the verdict of
+            the whole is UNDECIDED.
 
     Example:
         >>> from symbolic import models
@@ -152,6 +157,7 @@ class Certificate:
     routes: tuple[RouteReport, ...]
     assumptions: tuple[sp.Basic, ...] = ()
     witness: Any = None
+    cases: tuple[tuple[Any, "Certificate"], ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -169,8 +175,11 @@ class Certificate:
 
     @property
     def failures(self) -> tuple[Condition, ...]:
-        """The conditions that fail."""
-        return tuple(condition for condition in self.conditions if condition.holds is False)
+        """The conditions that fail; where only the cases tell, those that fail in one of them."""
+        found = tuple(condition for condition in self.conditions if condition.holds is False)
+        if found or self.verdict is not Verdict.FAILS:
+            return found
+        return tuple(condition for _, case in self.cases for condition in case.failures)
 
     @property
     def open_questions(self) -> tuple[Condition, ...]:

@@ -7,16 +7,18 @@ from typing import Any
 import sympy as sp
 
 from ..declare import NeuronModel
-from ..errors import ContinuityError
+from ..errors import ContinuityError, ModelError
 from .case import case_of
 from .certificate import Certificate, Condition, RouteReport, Verdict
 from .conditions import neuron_conditions
 from .plain import with_plain_states
+from .regions import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
 from .reports import Proof, report_on, worst_of
 from .routes import input_conditions, route_conditions
 from .signs import Row, Split, Undecided
 
 _SECONDS = 20.0
+_MAX_CASES = 2  # open parameters that are told apart one after the other
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:
@@ -42,15 +44,43 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
 I = V_th: trajectories graze.
     """
     deadline = time.monotonic() + _SECONDS
-    try:
-        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
-    except Undecided as problem:
-        condition = Condition("declaration", None, sp.true, f"Undecided: {problem.reason}.")
-        unknown = tuple(RouteReport(r.name, Verdict.UNDECIDED, Verdict.UNDECIDED) for r in model.routes)
-        certificate = _certificate(model, Proof((condition,), unknown))
+    certificate = _verified(model, deadline, _MAX_CASES)
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
     return certificate
+
+
+def _verified(model: NeuronModel, deadline: float, depth: int) -> Certificate:
+    try:
+        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
+    except Undecided as problem:
+        certificate = _open(model, problem.reason)
+    if certificate.verdict is Verdict.UNDECIDED and depth:
+        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, deadline, depth)))
+    return certificate
+
+
+def _open(model: NeuronModel, reason: str) -> Certificate:
+    condition = Condition("declaration", None, sp.true, f"Undecided: {reason}.")
+    unknown = tuple(RouteReport(r.name, Verdict.UNDECIDED, Verdict.UNDECIDED) for r in model.routes)
+    return _certificate(model, Proof((condition,), unknown))
+
+
+def _cases(model: NeuronModel, certificate: Certificate, deadline: float, depth: int) -> tuple[Any, ...]:
+    """The verdicts in the regions of an open parameter; nothing where none of them is decided."""
+    deciding = deciding_parameter(model, certificate.conditions)
+    if deciding is None:
+        return ()
+    found = []
+    for region in regions_of(*deciding):
+        try:
+            part = in_region(model, deciding[0], region)
+            case = _verified(part, deadline, depth - 1)
+        except (ModelError, TypeError) as problem:  # SymPy raises TypeError for a comparison with an infinite number
+            case = _open(model, f"the declaration is not valid there ({problem})")
+        found.append((region.condition, translated(case, model, region)))
+    decided = any(part.verdict is not Verdict.UNDECIDED or part.cases for _, part in found)
+    return merged(found) if decided else ()
 
 
 def _rows(model: NeuronModel) -> tuple[Row, ...]:

@@ -25,6 +25,7 @@ def text(certificate: "Certificate") -> str:
     lines += [""] + [_route(report) for report in certificate.routes]
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(str(assumption) for assumption in certificate.assumptions)]
+    lines += _case_lines(certificate)
     return "\n".join(lines)
 
 
@@ -52,6 +53,8 @@ def markdown(certificate: "Certificate") -> str:
     lines += [""] + [f"Input {r.name}: {r.own_reason} {r.later_reason}" for r in certificate.routes if r.own_reason]
     if certificate.assumptions:
         lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
+    for condition, case in certificate.cases:
+        lines += ["", f"- **Case ${sp.latex(condition)}$: {case.verdict.name}.** {_case_reason(case)}"]
     return "\n".join(lines)
 
 
@@ -65,6 +68,8 @@ def latex(certificate: "Certificate") -> str:
         title = rf"\emph{{{_escaped(_title(condition))}}}: {_MARKS[condition.holds]}."
         lines += [rf"\item {title}{statement} {_escaped(condition.reason)}"]
     lines += [r"\end{enumerate}"]
+    for condition, case in certificate.cases:
+        lines += [rf"\paragraph{{Case ${sp.latex(condition)}$: {case.verdict.name}.}} {_escaped(_case_reason(case))}"]
     lines += [_escaped(_route(report)) + r"\\" for report in certificate.routes]
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions) + "."]
@@ -96,7 +101,23 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
             for report in certificate.routes
         ],
         "assumptions": [str(assumption) for assumption in certificate.assumptions],
+        "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
     }
+
+
+def _case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
+    lines = []
+    for condition, case in certificate.cases:
+        lines += [f"{indent}Case {condition}: {case.verdict.name}. {_case_reason(case)}".rstrip()]
+        lines += _case_lines(case, indent + "  ")
+    return lines
+
+
+def _case_reason(case: "Certificate") -> str:
+    if case.holds:
+        return " ".join(_route(report) for report in case.routes)
+    questions = case.failures or case.open_questions
+    return "" if case.cases else " ".join(f"{_title(question)}: {question.reason}" for question in questions[:1])
 
 
 def _plain_condition(condition: "Condition") -> dict[str, Any]:

@@ -104,7 +104,8 @@ def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
 def _own_rank(report: RouteReport) -> tuple[int, float]:
     exponent: Any = report.contact_exponent
     known = exponent is not None and exponent.is_number and exponent != sp.oo
-    return _rank(report.own_spike), float(exponent) if known else float("inf")
+    size = float(sp.N(exponent)) if known else float("inf")
+    return _rank(report.own_spike), size
 
 
 def _rank(regularity: Regularity | None) -> int:
