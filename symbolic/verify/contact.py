@@ -160,13 +160,24 @@ def own_finding(order: Order | None, facts: Facts) -> Finding:
         shift = "faster than every power of the time u left to the spike"
     else:
         factor = "" if order.is_pure else ", up to a slowly varying factor"
-        shift = f"like u^{_exponent(order.exponent)}{factor} with the time u left to the spike"
+        shift = f"{like('u', order)}{factor} with the time u left to the spike"
     least = "" if order.is_exact or order.exponent == sp.oo else "at least as fast as "
     return Finding(regularity, is_exact, f"The shift that an input causes vanishes {least}{shift}.")
 
 
-def _exponent(exponent: Expression) -> str:
-    return str(exponent) if exponent.is_Integer else f"({exponent})"
+def like(time: str, order: Order) -> str:
+    """Words for an order, to go after a verb.
+
+    Example:
+        >>> like("u", Order(sp.Integer(2))), like("v", Order(sp.Rational(4, 3))), like("u", Order(sp.Integer(1)))
+        ('like u^2', 'like v^(4/3)', 'like u')
+    """
+    exponent = order.exponent
+    if exponent == sp.oo:
+        return f"less than every power of {time}"
+    if exponent == 1:
+        return f"like {time}"
+    return f"like {time}^{exponent}" if exponent.is_Integer else f"like {time}^({exponent})"
 
 
 def smoothness_of_equations(case: Case) -> Regularity:

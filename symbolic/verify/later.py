@@ -17,7 +17,7 @@ from .boundedness import following
 from .case import Case
 from .certificate import Regularity
 from .clock import Clock, Order, clock_after, clock_before, compare_orders, smallest
-from .contact import Finding, class_of, effect_of_jump, is_fractional, shift_order
+from .contact import Finding, class_of, effect_of_jump, is_fractional, like, shift_order
 from .gluing import is_glued
 from .signs import Undecided, affine_parts
 
@@ -157,8 +157,8 @@ def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> F
     regularity, is_exact = class_of(least, facts)
     certain = is_exact and not found.touched and (relation != 0 or is_fractional(least, facts))
     reason = (
-        f"The phase after the spike shifts like u^({own.exponent}) for an input before it and like v^({back.exponent}) "
-        "for one a time v after it."
+        f"The phase after the spike shifts {like('u', own)} for an input a time u before it and {like('v', back)} for "
+        "one a time v after it."
     )
     return Finding(regularity, certain, reason)
 
@@ -171,8 +171,8 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
     relation = compare_orders(steps, own, facts)
     regularity, is_exact = class_of(steps if relation <= 0 else own, facts)
     reason = (
-        f"After the finite reset an input a time v late changes {case.model.variable} by an amount like "
-        f"v^{steps.exponent}; an input before the spike shifts it like u^({own.exponent})."
+        f"After the finite reset an input a time v late changes {case.model.variable} {like('v', steps)}; an input a "
+        f"time u before the spike shifts it {like('u', own)}."
     )
     return Finding(regularity, is_exact and relation < 0, reason)
 
