@@ -17,12 +17,13 @@ Written by `python -m symbolic.table docs/models.md`; every entry is derived fro
 - **verdict**: HOLDS if spikes appear and vanish only at the trial's end and order swaps are continuous; else why not;
 - **k**: the contact exponent: an input a time u before the neuron's own spike shifts it by an amount like u^k;
 - **own, later**: the class of the own spike and of later spikes where one input meets the own spike ("at least" where a
-  better one is not excluded); away from spikes all of them are as smooth as the equations. Two inputs that arrive together are another
-  matter: with jumps of V, spike times have a kink where two inputs to the same neuron change places;
+  better one is not excluded); away from spikes all of them are as smooth as the equations. Two inputs
+  that arrive together are another matter: see the next entry;
+- **two inputs**: the class where two inputs to the same neuron change places; with jumps of V there is a kink;
 - **solver**: the method of the exact solver; "-" where there is none yet, with the reason.
 
-| model | declared | verdict | input | k | own | later | solver | reason |
-|---|---|---|---|---|---|---|---|---|
+| model | declared | verdict | input | k | own | later | two inputs | solver | reason |
+|---|---|---|---|---|---|---|---|---|---|
 {rows}
 """
 
@@ -48,9 +49,13 @@ def row(name: str) -> str:
 def _row(name: str, certificate: Certificate, report: RouteReport, solver: str, missing: str) -> str:
     exponent = "" if report.contact_exponent is None else str(report.contact_exponent)
     reason = " ".join(part for part in (_reason(certificate, report), missing) if part).replace("|", "\\|")
+    crossing = certificate.simultaneous_inputs
+    two = (
+        "" if crossing is None else crossing.name if certificate.simultaneous_is_exact else f"at least {crossing.name}"
+    )
     cells = (
-        f"`{name}`", certificate.model.name, certificate.verdict.name, report.name, exponent, *classes(report), solver,
-        reason,
+        f"`{name}`", certificate.model.name, certificate.verdict.name, report.name, exponent, *classes(report), two,
+        solver, reason,
     )  # fmt: skip
     return f"| {' | '.join(cells)} |"
 

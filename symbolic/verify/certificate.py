@@ -142,6 +142,9 @@ class Certificate:
         cases: Where the verdict depends on a parameter that was left open: pairs of a condition on it and the
             certificate that holds under it. Together they are exhaustive; where their verdicts differ, the verdict of
             the whole is UNDECIDED.
+        simultaneous_inputs: The class of spike times where two inputs to the neuron change places: a kink (CONTINUOUS)
+            or at least C1; None where the verdict is not HOLDS.
+        simultaneous_is_exact: Whether it is no better; else it is at least this.
 
     Example:
         >>> from symbolic import models
@@ -158,6 +161,8 @@ class Certificate:
     assumptions: tuple[sp.Basic, ...] = ()
     witness: Any = None
     cases: tuple[tuple[Any, "Certificate"], ...] = ()
+    simultaneous_inputs: Regularity | None = None
+    simultaneous_is_exact: bool = False
 
     @property
     def holds(self) -> bool:
@@ -166,7 +171,10 @@ class Certificate:
 
     @property
     def regularity(self) -> Regularity | None:
-        """The worst class over all routes: spike times are at least this regular. None if one is not known."""
+        """The worst class over all routes: spike times are at least this regular where one input meets a spike.
+
+        None if one is not known. Where two inputs arrive together, `simultaneous_inputs` limits it further.
+        """
         found = [report.regularity for report in self.routes]
         known = [regularity for regularity in found if regularity is not None]
         if Regularity.DISCONTINUOUS in known:

@@ -11,6 +11,7 @@ from ..errors import ContinuityError, ModelError
 from .case import case_of
 from .certificate import Certificate, Condition, RouteReport, Verdict
 from .conditions import neuron_conditions
+from .crossing import crossing_class
 from .plain import with_plain_states
 from .regions import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
 from .reports import Proof, report_on, worst_of
@@ -100,14 +101,17 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> 
         for route in model.routes:
             found += route_conditions(case, route)
         conditions = (*found, *input_conditions(case))
-        return Proof(conditions, tuple(report_on(case, route, conditions) for route in model.routes))
+        reports = tuple(report_on(case, route, conditions) for route in model.routes)
+        return Proof(conditions, reports, crossing_class(case) if _rank(conditions) == 0 else None)
     except Split as split:
         proofs = [_verify_rows(model, group, deadline) for group in split.groups]
         ranks = [_rank(proof.conditions) for proof in proofs]
         if max(ranks) > 0:
             return proofs[ranks.index(max(ranks))]
         reports = zip(*(proof.routes for proof in proofs), strict=True)
-        return Proof(_joined([proof.conditions for proof in proofs]), tuple(worst_of(group) for group in reports))
+        crossing = min(proof.crossing for proof in proofs if proof.crossing is not None)
+        worst = tuple(worst_of(group) for group in reports)
+        return Proof(_joined([proof.conditions for proof in proofs]), worst, crossing)
 
 
 def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
@@ -132,7 +136,16 @@ def _certificate(model: NeuronModel, proof: Proof) -> Certificate:
     verdict = Verdict.all(condition.verdict for condition in conditions)
     wanted = [c for c in conditions if verdict is not Verdict.FAILS or c.holds is False]
     used = {assumption for condition in wanted for assumption in condition.assumptions}
-    return Certificate(model, verdict, conditions, proof.routes, tuple(sorted(_strongest(used), key=str)))
+    crossing, is_exact = proof.crossing or (None, False)
+    return Certificate(
+        model,
+        verdict,
+        conditions,
+        proof.routes,
+        tuple(sorted(_strongest(used), key=str)),
+        simultaneous_inputs=crossing,
+        simultaneous_is_exact=is_exact,
+    )
 
 
 def _strongest(assumptions: set[Any]) -> list[Any]:

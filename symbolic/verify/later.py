@@ -43,7 +43,7 @@ class Ties:
 
 def ties(model: NeuronModel, route: InputRoute) -> Ties:
     """Sort the states by what reaches them."""
-    relevant = _relevant(model)
+    relevant = relevant_states(model)
     changed = {s for s, value in model.reset.items() if s in relevant and sp.expand(value - s) != 0}
     driven = _downstream(model, {s for s in route.jump if s != model.variable})
     return Ties(
@@ -54,7 +54,8 @@ def ties(model: NeuronModel, route: InputRoute) -> Ties:
     )
 
 
-def _relevant(model: NeuronModel) -> set[sp.Symbol]:
+def relevant_states(model: NeuronModel) -> set[sp.Symbol]:
+    """The states that act on the spiking variable, directly, through others or through a reset."""
     others = set(model.other_states)
     found: set[Any] = set()
     new: set[Any] = (model.field.free_symbols | model.reset_value.free_symbols) & others

@@ -23,6 +23,7 @@ def text(certificate: "Certificate") -> str:
         lines += [f"   {condition.statement}"] if condition.statement is not sp.true else []
         lines += [f"   {condition.reason}"]
     lines += [""] + [_route(report) for report in certificate.routes]
+    lines += [_crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(str(assumption) for assumption in certificate.assumptions)]
     lines += _case_lines(certificate)
@@ -51,6 +52,7 @@ def markdown(certificate: "Certificate") -> str:
         cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
     lines += [""] + [f"Input {r.name}: {r.own_reason} {r.later_reason}" for r in certificate.routes if r.own_reason]
+    lines += ["", _crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
     for condition, case in certificate.cases:
@@ -78,7 +80,7 @@ def latex(certificate: "Certificate") -> str:
 
 def plain(certificate: "Certificate") -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
-    regularity = certificate.regularity
+    regularity, crossing = certificate.regularity, certificate.simultaneous_inputs
     return {
         "model": certificate.model.name,
         "equations": {str(state): str(rate) for state, rate in certificate.model.dynamics.items()},
@@ -101,8 +103,15 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
             for report in certificate.routes
         ],
         "assumptions": [str(assumption) for assumption in certificate.assumptions],
+        "simultaneous_inputs": None if crossing is None else crossing.name,
+        "simultaneous_is_exact": certificate.simultaneous_is_exact,
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
     }
+
+
+def _crossing(certificate: "Certificate") -> str:
+    words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
+    return f"Where two inputs to the neuron change places, spike times are of class {words}."
 
 
 def _case_lines(certificate: "Certificate", indent: str = "") -> list[str]:

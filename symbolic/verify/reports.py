@@ -20,10 +20,11 @@ _JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")
 
 @dataclass(frozen=True)
 class Proof:
-    """Decided conditions and what they say about each route."""
+    """Decided conditions, what they say about each route, and about two inputs that change places."""
 
     conditions: tuple[Condition, ...]
     routes: tuple[RouteReport, ...]
+    crossing: tuple[Regularity, bool] | None = None
 
 
 def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) -> RouteReport:

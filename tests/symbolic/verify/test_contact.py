@@ -217,6 +217,27 @@ def test_later_spikes_of_an_even_power(power):
     assert report.later_is_exact
 
 
+def test_two_delta_inputs_that_change_places():
+    """V' = V^2: V is -1/t, so that all is rational; the slopes on both sides of a meeting differ."""
+
+    def first_moved(lag):
+        """The second input stays at time 1, the first comes at 1 + lag; the state at time 1.5."""
+        events = sorted([(mp.mpf(1) + lag, mp.mpf("0.3")), (mp.mpf(1), mp.mpf("0.2"))])
+        v, now = mp.mpf("-0.9"), mp.mpf(0)
+        for time, strength in events:
+            v, now = v / (1 - v * (time - now)) + strength, time
+        return -1 / v + now  # the time shift of the trajectory, a smooth function of the state
+
+    with mp.workdps(40):
+        step = mp.mpf("1e-12")
+        slopes = [(first_moved(s * step) - first_moved(0)) / (s * step) for s in (1, -1)]
+    assert abs(slopes[0] - slopes[1]) > 0.1
+    delta = verify(model(V**2))
+    assert (delta.simultaneous_inputs, delta.simultaneous_is_exact) == (Regularity.CONTINUOUS, True)
+    current = verify(model(V**2 + I, DECAY, I))
+    assert (current.simultaneous_inputs, current.simultaneous_is_exact) == (Regularity.C1, False)
+
+
 def test_a_kink_after_a_finite_reset():
     """V' = V^2 + I with the reset to 0: an input just after the spike moves V like its delay, one before does not."""
     declared = model(V**2 + I, {I: -I}, I, reset={V: 0})
