@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import sympy as sp
 
@@ -13,6 +14,7 @@ from .limits import TimeLimit, within
 from .signs import Expression, Kind, Range, Row, Split, Undecided
 
 Answer = tuple[bool | None, str]
+T = TypeVar("T")
 
 _SECONDS_EACH = 4.0
 
@@ -48,21 +50,28 @@ class Case:
     ) -> Condition:
         """Decide one condition; whatever goes wrong on the way leaves it undecided, with the reason."""
         with self.facts.recording() as used:
-            holds, reason = self._answer(decide)
+            try:
+                holds, reason = self.attempt(decide)
+            except Undecided as problem:
+                needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
+                reason = f"Undecided: {problem.reason}{needs}."
+                return Condition(name, None, statement, reason, route, tuple(used), problem.needs)
         return Condition(name, holds, statement, reason, route, tuple(used))
 
-    def _answer(self, decide: Callable[[], Answer]) -> Answer:
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Return what a function returns, within the time that is left.
+
+        Raises:
+            Undecided: if it does not return in time, or SymPy stops with any error.
+        """
         try:
-            return within(min(self.deadline - time.monotonic(), _SECONDS_EACH), decide)
-        except Undecided as problem:
-            needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
-            return None, f"Undecided: {problem.reason}{needs}."
-        except Split:
+            return within(min(self.deadline - time.monotonic(), _SECONDS_EACH), work)
+        except (Undecided, Split):
             raise
         except TimeLimit:
-            return None, "Undecided: the time limit for symbolic work was reached."
+            raise Undecided("the time limit for symbolic work was reached") from None
         except Exception as error:  # SymPy raises anything on exotic input; an open question is the honest answer
-            return None, f"Undecided: SymPy stopped with {type(error).__name__}: {error}."
+            raise Undecided(f"SymPy stopped with {type(error).__name__}: {error}") from error
 
 
 def case_of(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Case:

@@ -69,6 +69,7 @@ class Condition:
         reason: Why it holds or fails, or which step failed, in one or two sentences.
         route: The input route that it is about; None for a condition on the neuron alone.
         assumptions: The conditions on parameters that the reason uses.
+        needs: What would have to be known about parameters or states to decide it, where that is known.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Condition:
     reason: str
     route: str | None = None
     assumptions: tuple[sp.Basic, ...] = ()
+    needs: sp.Basic | None = None
 
     @property
     def verdict(self) -> Verdict:
@@ -92,9 +94,17 @@ class RouteReport:
         name: The route's name.
         no_grazing: Whether spikes appear and vanish only at the trial's end.
         order_swap: Whether nothing jumps when an input and the neuron's own spike change places.
-        contact_exponent: How the shift of the own spike vanishes with the time left to it; None if not known.
-        own_spike: The neuron's next spike time is at least this regular; None if not known.
-        later_spikes: Later spike times are at least this regular; None if not known.
+        contact_exponent: k where the shift that an input causes in the own spike vanishes like u^k with the time u
+            left to it (up to slowly varying factors; `oo`: faster than every power), or a lower bound of it where
+            `own_reason` says "at least"; None if not known.
+        own_spike: The class of the neuron's next spike time, where an input on this route meets it, as a function of
+            input times and weights; None if not known.
+        later_spikes: The class of later spike times where an input on this route meets the own spike; None if not
+            known.
+        own_is_exact: Whether the next spike time is of no better class than `own_spike`; else of this class at least.
+        later_is_exact: The same for later spikes.
+        own_reason: Why the own spike is of this class, in a sentence.
+        later_reason: The same for later spikes.
     """
 
     name: str
@@ -103,10 +113,16 @@ class RouteReport:
     contact_exponent: sp.Expr | None = None
     own_spike: Regularity | None = None
     later_spikes: Regularity | None = None
+    own_is_exact: bool = False
+    later_is_exact: bool = False
+    own_reason: str = ""
+    later_reason: str = ""
 
     @property
     def regularity(self) -> Regularity | None:
-        """The worse of both classes; None if either is not known."""
+        """The worse of both classes; None if either is not known and the other does not decide."""
+        if Regularity.DISCONTINUOUS in (self.own_spike, self.later_spikes):
+            return Regularity.DISCONTINUOUS
         if self.own_spike is None or self.later_spikes is None:
             return None
         return min(self.own_spike, self.later_spikes)
@@ -123,6 +139,12 @@ class Certificate:
         routes: One report per input route.
         assumptions: The conditions on parameters under which the verdict holds.
         witness: For a failure, inputs that show it; None if there is none.
+        cases: Where the verdict depends on a parameter that was left open: pairs of a condition on it and the
+            certificate that holds under it. Together they are exhaustive; where their verdicts differ, the verdict of
+            the whole is UNDECIDED.
+        simultaneous_inputs: The class of spike times where two inputs to the neuron change places: a kink (CONTINUOUS)
+            or at least C1; None where the verdict is not HOLDS.
+        simultaneous_is_exact: Whether it is no better; else it is at least this.
 
     Example:
         >>> from symbolic import models
@@ -138,6 +160,9 @@ class Certificate:
     routes: tuple[RouteReport, ...]
     assumptions: tuple[sp.Basic, ...] = ()
     witness: Any = None
+    cases: tuple[tuple[Any, "Certificate"], ...] = ()
+    simultaneous_inputs: Regularity | None = None
+    simultaneous_is_exact: bool = False
 
     @property
     def holds(self) -> bool:
@@ -146,7 +171,10 @@ class Certificate:
 
     @property
     def regularity(self) -> Regularity | None:
-        """The worst class over all routes: spike times are at least this regular. None if one is not known."""
+        """The worst class over all routes: spike times are at least this regular where one input meets a spike.
+
+        None if one is not known. Where two inputs arrive together, `simultaneous_inputs` limits it further.
+        """
         found = [report.regularity for report in self.routes]
         known = [regularity for regularity in found if regularity is not None]
         if Regularity.DISCONTINUOUS in known:
@@ -155,8 +183,11 @@ class Certificate:
 
     @property
     def failures(self) -> tuple[Condition, ...]:
-        """The conditions that fail."""
-        return tuple(condition for condition in self.conditions if condition.holds is False)
+        """The conditions that fail; where only the cases tell, those that fail in one of them."""
+        found = tuple(condition for condition in self.conditions if condition.holds is False)
+        if found or self.verdict is not Verdict.FAILS:
+            return found
+        return tuple(condition for _, case in self.cases for condition in case.failures)
 
     @property
     def open_questions(self) -> tuple[Condition, ...]:

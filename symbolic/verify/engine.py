@@ -7,15 +7,19 @@ from typing import Any
 import sympy as sp
 
 from ..declare import NeuronModel
-from ..errors import ContinuityError
+from ..errors import ContinuityError, ModelError
 from .case import case_of
-from .certificate import Certificate, Condition, Regularity, RouteReport, Verdict
+from .certificate import Certificate, Condition, RouteReport, Verdict
 from .conditions import neuron_conditions
+from .crossing import crossing_class
 from .plain import with_plain_states
-from .routes import COMMUTE, input_conditions, route_conditions
+from .regions import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
+from .reports import Proof, report_on, worst_of
+from .routes import input_conditions, route_conditions
 from .signs import Row, Split, Undecided
 
 _SECONDS = 20.0
+_MAX_CASES = 2  # open parameters that are told apart one after the other
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:
@@ -41,14 +45,43 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
 I = V_th: trajectories graze.
     """
     deadline = time.monotonic() + _SECONDS
-    try:
-        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
-    except Undecided as problem:
-        condition = Condition("declaration", None, sp.true, f"Undecided: {problem.reason}.")
-        certificate = _certificate(model, (condition,))
+    certificate = _verified(model, deadline, _MAX_CASES)
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
     return certificate
+
+
+def _verified(model: NeuronModel, deadline: float, depth: int) -> Certificate:
+    try:
+        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
+    except Undecided as problem:
+        certificate = _open(model, problem.reason)
+    if certificate.verdict is Verdict.UNDECIDED and depth:
+        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, deadline, depth)))
+    return certificate
+
+
+def _open(model: NeuronModel, reason: str) -> Certificate:
+    condition = Condition("declaration", None, sp.true, f"Undecided: {reason}.")
+    unknown = tuple(RouteReport(r.name, Verdict.UNDECIDED, Verdict.UNDECIDED) for r in model.routes)
+    return _certificate(model, Proof((condition,), unknown))
+
+
+def _cases(model: NeuronModel, certificate: Certificate, deadline: float, depth: int) -> tuple[Any, ...]:
+    """The verdicts in the regions of an open parameter; nothing where none of them is decided."""
+    deciding = deciding_parameter(model, certificate.conditions)
+    if deciding is None:
+        return ()
+    found = []
+    for region in regions_of(*deciding):
+        try:
+            part = in_region(model, deciding[0], region)
+            case = _verified(part, deadline, depth - 1)
+        except (ModelError, TypeError) as problem:  # SymPy raises TypeError for a comparison with an infinite number
+            case = _open(model, f"the declaration is not valid there ({problem})")
+        found.append((region.condition, translated(case, model, region)))
+    decided = any(part.verdict is not Verdict.UNDECIDED or part.cases for _, part in found)
+    return merged(found) if decided else ()
 
 
 def _rows(model: NeuronModel) -> tuple[Row, ...]:
@@ -60,19 +93,25 @@ def _rows(model: NeuronModel) -> tuple[Row, ...]:
     return tuple(model.scalar_values | dict(zip(arrays, row, strict=True)) for row in rows)
 
 
-def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> tuple[Condition, ...]:
+def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Proof:
     """Decide all conditions; neurons for which signs differ are decided apart."""
     try:
         case = case_of(model, rows, deadline)
         found = list(neuron_conditions(case))
         for route in model.routes:
             found += route_conditions(case, route)
-        return (*found, *input_conditions(case))
+        conditions = (*found, *input_conditions(case))
+        reports = tuple(report_on(case, route, conditions) for route in model.routes)
+        return Proof(conditions, reports, crossing_class(case) if _rank(conditions) == 0 else None)
     except Split as split:
-        groups = [_verify_rows(model, group, deadline) for group in split.groups]
-        ranks = [_rank(group) for group in groups]
-        worst = groups[ranks.index(max(ranks))]
-        return _joined(groups) if max(ranks) == 0 else worst
+        proofs = [_verify_rows(model, group, deadline) for group in split.groups]
+        ranks = [_rank(proof.conditions) for proof in proofs]
+        if max(ranks) > 0:
+            return proofs[ranks.index(max(ranks))]
+        reports = zip(*(proof.routes for proof in proofs), strict=True)
+        crossing = min(proof.crossing for proof in proofs if proof.crossing is not None)
+        worst = tuple(worst_of(group) for group in reports)
+        return Proof(_joined([proof.conditions for proof in proofs]), worst, crossing)
 
 
 def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
@@ -92,12 +131,21 @@ def _rank(conditions: tuple[Condition, ...]) -> int:
     return 2 if False in answers else 1 if None in answers else 0
 
 
-def _certificate(model: NeuronModel, conditions: tuple[Condition, ...]) -> Certificate:
+def _certificate(model: NeuronModel, proof: Proof) -> Certificate:
+    conditions = proof.conditions
     verdict = Verdict.all(condition.verdict for condition in conditions)
-    routes = tuple(_report(route.name, conditions) for route in model.routes)
     wanted = [c for c in conditions if verdict is not Verdict.FAILS or c.holds is False]
     used = {assumption for condition in wanted for assumption in condition.assumptions}
-    return Certificate(model, verdict, conditions, routes, tuple(sorted(_strongest(used), key=str)))
+    crossing, is_exact = proof.crossing or (None, False)
+    return Certificate(
+        model,
+        verdict,
+        conditions,
+        proof.routes,
+        tuple(sorted(_strongest(used), key=str)),
+        simultaneous_inputs=crossing,
+        simultaneous_is_exact=is_exact,
+    )
 
 
 def _strongest(assumptions: set[Any]) -> list[Any]:
@@ -114,16 +162,6 @@ def _strongest(assumptions: set[Any]) -> list[Any]:
 
     plain = [a for a in assumptions if a.is_Relational]
     return [a for a in assumptions if a not in plain or not any(follows(a, other) for other in plain)]
-
-
-def _report(name: str, conditions: tuple[Condition, ...]) -> RouteReport:
-    grazing = Verdict.all(c.verdict for c in conditions if c.route is None and c.name != COMMUTE)
-    about = [c.verdict for c in conditions if c.route == name]
-    shared = [c.verdict for c in conditions if c.name == COMMUTE]
-    swap = Verdict.all([*about, *shared]) if about else Verdict.UNDECIDED
-    at_least = {Verdict.HOLDS: Regularity.CONTINUOUS, Verdict.FAILS: Regularity.DISCONTINUOUS}
-    both = at_least.get(Verdict.all((grazing, swap)))
-    return RouteReport(name, grazing, swap, None, both, both)
 
 
 def _complaint(certificate: Certificate) -> str:

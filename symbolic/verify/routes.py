@@ -17,7 +17,7 @@ from .well_posed import require_lipschitz
 
 State = dict[Any, Any]
 
-_CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
+CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
 COMMUTE = "the order of inputs does not matter"
 
@@ -32,7 +32,7 @@ def route_conditions(case: Case, route: InputRoute) -> tuple[Condition, ...]:
     same = case.condition(_SAME_BOTH_SIDES, sp.true, lambda: _same_on_both_sides(case, route, orders), route.name)
     if len(orders) == 2:
         same = replace(same, statement=sp.Eq(*orders, evaluate=False))
-    return (case.condition(_CANNOT_TRIGGER, fixed, lambda: _spike_set_is_fixed(case, route), route.name), same)
+    return (case.condition(CANNOT_TRIGGER, fixed, lambda: _spike_set_is_fixed(case, route), route.name), same)
 
 
 def input_conditions(case: Case) -> tuple[Condition, ...]:

@@ -71,9 +71,9 @@ def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
     if len(variables) != 1:
         raise Undecided(f"the conditions of {expression} involve several states, or none")
     (state,) = variables
-    edges = _edges(expression, state, facts)
+    edges = edges_of(expression, state, facts)
     inside = [(low + high) / 2 for low, high in pairwise(edges)]
-    pieces = [_piece_at(expression, state, at, facts) for at in (edges[0] - 1, *inside, edges[-1] + 1)]
+    pieces = [piece_at(expression, state, at, facts) for at in (edges[0] - 1, *inside, edges[-1] + 1)]
     ends = [facts.ranges[state][0], *edges, facts.ranges[state][1]]
     for piece, place in zip(pieces, pairwise(ends), strict=True):
         require_lipschitz(piece, facts.over({state: place}))
@@ -82,7 +82,7 @@ def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
             raise Undecided(f"{expression} jumps at {state} = {edge}")
 
 
-def _edges(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:
+def edges_of(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:
     """The places where a piecewise expression changes its branch, in ascending order."""
     edges: list[Expression] = []
     for relation in set().union(*(condition.atoms(sp.Rel) for _, condition in expression.args)):
@@ -103,7 +103,8 @@ def _edges(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:
     return edges
 
 
-def _piece_at(expression: Any, state: sp.Symbol, place: Expression, facts: Facts) -> Expression:
+def piece_at(expression: Any, state: sp.Symbol, place: Expression, facts: Facts) -> Expression:
+    """The branch of a piecewise expression that is valid at a place."""
     for piece, condition in expression.args:
         if is_true(condition.subs(state, place), facts.sign):
             return piece

@@ -34,8 +34,9 @@ def test_a_certificate_that_holds():
     assert certificate.witness is None
     report = certificate.route("I")
     assert (report.no_grazing, report.order_swap) == (Verdict.HOLDS, Verdict.HOLDS)
-    assert report.contact_exponent is None
-    assert certificate.regularity is Regularity.CONTINUOUS
+    assert report.contact_exponent == 3
+    assert (report.own_spike, report.later_spikes) == (Regularity.C2, Regularity.ANALYTIC)
+    assert certificate.regularity is Regularity.C2
     assert certificate.condition("reaches infinity in finite time").holds
 
 
@@ -56,7 +57,10 @@ def test_routes_are_judged_apart():
     certificate = verify(model)
     assert certificate.verdict is Verdict.FAILS
     assert certificate.route("slow").order_swap is Verdict.HOLDS
-    assert certificate.route("slow").own_spike is Regularity.CONTINUOUS
+    assert certificate.route("slow").own_spike is Regularity.C2
+    assert certificate.route("slow").later_spikes is Regularity.CONTINUOUS
+    assert certificate.route("fast").own_spike is Regularity.C1
+    assert certificate.route("fast").later_spikes is Regularity.DISCONTINUOUS
     assert certificate.route("fast").order_swap is Verdict.FAILS
     with pytest.raises(ModelError, match="no input route 'other'; its routes are: slow, fast"):
         certificate.route("other")
@@ -137,6 +141,9 @@ def test_text_reads_like_a_proof():
     assert "\nFAILS: " in text
     assert "2. field is positive at the spike: FAILS" in text
     assert "Input I: no grazing fails, order swap holds" in text
+    holding = str(verify(models.qif()))
+    assert "contact exponent 3; own spike C2, later spikes ANALYTIC." in holding
+    assert "vanishes like u^3 with the time u left to the spike" in holding
     assert "Under: a > 0" in str(verify(with_scale(2)))
 
 

@@ -1,0 +1,113 @@
+"""One report per input route: from decided conditions to classes of regularity."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy as sp
+
+from ..declare import InputRoute
+from .case import Case
+from .certificate import Condition, Regularity, RouteReport, Verdict
+from .clock import Order
+from .contact import Finding, own_finding, own_order, smoothness_of_equations
+from .later import later_finding
+from .routes import CANNOT_TRIGGER, COMMUTE
+from .signs import Undecided
+
+_JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Decided conditions, what they say about each route, and about two inputs that change places."""
+
+    conditions: tuple[Condition, ...]
+    routes: tuple[RouteReport, ...]
+    crossing: tuple[Regularity, bool] | None = None
+
+
+def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) -> RouteReport:
+    """Report on one route, given all conditions."""
+    grazing = Verdict.all(c.verdict for c in conditions if c.route is None and c.name != COMMUTE)
+    about = [c for c in conditions if c.route == route.name or c.name == COMMUTE]
+    swap = Verdict.all(c.verdict for c in about)
+    before = Verdict.all([grazing, *(c.verdict for c in about if c.name in (CANNOT_TRIGGER, COMMUTE))])
+    report = RouteReport(route.name, grazing, swap)
+    if before is Verdict.FAILS:
+        return _with(report, None, _JUMPS, _JUMPS)
+    if before is Verdict.UNDECIDED:
+        return _with(report, None, None, _JUMPS if swap is Verdict.FAILS else None)
+    order, own = _own(case, route)
+    later = {Verdict.HOLDS: lambda: _later(case, route, order, own), Verdict.FAILS: lambda: _JUMPS}.get(swap)
+    shown = None if order is None else replace(order, exponent=_least(order.exponent, case))
+    return _with(report, shown, own, later() if later else None)
+
+
+def _least(exponent: Any, case: Case) -> sp.Expr:
+    """The smallest contact exponent over all neurons; as it is where parameters are open."""
+    values: list[Any] = [sp.simplify(exponent.subs(dict(row))) for row in case.facts.rows]
+    return min(values) if all(value.is_number for value in values) else exponent
+
+
+def _with(report: RouteReport, order: Order | None, own: Finding | None, later: Finding | None) -> RouteReport:
+    return replace(
+        report,
+        contact_exponent=None if order is None else order.exponent,
+        own_spike=None if own is None else own.regularity,
+        later_spikes=None if later is None else later.regularity,
+        own_is_exact=own is not None and own.is_exact,
+        later_is_exact=later is not None and later.is_exact,
+        own_reason="" if own is None else own.reason,
+        later_reason="" if later is None else later.reason,
+    )
+
+
+def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
+    try:
+        order = case.attempt(lambda: own_order(case, route))
+        if order is None:
+            order = Order(sp.oo)
+            finding = own_finding(None, case.with_weight)
+        else:
+            finding = case.attempt(lambda: own_finding(order, case.with_weight))
+        return order, finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
+    except Undecided as problem:
+        return None, Finding(Regularity.CONTINUOUS, False, f"More than continuity is not shown: {problem.reason}.")
+
+
+def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> Finding:
+    if order is None:
+        return Finding(Regularity.CONTINUOUS, False, "")
+    try:
+        finding = case.attempt(lambda: later_finding(case, route, order))
+        return finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
+    except Undecided as problem:
+        reason = f"For later spikes more than continuity is not shown: {problem.reason}."
+        return Finding(Regularity.CONTINUOUS, False, reason)
+
+
+def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
+    """The report that is right for all of several groups of neurons: the worst class of each."""
+    reports = list(reports)
+    own = min(reports, key=_own_rank)
+    later = min(reports, key=lambda report: _rank(report.later_spikes))
+    exponents = {report.contact_exponent for report in reports}
+    return replace(
+        own,
+        contact_exponent=own.contact_exponent if None not in exponents else None,
+        later_spikes=later.later_spikes,
+        later_is_exact=later.later_is_exact,
+        later_reason=later.later_reason,
+    )
+
+
+def _own_rank(report: RouteReport) -> tuple[int, float]:
+    exponent: Any = report.contact_exponent
+    known = exponent is not None and exponent.is_number and exponent != sp.oo
+    size = float(sp.N(exponent)) if known else float("inf")
+    return _rank(report.own_spike), size
+
+
+def _rank(regularity: Regularity | None) -> int:
+    return -2 if regularity is None else int(regularity)
