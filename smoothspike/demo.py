@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
-import numpy as np
 import optax
 import sympy as sp
 from jaxtyping import PRNGKeyArray
@@ -130,7 +129,8 @@ def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
     before, after = network(spikes), trained.network(spikes)
     with plot.paper_style():
         figure = plt.figure(figsize=(7.2, 5.2), layout="constrained")
-        upper, lower = np.ravel(figure.subfigures(2, 1, height_ratios=[1.35, 1]))
+        halves: Any = figure.subfigures(2, 1, height_ratios=[1.35, 1])
+        upper, lower = halves
         panels = upper.subplot_mosaic(
             [["input", "before", "after"], ["input", "before output", "after output"]],
             height_ratios=[2, 1],

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import smoothspike as ss
 from reference import LeakyCurrent, QuadraticCurrent, QuadraticDelta, mp, number, theta_neuron
+
+import smoothspike as ss
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import equinox as eqx
 import pytest
+
 import smoothspike
 import symbolic
 

@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
-from cases import CASES, Case
+from cases import CASES
 from reference import (
     central_difference,
     layered_pseudospikes,
@@ -20,6 +19,8 @@ from reference import (
     simulate_recurrent,
     simulate_single,
 )
+
+import smoothspike as ss
 
 # What the package promises in double and in single precision; gradients relative to max(1, size).
 TIMES, GRADIENTS, TIMES_SINGLE = 1e-12, 1e-8, 1e-5
@@ -167,7 +168,9 @@ def test_single_neurons_in_single_precision(name, figures, float32):
         spikes = [time for time, kind in single_oracle(case, point) if kind == SINGLE]
         assert number_of == len(spikes)
         errors.add_times(found[:number_of], spikes)
-    figures(f"single precision, {name}: 50 trials, {errors.spikes} spikes, spike times {errors.times:.0e} (limit 1e-05)")
+    figures(
+        f"single precision, {name}: 50 trials, {errors.spikes} spikes, spike times {errors.times:.0e} (limit 1e-05)"
+    )
     assert errors.times <= TIMES_SINGLE
 
 

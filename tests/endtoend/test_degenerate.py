@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
 from jax.flatten_util import ravel_pytree
+
+import smoothspike as ss
 
 T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 128, 4
 INF = np.inf
@@ -25,8 +26,8 @@ SMOOTH = 1e-11
 QUIET = [0.5, 0.5, -0.3, 0.2]
 SPREAD = [0.5, 1.0, 2.0, 3.0]
 
-# Input times, weights, and the initial potential V, for a theta neuron tan(theta / 2). CROSSING stands for the potential
-# from which the neuron spikes at time 1 if nothing else happens, LEAVING for the one from which it spikes at T.
+# Input times, weights, and the initial potential V, for a theta neuron tan(theta / 2). CROSSING stands for the
+# potential from which the neuron spikes at time 1 if nothing else happens, LEAVING for that from which it spikes at T.
 CROSSING, LEAVING = "crossing", "leaving"
 POINTS = {
     "nothing special": (SPREAD, [3.0, -1.0, 2.0, 0.5], 0.1),
@@ -70,7 +71,9 @@ def stacked(neuron):
 
 def layered(neuron, sizes=(CHANNELS, 2, 1), duration=T):
     """The network as a function; the second neuron of the first layer receives nothing, the third sees the first."""
-    later = [np.linspace(1, 2, before * after).reshape(after, before) for before, after in itertools.pairwise(sizes[1:])]
+    later = [
+        np.linspace(1, 2, before * after).reshape(after, before) for before, after in itertools.pairwise(sizes[1:])
+    ]
     variable = neuron.model.variable.name
 
     def run(times, weights, start):

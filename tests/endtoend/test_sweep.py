@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import smoothspike as ss
 
 T, STEPS, CAPACITY = 4.0, 10_000, 16

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import smoothspike as ss
 from smoothspike.capacity import grown, rounded_up
 from smoothspike.simulation import Capacity
@@ -59,8 +60,7 @@ def assert_same_spikes(one, other):
 
 
 def test_inside_jit_too_little_room_raises(build):
-    """The message names the layer and how many spikes it needs room for: a LIF neuron that ran out of steps, how many at
-    least."""
+    """The message names the layer and the room it needs: for a LIF neuron that ran out of steps, at least how much."""
     net, ample = build(capacity=FEW), build(capacity=AMPLE)(spikes_in())
     with pytest.raises(RuntimeError, match=f"{NETWORKS[build]} {NEEDED}") as raised:
         eqx.filter_jit(lambda net, spikes: net(spikes).spikes[0])(net, spikes_in())

@@ -2,8 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
 import sympy as sp
+
+import smoothspike as ss
 from smoothspike.lowering import lower
 
 a, b = sp.Symbol("a", positive=True), sp.Symbol("b", real=True)

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+
 import smoothspike as ss
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")

@@ -2,8 +2,9 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
 import sympy as sp
+
+import smoothspike as ss
 from smoothspike.dynamics import LinearDynamics, ProjectiveDynamics
 
 V, I = sp.symbols("V I", real=True)
@@ -41,9 +42,7 @@ def test_dynamics_fit_the_structure(name):
 
 
 def test_a_model_without_exact_solver_is_refused():
-    model = ss.NeuronModel(
-        "cubic", dynamics={V: V**3 + 1}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=V
-    )
+    model = ss.NeuronModel("cubic", dynamics={V: V**3 + 1}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=V)
     with pytest.raises(ss.DerivationError, match="exact solvers are available for equations that are"):
         ss.Neuron(model, allow_discontinuous=True)
 

@@ -3,8 +3,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
 from reference import QuadraticCurrent, number, simulate_single
+
+import smoothspike as ss
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
 

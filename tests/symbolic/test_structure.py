@@ -43,7 +43,9 @@ def test_classes(model, kind, evidence):
 
 def test_coefficients_of_a_quadratic_field():
     structure = recognise(models.qif())
-    tau_m, I = (next(s for s in (*models.qif().parameters, *models.qif().states) if s.name == n) for n in ("tau_m", "I"))
+    tau_m, I = (
+        next(s for s in (*models.qif().parameters, *models.qif().states) if s.name == n) for n in ("tau_m", "I")
+    )
     c, b, a = structure.coefficients
     assert (sp.simplify(c - I / tau_m), sp.simplify(b + 1 / tau_m), sp.simplify(a - 1 / tau_m)) == (0, 0, 0)
     assert not structure.is_circle
@@ -62,7 +64,12 @@ def test_a_circle_of_any_length_and_origin(period, reset):
     rate = period / (2 * sp.pi) * ((1 - sp.cos(angle)) + (1 + sp.cos(angle)))
     slower = period / (2 * sp.pi) * ((1 - sp.cos(angle)) + 4 * (1 + sp.cos(angle)))
     model = NeuronModel(
-        "circle", dynamics={theta: slower}, spike=crosses(theta, reset + period), reset={theta: reset}, inputs={}
+        "circle",
+        dynamics={theta: slower},
+        spike=crosses(theta, reset + period),
+        reset={theta: reset},
+        inputs=theta,
+        initial={theta: reset + period / 4},
     )
     assert sp.simplify(rate) == period / sp.pi  # a constant speed is no circle to tell
     structure = recognise(model)
@@ -75,6 +82,10 @@ def test_a_circle_of_any_length_and_origin(period, reset):
 
 def test_a_potential_of_that_name_may_exist():
     model = NeuronModel(
-        "m", dynamics={theta: 2 - sp.cos(theta) + V, V: -V}, spike=crosses(theta, sp.pi), reset={theta: -sp.pi}, inputs=V
+        "m",
+        dynamics={theta: 2 - sp.cos(theta) + V, V: -V},
+        spike=crosses(theta, sp.pi),
+        reset={theta: -sp.pi},
+        inputs=V,
     )
     assert recognise(model).potential.name == "V_line"

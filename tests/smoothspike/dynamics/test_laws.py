@@ -5,8 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import smoothspike as ss
 import sympy as sp
+
+import smoothspike as ss
 
 SIZE = 12
 # Two orders of the same operations.
@@ -68,7 +69,9 @@ def test_no_time_changes_nothing(population):
 def test_times_add_up(population):
     first, second = durations(22), durations(23)
     step_by_step = population.advance(population.advance(population.state, first), second)
-    assert_same(population.readout(population.advance(population.state, first + second)), population.readout(step_by_step))
+    assert_same(
+        population.readout(population.advance(population.state, first + second)), population.readout(step_by_step)
+    )
 
 
 def test_the_flow_solves_the_declared_equations(population):
@@ -103,7 +106,9 @@ def test_a_spike_is_at_the_declared_place(population):
 def test_waiting_shortens_the_time_to_spike(population):
     wait = population.time_to_spike(population.state)
     half = jnp.where(jnp.isfinite(wait), wait / 2, 0.0)
-    np.testing.assert_allclose(population.time_to_spike(population.flow(population.state, half)), wait - half, rtol=1e-9)
+    np.testing.assert_allclose(
+        population.time_to_spike(population.flow(population.state, half)), wait - half, rtol=1e-9
+    )
 
 
 def test_reset(population):
@@ -243,7 +248,7 @@ def test_gradients_of_the_flow_and_of_the_spike(population):
 
     @eqx.filter_jit
     def both(state):
-        value, push = jax.linearize(outcome, state)
+        _, push = jax.linearize(outcome, state)
         pushed = push(direction)
         (pulled,) = jax.linear_transpose(push, state)(pushed)
         return pushed, pulled

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from mpmath import mp
+
 from smoothspike.numerics.entire import circular, exponential, squareplus
 
 # Relative to the size of the function (of its envelope where it oscillates): rounding, and a little cancellation where

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 from reference import LeakyCurrent, central_difference, number
+
 from smoothspike.numerics.leaky import crossing, extremum, response
 
 LEAK, LEVEL, LATE = 0.8, 1.0, 50.0

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
+
 from smoothspike.numerics.projective import free_running, normalise, rotate, winding, zero
 
 ANGLES = st.floats(0, np.pi, exclude_max=True)  # of the ray: g = cos, q = sin; 0 is at a spike

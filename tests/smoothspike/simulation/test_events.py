@@ -2,6 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import smoothspike as ss
 from smoothspike.simulation.events import Drive, collect, not_after
 

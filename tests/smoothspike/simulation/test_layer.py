@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import smoothspike as ss
 from smoothspike.simulation import Capacity, Drive, simulate_layer
 

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 import smoothspike as ss
 
 pytestmark = pytest.mark.usefixtures("quick_compilation")
