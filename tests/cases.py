@@ -82,3 +82,7 @@ CASES = {
         ss.models.lif(tau_s=1.0), LeakyCurrent(1, 1), 20.0, (0.5, 1.0), {"V": _V, "I": _I}, excitation=0.6
     ),
 }
+
+
+# The library's models that have an exact solver; `test_which_library_models_have_an_exact_solver` keeps this complete.
+SOLVED = ("qif", "qif_delta", "theta_neuron", "theta_current", "lif", "lif_delta", "lif_oscillatory")

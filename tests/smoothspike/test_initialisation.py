@@ -2,12 +2,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import SOLVED
 
 import smoothspike as ss
 from smoothspike.initialisation import critical_weight, normal
 
 T = 8.0
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in ss.models.names()}
+NEURONS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in SOLVED}
 
 
 def first_spike(neuron, weight):

@@ -3,13 +3,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+from cases import SOLVED
 
 import smoothspike as ss
 from smoothspike.dynamics import LinearDynamics, ProjectiveDynamics
 
 V, I = sp.symbols("V I", real=True)
 tau_m, tau_s, bias = sp.Symbol("tau_m", positive=True), sp.Symbol("tau_s", positive=True), sp.Symbol("b", real=True)
-MODELS = {name: getattr(ss.models, name)() for name in ss.models.names()}
+MODELS = {name: getattr(ss.models, name)() for name in SOLVED}
 
 
 def biased(value=0.5):

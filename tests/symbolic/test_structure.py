@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import sympy as sp
 
@@ -34,10 +36,6 @@ def scalar(field, **others):
 def test_classes(model, kind, evidence):
     structure = recognise(model)
     assert structure.kind is kind
-    assert sp.sympify(evidence) if not evidence else True
-    pytest.importorskip("re")
-    import re
-
     assert re.search(evidence, structure.evidence)
 
 

@@ -58,7 +58,7 @@ def test_time_never_runs_backwards(dtype):
 
 def test_a_neuron_can_act_on_itself():
     """A LIF neuron whose own spike brings the next one; the jump acts after its reset."""
-    net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[6.0]], input_weights=[[6.0]], capacity=CAPACITY)
+    net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[2.0]], input_weights=[[6.0]], capacity=CAPACITY)
     alone = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[0.0]], input_weights=[[6.0]], capacity=CAPACITY)
     spikes = ss.Spikes([0.5], [0])
     assert alone(spikes).spikes[0].num_events == 1
