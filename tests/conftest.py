@@ -12,6 +12,7 @@ import pytest
 
 if "JAX_ENABLE_X64" not in os.environ:
     jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and compute little
 
 hypothesis.settings.register_profile("reproducible", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("reproducible")
@@ -42,11 +43,11 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def quick_compilation() -> Iterator[None]:
-    """For tests that compile much and compute little."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
+def optimised() -> Iterator[None]:
+    """Compile as a user does: for tests of accuracy, and where it matters which operations are fused."""
     jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture

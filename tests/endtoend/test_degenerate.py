@@ -11,6 +11,8 @@ from jax.flatten_util import ravel_pytree
 
 import smoothspike as ss
 
+pytestmark = pytest.mark.usefixtures("optimised")
+
 T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 128, 4
 INF = np.inf
 
@@ -143,11 +145,10 @@ def test_gradients_are_finite(name, network, dtype):
                     np.testing.assert_allclose(forward[here, -2 * COUNT :], forward[there, -2 * COUNT :], atol=SMOOTH)
 
 
-@pytest.mark.parametrize("duration", [1e-6, 60.0])
-def test_gradients_are_finite_in_short_and_long_trials(duration, float32):
+def test_gradients_are_finite_in_long_trials(float32):
     """The sensitivity to a start on the separatrix is exp(duration): in a longer trial it exceeds single precision."""
     names, points = stacked(NEURONS["QIF"])
-    run = layered(NEURONS["QIF"], (CHANNELS, 2), duration)
+    run = layered(NEURONS["QIF"], (CHANNELS, 2), 60.0)
     assert_finite(names, *with_jacobians(run, points))
 
 
@@ -157,12 +158,3 @@ def test_derivatives_by_trained_parameters_are_finite(build, float64):
     names, points = stacked(neuron)
     run = jax.vmap(lambda neuron, *point: single(neuron)(*point)[-1], (None, 0, 0, 0))
     assert_finite(names, eqx.filter_jit(build(run))(neuron, *points).raw["tau_m"])
-
-
-@pytest.mark.parametrize("capacity", [0, 3])
-def test_a_trial_without_any_input(capacity, dtype):
-    net = ss.FeedForward(NEURONS["QIF"], (2, 3), T, weights=[np.ones((3, 2))])
-    times, gradient = eqx.filter_value_and_grad(lambda n: n(ss.Spikes.empty(capacity)).spike_times(2).sum())(net)
-    assert times.dtype == dtype
-    assert np.isfinite(times)
-    np.testing.assert_array_equal(gradient.weights[0]["I"], 0)

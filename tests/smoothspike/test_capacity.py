@@ -12,8 +12,6 @@ import smoothspike as ss
 from smoothspike.capacity import grown, rounded_up
 from smoothspike.simulation import Capacity
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 T, CHANNELS, FEW, AMPLE = 4.0, 20, 2, 64
 NEEDED = r"emitted (\d+) spikes, but there is room for 2\. Inside jit .* pass capacity=(\d+) to the network's call"
 

@@ -8,8 +8,6 @@ from cases import SOLVED
 
 import smoothspike as ss
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 T, CHANNELS, SIZE, ROOM = 4.0, 6, 3, 64
 # Two orders of the same operations differ by rounding.
 ROUNDING = 1e-12

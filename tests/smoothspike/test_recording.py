@@ -7,8 +7,6 @@ from reference import QuadraticCurrent, number, simulate_single
 
 import smoothspike as ss
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 T, SIZE, ROUNDING = 4.0, 3, 1e-12
 TIMES, WEIGHTS = [0.3, 0.7, 1.1], [[12.0, 9.0, 9.0], [3.0, -2.0, 4.0], [-3.0, 0.0, 0.0]]
 

@@ -8,7 +8,7 @@ import pytest
 
 import smoothspike as ss
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
+pytestmark = pytest.mark.usefixtures("optimised")
 
 T, SIZE, CAPACITY = 10.0, 4, 64
 MODELS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in ("theta_neuron", "lif")}
