@@ -15,6 +15,8 @@ import sympy as sp
 
 from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models, verify
 
+from .terminal import Style, shown
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
@@ -48,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.set_defaults(run=_demo)
     certify = commands.add_parser("verify", help="prove or refute that a model's spikes change continuously")
     certify.add_argument("--markdown", action="store_true", help="print the certificate as Markdown")
+    certify.add_argument("--latex", action="store_true", help="print the certificate as LaTeX")
     certify.set_defaults(run=_verify)
     solve = commands.add_parser("derive", help="derive a model's exact spikes")
     solve.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
@@ -74,8 +77,10 @@ def _verify(options: argparse.Namespace) -> int:
     certificate = verify(_model(options.model))
     if options.json:
         print(json.dumps(certificate.to_dict(), indent=1))
+    elif options.markdown or options.latex:
+        print(certificate.to_markdown() if options.markdown else certificate.to_latex())
     else:
-        print(certificate.to_markdown() if options.markdown else certificate)
+        print(shown(certificate, Style.of(sys.stdout)))
     return 0 if certificate.verdict is Verdict.HOLDS else 1
 
 

@@ -14,7 +14,10 @@ _V_r, _V_e, _I_0, _a, _b, _c, _d, _r = sp.symbols("V_r V_e I_0 a b c d r", real=
 def qif(tau_m: Any = 1.0, tau_s: Any = 0.5) -> NeuronModel:
     """Quadratic integrate-and-fire neuron with an exponentially decaying input current.
 
-    Source: Klos & Memmesheimer, arXiv:2309.14523; Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986).
+    Scaled so that without input the potential rests at 0 and is unstable at 1.
+
+    Source: Klos & Memmesheimer, Phys. Rev. Lett. 134 (2025), arXiv:2309.14523; Ermentrout & Kopell, SIAM J. Appl.
+    Math. 46 (1986).
     """
     return NeuronModel(
         "QIF",
@@ -29,7 +32,8 @@ def qif(tau_m: Any = 1.0, tau_s: Any = 0.5) -> NeuronModel:
 def qif_delta(tau_m: Any = 1.0) -> NeuronModel:
     """Quadratic integrate-and-fire neuron whose membrane potential jumps at input spikes.
 
-    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986); Klos & Memmesheimer, arXiv:2309.14523.
+    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986); Klos & Memmesheimer, Phys. Rev. Lett. 134 (2025),
+    arXiv:2309.14523.
     """
     return NeuronModel(
         "QIF (delta)",
@@ -44,7 +48,10 @@ def qif_delta(tau_m: Any = 1.0) -> NeuronModel:
 def theta_neuron(tau_m: Any = 1.0, I_0: Any = 1.0) -> NeuronModel:
     """Theta neuron with a constant drive; input spikes add to `tan(theta/2)`, the membrane potential.
 
-    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986); Klos & Memmesheimer, arXiv:2309.14523.
+    `V = tan(theta/2)` obeys `tau_m * dV/dt = V**2 + I_0`.
+
+    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986); Monteforte & Wolf, Phys. Rev. Lett. 105 (2010),
+    arXiv:1003.4410, for networks with delta pulses.
     """
     return NeuronModel(
         "theta neuron",
@@ -77,7 +84,8 @@ def theta_current(tau_m: Any = 1.0, tau_s: Any = 0.5, I_0: Any = -0.25) -> Neuro
 def qif_alpha(tau_m: Any = 1.0, tau_s: Any = 0.5) -> NeuronModel:
     """Quadratic integrate-and-fire neuron whose input current rises and falls like `t*exp(-t/tau_s)`.
 
-    Source: Rall, J. Neurophysiol. 30 (1967), for the alpha function; Latham et al., J. Neurophysiol. 83 (2000).
+    Source: Rall, J. Neurophysiol. 30 (1967), for the alpha function; Ermentrout & Kopell, SIAM J. Appl. Math. 46
+    (1986), for the neuron, on the line.
     """
     return NeuronModel(
         "QIF with alpha synapses",
@@ -92,8 +100,8 @@ def qif_alpha(tau_m: Any = 1.0, tau_s: Any = 0.5) -> NeuronModel:
 def qif_double_exponential(tau_m: Any = 1.0, tau_s: Any = 0.5, tau_r: Any = 0.1) -> NeuronModel:
     """Quadratic integrate-and-fire neuron whose input current has a rise and a decay time constant.
 
-    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1, for the synapse; Latham et al., J. Neurophysiol. 83
-    (2000), for the neuron.
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1, for the synapse; Ermentrout & Kopell, SIAM J. Appl.
+    Math. 46 (1986), for the neuron, on the line.
     """
     return NeuronModel(
         "QIF with double-exponential synapses",
@@ -108,7 +116,7 @@ def qif_double_exponential(tau_m: Any = 1.0, tau_s: Any = 0.5, tau_r: Any = 0.1)
 def qif_conductance(tau_m: Any = 1.0, tau_s: Any = 0.5, V_e: Any = 3.0) -> NeuronModel:
     """Quadratic integrate-and-fire neuron whose input opens a conductance with the reversal potential `V_e`.
 
-    Source: Latham et al., J. Neurophysiol. 83 (2000).
+    Source: Latham, Richmond, Nelson & Nirenberg, J. Neurophysiol. 83 (2000); scaled, and the reset at minus infinity.
     """
     return NeuronModel(
         "QIF with conductance synapses",
@@ -124,8 +132,8 @@ def qif_conductance(tau_m: Any = 1.0, tau_s: Any = 0.5, V_e: Any = 3.0) -> Neuro
 def qif_adaptive(tau_m: Any = 1.0, tau_s: Any = 0.5, tau_w: Any = 5.0, b: Any = 0.2) -> NeuronModel:
     """Quadratic integrate-and-fire neuron with an adaptation current that grows by `b` at each of its spikes.
 
-    Source: Latham et al., J. Neurophysiol. 83 (2000); Izhikevich, IEEE Trans. Neural Netw. 14 (2003), without the
-    coupling of the adaptation to the membrane potential.
+    Source: Izhikevich, IEEE Trans. Neural Netw. 14 (2003), scaled, without the coupling of the adaptation to the
+    membrane potential and with the reset at minus infinity.
     """
     return NeuronModel(
         "QIF with spike-triggered adaptation",
@@ -140,7 +148,9 @@ def qif_adaptive(tau_m: Any = 1.0, tau_s: Any = 0.5, tau_w: Any = 5.0, b: Any = 
 def qif_finite_reset(tau_m: Any = 1.0, tau_s: Any = 0.5, V_r: Any = -1.0) -> NeuronModel:
     """Quadratic integrate-and-fire neuron with an input current and a finite reset.
 
-    Source: Ermentrout, Neural Comput. 8 (1996); Latham et al., J. Neurophysiol. 83 (2000).
+    The numerical threshold of the source is moved to infinity.
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 5.3.
     """
     return NeuronModel(
         "QIF with finite reset",
@@ -155,7 +165,9 @@ def qif_finite_reset(tau_m: Any = 1.0, tau_s: Any = 0.5, V_r: Any = -1.0) -> Neu
 def qif_finite_reset_delta(tau_m: Any = 1.0, V_r: Any = -1.0) -> NeuronModel:
     """Quadratic integrate-and-fire neuron whose membrane potential jumps at inputs, with a finite reset.
 
-    Source: Ermentrout, Neural Comput. 8 (1996); Latham et al., J. Neurophysiol. 83 (2000).
+    The numerical threshold of the source is moved to infinity.
+
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 5.3.
     """
     return NeuronModel(
         "QIF with finite reset (delta)",
@@ -170,7 +182,8 @@ def qif_finite_reset_delta(tau_m: Any = 1.0, V_r: Any = -1.0) -> NeuronModel:
 def qif_dendrite(tau_m: Any = 1.0, tau_d: Any = 2.0, tau_s: Any = 0.5, c: Any = 0.5) -> NeuronModel:
     """Quadratic integrate-and-fire soma coupled to a passive dendrite `U`, which receives the input current.
 
-    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986), for the soma; Rall (1959) for the passive compartment.
+    Source: Ermentrout & Kopell, SIAM J. Appl. Math. 46 (1986), for the soma, on the line; Rall, Exp. Neurol. 1 (1959),
+    for passive dendrites, of which one compartment is kept.
     """
     return NeuronModel(
         "QIF with passive dendrite",
@@ -189,9 +202,9 @@ def qif_dendrite(tau_m: Any = 1.0, tau_d: Any = 2.0, tau_s: Any = 0.5, c: Any = 
 def izhikevich(tau_s: Any = 5.0, a: Any = 0.02, b: Any = 0.2, c: Any = -65.0, d: Any = 8.0) -> NeuronModel:
     """Izhikevich's neuron (regular spiking) with an input current, in millivolts and milliseconds.
 
-    The cut-off of 30 mV that simulations use stands for a spike at infinity.
+    The cut-off at 30 mV of the source is moved to infinity, where the adaptation diverges together with the potential.
 
-    Source: Izhikevich, IEEE Trans. Neural Netw. 14 (2003); Touboul, Neural Comput. 21 (2009), for the spike.
+    Source: Izhikevich, IEEE Trans. Neural Netw. 14 (2003); Touboul, Neural Comput. 21 (2009), for the divergence.
     """
     return NeuronModel(
         "Izhikevich",
@@ -205,7 +218,11 @@ def izhikevich(tau_s: Any = 5.0, a: Any = 0.02, b: Any = 0.2, c: Any = -65.0, d:
 
 
 def _rapid_field() -> Any:
-    """Two parabolas with the zeros -1/2 and 1/2, slopes -1 and r there, that touch with equal slopes."""
+    """Two parabolas with the zeros -1/2 and 1/2, slopes -1 and r there, glued at their common minimum.
+
+    Curvatures are `a_S = (r + 1)/(2*r)` below and `a_U = r**2 * a_S` above the glue point, the rheobase is
+    `r/(2*(r + 1))`.
+    """
     glue = (_r - 1) / (2 * (_r + 1))
     lower = (_r + 1) / (2 * _r) * (V - glue) ** 2
     upper = _r * (_r + 1) / 2 * (V - glue) ** 2
@@ -215,8 +232,11 @@ def _rapid_field() -> Any:
 def rapid_theta(tau_m: Any = 1.0, r: Any = 3.0) -> NeuronModel:
     """Rapid theta neuron: two parabolas, the onset of the spike is `r` times steeper than the decay to rest.
 
-    Source: Engelken, Monteforte & Wolf, Sparse chaos in cortical circuits, arXiv:2412.21188. Declared on the line, at
-    the rheobase-free scaling with rest at -1/2 and the unstable point at 1/2; `r = 1` is the theta neuron.
+    Declared on the line: it rests at -1/2 and is unstable at 1/2; an external current would be added to the field. `r`
+    is the action potential onset rapidness, and `r = 1` is the theta neuron.
+
+    Source: Engelken, Monteforte & Wolf, Sparse chaos in cortical circuits, arXiv:2412.21188; Monteforte & Wolf, Phys.
+    Rev. Lett. 105 (2010), arXiv:1003.4410, for `r = 1`.
     """
     return NeuronModel(
         "rapid theta neuron",
@@ -232,7 +252,8 @@ def rapid_theta(tau_m: Any = 1.0, r: Any = 3.0) -> NeuronModel:
 def rapid_theta_current(tau_m: Any = 1.0, tau_s: Any = 0.5, r: Any = 3.0) -> NeuronModel:
     """Rapid theta neuron with an exponentially decaying input current.
 
-    Source: Engelken, Monteforte & Wolf, Sparse chaos in cortical circuits, arXiv:2412.21188; see `rapid_theta`.
+    Source: Engelken, Monteforte & Wolf, Sparse chaos in cortical circuits, arXiv:2412.21188, for the field; there
+    pulses are delta-shaped, as in `rapid_theta`.
     """
     return NeuronModel(
         "rapid theta neuron with current",

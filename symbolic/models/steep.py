@@ -15,7 +15,9 @@ _ONSET = _Delta * sp.exp((V - _V_T) / _Delta)
 def eif(tau_m: Any = 1.0, tau_s: Any = 0.5, Delta: Any = 0.2, V_T: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Exponential integrate-and-fire neuron with an exponentially decaying input current.
 
-    Source: Fourcaud-Trocme, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003).
+    Potentials are measured from the leak potential, and the leak conductance is one.
+
+    Source: Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003).
     """
     return NeuronModel(
         "EIF",
@@ -30,7 +32,7 @@ def eif(tau_m: Any = 1.0, tau_s: Any = 0.5, Delta: Any = 0.2, V_T: Any = 1.0, V_
 def eif_delta(tau_m: Any = 1.0, Delta: Any = 0.2, V_T: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Exponential integrate-and-fire neuron whose membrane potential jumps at input spikes.
 
-    Source: Fourcaud-Trocme, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003).
+    Source: Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003); scaled as `eif`.
     """
     return NeuronModel(
         "EIF (delta)",
@@ -45,7 +47,7 @@ def eif_delta(tau_m: Any = 1.0, Delta: Any = 0.2, V_T: Any = 1.0, V_r: Any = 0.0
 def exponential_if(tau_m: Any = 1.0, tau_s: Any = 0.5, Delta: Any = 0.2, V_T: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Exponential integrate-and-fire neuron without a leak, with an exponentially decaying input current.
 
-    Source: Fourcaud-Trocme, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003), without its leak.
+    Source: Fourcaud-Trocmé, Hansel, van Vreeswijk & Brunel, J. Neurosci. 23 (2003), without its leak.
     """
     return NeuronModel(
         "pure-exponential integrate-and-fire",
@@ -69,6 +71,8 @@ def adex(
 ) -> NeuronModel:
     """Adaptive exponential integrate-and-fire neuron with an exponentially decaying input current.
 
+    Scaled as `eif`; the cut-off of simulations is moved to infinity.
+
     Source: Brette & Gerstner, J. Neurophysiol. 94 (2005); Touboul & Brette, Biol. Cybern. 99 (2008).
     """
     return NeuronModel(
@@ -84,7 +88,8 @@ def adex(
 def quartic(I_0: Any = 0.0) -> NeuronModel:
     """Quartic neuron with a constant drive: its potential jumps at input spikes, spikes go through infinity.
 
-    Source: Touboul, SIAM J. Appl. Math. 68 (2008), without adaptation and with the reset at minus infinity.
+    Source: Touboul, SIAM J. Appl. Math. 68 (2008), at `a = -1/2`, without adaptation and with the reset at minus
+    infinity.
     """
     return NeuronModel(
         "quartic (delta)",

@@ -14,7 +14,9 @@ _V_th, _V_r, _V_e, _I_0 = sp.symbols("V_th V_r V_e I_0", real=True)
 def lif(tau_m: Any = 1.0, tau_s: Any = 0.5, V_th: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Leaky integrate-and-fire neuron with an exponentially decaying input current.
 
-    Source: Goeltz et al., Nature Machine Intelligence 3 (2021), arXiv:1912.11443.
+    Potentials are measured from the leak potential, and the leak conductance is one.
+
+    Source: Göltz et al., Nature Machine Intelligence 3 (2021), arXiv:1912.11443.
     """
     return NeuronModel(
         "LIF",
@@ -46,7 +48,8 @@ def lif_delta(tau_m: Any = 1.0, V_th: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
 def lif_alpha(tau_m: Any = 1.0, tau_s: Any = 0.5, V_th: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Leaky integrate-and-fire neuron with alpha-shaped input currents.
 
-    Source: Comsa et al., IEEE Trans. Neural Netw. Learn. Syst. 33 (2022), arXiv:1907.13223.
+    Source: Rotter & Diesmann, Biol. Cybern. 81 (1999). (Where the potential itself follows alpha functions, as in Comsa
+    et al., arXiv:1907.13223, it is that of `lif` with equal time constants.)
     """
     return NeuronModel(
         "LIF with alpha synapses",
@@ -61,7 +64,7 @@ def lif_alpha(tau_m: Any = 1.0, tau_s: Any = 0.5, V_th: Any = 1.0, V_r: Any = 0.
 def lif_conductance(tau_m: Any = 1.0, tau_s: Any = 0.5, V_th: Any = 1.0, V_r: Any = 0.0, V_e: Any = 4.0) -> NeuronModel:
     """Leaky integrate-and-fire neuron whose input opens a conductance with the reversal potential `V_e`.
 
-    Source: Stein, Biophys. J. 7 (1967); Gerstner et al., Neuronal Dynamics (2014), section 3.1.
+    Source: Gerstner et al., Neuronal Dynamics (2014), section 3.1, for the synapse; scaled as `lif`.
     """
     return NeuronModel(
         "LIF with conductance synapses",
@@ -77,7 +80,7 @@ def lif_conductance(tau_m: Any = 1.0, tau_s: Any = 0.5, V_th: Any = 1.0, V_r: An
 def lif_oscillatory(tau_m: Any = 1.0, I_0: Any = 2.0, V_th: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Leaky integrate-and-fire neuron that fires by itself, whose membrane potential jumps at input spikes.
 
-    Source: Mirollo & Strogatz, SIAM J. Appl. Math. 50 (1990).
+    Source: Mirollo & Strogatz, SIAM J. Appl. Math. 50 (1990), with weights of any sign.
     """
     return NeuronModel(
         "oscillatory LIF (delta)",
@@ -92,7 +95,10 @@ def lif_oscillatory(tau_m: Any = 1.0, I_0: Any = 2.0, V_th: Any = 1.0, V_r: Any 
 def xif(tau_m: Any = 1.0, I_0: Any = 0.5, V_th: Any = 1.0, V_r: Any = 0.0) -> NeuronModel:
     """Anti-leaky integrate-and-fire neuron: it accelerates towards its spike; its potential jumps at input spikes.
 
-    Source: Manz, Goedeke & Memmesheimer, Phys. Rev. E 100 (2019).
+    It obeys the equation of the leaky neuron with the opposite sign of the leak. The inhibitory synapses of the source,
+    which act like conductances, are replaced by jumps.
+
+    Source: Manz, Goedeke & Memmesheimer, Phys. Rev. E 100 (2019), arXiv:1812.09218, there called XIF.
     """
     return NeuronModel(
         "anti-leaky integrate-and-fire (delta)",

@@ -56,14 +56,17 @@ def between_spikes(case: Case) -> Answer:
         return False, f"{divergence.reason}."
     require_affine(case, growing)
     if not growing.states:
-        return True, "The other states obey equations that are affine in themselves and that spikes do not drive."
+        return True, (
+            "The equations of the other states are affine in them, and neither spikes nor the size of "
+            f"{case.model.variable} drive them: they grow at most exponentially."
+        )
     driven = [state for state in growing.states if state in following(case.model, case.model.variable)]
     if driven:
         _require_moderate(case, growing)
     names = ", ".join(str(state) for state in growing.states)
     return True, (
-        f"All equations are affine in {names}, with coefficients that stay bounded, and a spike adds a bounded amount: "
-        "growth is at most exponential in time and in proportion to the number of spikes."
+        f"The equations are affine in {names}, with coefficients that stay bounded, and each spike adds a bounded "
+        "amount: growth is at most exponential in time and proportional to the number of spikes."
     )
 
 
@@ -73,11 +76,15 @@ def no_accumulation(case: Case) -> Answer:
     growing = split_states(case)
     require_affine(case, growing)
     reset = model.reset_value
-    start = "any interval" if case.returns_from_below else f"the interval above {reset}"
+    start = "every interval" if case.returns_from_below else f"an interval that begins at {reset}"
     if reset.free_symbols & set(growing.states):
         raise Undecided(f"the reset of {variable} to {reset} depends on states that grow from spike to spike")
-    speed = "is bounded" if not growing.states else "grows at most in proportion to the number of spikes"
-    return True, f"Between two spikes {variable} has to cross {start}, where its speed {speed}."
+    if not growing.states:
+        return True, f"Between two spikes {variable} has to cross {start}, where its speed is bounded."
+    return True, (
+        f"Between two spikes {variable} has to cross {start}, where its speed is at most proportional to the number of "
+        "spikes so far: the times between spikes add up to infinity, like the harmonic series."
+    )
 
 
 def split_states(case: Case) -> Growing:

@@ -11,7 +11,7 @@ from ..declare import NeuronModel, weight
 from .certificate import Condition
 from .facts import Facts
 from .limits import TimeLimit, within
-from .signs import Expression, Kind, Range, Row, Split, Undecided
+from .signs import Expression, Kind, Range, Row, Split, Undecided, solved
 
 Answer = tuple[bool | None, str]
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class Case:
             try:
                 holds, reason = self.attempt(decide)
             except Undecided as problem:
-                needs = "" if problem.needs is None else f"; it would have to be known whether {problem.needs}"
+                needs = "" if problem.needs is None else f"; this depends on whether {solved(problem.needs)}"
                 reason = f"Undecided: {problem.reason}{needs}."
                 return Condition(name, None, statement, reason, route, tuple(used), problem.needs)
         return Condition(name, holds, statement, reason, route, tuple(used))

@@ -48,9 +48,10 @@ def _other_state_conditions(case: Case) -> list[Condition]:
     between = case.condition("other states stay finite between spikes", finite, lambda: between_spikes(case))
     if not model.spike.is_at_infinity:
         return [between]
-    changes = (sp.Abs(model.dynamics[state] / model.field) for state in model.other_states)
-    ends = (model.variable, sp.Symbol(f"{model.variable.name}_1", real=True), sp.oo)
-    statement = _all(sp.Lt(sp.Integral(change, ends), sp.oo, evaluate=False) for change in changes)
+    changes = [sp.Abs(model.dynamics[state] / model.field) for state in model.other_states]
+    place = sp.Symbol(f"{model.variable.name}_1", real=True)
+    ends = [(model.variable, place, sp.oo)] + [(model.variable, -sp.oo, place)] * case.returns_from_below
+    statement = _all(sp.Lt(sp.Integral(change, end), sp.oo, evaluate=False) for change in changes for end in ends)
     at_spike = case.condition(
         "other states stay finite at the spike", statement, lambda: others_stay_finite(case)
     )  # fmt: skip
@@ -64,8 +65,9 @@ def _all(statements: Iterable[Any]) -> sp.Basic:
 
 
 def _smooth_statement(case: Case) -> sp.Basic:
-    slopes = [sp.Abs(sp.Derivative(rate, case.model.variable)) for rate in case.model.dynamics.values()]
-    return _all(sp.Lt(slope, sp.oo, evaluate=False) for slope in slopes)
+    states = case.model.states
+    slopes = [sp.Abs(sp.Derivative(rate, s)) for rate in case.model.dynamics.values() for s in states if rate.has(s)]
+    return _all(sp.Lt(slope, sp.oo, evaluate=False) for slope in slopes) if slopes else sp.true
 
 
 def _finite_time(field: Expression, variable: sp.Symbol, end: Expression) -> sp.Basic:
@@ -90,8 +92,8 @@ def _ranges_statement(case: Case) -> sp.Basic:
     statements: list[sp.Basic] = []
     for state, (low, high) in case.model.bounds.items():
         rate = case.model.dynamics[state]
-        statements += [sp.Ge(rate.subs(state, low), 0, evaluate=False)] if low.is_finite else []
-        statements += [sp.Le(rate.subs(state, high), 0, evaluate=False)] if high.is_finite else []
+        statements += [sp.Ge(sp.Subs(rate, state, low), 0, evaluate=False)] if low.is_finite else []
+        statements += [sp.Le(sp.Subs(rate, state, high), 0, evaluate=False)] if high.is_finite else []
     return _all(statements)
 
 
@@ -111,7 +113,7 @@ def _ranges(case: Case) -> Answer:
             if facts.spread(after).kind not in _NOT_NEGATIVE or not facts.at_least_zero(start):
                 raise Undecided(f"the reset or the initial value of {state} may lie outside its declared range")
     return True, (
-        "At the ends of the declared ranges the equations point inwards, and resets stay inside; input weights are "
+        "At the ends of the declared ranges the equations do not point outwards, and resets stay inside; inputs are "
         "taken to respect the ranges."
     )
 
@@ -122,14 +124,14 @@ def _crossing(case: Case) -> Answer:
     spread = case.facts.spread(speed)
     at = f"d{model.variable}/dt at {model.variable} = {model.spike.threshold} is {speed}"
     if spread.kind is Kind.POSITIVE:
-        where = ": the point of the spike on a circle" if is_periodic(model) else ""
-        return True, f"{at}, positive for all admissible states{where}, so that the spike is crossed transversally."
+        crossed = "the place of the spike on the circle" if is_periodic(model) else "the threshold"
+        return True, f"{at}, which is positive for all admissible states, so that {crossed} is crossed transversally."
     if spread.kind is Kind.NONNEGATIVE:
         raise Undecided(f"{at}, which vanishes at the end of the admissible range{at_place(spread.where)}")
     if spread.kind is Kind.MIXED:
         place = at_place(spread.where)
         return False, f"{at}; it vanishes or is negative for admissible states{place}: trajectories graze."
-    return False, f"{at}, which is never positive: the threshold is not crossed by the dynamics."
+    return False, f"{at}, which is never positive: only an input can carry {model.variable} over the threshold."
 
 
 def _reset_below(case: Case) -> Answer:
@@ -138,9 +140,9 @@ def _reset_below(case: Case) -> Answer:
     if model.spike.is_at_infinity:
         if reset.has(variable):
             raise Undecided(f"the reset of {variable} to {reset} depends on {variable} itself, which is infinite")
-        return True, f"After a spike {variable} is finite or -oo."
+        return True, f"After a spike {variable} restarts from {reset}, below oo."
     if case.facts.spread(threshold - reset.subs(variable, threshold)).kind is not Kind.POSITIVE:
         raise Undecided(f"the reset of {variable} to {reset} may not lie below {threshold}")
     if case.facts.sign(threshold - model.initial[variable]) <= 0:
         raise Undecided(f"{variable} does not start below {threshold}")
-    return True, f"At the start and after a spike {variable} is below its threshold."
+    return True, f"At the start and after a spike {variable} lies below its threshold."

@@ -36,7 +36,8 @@ class Finding:
         """The same where flow, jumps and resets are themselves only of a given class."""
         if self.regularity <= cap:
             return self
-        return Finding(cap, False, f"{self.reason} Away from spikes the equations are of class {cap.name} at least.")
+        limit = f"Away from spikes the equations are of class {cap.name} at least, which limits it."
+        return Finding(cap, False, f"{self.reason} {limit}")
 
 
 def own_order(case: Case, route: InputRoute) -> Order | None:
@@ -162,7 +163,7 @@ def own_finding(order: Order | None, facts: Facts) -> Finding:
         factor = "" if order.is_pure else ", up to a slowly varying factor"
         shift = f"{like('u', order)}{factor} with the time u left to the spike"
     least = "" if order.is_exact or order.exponent == sp.oo else "at least as fast as "
-    return Finding(regularity, is_exact, f"The shift that an input causes vanishes {least}{shift}.")
+    return Finding(regularity, is_exact, f"The shift of the spike that an input causes vanishes {least}{shift}.")
 
 
 def like(time: str, order: Order) -> str:

@@ -149,7 +149,7 @@ def _certificate(model: NeuronModel, proof: Proof) -> Certificate:
 
 
 def _strongest(assumptions: set[Any]) -> list[Any]:
-    """Leave out what follows from another assumption on the same parameter, such as `p > 0` beside `p > 1`."""
+    """Leave out what follows from others, such as `p > 0` beside `p > 1` or `exp(a/b) > 0` beside `b > 0`."""
 
     def follows(weak: Any, strong: Any) -> bool:
         if weak == strong or weak.lhs != strong.lhs or not (weak.rhs.is_number and strong.rhs.is_number):
@@ -161,6 +161,9 @@ def _strongest(assumptions: set[Any]) -> list[Any]:
         return bool(above or (isinstance(weak, sp.Lt) and isinstance(strong, sp.Lt) and difference.is_negative))
 
     plain = [a for a in assumptions if a.is_Relational]
+    positive = {a.lhs: sp.Dummy(positive=True) for a in plain if a == sp.Gt(a.lhs, 0) and a.lhs.is_Symbol}
+    certain = {a for a in plain if a.lhs not in positive and a.xreplace(positive) == sp.true}
+    plain, assumptions = [a for a in plain if a not in certain], assumptions - certain
     return [a for a in assumptions if a not in plain or not any(follows(a, other) for other in plain)]
 
 

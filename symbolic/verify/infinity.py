@@ -41,7 +41,7 @@ def _reaches_infinity(case: Case) -> Answer:
     behaviour = _describe(case, top, 1)
     if top.kind is Kind.NEGATIVE:
         require_drift(case, 1)
-        return False, f"{behaviour}: it is negative there, so that {variable} is driven away from infinity."
+        return False, f"{behaviour}, which is negative, so that {variable} is driven away from infinity."
     if top.kind in (Kind.MIXED, Kind.NONPOSITIVE):
         if _feedback(case):
             raise Undecided(
@@ -50,14 +50,16 @@ def _reaches_infinity(case: Case) -> Answer:
         return False, f"{behaviour}; the coefficient is not positive for all admissible states{at_place(top.where)}."
     if not _inverse_is_integrable(top.scale, facts):
         require_drift(case, 1)
-        return False, f"{behaviour}; the integral of its inverse diverges: infinity is never reached in finite time."
+        return False, (
+            f"{behaviour}; the integral of its inverse diverges, so that infinity is never reached in finite time."
+        )
     if top.kind is Kind.NONNEGATIVE:
         raise Undecided(
             f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
         )
     return True, (
-        f"{behaviour}, with a positive coefficient whatever the other states; the integral of its inverse converges, "
-        "so that infinity is crossed transversally and after a finite time."
+        f"{behaviour}, with a positive coefficient whatever the other states are; the integral of its inverse "
+        "converges, so that infinity is reached after a finite time and crossed transversally."
     )
 
 
@@ -67,7 +69,7 @@ def comes_back(case: Case) -> Answer:
     top = _leading_at(case, -1)
     if top is not None and top.kind is Kind.POSITIVE and _inverse_is_integrable(top.scale, case.facts):
         behaviour = _describe(case, top, -1)
-        return True, f"{behaviour}: it is positive there, and the integral of its inverse converges."
+        return True, f"{behaviour}, which is positive, and the integral of its inverse converges."
     _require_short_transit(case, top, -1)
     if top is None:
         return False, f"d{variable}/dt vanishes for very negative {variable}: it never comes back from -oo."
@@ -78,7 +80,8 @@ def comes_back(case: Case) -> Answer:
         raise Undecided(
             f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
         )
-    return False, f"{behaviour}: it is not positive{at_place(top.where)}, so that {variable} never comes back from -oo."
+    where = at_place(top.where)
+    return False, f"{behaviour}, which is not positive{where}, so that {variable} does not come back from -oo."
 
 
 def no_escape(case: Case) -> Answer:
@@ -96,7 +99,7 @@ def no_escape(case: Case) -> Answer:
         return True, f"d{variable}/dt grows too slowly as {variable} -> -oo for a divergence in finite time."
     behaviour = _describe(case, top, -1)
     if top.kind is Kind.POSITIVE:
-        return True, f"{behaviour}: {variable} is driven away from -oo."
+        return True, f"{behaviour}, which is positive, so that {variable} is driven away from -oo."
     if top.kind is Kind.NONNEGATIVE:
         raise Undecided(
             f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
@@ -112,7 +115,9 @@ def others_stay_finite(case: Case) -> Answer:
     for holds, reason in answers:
         if holds is False:
             return holds, reason
-    return True, " ".join(reason for _, reason in answers)
+    variable = case.model.variable
+    ends = f"{variable} -> oo and as {variable} -> -oo" if case.returns_from_below else f"{variable} -> oo"
+    return True, f"As {ends}, the rate of every other state divided by d{variable}/dt is integrable over {variable}."
 
 
 def _finite_towards(case: Case, direction: int) -> Answer:
@@ -132,7 +137,7 @@ def _finite_towards(case: Case, direction: int) -> Answer:
             diverging.append((state, strongest))
     if diverging:
         return _divergence(case, diverging, top, direction)
-    return True, f"As {where}, the change of every other state per change of {model.variable} is integrable."
+    return True, ""
 
 
 def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Leading, direction: int) -> Answer:
@@ -156,8 +161,8 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
     state, growing = certain[0]
     rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(model.variable, direction))
     return False, (
-        f"d{state}/dt grows like {rate} as {model.variable} -> {_end(direction)}; divided by d{model.variable}/dt its "
-        f"integral diverges, so that {state} is infinite at the spike."
+        f"d{state}/dt grows like {rate} as {model.variable} -> {_end(direction)}; divided by d{model.variable}/dt and "
+        f"integrated over {model.variable} it diverges, so that {state} is infinite at the spike."
     )
 
 

@@ -100,13 +100,13 @@ def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
 
 def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding | None:
     chart = "-1/V" if case.returns_from_below else "the angle"
-    smooth = f"In {chart} flow and jumps are analytic through the spike"
+    smooth = f"In terms of {chart} flow and jumps are analytic through the spike"
     if not found.touched:
-        return Finding(Regularity.ANALYTIC, True, f"{smooth}, and the reset does nothing else.")
+        return Finding(Regularity.ANALYTIC, True, f"{smooth}, and the reset changes nothing else.")
     if found.following or not _superposes(case.model, route, found):
         return None
     regularity, is_exact = class_of(own, case.with_weight)
-    reason = f"{smooth}, but the reset of other states at the spike passes on the own spike's shift."
+    reason = f"{smooth}, but the reset of other states passes the own spike's shift on to later spikes."
     return Finding(regularity, is_exact and _time_matters(case, found), reason)
 
 
@@ -158,8 +158,8 @@ def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> F
     regularity, is_exact = class_of(least, facts)
     certain = is_exact and not found.touched and (relation != 0 or is_fractional(least, facts))
     reason = (
-        f"The phase after the spike shifts {like('u', own)} for an input a time u before it and {like('v', back)} for "
-        "one a time v after it."
+        f"The phase after the spike is shifted {like('u', own)} by an input a time u before the spike and "
+        f"{like('v', back)} by one a time v after it."
     )
     return Finding(regularity, certain, reason)
 
@@ -172,8 +172,8 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
     relation = compare_orders(steps, own, facts)
     regularity, is_exact = class_of(steps if relation <= 0 else own, facts)
     reason = (
-        f"After the finite reset an input a time v late changes {case.model.variable} {like('v', steps)}; an input a "
-        f"time u before the spike shifts it {like('u', own)}."
+        f"An input a time v after the finite reset, compared with one right at it, changes {case.model.variable} "
+        f"{like('v', steps)}; an input a time u before the spike shifts the spike {like('u', own)}."
     )
     return Finding(regularity, is_exact and relation < 0, reason)
 
@@ -217,7 +217,7 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
 def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     """States that follow V, or that input and reset change together: a kink where it can be shown, else continuity."""
     at_least = Finding(
-        Regularity.CONTINUOUS, False, "States that take part in the spike leave nothing but continuity to be shown."
+        Regularity.CONTINUOUS, False, "Other states take part in spike or reset, so that only continuity is shown."
     )
     model = case.model
     if case.returns_from_below or model.variable in route.jump or found.driven & (found.touched | found.following):
@@ -238,8 +238,8 @@ def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) 
     return Finding(
         Regularity.CONTINUOUS,
         True,
-        f"After the finite reset an input a time v late leaves {model.variable} changed by an amount like v, while an "
-        "input before the spike shifts it by less: a kink.",
+        f"An input a time v after the finite reset, compared with one right at it, changes {model.variable} like v, "
+        "while an input as long before the spike changes less: a kink.",
     )
 
 

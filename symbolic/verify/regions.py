@@ -8,6 +8,7 @@ import sympy as sp
 from ..declare import Jump, NeuronModel, SpikeRule
 from ..declare.frozen import FrozenMapping
 from .certificate import Certificate, Condition, Verdict
+from .formulas import rewritten
 from .reports import worst_of
 from .signs import solved
 
@@ -97,16 +98,35 @@ def translated(certificate: Certificate, model: NeuronModel, region: Region) -> 
     def put(expression: Any) -> Any:
         return expression.xreplace(back)
 
+    def say(reason: str) -> str:
+        for own in back:
+            reason = rewritten(reason, (*model.states, *model.parameters), own.name)
+        return reason
+
     conditions = tuple(
-        replace(c, statement=put(c.statement), assumptions=tuple(map(put, c.assumptions)))
+        replace(
+            c,
+            statement=put(c.statement),
+            reason=say(c.reason),
+            assumptions=tuple(map(put, c.assumptions)),
+            needs=None if c.needs is None else _tidy(put(c.needs)),
+        )
         for c in certificate.conditions
     )
     routes = tuple(
-        report if report.contact_exponent is None else replace(report, contact_exponent=put(report.contact_exponent))
+        replace(
+            report,
+            contact_exponent=None if report.contact_exponent is None else sp.simplify(put(report.contact_exponent)),
+            own_reason=say(report.own_reason),
+            later_reason=say(report.later_reason),
+        )
         for report in certificate.routes
     )
     assumptions = {put(assumption) for assumption in certificate.assumptions} - {sp.true}
-    cases = tuple((_tidy(put(condition)), translated(case, model, region)) for condition, case in certificate.cases)
+    cases = tuple(
+        (_within(region.condition, _tidy(put(condition))), translated(case, model, region))
+        for condition, case in certificate.cases
+    )
     return replace(
         certificate,
         model=model,
@@ -119,6 +139,14 @@ def translated(certificate: Certificate, model: NeuronModel, region: Region) -> 
 
 def _tidy(relation: Any) -> Any:
     return solved(relation.func(relation.lhs - relation.rhs, 0)) if relation.is_Relational else relation
+
+
+def _within(outer: Any, inner: Any) -> Any:
+    """A condition on a parameter in a region of the same parameter; the region is named unless it follows."""
+    if not (inner.is_Relational and outer.is_Relational and inner.lhs == outer.lhs and inner.rhs.is_number):
+        return inner
+    sides = [isinstance(relation, (sp.Gt, sp.Ge)) for relation in (outer, inner)]
+    return inner if isinstance(inner, sp.Eq) or sides[0] == sides[1] else sp.And(outer, inner)
 
 
 def merged(cases: list[tuple[Any, Certificate]]) -> tuple[tuple[Any, Certificate], ...]:
@@ -136,9 +164,10 @@ def merged(cases: list[tuple[Any, Certificate]]) -> tuple[tuple[Any, Certificate
 
 
 def _under(certificate: Certificate, old: Any, new: Any, edge: tuple[Any, Certificate]) -> Certificate:
-    """A region's certificate with its edge; where that differs in its reasons, as a case of its own."""
-    same = [c.name for c in certificate.failures] == [c.name for c in edge[1].failures] and not certificate.cases
-    cases = certificate.cases if same else (edge, *certificate.cases)
+    """A region's certificate with its edge; where reasons differ, as a case of its own."""
+    reasons = [[(c.name, c.reason) for c in found.failures] for found in (certificate, edge[1])]
+    same = reasons[0] == reasons[1] and not certificate.cases
+    cases = certificate.cases if same else (edge, *(certificate.cases or ((old, certificate),)))
     return replace(certificate, assumptions=tuple(new if a == old else a for a in certificate.assumptions), cases=cases)
 
 

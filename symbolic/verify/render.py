@@ -4,86 +4,83 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from ..declare import weight
+from .formulas import typeset
+
 if TYPE_CHECKING:
     from .certificate import Certificate, Condition
 
-_MARKS = {True: "holds", False: "FAILS", None: "undecided"}
+MARKS = {True: "holds", False: "FAILS", None: "undecided"}
 _CLAIMS = {
     "HOLDS": "Spikes appear and vanish only at the trial's end, and order swaps are continuous.",
-    "FAILS": "Spikes do not change continuously.",
+    "FAILS": "Spikes do not change continuously: at least one condition fails.",
     "UNDECIDED": "Continuity could be neither proven nor refuted.",
 }
+COLUMNS = ("route", "no grazing", "order swap", "contact exponent", "own spike", "later spikes")
 
 
 def text(certificate: "Certificate") -> str:
     """Write a certificate as plain text that reads like a short proof."""
-    lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {_CLAIMS[certificate.verdict.name]}", ""]
+    lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {claim(certificate)}", ""]
     for number, condition in enumerate(certificate.conditions, 1):
-        lines += [f"{number}. {_title(condition)}: {_MARKS[condition.holds]}"]
+        lines += [f"{number}. {title(condition)}: {MARKS[condition.holds]}"]
         lines += [f"   {condition.statement}"] if condition.statement is not sp.true else []
-        lines += [f"   {condition.reason}"]
-    lines += [""] + [_route(report) for report in certificate.routes]
-    lines += [_crossing(certificate)] if certificate.simultaneous_inputs is not None else []
+        lines += [f"   {because(condition)}"]
+    lines += ["", *_findings(certificate)]
     if certificate.assumptions:
-        lines += ["Under: " + ", ".join(str(assumption) for assumption in certificate.assumptions)]
-    lines += _case_lines(certificate)
-    return "\n".join(lines)
+        lines += ["Under: " + ", ".join(in_words(assumption) for assumption in certificate.assumptions)]
+    return "\n".join(lines + case_lines(certificate))
 
 
 def markdown(certificate: "Certificate") -> str:
     """Write a certificate as Markdown."""
     model = certificate.model
-    lines = [
-        f"### {model.name}: {certificate.verdict.name}",
-        "",
-        _CLAIMS[certificate.verdict.name],
-        "",
-        _equations(model),
-    ]
-    lines += [""]
+    lines = [f"### {model.name}: {certificate.verdict.name}", "", claim(certificate), "", f"$${_aligned(model)}$$", ""]
     for number, condition in enumerate(certificate.conditions, 1):
-        lines += [f"{number}. **{_title(condition)}**: {_MARKS[condition.holds]}."]
+        lines += [f"{number}. **{title(condition)}**: {MARKS[condition.holds]}."]
         lines += [f"   ${sp.latex(condition.statement)}$."] if condition.statement is not sp.true else []
-        lines += [f"   {condition.reason}"]
-    lines += ["", "| route | no grazing | order swap | contact exponent | own spike | later spikes |"]
-    lines += ["|---|---|---|---|---|---|"]
+        lines += [f"   {_in_markdown(because(condition), certificate)}"]
+    lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|---|"]
     for report in certificate.routes:
         exponent = "" if report.contact_exponent is None else f"${sp.latex(report.contact_exponent)}$"
         cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
-    lines += [""] + [f"Input {r.name}: {r.own_reason} {r.later_reason}" for r in certificate.routes if r.own_reason]
-    lines += ["", _crossing(certificate)] if certificate.simultaneous_inputs is not None else []
+    for report in certificate.routes:
+        reason = " ".join(reasons(report))
+        lines += ["", f"Input {report.name}: {_in_markdown(reason, certificate)}"] if reason else []
+    lines += ["", crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
-    for condition, case in certificate.cases:
-        lines += ["", f"- **Case ${sp.latex(condition)}$: {case.verdict.name}.** {_case_reason(case)}"]
-    return "\n".join(lines)
+    return "\n".join(lines + _markdown_cases(certificate))
 
 
 def latex(certificate: "Certificate") -> str:
     """Write a certificate as LaTeX."""
     model = certificate.model
-    lines = [rf"\paragraph{{{_escaped(model.name)}: {certificate.verdict.name}.}}", _CLAIMS[certificate.verdict.name]]
+    lines = [rf"\paragraph{{{_escaped(model.name)}: {certificate.verdict.name}.}}", claim(certificate)]
     lines += [rf"\[{_aligned(model)}\]", r"\begin{enumerate}"]
     for condition in certificate.conditions:
         statement = f" ${sp.latex(condition.statement)}$." if condition.statement is not sp.true else ""
-        title = rf"\emph{{{_escaped(_title(condition))}}}: {_MARKS[condition.holds]}."
-        lines += [rf"\item {title}{statement} {_escaped(condition.reason)}"]
+        heading = rf"\emph{{{_escaped(title(condition))}}}: {MARKS[condition.holds]}."
+        lines += [rf"\item {heading}{statement} {_in_latex(because(condition), certificate)}"]
     lines += [r"\end{enumerate}"]
-    for condition, case in certificate.cases:
-        lines += [rf"\paragraph{{Case ${sp.latex(condition)}$: {case.verdict.name}.}} {_escaped(_case_reason(case))}"]
-    lines += [_escaped(_route(report)) + r"\\" for report in certificate.routes]
+    lines += [rf"\par {_in_latex(finding, certificate)}" for finding in _findings(certificate)]
     if certificate.assumptions:
-        lines += ["Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions) + "."]
-    return "\n".join(lines)
+        lines += [r"\par Under: " + ", ".join(f"${sp.latex(a)}$" for a in certificate.assumptions) + "."]
+    return "\n".join(lines + _latex_cases(certificate))
 
 
 def plain(certificate: "Certificate") -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
-    regularity, crossing = certificate.regularity, certificate.simultaneous_inputs
+    model = certificate.model
+    regularity, two_inputs = certificate.regularity, certificate.simultaneous_inputs
     return {
-        "model": certificate.model.name,
-        "equations": {str(state): str(rate) for state, rate in certificate.model.dynamics.items()},
+        "model": model.name,
+        "equations": {str(state): str(rate) for state, rate in model.dynamics.items()},
+        "spike": f"{model.variable} = {model.spike.threshold}",
+        "reset": {str(state): str(value) for state, value in model.reset.items()},
+        "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
+        "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
         "verdict": certificate.verdict.name,
         "regularity": regularity.name if regularity is not None else None,
         "conditions": [_plain_condition(condition) for condition in certificate.conditions],
@@ -103,30 +100,10 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
             for report in certificate.routes
         ],
         "assumptions": [str(assumption) for assumption in certificate.assumptions],
-        "simultaneous_inputs": None if crossing is None else crossing.name,
+        "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
         "simultaneous_is_exact": certificate.simultaneous_is_exact,
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
     }
-
-
-def _crossing(certificate: "Certificate") -> str:
-    words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
-    return f"Where two inputs to the neuron change places, spike times are of class {words}."
-
-
-def _case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
-    lines = []
-    for condition, case in certificate.cases:
-        lines += [f"{indent}Case {condition}: {case.verdict.name}. {_case_reason(case)}".rstrip()]
-        lines += _case_lines(case, indent + "  ")
-    return lines
-
-
-def _case_reason(case: "Certificate") -> str:
-    if case.holds:
-        return " ".join(_route(report) for report in case.routes)
-    questions = case.failures or case.open_questions
-    return "" if case.cases else " ".join(f"{_title(question)}: {question.reason}" for question in questions[:1])
 
 
 def _plain_condition(condition: "Condition") -> dict[str, Any]:
@@ -137,11 +114,53 @@ def _plain_condition(condition: "Condition") -> dict[str, Any]:
         "statement": str(condition.statement),
         "reason": condition.reason,
         "assumptions": [str(assumption) for assumption in condition.assumptions],
+        "needs": None if condition.needs is None else str(condition.needs),
     }
 
 
-def _title(condition: "Condition") -> str:
+def claim(certificate: "Certificate") -> str:
+    """What the verdict says, in a sentence."""
+    sentence = _CLAIMS[certificate.verdict.name]
+    if certificate.verdict.name == "UNDECIDED" and certificate.cases:
+        sentence += " The answer depends on parameters that were left open: see the cases."
+    return sentence
+
+
+def title(condition: "Condition") -> str:
+    """A condition's name, with the route that it is about."""
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
+
+
+def because(condition: "Condition") -> str:
+    """A condition's reason, to go after a mark that says whether it holds."""
+    reason = condition.reason.removeprefix("Undecided: ") if condition.holds is None else condition.reason
+    return reason[0].upper() + reason[1:] if reason.startswith(("the ", "in ", "whether ")) else reason
+
+
+def in_words(relation: Any) -> str:
+    """A relation as plain text, with `=` for an equation and a chain for an interval.
+
+    Example:
+        >>> p = sp.Symbol("p")
+        >>> in_words(sp.Eq(p, 1)), in_words(sp.And(p >= 0, p < 1))
+        ('p = 1', '0 <= p < 1')
+    """
+    if isinstance(relation, sp.Eq):
+        return f"{relation.lhs} = {relation.rhs}"
+    if isinstance(relation, sp.And) and len(relation.args) == 2:
+        parts: list[Any] = list(relation.args)
+        below = next((part for part in parts if isinstance(part, (sp.Gt, sp.Ge))), None)
+        above = next((part for part in parts if isinstance(part, (sp.Lt, sp.Le))), None)
+        if below is not None and above is not None and below.lhs == above.lhs:
+            less = "<" if isinstance(below, sp.Gt) else "<="
+            return f"{below.rhs} {less} {above}"
+    return str(relation)
+
+
+def crossing(certificate: "Certificate") -> str:
+    """What is known where two inputs change places, in a sentence."""
+    words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
+    return f"Where two inputs to the neuron change places, spike times are of class {words}."
 
 
 def classes(report: Any) -> tuple[str, str]:
@@ -155,14 +174,74 @@ def _class(regularity: Any, is_exact: bool) -> str:
     return regularity.name if is_exact or regularity.name == "ANALYTIC" else f"at least {regularity.name}"
 
 
+def reasons(report: Any) -> list[str]:
+    """Why the spikes of a route are of their classes, in sentences."""
+    return [reason for reason in (report.own_reason, report.later_reason) if reason]
+
+
+def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
+    """The cases of a certificate, each with its reason or its own cases below it."""
+    lines = []
+    for condition, case in certificate.cases:
+        lines += [f"{indent}Case {in_words(condition)}: {case.verdict.name}."]
+        lines += [f"{indent}  {reason}" for reason in _case_reasons(case)]
+        lines += case_lines(case, indent + "  ")
+    return lines
+
+
+def _case_reasons(case: "Certificate") -> list[str]:
+    if case.cases:
+        return []
+    if case.holds:
+        return _findings(case)
+    questions = case.failures or case.open_questions
+    return [f"{title(condition)}: {MARKS[condition.holds]}. {because(condition)}" for condition in questions[:1]]
+
+
+def _findings(certificate: "Certificate") -> list[str]:
+    """A sentence or more about each route, and one about two inputs."""
+    found = [_route(report) for report in certificate.routes]
+    return found if certificate.simultaneous_inputs is None else [*found, crossing(certificate)]
+
+
 def _route(report: Any) -> str:
     own, later = classes(report)
     exponent = "" if report.contact_exponent is None else f"contact exponent {report.contact_exponent}; "
-    lines = [
+    summary = (
         f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; {exponent}"
         f"own spike {own}, later spikes {later}."
-    ]
-    return " ".join([*lines, *(reason for reason in (report.own_reason, report.later_reason) if reason)])
+    )
+    return " ".join([summary, *reasons(report)])
+
+
+def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
+    lines = []
+    for condition, case in certificate.cases:
+        reason = _in_markdown(" ".join(_case_reasons(case)), case)
+        lines += ["", f"{indent}- **Case ${sp.latex(condition)}$: {case.verdict.name}.** {reason}".rstrip()]
+        lines += _markdown_cases(case, indent + "  ")
+    return lines
+
+
+def _latex_cases(certificate: "Certificate", heading: str = r"\paragraph") -> list[str]:
+    lines = []
+    for condition, case in certificate.cases:
+        reason = _in_latex(" ".join(_case_reasons(case)), case)
+        lines += [rf"{heading}{{Case ${sp.latex(condition)}$: {case.verdict.name}.}} {reason}".rstrip()]
+        lines += _latex_cases(case, r"\subparagraph")
+    return lines
+
+
+def _in_markdown(sentence: str, certificate: "Certificate") -> str:
+    return typeset(sentence, _symbols(certificate), _plain_markdown)
+
+
+def _in_latex(sentence: str, certificate: "Certificate") -> str:
+    return typeset(sentence, _symbols(certificate), _escaped)
+
+
+def _symbols(certificate: "Certificate") -> tuple[sp.Symbol, ...]:
+    return (*certificate.model.states, *certificate.model.parameters, weight)
 
 
 def _aligned(model: Any) -> str:
@@ -170,11 +249,13 @@ def _aligned(model: Any) -> str:
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
 
 
-def _equations(model: Any) -> str:
-    return f"$${_aligned(model)}$$"
+def _plain_markdown(words: str) -> str:
+    for symbol in ("\\", "*", "_"):
+        words = words.replace(symbol, "\\" + symbol)
+    return words
 
 
 def _escaped(words: str) -> str:
-    for symbol in ("\\", "&", "%", "$", "#", "_", "{", "}", "^", "~"):
-        words = words.replace(symbol, {"\\": "/", "^": r"\^{}", "~": r"\~{}"}.get(symbol, "\\" + symbol))
-    return words
+    """Escape what LaTeX would read as a command; in one pass, so that escapes are not escaped again."""
+    special = {"\\": "/", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$", "|": "$|$"}
+    return "".join(special.get(letter, "\\" + letter if letter in "&%$#_{}" else letter) for letter in words)

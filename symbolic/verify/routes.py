@@ -57,12 +57,16 @@ def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
     at_spike, _ = limit(approach(jump, variable, threshold, -1, facts), facts)
     if at_spike.is_infinite or not facts.vanishes(at_spike - threshold):
         return False, (
-            f"At {variable} = {threshold} the input moves {variable} to {at_spike}: it triggers or prevents a spike."
+            f"Just below {variable} = {threshold} the input moves {variable} to {at_spike}: depending on its weight, "
+            "it triggers or prevents a spike."
         )
     slope = _slope(jump, variable)
     if facts.over(slope[1]).spread(slope[0]).kind not in (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO):
         raise Undecided(f"whether the jump to {jump} stays below {threshold} is not known")
-    return True, f"The jump is monotone and its limit at {variable} = {threshold} is {threshold}, whatever the weight."
+    return True, (
+        f"The jump is monotone in {variable}, and its limit at {variable} = {threshold} is {threshold} for every "
+        "weight."
+    )
 
 
 def _slope(jump: Expression, variable: sp.Symbol) -> tuple[Expression, dict[sp.Symbol, tuple[Expression, Expression]]]:
@@ -77,12 +81,12 @@ def _infinity_is_fixed(case: Case, jump: Expression) -> Answer:
     top = leading(growth(jump, variable, 1, facts), facts)
     grows = top is not None and compare(top.scale, ONE, facts) > 0
     if top is not None and grows and top.kind is Kind.POSITIVE:
-        return True, f"The input moves {variable} by a finite amount or keeps it large: infinity stays where it is."
+        return True, f"As {variable} -> oo, its value after the input tends to oo as well: infinity stays where it is."
     if top is not None and grows and top.kind is Kind.NONNEGATIVE:
         raise Undecided(f"whether the jump to {jump} keeps infinity where it is depends on {top.coefficient}")
     return (
         False,
-        f"For some weights the input moves {variable} -> oo to {jump}, away from infinity: a spike is swallowed.",
+        f"For some weights {jump} does not tend to infinity as {variable} -> oo: the input swallows a spike.",
     )
 
 
@@ -136,10 +140,7 @@ def _same_on_both_sides(case: Case, route: InputRoute, orders: list[sp.Tuple]) -
     if any(order[s].is_infinite for order in (before, after) for s in model.other_states):
         raise Undecided("the reset puts a state to infinity")
     if all(_equal(before[s], after[s], facts) for s in model.states):
-        return True, (
-            "Input then reset and reset then input lead to the same state: an input counts as much just before the "
-            "neuron's own spike as just after it."
-        )
+        return True, ("An input just before the neuron's own spike and one just after it lead to the same state.")
     told = ("An input just before the spike leaves", "one just after it")
     return _difference(model, facts, before, after, told)
 

@@ -152,7 +152,7 @@ def solved(relation: Any) -> sp.Basic:
     symbols = relation.free_symbols
     if len(symbols) == 1:
         (symbol,) = symbols
-        parts = affine_parts(relation.lhs, [symbol])
+        parts = affine_parts(relation.lhs - relation.rhs, [symbol])
         if parts is not None and parts[0][symbol].is_number:
             slope, rest = parts[0][symbol], parts[1]
             kind = relation.func if slope.is_positive else relation.reversed.func

@@ -1,17 +1,25 @@
 """The command line: what it prints for people and for machines, and its exit status."""
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from smoothspike.cli import main
+from smoothspike.terminal import Style, shown
+from symbolic import models, verify
 
 DECLARATION = """
 import sympy as sp, symbolic as ss
 V, I = sp.symbols("V I", real=True)
 cubic = ss.NeuronModel("cubic", dynamics={V: V**3 + I, I: -I}, spike=ss.at_infinity(V), reset={V: -1}, inputs=I)
+p = sp.Symbol("p", real=True)
+power = ss.NeuronModel(
+    "power", dynamics={V: sp.Abs(V)**p + I, I: -I}, spike=ss.at_infinity(V), reset={V: 0}, inputs=I, parameters=[p]
+)
 number = 3
 def make():
     return ss.models.qif(tau_m=2.0, tau_s=1.0)
@@ -33,6 +41,84 @@ def test_verify_tells_by_its_exit_status(capsys, file):
     assert main(["verify", f"{file}:cubic", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "FAILS"
     assert main(["verify", f"{file}:make"]) == 0
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """What `verify` prints on a terminal of some width, and its exit status."""
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+
+    def run(model, width=100, is_terminal=True, **environment):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
+        status = main(["verify", model])
+        return capsys.readouterr().out, status
+
+    return run
+
+
+def plain(text):
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+@pytest.mark.parametrize("width", [30, 60, 120])
+@pytest.mark.parametrize(
+    ("model", "status"), [("qif", 0), ("lif", 1), ("rapid_theta_current", 0), ("izhikevich", 1), ("FILE:power", 1)]
+)
+def test_a_certificate_fits_the_terminal(printed, file, model, status, width):
+    text, found = printed(model.replace("FILE", file), width)
+    assert found == status
+    assert max(len(line) for line in plain(text).splitlines()) <= width
+    assert all(part in plain(text) for part in ("\nModel\n", "\nConditions\n", "\nRoutes\n", "spike: V = "))
+
+
+def test_a_certificate_is_coloured_on_a_terminal_only(printed):
+    coloured, _ = printed("lif")
+    assert "\x1b[31mFAILS\x1b[0m" in coloured
+    assert "\x1b[32mholds\x1b[0m" in coloured
+    bare, _ = printed("lif", is_terminal=False)
+    assert bare == plain(coloured)
+    assert "\x1b" not in bare
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "has_colours"),
+    [
+        ({}, True, True), ({}, False, False), ({"NO_COLOR": "1"}, True, False), ({"TERM": "dumb"}, True, False),
+        ({"FORCE_COLOR": "1"}, False, True), ({"FORCE_COLOR": "0"}, False, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False), ({"NO_COLOR": ""}, True, True),
+    ],
+)  # fmt: skip
+def test_who_decides_about_colours(printed, environment, is_terminal, has_colours):
+    text, _ = printed("qif", is_terminal=is_terminal, **environment)
+    assert ("\x1b" in text) == has_colours
+
+
+def test_what_a_certificate_shows(printed, file):
+    text = plain(printed("rapid_theta", 120)[0])
+    assert "holds      reaches infinity in finite time\n             Integral(" in text
+    assert "  route  no grazing  order swap  contact exponent  own spike  later spikes\n  V      holds " in text
+    assert "Where two inputs to the neuron change places, spike times are of class CONTINUOUS.\nUnder: r > 0" in text
+    cases, _ = printed(f"{file}:power", 120)
+    assert "undecided  one solution" in plain(cases)
+    assert "\nCases\n  Case p > 1: HOLDS.\n    Input I: no grazing holds" in plain(cases)
+    assert "Case p > 1: \x1b[32mHOLDS\x1b[0m." in cases
+    narrow = plain(printed("rapid_theta", 60)[0])
+    assert "\n  contact exponent  2\n" in narrow
+
+
+def test_a_witness_has_its_paragraph():
+    certificate = replace(verify(models.lif()), witness="With the weight 1 a spike appears.")
+    assert "\nExample\n  With the weight 1 a spike appears." in shown(certificate, Style(80, False))
+
+
+def test_verify_as_latex(capsys):
+    assert main(["verify", "qif", "--latex"]) == 0
+    assert capsys.readouterr().out.startswith(r"\paragraph{QIF: HOLDS.}")
 
 
 def test_derive(capsys, file):

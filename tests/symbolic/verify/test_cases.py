@@ -67,14 +67,38 @@ def test_a_drive_around_the_threshold():
 
 def test_cases_are_written_down():
     certificate = verify(model(sp.Abs(V) ** p + I, [p], 0))
-    assert "Case p > 1: HOLDS. Input I: no grazing holds" in str(certificate)
-    assert "\nCase p <= 1: FAILS.\n  Case Eq(p, 1): FAILS. reaches infinity in finite time: " in str(certificate)
-    assert "\n  Case p < 0: FAILS." in str(certificate)
-    assert "- **Case $p > 1$: HOLDS.**" in certificate.to_markdown()
-    assert r"\paragraph{Case $p \leq 1$: FAILS.}" in certificate.to_latex()
+    text, markdown, latex = str(certificate), certificate.to_markdown(), certificate.to_latex()
+    assert "\nCase p > 1: HOLDS.\n  Input I: no grazing holds" in text
+    assert "\nCase p <= 1: FAILS.\n  Case p = 1: FAILS.\n    reaches infinity in finite time: FAILS. " in text
+    assert "\n  Case p < 0: FAILS." in text
+    assert "\n  Case 0 <= p < 1: FAILS." in text
+    assert "- **Case $p > 1$: HOLDS.**" in markdown
+    assert "\n  - **Case $p = 1$: FAILS.**" in markdown
+    assert r"\paragraph{Case $p \leq 1$: FAILS.}" in latex
+    assert r"\subparagraph{Case $p = 1$: FAILS.}" in latex
     cases = json.loads(json.dumps(certificate.to_dict()))["cases"]
     assert [(case["condition"], case["certificate"]["verdict"]) for case in cases] == told(certificate)
     assert isinstance(hash(certificate), int)
+
+
+def test_reasons_are_in_the_declared_parameters():
+    """Not in the symbols that stand for a parameter's distance from the edge of its region."""
+    certificate = verify(model(sp.Abs(V) ** p + I, [p], 0))
+    assert "dV/dt behaves like V**p as V -> oo; the integral of its inverse diverges" in str(certificate)
+    assert "vanishes like u^((2*p - 1)/(p - 1)) with the time u left" in str(certificate)
+    assert "$u^{\\frac{2 p - 1}{p - 1}}$" in certificate.to_markdown()
+
+
+def test_cases_of_a_case_name_their_region():
+    below = verify(model(sp.Abs(V) ** p + I, [p], 0)).cases[1][1]
+    conditions = [condition for condition, _ in below.cases]
+    assert conditions == [sp.Eq(p, 1), p < 0, sp.And(p >= 0, p < 1)]
+
+
+def test_an_edge_with_another_reason_is_told_apart():
+    below = verify(model(a * V**2 + I, [a])).cases[1][1]
+    assert told(below) == [("Eq(a, 0)", "FAILS"), ("a < 0", "FAILS")]
+    assert "dV/dt behaves like I as V -> oo" in below.cases[0][1].failures[0].reason
 
 
 @pytest.mark.parametrize("name", models.names())

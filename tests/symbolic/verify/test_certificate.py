@@ -1,7 +1,10 @@
 """What a certificate says, and how it is written down."""
 
 import json
+import re
 import time
+from itertools import accumulate
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -156,9 +159,65 @@ def test_every_certificate_can_be_written_down(name):
     assert certificate._repr_markdown_() == certificate.to_markdown()
     latex = certificate.to_latex()
     assert latex.count(r"\item") == len(certificate.conditions)
+    assert well_formed(latex)
     plain = json.loads(json.dumps(certificate.to_dict()))
     assert plain["verdict"] == certificate.verdict.name
     assert [c["holds"] for c in plain["conditions"]] == [c.holds for c in certificate.conditions]
+
+
+def well_formed(latex):
+    """Whether braces, environments and dollar signs come in pairs, and nothing special stands unescaped in the text."""
+    bare = re.sub(r"\\[\\{}$%&#_]", "", latex)
+    depths = list(accumulate((c == "{") - (c == "}") for c in bare))
+    pairs = (bare.count(r"\begin{") == bare.count(r"\end{"), bare.count("$") % 2 == 0, min(depths) == depths[-1] == 0)
+    text = re.sub(r"\$[^$]*\$|\\\[.*?\\\]|\\[a-z]+\{", "", latex.replace(r"\$", ""), flags=re.DOTALL)
+    return all(pairs) and not re.search(r"(?<!\\)[_^&#%<>]", text)
+
+
+@pytest.mark.parametrize("parameters", [[a], [p], [a, p]])
+def test_open_parameters_can_be_written_down(parameters):
+    values = {a: 1, p: 2} | dict.fromkeys(parameters)
+    model = NeuronModel(
+        "o_p#n", dynamics={V: a * sp.Abs(V) ** p + I, I: -I}, spike=at_infinity(V), reset={V: 0}, inputs=I,
+        parameters=values,
+    )  # fmt: skip
+    certificate = verify(model)
+    assert certificate.cases
+    assert well_formed(certificate.to_latex())
+    assert not re.search(r"[\w)]\*\*[\w(]", certificate.to_markdown())
+    plain = json.loads(json.dumps(certificate.to_dict()))
+    assert any(condition["needs"] for condition in plain["conditions"])
+    assert plain["parameters"] == {
+        str(symbol): None if value is None else str(value) for symbol, value in values.items()
+    }
+
+
+@pytest.mark.parametrize("form", ["__str__", "to_markdown", "to_latex"])
+def test_every_form_tells_where_inputs_change_places(form):
+    sentence = "Where two inputs to the neuron change places, spike times are of class "
+    assert f"{sentence}at least C1." in getattr(verify(models.qif()), form)()
+    assert f"{sentence}CONTINUOUS." in getattr(verify(models.qif_delta()), form)()
+    assert sentence not in getattr(verify(models.lif()), form)()
+
+
+def test_formulas_in_reasons_are_typeset():
+    certificate = verify(models.qif())
+    for written in (certificate.to_markdown(), certificate.to_latex()):
+        assert r"$\mathrm{d}V/\mathrm{d}t$ behaves like $\frac{V^{2}}{\tau_{m}}$ as $V \to \infty$" in written
+
+
+def test_statements_name_every_state_and_both_ends():
+    certificate, start = verify(models.qif()), sp.Symbol("V_1", real=True)
+    smooth = certificate.condition("one solution").statement
+    finite = certificate.condition("other states stay finite at the spike").statement
+    slopes: list[Any] = list(smooth.atoms(sp.Derivative))
+    integrals: list[Any] = list(finite.atoms(sp.Integral))
+    assert {slope.variables for slope in slopes} == {(V,), (I,)}
+    assert {integral.limits[0] for integral in integrals} == {sp.Tuple(V, start, sp.oo), sp.Tuple(V, -sp.oo, start)}
+
+
+def test_an_assumption_that_follows_from_others_is_left_out():
+    assert [str(assumption) for assumption in verify(models.eif()).assumptions] == ["Delta > 0"]
 
 
 def test_conditions_carry_their_statement():
