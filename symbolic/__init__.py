@@ -15,7 +15,9 @@ from .errors import DerivationError as DerivationError
 from .errors import ModelError as ModelError
 from .verify import Certificate as Certificate
 from .verify import Condition as Condition
+from .verify import Failure as Failure
 from .verify import Regularity as Regularity
 from .verify import RouteReport as RouteReport
 from .verify import Verdict as Verdict
+from .verify import Witness as Witness
 from .verify import verify as verify

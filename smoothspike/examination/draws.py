@@ -1,0 +1,117 @@
+"""Random trials in which a neuron does something: a few spikes, within the declared ranges."""
+
+from typing import NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from symbolic import InputRoute, NeuronModel
+
+from ..numerics.trajectory import DONE, ESCAPED, Trial
+from .trials import Inputted, Simulator, within_bounds
+
+#: Inputs of a random trial, and one place more that experiments fill.
+INPUTS = 4
+FREE = INPUTS - 1
+_MOST_SPIKES = 5
+_PILOTS = 512
+_DECADES = (-2.0, 3.0)  # between trials
+_WITHIN = (-0.5, 0.5)  # in one trial
+_LAST_INPUT = 0.7  # so that effects of the last input are seen within the trial
+
+
+class Bases(NamedTuple):
+    """Random trials to start experiments from, with what happened in them.
+
+    Attributes:
+        inputs: The inputs; the last place is free.
+        trial: What happened.
+    """
+
+    inputs: Inputted
+    trial: Trial
+
+    def chosen(self, which: np.ndarray) -> "Bases":
+        """Return some of the trials."""
+        return Bases(self.inputs.chosen(which), Trial(*(leaf[which] for leaf in self.trial)))
+
+    def __len__(self) -> int:
+        return len(self.inputs.times)
+
+
+class Pilot(NamedTuple):
+    """Some hundred random trials, those with the smallest weights first.
+
+    Attributes:
+        bases: The trials.
+        is_fine: Which ones came to their end with at most five spikes and within the declared ranges.
+        escaped: Which ones ended early because the neuron ran to minus infinity.
+    """
+
+    bases: Bases
+    is_fine: np.ndarray
+    escaped: np.ndarray
+
+    def with_spikes(self, count: int, at_least: int = 1) -> Bases:
+        """Return trials with some spikes; fewer than `count` if there are not so many.
+
+        They are taken from the quarter with the smallest weights: the weights that matter to this neuron. Much larger
+        ones make spike times change so steeply that no simulation could tell it from a jump.
+        """
+        fine = np.flatnonzero(self.is_fine & (self.bases.trial.count >= at_least))
+        few = max(len(fine) // 4, min(count, len(fine)))
+        return self.bases.chosen(fine[np.linspace(0, few - 1, min(count, few)).astype(int)] if few else fine)
+
+    def escapes(self, count: int) -> Bases:
+        """Return trials that ran to minus infinity."""
+        return self.bases.chosen(np.flatnonzero(self.escaped)[:count])
+
+
+def draw_pilot(simulator: Simulator, generator: np.random.Generator, share: float = 1.0) -> Pilot:
+    """Simulate trials with one to three random inputs; `share` cuts infinity off earlier, see `Simulator`."""
+    model, duration = simulator.setting.model, simulator.duration
+    times = generator.uniform(0, _LAST_INPUT * duration, (_PILOTS, INPUTS))
+    used = generator.integers(1, INPUTS, _PILOTS)
+    times[np.arange(INPUTS) >= used[:, None]] = np.inf
+    routes = generator.integers(0, max(len(model.routes), 1), (_PILOTS, INPUTS))
+    weights = draw_weights(model, routes, generator)
+    if not model.routes:
+        times[:], routes[:] = np.inf, -1
+    largest = np.max(np.abs(np.where(np.isfinite(times), weights, 0)), axis=1)
+    drawn = Inputted(times, routes, weights).chosen(np.argsort(largest, kind="stable"))
+    trial = simulator(drawn, np.full(_PILOTS, share))
+    admissible = within_bounds(simulator.setting, trial)
+    fine = (trial.status == DONE) & (trial.count <= _MOST_SPIKES) & admissible
+    return Pilot(Bases(drawn, trial), fine, (trial.status == ESCAPED) & admissible)
+
+
+def alike_weights(
+    simulator: Simulator, bases: Bases, routes: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw one more weight for each trial, about as large as those that it has."""
+    drawn = draw_weights(simulator.setting.model, routes, generator)[:, 0]
+    size = np.max(np.abs(np.where(np.isfinite(bases.inputs.times), bases.inputs.weights, 0)), axis=1, initial=0)
+    return np.sign(drawn) * np.where(size > 0, size, 1.0) * generator.uniform(0.3, 1.0, len(bases))
+
+
+def draw_weights(model: NeuronModel, routes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Draw weights of any order of magnitude, alike within a trial, most of them positive.
+
+    Weights of a state with a declared range have the sign that leads into it.
+    """
+    scales = 10 ** generator.uniform(*_DECADES, (len(routes), 1))
+    sizes = scales * 10 ** generator.uniform(*_WITHIN, routes.shape)
+    signs = np.where(generator.uniform(size=routes.shape) < 0.8, 1.0, -1.0)
+    for place, route in enumerate(model.routes):
+        sign = one_sign(model, route)
+        signs = np.where((routes == place) & (sign != 0), sign, signs)
+    return sizes * signs
+
+
+def one_sign(model: NeuronModel, route: InputRoute) -> int:
+    """The only sign that weights of a route may have where its state has a declared end; 0 for both."""
+    target = route.additive_target
+    if target is None:
+        return 0
+    low, high = model.bounds.get(target, (-sp.oo, sp.oo))
+    return 1 if low != -sp.oo else -1 if high != sp.oo else 0

@@ -1,0 +1,111 @@
+"""A witness simulated once more: by another solver, with the membrane potential along the way."""
+
+from dataclasses import dataclass
+
+import diffrax
+import numpy as np
+from jaxtyping import Float
+
+from symbolic import Failure, Witness
+
+from ..numerics.trajectory import DONE, ESCAPED
+from .cut_off import settles
+from .equations import FARTHEST, setting
+from .trials import Inputted, Simulator
+
+_TOLERANCE = 1e-11
+_SAMPLES = 240
+_AGREES = 1e-3
+
+
+@dataclass(frozen=True)
+class Replay:
+    """A witness, simulated anew.
+
+    Attributes:
+        witness: The witness.
+        confirms: Whether the jump (or the missing limit) is there again, as large as before.
+        method: How it was simulated, in words.
+        spike_times: The spike times, for each value of the quantity that is varied.
+        jump: The jump that was found.
+        times: Where the potential was sampled.
+        potential: The spiking variable there, for each value of that quantity.
+    """
+
+    witness: Witness
+    confirms: bool
+    method: str
+    spike_times: tuple[tuple[float, ...], ...]
+    jump: float
+    times: Float[np.ndarray, " samples"]
+    potential: Float[np.ndarray, "values samples"]
+
+    def __str__(self) -> str:
+        found = "confirmed" if self.confirms else "NOT confirmed"
+        trains = [", ".join(f"{time:.9g}" for time in times) or "no spikes" for times in self.spike_times]
+        rows = [f"  {self.witness.quantity} {value!r}: {train}"
+                for value, train in zip(self.witness.values, trains, strict=True)]  # fmt: skip
+        return "\n".join([f"{self.witness}", f"Simulated anew by {self.method}: {found}.", *rows])
+
+
+def simulate_witness(witness: Witness) -> Replay:
+    """Simulate the trials of a witness anew, by another solver and with other steps, and look whether it is right.
+
+    Example:
+        >>> import smoothspike as ss
+        >>> replay = simulate_witness(ss.verify(ss.models.lif_oscillatory()).witness)
+        >>> replay.confirms, replay.jump > 0.1
+        (True, True)
+    """
+    ready = setting(witness.model)
+    solver = diffrax.Dopri5()
+    simulator = Simulator(ready, witness.duration, lanes=len(witness.values), tolerance=_TOLERANCE, solver=solver)
+    rows = [witness.inputs_at(value) for value in witness.values]
+    shares = np.ones(len(rows))
+    if witness.failure is Failure.NO_LIMIT:
+        shares = np.arcsinh(np.array(witness.values)) / min(ready.top, FARTHEST)
+    samples = np.linspace(0, witness.duration, _SAMPLES)
+    inputs = Inputted(*(np.stack(part) for part in zip(*(_row(witness, row, samples) for row in rows), strict=True)))
+    trial = simulator(inputs, shares)
+    order = np.argsort(inputs.times, axis=1, kind="stable")
+    sampled = np.take_along_axis(inputs.routes, order, 1) < 0
+    potential = np.stack([seen[mask] for seen, mask in zip(trial.before[..., 0], sampled, strict=True)])
+    outcomes = _outcomes(witness, ready.model.other_states, trial)
+    ends = np.minimum(trial.spike_times, witness.duration)
+    return Replay(
+        witness,
+        _confirms(witness, outcomes, trial),
+        f"a Runge-Kutta method of order 5 with error control at {_TOLERANCE:.0e}",
+        tuple(tuple(float(time) for time in row if np.isfinite(time)) for row in trial.spike_times),
+        float(np.max(np.abs(ends[-1] - ends[0]))) if witness.varied is not None else float(np.ptp(outcomes)),
+        samples,
+        potential,
+    )
+
+
+def _row(witness: Witness, inputs: tuple, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The inputs of a trial, and one without effect wherever the potential is sampled."""
+    names = [route.name for route in witness.model.routes]
+    times = np.append([time for time, _, _ in inputs], samples)
+    routes = np.append([names.index(name) for _, name, _ in inputs], np.full(len(samples), -1)).astype(int)
+    weights = np.append([weight for _, _, weight in inputs], np.zeros(len(samples)))
+    return times, routes, weights
+
+
+def _outcomes(witness: Witness, others: tuple, trial: object) -> Float[np.ndarray, " values"]:
+    if witness.failure is Failure.ESCAPES:
+        return np.asarray(trial.ended)
+    *words, number = witness.observed.split()
+    spike = int(number) - 1
+    state = [str(other) for other in others].index(words[0]) + 1 if words[1] == "at" else None
+    return trial.spike_times[:, spike] if state is None else trial.at_spikes[:, spike, state]
+
+
+def _confirms(witness: Witness, outcomes: np.ndarray, trial: object) -> bool:
+    before = np.array(witness.outcomes)
+    alike = np.isclose(outcomes, before, rtol=_AGREES, atol=_AGREES * witness.duration) | (outcomes == before)
+    if witness.failure is Failure.ESCAPES:
+        return bool((trial.status == ESCAPED).all() and alike.all())
+    if witness.failure is Failure.NO_LIMIT:
+        return not settles(outcomes) and bool(alike.all())
+    return bool((trial.status == DONE).all() and alike.all())

@@ -1,0 +1,280 @@
+"""Trials of one neuron with any equations, step by step, in coordinates in which nothing becomes infinite.
+
+The spiking variable is V = sinh(x), and the clock is the arc length of the path in time and x, so that a divergence in
+finite time is a path of finite speed. It counts as arrived where the time that is left has become smaller than the
+rounding of any spike time: at x = `top`, and at x = `bottom` on the way back. Events are found inside the step that
+passes them by repeating it with a smaller size, never by interpolation. A step cannot jump over a touch of a finite
+threshold: a maximum inside a step is searched for itself.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import diffrax
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int
+
+#: Rates of change of all states, the spiking variable first.
+Rates = Callable[[Float[Array, " states"]], Float[Array, " states"]]
+
+_HALVINGS = 54
+_LARGEST = 1.0
+RUNNING, DONE, ESCAPED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(5)
+
+
+class Equations(NamedTuple):
+    """What a neuron does, as functions of arrays.
+
+    Attributes:
+        rates: The rates of change of all states, the spiking variable first.
+        jump: The states after an input, from (route, weight, states).
+        reset: The states after a spike, from those before; the spiking variable may be -inf.
+    """
+
+    rates: Rates
+    jump: Callable[[Array, Array, Array], Array]
+    reset: Callable[[Array], Array]
+
+
+class Line(NamedTuple):
+    """Where the line of the spiking variable ends, in x = asinh(V), and how fast time passes on it.
+
+    Attributes:
+        top: Where the spike is.
+        bottom: What stands for minus infinity.
+        time_scale: The unit of time.
+        tolerance: The relative error that a step may make.
+    """
+
+    top: Float[Array, ""]
+    bottom: Float[Array, ""]
+    time_scale: Float[Array, ""]
+    tolerance: Float[Array, ""]
+
+
+class Inputs(NamedTuple):
+    """Input spikes in the order of their times, padded with inf; a route of -1 does nothing (and is recorded)."""
+
+    times: Float[Array, " inputs"]
+    routes: Int[Array, " inputs"]
+    weights: Float[Array, " inputs"]
+
+
+class Trial(NamedTuple):
+    """What happened.
+
+    Attributes:
+        spike_times: The times of spikes, padded with inf.
+        count: How many there were.
+        status: DONE, or why the trial ended early: ESCAPED to minus infinity, TOO_MANY_STEPS, TOO_MANY_SPIKES.
+        ended: When it ended.
+        at_spikes: The states just before the reset of each spike, the spiking variable first; NaN beyond `count`.
+        before: The states just before each input, likewise; NaN where it was not reached.
+        states: The states at the end.
+    """
+
+    spike_times: Float[Array, " spikes"]
+    count: Int[Array, ""]
+    status: Int[Array, ""]
+    ended: Float[Array, ""]
+    at_spikes: Float[Array, "spikes states"]
+    before: Float[Array, "inputs states"]
+    states: Float[Array, " states"]
+
+
+class _Engine(NamedTuple):
+    """One step, and the slope of the spiking variable, for one neuron."""
+
+    step: Callable[[Array, Array], tuple[Array, Array]]
+    rises: Callable[[Array], Bool[Array, ""]]
+    line: Line
+
+
+class _Carry(NamedTuple):
+    path: Float[Array, " path"]  # time, x and the other states
+    size: Float[Array, ""]
+    steps: Int[Array, ""]
+    next_input: Int[Array, ""]
+    trial: Trial
+
+
+def simulate(
+    equations: Equations,
+    line: Line,
+    inputs: Inputs,
+    initial: Float[Array, " states"],
+    duration: Float[Array, ""],
+    *,
+    max_spikes: int = 32,
+    max_steps: int = 20_000,
+    solver: diffrax.AbstractERK | None = None,
+) -> Trial:
+    """Simulate one trial from time 0 to `duration`.
+
+    Args:
+        equations: The neuron.
+        line: Where its spike is.
+        inputs: What arrives.
+        initial: The states at time 0.
+        duration: The trial's end.
+        max_spikes: Room for spikes; a trial that needs more ends early and says so.
+        max_steps: Room for steps of the solver, likewise.
+        solver: An explicit Runge-Kutta method; of order 8 if None.
+
+    Example:
+        The neuron V' = V^2 + 1 spikes each time pi after it came back from minus infinity.
+
+        >>> import numpy as np
+        >>> equations = Equations(
+        ...     rates=lambda s: s**2 + 1, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
+        ... )
+        >>> nothing = Inputs(jnp.array([]), jnp.array([], int), jnp.array([]))
+        >>> line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0, 1e-12)))
+        >>> trial = simulate(equations, line, nothing, jnp.zeros(1), jnp.array(10.0))
+        >>> np.round(trial.spike_times[:3] / np.pi, 10)
+        array([0.5, 1.5, 2.5])
+    """
+    engine = _engine(equations, line, solver or diffrax.Dopri8())
+    count = inputs.times.shape[0]
+    inputs = Inputs(jnp.append(inputs.times, jnp.inf), jnp.append(inputs.routes, -1), jnp.append(inputs.weights, 0.0))
+
+    def running(carry: _Carry) -> Bool[Array, ""]:
+        return carry.trial.status == RUNNING
+
+    def to_next_event(carry: _Carry) -> _Carry:
+        target = jnp.minimum(inputs.times[carry.next_input], duration)
+        carry, size = _advance(engine, carry, target, max_steps)
+        path, spikes, arrives = _land(engine, carry.path, size, target)
+        carry = carry._replace(path=path)
+        carry = _select(spikes, _spike(equations, line, carry), carry)
+        carry = _select(arrives, _arrive(equations, inputs, carry, duration), carry)
+        return _watched(engine, carry, max_steps)
+
+    trial = Trial(
+        jnp.full(max_spikes, jnp.inf), jnp.array(0), jnp.array(RUNNING), jnp.zeros(()),
+        jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count, *initial.shape), jnp.nan), initial,
+    )  # fmt: skip
+    path = jnp.concatenate([jnp.zeros(1), jnp.arcsinh(initial[:1]), initial[1:]])
+    last = lax.while_loop(
+        running, to_next_event, _Carry(path, jnp.asarray(1e-3), jnp.array(0), jnp.array(0), trial)
+    )
+    return last.trial._replace(ended=last.path[0], states=_states(last.path))
+
+
+def _states(path: Float[Array, " path"]) -> Float[Array, " states"]:
+    return jnp.concatenate([jnp.sinh(path[1:2]), path[2:]])
+
+
+def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry:
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
+
+
+def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK) -> _Engine:
+    def velocity(_: Array, path: Array, __: None) -> Array:
+        rates = equations.rates(_states(path)) * line.time_scale
+        rise = rates[:1] / jnp.cosh(path[1])
+        pace = jnp.hypot(1.0, rise)
+        return jnp.concatenate([line.time_scale / pace, rise / pace, rates[1:] / pace])
+
+    terms = diffrax.ODETerm(velocity)
+
+    def step(path: Array, size: Array) -> tuple[Array, Array]:
+        state = solver.init(terms, 0.0, size, path, None)
+        after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
+        return after, jnp.max(jnp.abs(jnp.asarray(error)) / (line.tolerance * (1e-2 + jnp.abs(path))))
+
+    return _Engine(step, lambda path: equations.rates(_states(path))[0] > 0, line)
+
+
+def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> tuple[_Carry, Float[Array, ""]]:
+    """Step until a step passes something; return where that one starts, and its size."""
+    line = engine.line
+
+    def searching(state: tuple[_Carry, Array]) -> Bool[Array, ""]:
+        return ~state[1] & (state[0].steps < max_steps)
+
+    def onward(state: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
+        path, size, steps, *rest = state[0]
+        after, error = engine.step(path, size)
+        good = error <= 1
+        rises = engine.rises(after)
+        passes = (after[0] >= target) | (after[1] >= line.top) | ((after[1] <= line.bottom) & ~rises)
+        found = good & (passes | (engine.rises(path) & ~rises))
+        factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
+        size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
+        return _Carry(jnp.where(good & ~found, after, path), size, steps + 1, *rest), found
+
+    there = (carry.path[0] >= target) | (carry.path[1] >= line.top)
+    carry, _ = lax.while_loop(searching, onward, (carry, there))
+    return carry, jnp.where(there, 0.0, carry.size)
+
+
+def _land(
+    engine: _Engine, path: Array, size: Array, target: Array
+) -> tuple[Float[Array, " path"], Bool[Array, ""], Bool[Array, ""]]:
+    """Shorten a step to the first thing that it passes: the spike, an input or the end, a maximum, or nothing."""
+    line = engine.line
+
+    def at(part: Array) -> Array:
+        return jnp.where(part > 0, engine.step(path, part)[0], path)
+
+    until_target = _first(lambda part: at(part)[0] >= target, size)
+    peak = _first(lambda part: ~engine.rises(at(part)), until_target)
+    highest = jnp.where(at(peak)[1] >= at(until_target)[1], peak, until_target)
+    spikes = at(highest)[1] >= line.top
+    arrives = ~spikes & (at(until_target)[0] >= target)
+    until_spike = _first(lambda part: at(part)[1] >= line.top, highest)
+    landed = at(jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size)))
+    return landed.at[0].set(jnp.where(arrives, target, landed[0])), spikes, arrives
+
+
+def _first(reached: Callable[[Array], Bool[Array, ""]], size: Array) -> Float[Array, ""]:
+    """Return the smallest part of a step where something is reached, or all of the step."""
+
+    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = ends
+        middle = (low + high) / 2
+        inside = reached(middle)
+        return jnp.where(inside, low, middle), jnp.where(inside, middle, high)
+
+    at_once = reached(jnp.zeros_like(size))
+    return jnp.where(at_once, 0.0, lax.fori_loop(0, _HALVINGS, halved, (jnp.zeros_like(size), size))[1])
+
+
+def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
+    trial = carry.trial
+    room = trial.spike_times.shape[0]
+    before = _states(carry.path)
+    states = equations.reset(before)
+    x = jnp.where(jnp.isneginf(states[0]), line.bottom, jnp.arcsinh(states[0]))
+    trial = trial._replace(
+        spike_times=trial.spike_times.at[trial.count].set(carry.path[0], mode="drop"),
+        at_spikes=trial.at_spikes.at[trial.count].set(before, mode="drop"),
+        count=trial.count + 1,
+        status=jnp.where(trial.count >= room, TOO_MANY_SPIKES, trial.status),
+    )
+    return carry._replace(path=jnp.concatenate([carry.path[:1], x[None], states[1:]]), trial=trial)
+
+
+def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array) -> _Carry:
+    """Apply the next input, unless the trial is over."""
+    place, trial, before = carry.next_input, carry.trial, _states(carry.path)
+    is_over = inputs.times[place] > duration
+    after = equations.jump(inputs.routes[place], inputs.weights[place], before)
+    x = jnp.where(after[0] == before[0], carry.path[1], jnp.arcsinh(after[0]))
+    moved = jnp.concatenate([carry.path[:1], x[None], after[1:]])
+    trial = trial._replace(
+        before=trial.before.at[place].set(before, mode="drop"),
+        status=jnp.where(is_over, DONE, trial.status),
+    )
+    return carry._replace(path=jnp.where(is_over, carry.path, moved), next_input=place + 1, trial=trial)
+
+
+def _watched(engine: _Engine, carry: _Carry, max_steps: int) -> _Carry:
+    """End a trial that ran away to minus infinity or makes no progress."""
+    escaped = (carry.path[1] <= engine.line.bottom) & ~engine.rises(carry.path)
+    status = jnp.where(carry.steps >= max_steps, TOO_MANY_STEPS, carry.trial.status)
+    status = jnp.where(escaped & (carry.trial.status == RUNNING), ESCAPED, status)
+    return carry._replace(trial=carry.trial._replace(status=status))
