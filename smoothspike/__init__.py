@@ -3,6 +3,7 @@
 from symbolic import Certificate as Certificate
 from symbolic import Condition as Condition
 from symbolic import ContinuityError as ContinuityError
+from symbolic import ContinuousProposal as ContinuousProposal
 from symbolic import Derivation as Derivation
 from symbolic import DerivationError as DerivationError
 from symbolic import ModelError as ModelError
@@ -15,6 +16,7 @@ from symbolic import crosses as crosses
 from symbolic import derive as derive
 from symbolic import jump as jump
 from symbolic import models as models
+from symbolic import nearest_continuous as nearest_continuous
 from symbolic import verify as verify
 from symbolic import weight as weight
 

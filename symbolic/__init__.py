@@ -13,6 +13,8 @@ from .derive import derive as derive
 from .errors import ContinuityError as ContinuityError
 from .errors import DerivationError as DerivationError
 from .errors import ModelError as ModelError
+from .nearest import ContinuousProposal as ContinuousProposal
+from .nearest import nearest_continuous as nearest_continuous
 from .verify import Certificate as Certificate
 from .verify import Condition as Condition
 from .verify import Failure as Failure

@@ -187,10 +187,12 @@ def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
     denominator = cosine - v * sine / sp.sqrt(d)
     flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + sp.sqrt(d) * sine) / denominator
+    # a drive that is known to be positive has no root to compare with
+    decaying = sp.false if d.is_positive else (d < 0) & (v > sp.sqrt(-d))
     spikes_at = [
         ((sp.pi / 2 - sp.atan(v / sp.sqrt(d))) / sp.sqrt(d), d > 0),
         (1 / v, sp.Eq(d, 0) & (v > 0)),
-        (sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d), (d < 0) & (v > sp.sqrt(-d))),
+        (sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d), decaying),
     ]
     if form.decay == 0:
         return flow, denominator, sp.Piecewise(*[(x / form.gain, c) for x, c in spikes_at], (sp.oo, True))

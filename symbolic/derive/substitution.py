@@ -60,7 +60,9 @@ def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> l
         elif relation is not None:
             point |= {symbol: model.values[symbol] for symbol in relation.parameters}
         for state in model.states:
-            point[state] = sp.Rational(source.randint(-50, 90) * spread, 100)
+            point[state] = sp.Rational(
+                (2 * source.randint(-50, 90) + 1) * spread, 200
+            )  # not 0, where sin(x)/x is not defined
         points.append(point)
     return points
 
