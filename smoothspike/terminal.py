@@ -19,6 +19,7 @@ from symbolic.verify.render import (
     claim,
     classes,
     crossing,
+    example,
     in_words,
     reasons,
     title,
@@ -155,11 +156,9 @@ def _consequences(certificate: Certificate, style: Style) -> list[str]:
 
 
 def _witness(certificate: Certificate, style: Style) -> list[str]:
-    """A concrete example of a jump, where the certificate has one."""
-    if certificate.witness is None:
-        return []
-    paragraphs = str(certificate.witness).splitlines()
-    return [style.painted("Example", "bold")] + [line for part in paragraphs for line in style.wrapped(part, indent=2)]
+    """A concrete example of a failure, or that there is none."""
+    shown = example(certificate)
+    return [style.painted("Example", "bold"), *style.wrapped(shown, indent=2)] if shown else []
 
 
 def _cases(certificate: Certificate, style: Style) -> list[str]:

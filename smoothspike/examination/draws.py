@@ -1,5 +1,6 @@
 """Random trials in which a neuron does something: a few spikes, within the declared ranges."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +9,9 @@ import sympy as sp
 from symbolic import InputRoute, NeuronModel
 
 from ..numerics.trajectory import DONE, ESCAPED, Trial
-from .trials import Inputted, Simulator, within_bounds
+from .trials import INPUTS, Inputted, Simulator, within_bounds
 
-#: Inputs of a random trial, and one place more that experiments fill.
-INPUTS = 4
+#: The input that experiments fill.
 FREE = INPUTS - 1
 _MOST_SPIKES = 5
 _PILOTS = 512
@@ -20,7 +20,8 @@ _WITHIN = (-0.5, 0.5)  # in one trial
 _LAST_INPUT = 0.7  # so that effects of the last input are seen within the trial
 
 
-class Bases(NamedTuple):
+@dataclass(frozen=True)
+class Bases:
     """Random trials to start experiments from, with what happened in them.
 
     Attributes:

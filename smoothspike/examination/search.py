@@ -34,7 +34,7 @@ def find_witness(certificate: Certificate, seed: int = 0, duration: float | None
     Args:
         certificate: A certificate with the verdict FAILS. Open parameters get numbers for which its assumptions hold.
         seed: Of the random trials.
-        duration: The trials' end; ten times the natural time scale of the equations if None.
+        duration: The trials' end; chosen by the time scale of the equations if None.
 
     Returns:
         The witness, or None if none was found and confirmed.
@@ -60,7 +60,7 @@ def find_witness(certificate: Certificate, seed: int = 0, duration: float | None
 
 def _witness_of(model: NeuronModel, seed: int, duration: float | None) -> Witness | None:
     ready = setting(model)
-    simulator = Simulator(ready, 10 * ready.time_scale if duration is None else duration)
+    simulator = Simulator(ready, duration)
     generator = np.random.default_rng(seed)
     unsettled = find_unsettled(simulator, generator)
     if unsettled is not None:

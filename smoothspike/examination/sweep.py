@@ -1,5 +1,6 @@
 """Sweeps: one weight or time of a trial is varied, ever more finely around the place where spikes change most."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -61,7 +62,7 @@ def sweep_past_spikes(
     )
     reach = _REACH * simulator.duration
     low, high = np.maximum(meetings - reach, 0), meetings + reach
-    bases = bases._replace(inputs=inputs)
+    bases = replace(bases, inputs=inputs)
     return bases, _closed_in(simulator, bases, np.full(count, FREE), np.full(count, True), low, high)
 
 

@@ -14,6 +14,9 @@ from .equations import Setting
 
 #: Room for spikes in a trial; longer ones end early and are left out.
 MAX_SPIKES = 16
+#: Inputs of a random trial; the last place is for experiments to fill.
+INPUTS = 4
+_LONG = 10
 
 
 class Inputted(NamedTuple):
@@ -43,7 +46,8 @@ class Simulator:
 
     Args:
         setting: The model.
-        duration: The trials' end.
+        duration: The trials' end. If None, ten times the natural time scale of the equations, or shorter for a neuron
+            that fires by itself: until its third spike or so.
         lanes: How many trials run side by side.
         tolerance: The relative error that a step may make.
         solver: An explicit Runge-Kutta method; of order 8 if None.
@@ -52,23 +56,31 @@ class Simulator:
     def __init__(
         self,
         setting: Setting,
-        duration: float,
+        duration: float | None = None,
         *,
         lanes: int = 512,
         tolerance: float = 1e-12,
         solver: diffrax.AbstractERK | None = None,
     ) -> None:
-        self.setting, self.duration, self._lanes, self._tolerance = setting, duration, lanes, tolerance
+        self.setting, self._lanes = setting, lanes
 
-        def one(inputs: Inputs, share: jax.Array) -> Trial:
+        def one(inputs: Inputs, share: jax.Array, duration: jax.Array) -> Trial:
             order = jnp.argsort(inputs.times, stable=True)
             inputs = Inputs(*(part[order] for part in inputs))
             return simulate(
                 setting.equations, setting.line(share, tolerance), inputs, jnp.asarray(setting.initial),
-                jnp.asarray(duration), max_spikes=MAX_SPIKES, solver=solver,
+                duration, max_spikes=MAX_SPIKES, solver=solver,
             )  # fmt: skip
 
-        self._run = jax.jit(jax.vmap(one))
+        self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+        self.duration = _LONG * setting.time_scale if duration is None else duration
+        if duration is None:
+            self.duration = self._until_third_spike()
+
+    def _until_third_spike(self) -> float:
+        silence = Inputted(np.full((1, INPUTS), np.inf), np.full((1, INPUTS), -1), np.zeros((1, INPUTS)))
+        times = self(silence).spike_times[0]
+        return float((5 * times[2] - 3 * times[1]) / 2) if np.isfinite(times[2]) else self.duration
 
     def __call__(self, inputted: Inputted, shares: np.ndarray | None = None) -> Trial:
         """Simulate; `shares` cuts the way to infinity off earlier, in units of the whole of it in asinh(V)."""
@@ -78,7 +90,7 @@ class Simulator:
         with jax.enable_x64(True):
             for start in range(0, count, self._lanes):
                 places = np.minimum(np.arange(start, start + self._lanes), count - 1)
-                part = self._run(Inputs(*inputted.chosen(places)), shares[places])
+                part = self._run(Inputs(*inputted.chosen(places)), shares[places], self.duration)
                 parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[: count - start], part))  # noqa: B023
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 #: Rates of change of all states, the spiking variable first.
 Rates = Callable[[Float[Array, " states"]], Float[Array, " states"]]
 
-_HALVINGS = 54
+_HALVINGS, _SECANTS = 6, 14
 _LARGEST = 1.0
 RUNNING, DONE, ESCAPED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(5)
 
@@ -88,7 +88,7 @@ class _Engine(NamedTuple):
     """One step, and the slope of the spiking variable, for one neuron."""
 
     step: Callable[[Array, Array], tuple[Array, Array]]
-    rises: Callable[[Array], Bool[Array, ""]]
+    rate: Callable[[Array], Float[Array, ""]]
     line: Line
 
 
@@ -185,7 +185,7 @@ def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK) -> _E
         after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
         return after, jnp.max(jnp.abs(jnp.asarray(error)) / (line.tolerance * (1e-2 + jnp.abs(path))))
 
-    return _Engine(step, lambda path: equations.rates(_states(path))[0] > 0, line)
+    return _Engine(step, lambda path: equations.rates(_states(path))[0], line)
 
 
 def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> tuple[_Carry, Float[Array, ""]]:
@@ -199,9 +199,9 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
         path, size, steps, *rest = state[0]
         after, error = engine.step(path, size)
         good = error <= 1
-        rises = engine.rises(after)
+        rises = engine.rate(after) > 0
         passes = (after[0] >= target) | (after[1] >= line.top) | ((after[1] <= line.bottom) & ~rises)
-        found = good & (passes | (engine.rises(path) & ~rises))
+        found = good & (passes | ((engine.rate(path) > 0) & ~rises))
         factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
         size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
         return _Carry(jnp.where(good & ~found, after, path), size, steps + 1, *rest), found
@@ -220,27 +220,42 @@ def _land(
     def at(part: Array) -> Array:
         return jnp.where(part > 0, engine.step(path, part)[0], path)
 
-    until_target = _first(lambda part: at(part)[0] >= target, size)
-    peak = _first(lambda part: ~engine.rises(at(part)), until_target)
+    passes_target = at(size)[0] >= target
+    until_target = jnp.where(passes_target, _root(lambda part: at(part)[0] - target, size), size)
+    peak = _root(lambda part: -engine.rate(at(part)), until_target)
     highest = jnp.where(at(peak)[1] >= at(until_target)[1], peak, until_target)
     spikes = at(highest)[1] >= line.top
-    arrives = ~spikes & (at(until_target)[0] >= target)
-    until_spike = _first(lambda part: at(part)[1] >= line.top, highest)
+    arrives = ~spikes & passes_target
+    until_spike = _root(lambda part: at(part)[1] - line.top, highest)
     landed = at(jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size)))
     return landed.at[0].set(jnp.where(arrives, target, landed[0])), spikes, arrives
 
 
-def _first(reached: Callable[[Array], Bool[Array, ""]], size: Array) -> Float[Array, ""]:
-    """Return the smallest part of a step where something is reached, or all of the step."""
+def _root(value: Callable[[Array], Float[Array, ""]], size: Array) -> Float[Array, ""]:
+    """Return where a value turns from negative to positive within a step: 0 or `size` if it does not.
 
-    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        low, high = ends
-        middle = (low + high) / 2
-        inside = reached(middle)
-        return jnp.where(inside, low, middle), jnp.where(inside, middle, high)
+    Bisection first, then the Illinois variant of the secant method, which keeps a bracket too.
+    """
 
-    at_once = reached(jnp.zeros_like(size))
-    return jnp.where(at_once, 0.0, lax.fori_loop(0, _HALVINGS, halved, (jnp.zeros_like(size), size))[1])
+    def narrowed(number: int, ends: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
+        low, high, below, above = ends
+        secant = (low * above - high * below) / (above - below)
+        usable = (number >= _HALVINGS) & (secant > low) & (secant < high)
+        middle = jnp.where(usable, secant, (low + high) / 2)
+        found = value(middle)
+        up = found >= 0
+        return (
+            jnp.where(up, low, middle),
+            jnp.where(up, middle, high),
+            jnp.where(up, jnp.where(usable, below / 2, below), found),
+            jnp.where(up, found, jnp.where(usable, above / 2, above)),
+        )
+
+    nothing = jnp.zeros_like(size)
+    first, last = value(nothing), value(size)
+    low, high, below, above = lax.fori_loop(0, _HALVINGS + _SECANTS, narrowed, (nothing, size, first, last))
+    inside = jnp.where(-below < above, low, high)
+    return jnp.where(first >= 0, nothing, jnp.where(last <= 0, size, inside))
 
 
 def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
@@ -274,7 +289,7 @@ def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array
 
 def _watched(engine: _Engine, carry: _Carry, max_steps: int) -> _Carry:
     """End a trial that ran away to minus infinity or makes no progress."""
-    escaped = (carry.path[1] <= engine.line.bottom) & ~engine.rises(carry.path)
+    escaped = (carry.path[1] <= engine.line.bottom) & (engine.rate(carry.path) <= 0)
     status = jnp.where(carry.steps >= max_steps, TOO_MANY_STEPS, carry.trial.status)
     status = jnp.where(escaped & (carry.trial.status == RUNNING), ESCAPED, status)
     return carry._replace(trial=carry.trial._replace(status=status))

@@ -1,7 +1,9 @@
 """What a verification hands back: verdict, conditions with their reasons, one report per input route."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -9,6 +11,7 @@ import sympy as sp
 from ..declare import NeuronModel
 from ..errors import ModelError
 from . import render
+from .witness import Witness
 
 
 class Verdict(Enum):
@@ -138,13 +141,13 @@ class Certificate:
         conditions: Every condition with its reason, those on the neuron first.
         routes: One report per input route.
         assumptions: The conditions on parameters under which the verdict holds.
-        witness: For a failure, inputs that show it; None if there is none.
         cases: Where the verdict depends on a parameter that was left open: pairs of a condition on it and the
             certificate that holds under it. Together they are exhaustive; where their verdicts differ, the verdict of
             the whole is UNDECIDED.
         simultaneous_inputs: The class of spike times where two inputs to the neuron change places: a kink (CONTINUOUS)
             or at least C1; None where the verdict is not HOLDS.
         simultaneous_is_exact: Whether it is no better; else it is at least this.
+        search: What `witness` searches with; `smoothspike.verify` supplies it, since it takes simulations.
 
     Example:
         >>> from symbolic import models
@@ -159,10 +162,25 @@ class Certificate:
     conditions: tuple[Condition, ...]
     routes: tuple[RouteReport, ...]
     assumptions: tuple[sp.Basic, ...] = ()
-    witness: Any = None
     cases: tuple[tuple[Any, "Certificate"], ...] = ()
     simultaneous_inputs: Regularity | None = None
     simultaneous_is_exact: bool = False
+    search: Callable[["Certificate"], Witness | None] | None = field(default=None, compare=False, repr=False)
+
+    @cached_property
+    def witness(self) -> Witness | None:
+        """For a failure, a trial that shows it, confirmed by simulation; None if none is found.
+
+        It is searched for when first asked for, in some seconds. Without a `search` there is none.
+        """
+        if self.verdict is not Verdict.FAILS or self.search is None:
+            return None
+        return self.search(self)
+
+    @property
+    def has_searched(self) -> bool:
+        """Whether a witness has been searched for."""
+        return "witness" in self.__dict__
 
     @property
     def holds(self) -> bool:

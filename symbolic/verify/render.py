@@ -29,6 +29,7 @@ def text(certificate: "Certificate") -> str:
     lines += ["", *_findings(certificate)]
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(in_words(assumption) for assumption in certificate.assumptions)]
+    lines += [f"Example: {shown}"] if (shown := example(certificate)) else []
     return "\n".join(lines + case_lines(certificate))
 
 
@@ -51,6 +52,7 @@ def markdown(certificate: "Certificate") -> str:
     lines += ["", crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
+    lines += ["", f"**Example.** {_in_markdown(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _markdown_cases(certificate))
 
 
@@ -67,6 +69,7 @@ def latex(certificate: "Certificate") -> str:
     lines += [rf"\par {_in_latex(finding, certificate)}" for finding in _findings(certificate)]
     if certificate.assumptions:
         lines += [r"\par Under: " + ", ".join(f"${sp.latex(a)}$" for a in certificate.assumptions) + "."]
+    lines += [rf"\par \emph{{Example.}} {_in_latex(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _latex_cases(certificate))
 
 
@@ -103,6 +106,8 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
         "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
         "simultaneous_is_exact": certificate.simultaneous_is_exact,
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
+        "witness": found.to_dict() if (found := _searched(certificate)) else None,
+        "witness_searched": certificate.has_searched,
     }
 
 
@@ -116,6 +121,21 @@ def _plain_condition(condition: "Condition") -> dict[str, Any]:
         "assumptions": [str(assumption) for assumption in condition.assumptions],
         "needs": None if condition.needs is None else str(condition.needs),
     }
+
+
+def example(certificate: "Certificate") -> str:
+    """The witness of a failure, in words, or why there is none; nothing for other verdicts."""
+    if certificate.verdict.name != "FAILS":
+        return ""
+    if certificate.has_searched and certificate.search is not None:
+        return str(certificate.witness or "none was found by simulation; the verdict rests on the reasons alone.")
+    if certificate.search is None:
+        return "not searched for; that takes simulations, see `smoothspike.verify`."
+    return "not searched for yet; ask for `certificate.witness`, which takes simulations of some seconds."
+
+
+def _searched(certificate: "Certificate") -> Any:
+    return certificate.witness if certificate.has_searched else None
 
 
 def claim(certificate: "Certificate") -> str:
