@@ -74,6 +74,8 @@ def _evaluate(expression: sp.Basic, values: Mapping[sp.Symbol, sp.Basic]) -> flo
         return _evaluate(values[expression], {}) if expression in values else math.nan
     if isinstance(expression, (sp.NumberSymbol, sp.Float)):
         return float(expression)
+    if isinstance(expression, sp.Piecewise):
+        return _evaluate_cases(expression, values)
     parts = [_evaluate(part, values) for part in expression.args]
     if isinstance(expression, sp.Add):
         return sum(parts)
@@ -90,3 +92,29 @@ def _evaluate(expression: sp.Basic, values: Mapping[sp.Symbol, sp.Basic]) -> flo
     if value == 0 and 0 not in parts:
         raise ArithmeticError("underflow")
     return value
+
+
+def _evaluate_cases(cases: Any, values: Mapping[sp.Symbol, sp.Basic]) -> float:
+    for value, condition in cases.args:
+        is_met = _is_met(condition, values)
+        if is_met is None:
+            return math.nan
+        if is_met:
+            return _evaluate(value, values)
+    return math.nan
+
+
+def _is_met(condition: Any, values: Mapping[sp.Symbol, sp.Basic]) -> bool | None:
+    """Whether a condition is met; None if that is not known."""
+    if condition in (sp.true, sp.false):
+        return condition == sp.true
+    if isinstance(condition, (sp.And, sp.Or)):
+        parts = [_is_met(part, values) for part in condition.args]
+        decisive = isinstance(condition, sp.Or)
+        return decisive if decisive in parts else None if None in parts else not decisive
+    if condition.func not in (sp.Lt, sp.Le, sp.Gt, sp.Ge):
+        return None
+    difference = _evaluate(condition.gts - condition.lts, values)
+    if math.isnan(difference):
+        return None
+    return difference > 0 if condition.func in (sp.Lt, sp.Gt) else difference >= 0

@@ -1,28 +1,40 @@
 """From tokens to SymPy expressions: a small parser that knows a few functions and evaluates no code."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import TypeVar
 
 import sympy as sp
 
-from .approximate import FUNCTIONS, approximate
+from .approximate import FUNCTIONS
+from .cases import EXAMPLE, WORDS, read_piecewise
+from .sizes import (
+    exact_number,
+    ordinary_value,
+    require_argument,
+    require_exponent,
+    require_exponential,
+    require_ordinary,
+    surely_real,
+)
 from .tokens import Source, Token
 
+T = TypeVar("T")
+
 #: Words with a fixed meaning, which no state or parameter may be called.
-RESERVED = frozenset({*FUNCTIONS, "pi", "oo", "weight"})
+RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
 MAX_DEPTH = 30
+#: For each function around an expression SymPy asks everything below it anew: time is exponential in their nesting.
+MAX_NESTED = 5
 MAX_TOKENS = 400
-MAX_EXPONENT = 20
-MAX_DIGITS = 300
-#: SymPy tells numbers apart by a hundred digits; far below that it does so reliably.
-LARGEST = 1e50
 _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
 # of these SymPy works out real and imaginary parts, which may take minutes unless the argument is real
 _SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
 _SIGN_BINDING = 30  # -V**2 is -(V**2), and -V*I is (-V)*I
 _OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "inf": "oo", "fabs": "abs"}
+#: Functions of other tools that are case distinctions here.
+_CASES = frozenset({"max", "min", "Max", "Min", "sign", "where", "clip", "int", "Heaviside", "ifelse", "piecewise"})
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,8 @@ class Scope:
             return "'oo' may only stand alone or after a sign: in spike, reset and bounds"
         if name == "t":
             return "equations must be autonomous: they may not name time; make t a state (dt/dt = 1)"
+        if name in WORDS:
+            return f"{name!r} only stands as a condition, as in {EXAMPLE}"
         unknown = f"{name!r} is neither a state nor a parameter"
         if name in ("e", "E"):
             return f"{unknown}; for the base of the natural logarithm write exp(1)"
@@ -83,6 +97,7 @@ class Reader:
         self.tokens = tokens
         self.index = 0
         self.depth = 0
+        self.nested = 0
         if len(tokens) > MAX_TOKENS:
             where = tokens[MAX_TOKENS].position
             raise source.error(where, f"more than {MAX_TOKENS} numbers, names and operators; shorten the expression")
@@ -123,7 +138,9 @@ class Reader:
         elif token.text == ":":
             advice = "units are not supported; leave them out, all numbers are in the unit of the time constants"
         elif token.text in ("=", "==", "<", ">", "<=", ">=", "->"):
-            advice = "an expression has no comparison or second '='"
+            advice = f"a comparison only stands in a case, as in {EXAMPLE}; an expression has no second '='"
+        elif token.text in WORDS or token.text in ("&", "|", "!="):
+            advice = f"conditions only stand in cases, as in {EXAMPLE}"
         elif token.kind == previous.kind == "number":
             advice = "put an operator between the numbers"
         elif token.kind in ("name", "number") or token.text == "(":
@@ -149,10 +166,23 @@ class Reader:
         self.end()
         return self._accept(result, start, everywhere=True)
 
-    def _expression(self, scope: Scope, binding: int) -> sp.Expr:
+    def expression(self, scope: Scope) -> sp.Expr:
+        """Read an expression as far as it reaches."""
+        return self._expression(scope, 0)
+
+    def deeper(self, read: Callable[[], T]) -> T:
+        """Read something that is nested in what is being read."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.source.error(self.next.position, f"nested more than {MAX_DEPTH} deep; simplify the expression")
+        found = read()
+        self.depth -= 1
+        return found
+
+    def _expression(self, scope: Scope, binding: int) -> sp.Expr:
+        return self.deeper(lambda: self._operation(scope, binding))
+
+    def _operation(self, scope: Scope, binding: int) -> sp.Expr:
         left = self._operand(scope)
         while _BINDING.get(self.next.text, -1) > binding:
             operator = self.next
@@ -161,14 +191,13 @@ class Reader:
             is_power = operator.text in ("**", "^")
             right = self._expression(scope, _BINDING[operator.text] - (1 if is_power else 0))
             left = self._accept(self._combine(left, operator, right), operator)
-        self.depth -= 1
         return left
 
     def _operand(self, scope: Scope) -> sp.Expr:
         token = self.next
         self.skip()
         if token.kind == "number":
-            return self._accept(_exact_number(self.source, token), token)
+            return self._accept(exact_number(self.source, token), token)
         if token.kind == "name":
             return self._named(scope, token)
         if token.text == "(":
@@ -179,14 +208,19 @@ class Reader:
         raise self.source.error(token.position, f"expected a number, a name or '(', found {token}")
 
     def _named(self, scope: Scope, token: Token) -> sp.Expr:
+        if token.text == "Piecewise":
+            return self._accept(self._inside(token, lambda: read_piecewise(self, scope, token)), token)
         name, opening = token.text, self.take("(")
         if name in FUNCTIONS:
             if opening is None:
                 raise self.source.error(token.position, f"{name!r} is a function; write {name}(...)")
-            argument = self._closed(scope, opening)
-            if name in _SPLIT and not _surely_real(argument):
+            argument = self._inside(token, lambda: self._closed(scope, opening))
+            if name in _SPLIT and not surely_real(argument):
                 message = f"the argument of {name} may not be real; inside it write roots and log of abs(...)"
                 raise self.source.error(token.position, message)
+            require_argument(argument, self.source, token)
+            if name == "exp":
+                require_exponential(argument, self.source, token)
             return self._accept(FUNCTIONS[name][0](argument), token)
         known = sp.pi if name == "pi" else scope.symbols.get(name)
         if opening is not None:
@@ -194,12 +228,20 @@ class Reader:
                 raise self.source.error(
                     opening.position, f"{name!r} is not a function; write {name}*(...) for a product"
                 )
-            guess = close_name(name, list(FUNCTIONS))
-            advice = f"did you mean {guess!r}?" if guess else f"the functions are {', '.join(FUNCTIONS)}"
-            raise self.source.error(token.position, f"unknown function {name!r}; {advice}")
+            raise self.source.error(token.position, f"unknown function {name!r}; {_other_function(name)}")
         if known is None:
             raise self.source.error(token.position, scope.explain(name))
         return known
+
+    def _inside(self, token: Token, read: Callable[[], sp.Expr]) -> sp.Expr:
+        """Read the argument of a function."""
+        self.nested += 1
+        if self.nested > MAX_NESTED:
+            message = f"more than {MAX_NESTED} functions inside one another; simplify the expression"
+            raise self.source.error(token.position, message)
+        argument = read()
+        self.nested -= 1
+        return argument
 
     def _closed(self, scope: Scope, opening: Token) -> sp.Expr:
         value = self._expression(scope, 0)
@@ -223,60 +265,20 @@ class Reader:
                 raise self.source.error(operator.position, "division by zero; write a divisor that is not 0")
             return left / right
         # these are refused before SymPy works them out
-        self._accept_exponent(right, operator)
+        require_exponent(left, right, self.source, operator)
         if left == 0 and not right.is_positive:
             raise self.source.error(operator.position, "0 to a power that may not be positive; write another base")
-        if left.is_number and self._value(left, operator) < 0 and not right.is_integer:
+        if left.is_number and ordinary_value(left, self.source, operator) < 0 and not right.is_integer:
             message = "a negative number to a power that may not be an integer is not real; write another base"
             raise self.source.error(operator.position, message)
         return sp.Pow(left, right)
 
     def _accept(self, result: sp.Expr, token: Token, *, everywhere: bool = False) -> sp.Expr:
-        """Refuse what is not finite and real, and numbers that would keep SymPy busy."""
-        for part in sp.preorder_traversal(result) if everywhere else (result, *result.args):
-            if part in (sp.zoo, sp.nan, sp.oo, -sp.oo):
-                raise self.source.error(token.position, "this has no finite value (division by zero?)")
-            if part is sp.I:
-                raise self.source.error(token.position, "this is not a real number")
-            if isinstance(part, sp.Rational) and max(abs(part.p), part.q) > 10**MAX_DIGITS:
-                message = f"a number of more than {MAX_DIGITS} digits arises; use numbers of ordinary size"
-                raise self.source.error(token.position, message)
-            if isinstance(part, sp.Pow) and not isinstance(part, sp.exp):
-                self._accept_exponent(part.exp, token)
-        if result.is_number:
-            self._value(result, token)
-        return result
-
-    def _accept_exponent(self, exponent: sp.Expr, token: Token) -> None:
-        # SymPy may split 2**(9**9 + V) into factors and work out the first, so no number in it may be large
-        numbers = exponent.atoms(sp.Rational)
-        if any(abs(number) > MAX_EXPONENT for number in numbers) or (
-            exponent.is_number and abs(self._value(exponent, token)) > MAX_EXPONENT
-        ):
-            message = f"an exponent with numbers larger than {MAX_EXPONENT}; write smaller ones"
-            raise self.source.error(token.position, message)
-
-    def _value(self, number: sp.Expr, token: Token) -> float:
-        try:
-            value = approximate(number)
-        except ArithmeticError:
-            value = 2 * LARGEST
-        if number != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
-            message = f"this is not a real number of ordinary size ({1 / LARGEST:g} to {LARGEST:g})"
-            raise self.source.error(token.position, message)
-        return value
+        return require_ordinary(result, self.source, token, everywhere=everywhere)
 
 
-def _surely_real(expression: sp.Expr) -> bool:
-    """Whether an expression is real wherever it is defined, judged by its roots and logarithms."""
-    roots: set[Any] = {power.base for power in expression.atoms(sp.Pow) if not power.exp.is_integer}
-    logarithms: set[Any] = {logarithm.args[0] for logarithm in expression.atoms(sp.log)}
-    return all(part.is_extended_nonnegative for part in roots | logarithms)
-
-
-def _exact_number(source: Source, token: Token) -> sp.Expr:
-    digits, _, power = token.text.lower().partition("e")
-    if len(digits) > MAX_DIGITS or len(power) > 4 or abs(int(power or "0")) > MAX_DIGITS:
-        message = f"a number of more than {MAX_DIGITS} digits; write a number of ordinary size"
-        raise source.error(token.position, message)
-    return sp.Rational(token.text)
+def _other_function(name: str) -> str:
+    guess = close_name(name, [*FUNCTIONS, "Piecewise"])
+    if name in _CASES:
+        return f"distinguish cases as in {EXAMPLE}"
+    return f"did you mean {guess!r}?" if guess else f"the functions are {', '.join(FUNCTIONS)} and Piecewise"

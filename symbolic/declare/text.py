@@ -30,8 +30,9 @@ def parse_model(
     """Read a model from text; the result equals the same model declared with SymPy symbols.
 
     Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos, tan,
-    atan, sinh, cosh, tanh and abs. Decimal numbers are exact: 0.1 is 1/10. States are real; parameters are real,
-    those whose name starts with `tau` positive. Comments start with `#`. No code is evaluated.
+    atan, sinh, cosh, tanh and abs. Cases are told apart as in SymPy: `Piecewise((V**2, V > 0), (-V, True))`; conditions
+    compare with `< <= > >=` and are joined by `and`, `or`. Decimal numbers are exact: 0.1 is 1/10. States are real;
+    parameters are real, those whose name starts with `tau` positive. Comments start with `#`. No code is evaluated.
 
     Args:
         equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.

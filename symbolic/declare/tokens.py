@@ -16,7 +16,7 @@ _TOKEN = re.compile(
       | (?P<number>(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
       | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
       | (?P<separator>[\n;,])
-      | (?P<symbol>\*\*|->|>=|<=|\+=|==|[-+*/^()=<>:])""",
+      | (?P<symbol>\*\*|->|>=|<=|\+=|==|!=|[-+*/^()=<>:&|])""",
     re.VERBOSE,
 )
 _UNEXPECTED = {"'": "write a derivative as dV/dt", "[": "use ( and )", "{": "use ( and )", "\n": "write it in one line"}
@@ -94,6 +94,8 @@ def tokenize(source: Source) -> list[Token]:
 def statements(source: Source, *, commas: bool = False) -> list[Sequence[Token]]:
     """Split text at line ends and semicolons, and at commas if wanted; each statement ends in an `end` token.
 
+    Commas within parentheses separate no statements.
+
     Raises:
         ModelError: if nothing stands before or after a comma, or as `tokenize`.
 
@@ -104,8 +106,10 @@ def statements(source: Source, *, commas: bool = False) -> list[Sequence[Token]]
     found: list[Sequence[Token]] = []
     current: list[Token] = []
     comma: Token | None = None
+    depth = 0
     for token in [*tokenize(source), Token("separator", "\n", len(source.text))]:
-        if token.kind != "separator" or (token.text == "," and not commas):
+        if token.kind != "separator" or (token.text == "," and (depth > 0 or not commas)):
+            depth += {"(": 1, ")": -1}.get(token.text, 0)
             current.append(token)
             continue
         if current:
@@ -113,5 +117,6 @@ def statements(source: Source, *, commas: bool = False) -> list[Sequence[Token]]
             found.append([*current, Token("end", "", last.position + len(last.text))])
         elif token.text == "," or comma is not None:
             raise source.error((comma or token).position, "nothing to separate here; remove the comma")
+        depth = 0
         current, comma = [], token if token.text == "," else None
     return found

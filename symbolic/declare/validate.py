@@ -105,13 +105,17 @@ def _parameters(model: "NeuronModel") -> None:
 
 
 def _parameter(symbol: sp.Symbol, number: Any) -> None:
-    if not (number.is_number and number.is_real and number.is_finite):
+    is_finite = number.is_number and not number.has(sp.nan, sp.zoo, sp.oo, -sp.oo)
+    # the sign is worked out once; SymPy's is_real may work it out for every part of a number
+    sign = _sign(f"parameter {symbol}", number, {}) if is_finite else None
+    if sign is None:
         raise ModelError(f"parameter {symbol}: {number} is not a finite real number; write one")
-    if _sign(f"parameter {symbol}", number, {}) != 1 and (symbol.is_positive or symbol.name.startswith("tau")):
+    if sign != 1 and (symbol.is_positive or symbol.name.startswith("tau")):
         what = "time constant" if symbol.name.startswith("tau") else "positive parameter"
         raise ModelError(f"{what} {symbol} = {number} is not positive; give it a value above 0")
     for name, wanted in symbol._assumptions_orig.items():
-        if getattr(number, f"is_{name}") is (not wanted):
+        is_known = name in ("real", "extended_real", "positive", "commutative") and wanted
+        if not is_known and getattr(number, f"is_{name}") is (not wanted):
             what = f"{'' if wanted else 'not '}{name}"
             raise ModelError(f"parameter {symbol} = {number}: the symbol is declared {what}; give it such a value")
 

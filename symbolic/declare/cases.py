@@ -1,0 +1,148 @@
+"""Case distinctions in text: `Piecewise((value, condition), ..., (value, True))`, as SymPy writes them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import sympy as sp
+
+from .sizes import surely_real
+from .tokens import Token
+
+if TYPE_CHECKING:
+    from .expressions import Reader, Scope
+
+EXAMPLE = "Piecewise((..., V > 0), (..., True))"
+#: Words of conditions, which no state or parameter may be called.
+WORDS = frozenset({"Piecewise", "True", "False", "and", "or", "not"})
+_RELATIONS: dict[str, Any] = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge}
+_AND, _OR = ("and", "&"), ("or", "|")
+
+
+def read_piecewise(reader: "Reader", scope: "Scope", name: Token) -> Any:
+    """Read what follows the word `Piecewise`.
+
+    Raises:
+        ModelError: if it is not a list of cases whose last condition is True.
+
+    Example:
+        >>> from symbolic.declare.expressions import Reader, Scope
+        >>> from symbolic.declare.tokens import Source, statements
+        >>> source = Source("initial", "Piecewise((b**2, b > 1 or b < 0), (b, True))")
+        >>> scope = Scope({"b": sp.Symbol("b", real=True)})
+        >>> Reader(source, statements(source)[0]).whole_expression(scope)
+        Piecewise((b**2, (b > 1) | (b < 0)), (b, True))
+    """
+    if reader.take("(") is None:
+        raise reader.source.error(name.position, f"'Piecewise' lists cases; write {EXAMPLE}")
+    cases: list[tuple[sp.Expr, Any]] = []
+    is_last = False
+    while not is_last:
+        opening = _expect(reader, "(", f"a case such as (V**2, V > 0), as in {EXAMPLE}")
+        value = reader.expression(scope)
+        _expect(reader, ",", "',' and the condition of this case")
+        is_last = reader.next.text == "True"
+        if is_last:
+            reader.skip()
+        cases.append((value, sp.true if is_last else _alternatives(reader, scope)))
+        _expect(reader, ")", f"')' after the condition of the case at column {_column(reader, opening)}")
+        if is_last or not _take(reader, ","):
+            break
+    if not is_last and reader.next.text == ")":
+        problem = "no case is left for all other values; make the last condition True, as in (0, True)"
+        raise reader.source.error(reader.next.position, problem)
+    if is_last and reader.next.text == ",":
+        raise reader.source.error(reader.next.position, "cases after the condition True are never used; remove them")
+    _expect(reader, ")", "',' and a case, or ')' after the last one")
+    return sp.Piecewise(*cases)
+
+
+def _alternatives(reader: "Reader", scope: "Scope") -> Any:
+    """One or several conditions joined by `or`, which binds less than `and`."""
+    return _joined(reader, lambda: _joined(reader, lambda: _condition(reader, scope), _AND, sp.And), _OR, sp.Or)
+
+
+def _joined(reader: "Reader", read: Callable[[], Any], words: tuple[str, ...], join: Any) -> Any:
+    start = reader.next
+    found = [read()]
+    while reader.next.text in words:
+        reader.skip()
+        found.append(read())
+    condition = join(*found)
+    if len(found) > 1 and not _is_simple(condition):
+        problem = "only comparisons of the first degree may be joined; compare a variable with numbers"
+        raise reader.source.error(start.position, problem)
+    return condition
+
+
+def _is_simple(condition: Any) -> bool:
+    """Whether SymPy solves a condition at once; joined ones in a single variable it always tries to solve."""
+    names = condition.free_symbols
+    if len(names) != 1:
+        return True
+    slopes = [sp.diff(relation.lhs - relation.rhs, *names) for relation in condition.atoms(sp.Rel)]
+    return all(slope.is_Rational for slope in slopes)
+
+
+def _condition(reader: "Reader", scope: "Scope") -> Any:
+    """A comparison, or conditions in parentheses."""
+    start = reader.next
+    if start.text in ("True", "False", "not"):
+        advice = "True stands alone, in the last case" if start.text == "True" else "write a comparison such as V > 0"
+        raise reader.source.error(start.position, f"{start} cannot stand here; {advice}")
+    if start.text == "(" and _holds_comparison(reader):
+        reader.skip()
+        condition = reader.deeper(lambda: _alternatives(reader, scope))
+        _expect(reader, ")", "')'")
+        return condition
+    left = reader.expression(scope)
+    operator = _relation(reader)
+    right = reader.expression(scope)
+    for side in (left, right):
+        if side.has(sp.Piecewise):
+            raise reader.source.error(start.position, "a condition may not hold a Piecewise; write its cases apart")
+        if not surely_real(side):
+            message = "a side of this comparison may not be real; inside it write roots and log of abs(...)"
+            raise reader.source.error(operator.position, message)
+    if reader.next.text in _RELATIONS:
+        raise reader.source.error(reader.next.position, "a second comparison; join two with 'and': 0 < V and V < 1")
+    return _RELATIONS[operator.text](left, right)
+
+
+def _relation(reader: "Reader") -> Token:
+    operator = reader.next
+    if operator.text not in _RELATIONS:
+        raise reader.source.error(operator.position, f"expected a comparison with <, <=, > or >=, found {operator}")
+    reader.skip()
+    return operator
+
+
+def _holds_comparison(reader: "Reader") -> bool:
+    """Whether the parenthesis to be read holds a condition, not just the left side of one."""
+    depth = 0
+    for token in reader.tokens[reader.index :]:
+        if token.text in ("(", ")"):
+            depth += 1 if token.text == "(" else -1
+        if depth == 0:
+            return False
+        if token.text in _RELATIONS:
+            return True
+    return False
+
+
+def _expect(reader: "Reader", text: str, expected: str) -> Token:
+    token = reader.next
+    if not _take(reader, text):
+        raise reader.source.error(token.position, f"expected {expected}, found {token}")
+    return token
+
+
+def _take(reader: "Reader", text: str) -> bool:
+    """Read the next token if it is this one; unlike `Reader.take` also a comma."""
+    is_found = reader.next.text == text
+    if is_found:
+        reader.skip()
+    return is_found
+
+
+def _column(reader: "Reader", token: Token) -> int:
+    return token.position - reader.source.text.rfind("\n", 0, token.position)
