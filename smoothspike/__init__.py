@@ -17,12 +17,14 @@ from symbolic import derive as derive
 from symbolic import jump as jump
 from symbolic import models as models
 from symbolic import nearest_continuous as nearest_continuous
-from symbolic import verify as verify
 from symbolic import weight as weight
 
 from . import datasets as datasets
 from . import losses as losses
 from . import plot as plot
+from .examination import CrossExamination as CrossExamination
+from .examination import cross_examine as cross_examine
+from .examination import simulate_witness as simulate_witness
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .neuron import Neuron as Neuron
@@ -33,3 +35,4 @@ from .spikes import jittered as jittered
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .verification import verify as verify

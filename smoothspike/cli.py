@@ -13,7 +13,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models, verify
+from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models
 
 from .terminal import Style, shown
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return its exit status.
 
     Example:
-        >>> main(["verify", "lif", "--json"]) == 1
+        >>> main(["verify", "lif", "--json", "--no-witness"]) == 1
         {...}
         True
     """
@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     certify = commands.add_parser("verify", help="prove or refute that a model's spikes change continuously")
     certify.add_argument("--markdown", action="store_true", help="print the certificate as Markdown")
     certify.add_argument("--latex", action="store_true", help="print the certificate as LaTeX")
+    certify.add_argument("--no-witness", action="store_true", help="do not search for an example where it fails")
+    certify.add_argument("--examine", action="store_true", help="compare the certificate with simulations too")
     certify.set_defaults(run=_verify)
     solve = commands.add_parser("derive", help="derive a model's exact spikes")
     solve.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
@@ -74,14 +76,24 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
+    from .examination import cross_examine
+    from .verification import verify
+
     certificate = verify(_model(options.model))
+    if not options.no_witness:
+        _ = certificate.witness  # searched for on demand, and shown once it is there
+    examined = cross_examine(certificate.model) if options.examine else None
     if options.json:
-        print(json.dumps(certificate.to_dict(), indent=1))
+        content = certificate.to_dict() | ({"examination": examined.to_dict()} if examined else {})
+        print(json.dumps(content, indent=1))
     elif options.markdown or options.latex:
         print(certificate.to_markdown() if options.markdown else certificate.to_latex())
     else:
         print(shown(certificate, Style.of(sys.stdout)))
-    return 0 if certificate.verdict is Verdict.HOLDS else 1
+    if examined and not options.json:
+        print(f"\n{examined}")
+    contradicted = examined is not None and bool(examined.contradictions)
+    return 0 if certificate.verdict is Verdict.HOLDS and not contradicted else 1
 
 
 def _derive(options: argparse.Namespace) -> int:

@@ -8,15 +8,14 @@ import numpy as np
 from symbolic import Certificate, ModelError, NeuronModel, Regularity, RouteReport, Verdict, Witness, verify
 
 from .concrete import concrete_models
-from .cut_off import find_escape, find_unsettled
 from .draws import Pilot, draw_pilot
 from .equations import setting
 from .meeting import Contact, Swap, contact, swap_with_input, swap_with_spike
-from .search import find_jump, find_witness
-from .trials import Simulator
+from .search import find_example
+from .trials import TRIALS, Simulator
 
 _STATES = 6
-_TRIALS = 16
+_ATTEMPTS = {Verdict.HOLDS: 1, Verdict.UNDECIDED: 1, Verdict.FAILS: 3}
 _CLOSE = 0.1  # of a measured exponent
 _KINK, _SMOOTH = 1.2, 1.15
 
@@ -76,6 +75,22 @@ class CrossExamination:
                 return findings
         raise ModelError(f"{self.certificate.model.name} has no input route {name!r}")
 
+    def to_dict(self) -> dict[str, Any]:
+        """Write the findings as plain data, ready for JSON; numbers that could not be measured become None."""
+
+        def finite(number: float) -> float | None:
+            return float(number) if np.isfinite(number) else None
+
+        return {
+            "verdict": self.certificate.verdict.name,
+            "agrees": self.agrees,
+            "contradictions": list(self.contradictions),
+            "agreements": list(self.agreements),
+            "open_questions": list(self.open_questions),
+            "contact_exponents": {findings.name: finite(findings.contact_exponent) for findings in self.routes},
+            "witness": self.witness.to_dict() if self.witness else None,
+        }
+
     def __str__(self) -> str:
         verdict = self.certificate.verdict.name
         result = "agrees with" if self.agrees else "CONTRADICTS" if self.contradictions else "says nothing about"
@@ -95,10 +110,12 @@ class _Notes:
         (self.agreements if agrees else self.contradictions).append(statement)
 
 
-def cross_examine(model: NeuronModel, *, seed: int = 0, duration: float | None = None) -> CrossExamination:
+def cross_examine(
+    model: NeuronModel, *, seed: int = 0, duration: float | None = None, trials: int = TRIALS
+) -> CrossExamination:
     """Simulate a model around the places where its spikes could jump or lose smoothness, and compare with `verify`.
 
-    The shift that an input causes in the own spike is measured for times left to it down to 1e-15, in coordinates in
+    The shift that an input causes in the own spike is measured for times left to it down to 1e-13, in coordinates in
     which no digits cancel, and its exponent fitted on log-log axes. Inputs pass the own spike and other inputs from one
     side to the other. Weights and times of random trials are varied, and the places where spikes change most closed
     in on. The divergence of a spike is cut off at several values, to see that it does not matter where.
@@ -107,6 +124,7 @@ def cross_examine(model: NeuronModel, *, seed: int = 0, duration: float | None =
         model: The declared model. Open parameters get numbers for which its certificate's assumptions hold.
         seed: Of the random trials.
         duration: The trials' end; chosen by the time scale of the equations if None.
+        trials: How many trials are varied side by side.
 
     Returns:
         What was measured, and whether it agrees; it never changes a certificate.
@@ -116,58 +134,51 @@ def cross_examine(model: NeuronModel, *, seed: int = 0, duration: float | None =
 
     Example:
         >>> from symbolic import models
-        >>> findings = cross_examine(models.qif_delta())
+        >>> findings = cross_examine(models.qif_delta(), trials=4)
         >>> findings.agrees, round(findings.route("V").contact_exponent, 3)
         (True, 2.0)
     """
     numbers = next(concrete_models(verify(model)), None)
     if numbers is None:
         raise ModelError(f"{model.name}: give its open parameters values to simulate it; see model.with_parameters()")
-    certificate = verify(numbers)
-    notes = _Notes()
-    if certificate.verdict is Verdict.FAILS:
-        witness = find_witness(certificate, seed, duration)
-        if witness is None:
-            notes.open_questions.append("no example of the failure was found")
-        else:
-            notes.agreements.append(str(witness))
-    else:
-        witness = None
-    ready = setting(numbers)
+    certificate, notes = verify(numbers), _Notes()
+    simulator, generator = Simulator(setting(numbers), duration, trials=trials), np.random.default_rng(seed)
+    pilot = draw_pilot(simulator, generator)
+    attempts = _ATTEMPTS[certificate.verdict]
+    witness = find_example(simulator, pilot, generator, attempts)
+    _compare_verdict(certificate, witness, len(pilot.with_spikes(trials)), notes)
+    places = [k for k, report in enumerate(certificate.routes) if report.contact_exponent is not None]
     routes: tuple[RouteFindings, ...] = ()
-    if not np.isfinite(ready.top):
-        notes.open_questions.append("the spike lies beyond the largest numbers; nothing could be measured there")
-    elif certificate.verdict is not Verdict.FAILS:
-        simulator, generator = Simulator(ready, duration), np.random.default_rng(seed)
-        witness = _search(simulator, generator, notes)
-        pilot = draw_pilot(simulator, generator)
-        routes = tuple(_measured(simulator, pilot, place, generator) for place in range(len(numbers.routes)))
-        for findings in routes:
-            _compare(certificate, findings, notes)
+    if simulator.setting.is_reachable:
+        routes = tuple(_measured(simulator, pilot, place, generator) for place in places)
+    elif certificate.holds:
+        notes.open_questions.append("the spike lies beyond the largest numbers: nothing could be measured there")
+    for findings in routes:
+        _compare(certificate, findings, notes)
     parts = (notes.contradictions, notes.agreements, notes.open_questions)
     return CrossExamination(certificate, routes, witness, *map(tuple, parts))
 
 
-def _search(simulator: Simulator, generator: np.random.Generator, notes: _Notes) -> Witness | None:
-    """Look for what a certificate that holds excludes."""
-    unsettled, escape = find_unsettled(simulator, generator), find_escape(simulator, generator)
-    if unsettled is not None:
-        values = ", ".join(f"{value:.6g}" for value in unsettled.outcomes)
-        notes.contradictions.append(f"the {unsettled.observed} depends on where the spike is cut off: {values}")
-    if escape is not None:
-        notes.contradictions.append(f"a trial runs to -oo at t = {escape[1]:.6g}")
-    witness = find_jump(simulator, generator, attempts=1)
+def _compare_verdict(certificate: Certificate, witness: Witness | None, spiking: int, notes: _Notes) -> None:
+    verdict = certificate.verdict
     if witness is not None:
-        notes.contradictions.append(str(witness))
-    if unsettled is None and escape is None and witness is None:
+        found = {Verdict.FAILS: notes.agreements, Verdict.HOLDS: notes.contradictions}.get(
+            verdict, notes.open_questions
+        )
+        found.append(str(witness))
+    elif verdict is Verdict.HOLDS and spiking:
         notes.agreements.append("no jump was found in sweeps of weights and times, nor any effect of a cut-off")
-    return witness
+    else:
+        notes.open_questions.append(
+            "no example of a failure was found" if spiking else "no trial with spikes was found"
+        )
 
 
 def _measured(simulator: Simulator, pilot: Pilot, place: int, generator: np.random.Generator) -> RouteFindings:
-    spiking = pilot.with_spikes(_TRIALS)
+    count = simulator.trials
+    spiking = pilot.with_spikes(count)
     swaps = (
-        swap_with_spike(simulator, pilot.with_spikes(_TRIALS, at_least=2), place, generator),
+        swap_with_spike(simulator, pilot.with_spikes(count, at_least=2), place, generator),
         swap_with_input(simulator, spiking, place, generator),
     )
     found = None

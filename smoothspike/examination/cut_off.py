@@ -6,12 +6,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..numerics.trajectory import ESCAPED
-from .draws import Bases, draw_pilot
-from .equations import FARTHEST
+from .draws import Bases, Pilot, draw_pilot
 from .trials import Simulator
 
-_SHARES = np.array([0.125, 0.25, 0.5, 1.0])
-_NEAR = np.array([3.0, 6.0, 12.0, 24.0])  # in asinh(V), where the spike is beyond the largest numbers
+_CUTS = 4
 _TRIALS = 16
 _WATCHED = 2  # spikes
 _SETTLED = 0.75
@@ -36,12 +34,7 @@ class Unsettled(NamedTuple):
     spike_times: Float[np.ndarray, "cut_offs spikes"]
 
 
-def cut_off_shares(simulator: Simulator) -> Float[np.ndarray, " cut_offs"]:
-    """The cut-offs to compare, in units of the whole way to infinity in asinh(V); each is twice the one before."""
-    return _SHARES if np.isfinite(simulator.setting.top) else _NEAR / FARTHEST
-
-
-def find_unsettled(simulator: Simulator, generator: np.random.Generator) -> Unsettled | None:
+def find_unsettled(simulator: Simulator, pilot: Pilot, generator: np.random.Generator) -> Unsettled | None:
     """Look for a trial in which a spike time, or a state at a spike, has no limit as the cut-off is raised.
 
     Where there is a limit, what is missing shrinks like a power of the cut-off. Cut-offs are squared from one to the
@@ -49,14 +42,15 @@ def find_unsettled(simulator: Simulator, generator: np.random.Generator) -> Unse
     """
     if not simulator.setting.model.spike.is_at_infinity:
         return None
-    shares = cut_off_shares(simulator)
-    bases = draw_pilot(simulator, generator, shares[0]).with_spikes(_TRIALS)
+    bases = pilot.with_spikes(_TRIALS)
+    if not len(bases):  # infinity may be out of reach
+        bases = draw_pilot(simulator, generator, cut=0).with_spikes(_TRIALS)
     if not len(bases):
         return None
-    trial = simulator(bases.inputs.repeated(len(shares)), np.tile(shares, len(bases)))
-    spikes = trial.spike_times.reshape(len(bases), len(shares), -1)
-    states = trial.at_spikes.reshape(len(bases), len(shares), *trial.at_spikes.shape[1:])
-    top = min(simulator.setting.top, FARTHEST)
+    trial = simulator(bases.inputs.repeated(_CUTS), np.tile(np.arange(_CUTS), len(bases)))
+    spikes = trial.spike_times.reshape(len(bases), _CUTS, -1)
+    states = trial.at_spikes.reshape(len(bases), _CUTS, *trial.at_spikes.shape[1:])
+    cut_offs = np.sinh(simulator.setting.tops)
     for base, spike in np.ndindex(len(bases), _WATCHED):
         seen = {f"time of spike {spike + 1}": spikes[base, :, spike]}
         for place, state in enumerate(simulator.setting.model.other_states, 1):
@@ -64,7 +58,7 @@ def find_unsettled(simulator: Simulator, generator: np.random.Generator) -> Unse
         for observed, outcomes in seen.items():
             if not settles(outcomes):
                 chosen = bases.chosen(np.array([base]))
-                return Unsettled(chosen, np.sinh(top * shares), observed, outcomes, spikes[base])
+                return Unsettled(chosen, cut_offs, observed, outcomes, spikes[base])
     return None
 
 
@@ -83,12 +77,12 @@ def settles(outcomes: Float[np.ndarray, " cut_offs"]) -> bool:
     return bool(last <= _SETTLED * before or last <= _ROUNDING * (1 + abs(outcomes[-1])))
 
 
-def find_escape(simulator: Simulator, generator: np.random.Generator) -> tuple[Bases, float] | None:
+def find_escape(simulator: Simulator, pilot: Pilot) -> tuple[Bases, float] | None:
     """Look for a trial that ends because the spiking variable runs to minus infinity; return it and its end."""
-    bases = draw_pilot(simulator, generator).escapes(_TRIALS)
+    bases = pilot.escapes(_TRIALS)
     if not len(bases):
         return None
-    half = simulator(bases.inputs, np.full(len(bases), 0.5))
+    half = simulator(bases.inputs, np.full(len(bases), _CUTS - 2))
     whole = bases.trial.ended
     same = (half.status == ESCAPED) & (np.abs(half.ended - whole) <= _ROUNDING * simulator.duration)
     found = np.flatnonzero(same)

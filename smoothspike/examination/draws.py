@@ -68,8 +68,8 @@ class Pilot(NamedTuple):
         return self.bases.chosen(np.flatnonzero(self.escaped)[:count])
 
 
-def draw_pilot(simulator: Simulator, generator: np.random.Generator, share: float = 1.0) -> Pilot:
-    """Simulate trials with one to three random inputs; `share` cuts infinity off earlier, see `Simulator`."""
+def draw_pilot(simulator: Simulator, generator: np.random.Generator, cut: int = -1) -> Pilot:
+    """Simulate trials with one to three random inputs; `cut` says where infinity is cut off, see `Setting`."""
     model, duration = simulator.setting.model, simulator.duration
     times = generator.uniform(0, _LAST_INPUT * duration, (_PILOTS, INPUTS))
     used = generator.integers(1, INPUTS, _PILOTS)
@@ -80,15 +80,13 @@ def draw_pilot(simulator: Simulator, generator: np.random.Generator, share: floa
         times[:], routes[:] = np.inf, -1
     largest = np.max(np.abs(np.where(np.isfinite(times), weights, 0)), axis=1)
     drawn = Inputted(times, routes, weights).chosen(np.argsort(largest, kind="stable"))
-    trial = simulator(drawn, np.full(_PILOTS, share))
+    trial = simulator(drawn, np.full(_PILOTS, cut))
     admissible = within_bounds(simulator.setting, trial)
     fine = (trial.status == DONE) & (trial.count <= _MOST_SPIKES) & admissible
     return Pilot(Bases(drawn, trial), fine, (trial.status == ESCAPED) & admissible)
 
 
-def alike_weights(
-    simulator: Simulator, bases: Bases, routes: np.ndarray, generator: np.random.Generator
-) -> np.ndarray:
+def alike_weights(simulator: Simulator, bases: Bases, routes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Draw one more weight for each trial, about as large as those that it has."""
     drawn = draw_weights(simulator.setting.model, routes, generator)[:, 0]
     size = np.max(np.abs(np.where(np.isfinite(bases.inputs.times), bases.inputs.weights, 0)), axis=1, initial=0)

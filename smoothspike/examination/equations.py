@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-import mpmath as mp
 import numpy as np
 import sympy as sp
 from jaxtyping import Array, Float
@@ -14,9 +14,12 @@ from symbolic import ModelError, NeuronModel, weight
 
 from ..numerics.trajectory import Equations, Line
 
-# a spike is over where the time left, in units of the natural time scale, is below the rounding of any spike time
-_NO_TIME = 1e-18
-FARTHEST = 690.0  # where sinh and the field are about to overflow
+# Cut-offs: where the time left to (or since) the spike, in units of the natural time scale, is this small. Each is the
+# square of the one before. At the last one it is below the rounding of any spike time: the spike is over.
+_TIMES_LEFT = 1e-18 ** np.array([0.125, 0.25, 0.5, 1.0])
+_NEAR = (3.0, 6.0, 12.0, 24.0)  # in asinh(V), where infinity is out of reach of floating-point numbers
+_FARTHEST = 690.0  # where sinh is about to overflow
+_STEP = 0.05
 _TOLERANCE = 1e-12
 
 
@@ -29,22 +32,28 @@ class Setting:
         equations: What it does, as functions of arrays.
         initial: The states at time 0, the spiking variable first.
         time_scale: A natural unit of its time.
-        top: Where the spike is, in x = asinh(V); infinite if it lies beyond the largest numbers.
-        bottom: What stands for minus infinity, likewise.
+        tops: Where the spike is, in x = asinh(V), at each of four cut-offs; the last is used unless one is asked for.
+        bottoms: What stands for minus infinity, likewise.
+        is_reachable: Whether the spike happens among the numbers that floating point has.
     """
 
     model: NeuronModel
     equations: Equations
     initial: np.ndarray
     time_scale: float
-    top: float
-    bottom: float
+    tops: tuple[float, ...]
+    bottoms: tuple[float, ...]
+    is_reachable: bool
 
-    def line(self, share: Any = 1.0, tolerance: float = _TOLERANCE) -> Line:
-        """Return the line of the spiking variable; `share` < 1 cuts the way to and from infinity off earlier."""
-        top, bottom = min(self.top, FARTHEST), max(self.bottom, -FARTHEST)
-        ends = (top * share if self.model.spike.is_at_infinity else top, bottom * share, self.time_scale, tolerance)
-        return Line(*(jnp.asarray(value) for value in ends))
+    @property
+    def top(self) -> float:
+        """Where the spike is, in x = asinh(V)."""
+        return self.tops[-1]
+
+    def line(self, cut: Any = -1, tolerance: float = _TOLERANCE) -> Line:
+        """Return the line of the spiking variable, at one of the four cut-offs."""
+        ends = (jnp.asarray(self.tops)[cut], jnp.asarray(self.bottoms)[cut])
+        return Line(*ends, jnp.asarray(self.time_scale), jnp.asarray(tolerance))
 
 
 def setting(model: NeuronModel) -> Setting:
@@ -56,8 +65,8 @@ def setting(model: NeuronModel) -> Setting:
     Example:
         >>> from symbolic import models
         >>> ready = setting(models.qif())
-        >>> ready.initial, round(ready.top, 1), ready.time_scale > 0
-        (array([0., 0.]), 42.1, True)
+        >>> ready.initial, round(ready.top, 1), round(ready.time_scale, 3)
+        (array([0., 0.]), 42.5, 0.707)
     """
     for symbol, value in model.parameters.items():
         if value is None or isinstance(value, sp.Tuple):
@@ -67,8 +76,14 @@ def setting(model: NeuronModel) -> Setting:
     initial = np.array([float(model.initial[state].subs(values)) for state in states])
     rates = [model.dynamics[state].subs(values) for state in states]
     scale = _time_scale(rates, states, initial)
-    top, bottom = _ends(model, rates[0], states, initial, scale)
-    return Setting(model, _equations(model, rates, states, values), initial, scale, top, bottom)
+    equations = _equations(model, rates, states, values)
+    tops, bottoms = (_ends(equations, initial, scale, direction) for direction in (1, -1))
+    is_reachable = tops is not None
+    if not model.spike.is_at_infinity:
+        threshold = float(np.arcsinh(float(model.spike.threshold.subs(values))))
+        tops, is_reachable = (threshold,) * len(_NEAR), True
+    bottoms = bottoms or tuple(-x for x in _NEAR)
+    return Setting(model, equations, initial, scale, tops or _NEAR, bottoms, is_reachable)
 
 
 def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], values: Mapping[Any, Any]) -> Equations:
@@ -96,23 +111,14 @@ def _time_scale(rates: list[Any], states: tuple[Any, ...], initial: np.ndarray) 
     return float(np.exp(-np.mean(np.log(usable)))) if usable else 1.0
 
 
-def _ends(
-    model: NeuronModel, rate: Any, states: tuple[Any, ...], initial: np.ndarray, scale: float
-) -> tuple[float, float]:
-    """Where the spike and minus infinity are, in x = asinh(V)."""
-    at = dict(zip(states[1:], map(sp.Float, initial[1:]), strict=True))
-    field = sp.lambdify(states[0], rate.subs(at), modules="mpmath")
-    bottom = _end(field, -1, scale)
-    if not model.spike.is_at_infinity:
-        return float(np.arcsinh(float(model.spike.threshold.subs(model.scalar_values)))), bottom
-    return _end(field, 1, scale), bottom
-
-
-def _end(field: Callable[[Any], Any], direction: int, scale: float) -> float:
-    """Where so little time is left that it does not count; infinite where there is no such place."""
-    for x in np.arange(0.5, FARTHEST, 0.25):
-        place = direction * mp.sinh(x)
-        speed = abs(mp.re(field(place)))
-        if speed * scale * _NO_TIME > abs(place):
-            return direction * float(x)
-    return direction * float("inf")
+def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: int) -> tuple[float, ...] | None:
+    """From where on ever less time is left, in x = asinh(V), by the field at the beginning; None for never."""
+    x = direction * np.arange(_STEP, _FARTHEST, _STEP)
+    with jax.enable_x64(True):
+        others = jnp.asarray(initial[1:])
+        speed = jax.vmap(lambda place: equations.rates(jnp.concatenate([jnp.sinh(place)[None], others]))[0])
+        left = np.abs(np.sinh(x)) / (scale * np.abs(np.asarray(speed(jnp.asarray(x)))))
+    is_late = left[:, None] > _TIMES_LEFT  # not where the field overflows
+    if is_late[-1].any():
+        return None
+    return tuple(float(x[np.flatnonzero(late).max(initial=-1) + 1]) for late in is_late.T)

@@ -15,7 +15,7 @@ from .trials import Simulator
 
 _POINTS = 9
 # ranges of the time left to the spike, in units of the natural time: where rounding of V near a finite threshold allows
-_NEAR_INFINITY, _NEAR_THRESHOLD = (1e-6, 1e-15), (1e-2, 1e-5)
+_NEAR_INFINITY, _NEAR_THRESHOLD = (1e-6, 1e-13), (1e-2, 1e-5)
 _DELAYS = 10.0 ** np.linspace(-2, -4, 7)
 _SIDE_BY_SIDE = 1e-8
 _NOISE = 1e-9

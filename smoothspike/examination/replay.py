@@ -10,7 +10,7 @@ from symbolic import Failure, Witness
 
 from ..numerics.trajectory import DONE, ESCAPED
 from .cut_off import settles
-from .equations import FARTHEST, setting
+from .equations import setting
 from .trials import Inputted, Simulator
 
 _TOLERANCE = 1e-11
@@ -59,14 +59,12 @@ def simulate_witness(witness: Witness) -> Replay:
     """
     ready = setting(witness.model)
     solver = diffrax.Dopri5()
-    simulator = Simulator(ready, witness.duration, lanes=len(witness.values), tolerance=_TOLERANCE, solver=solver)
+    simulator = Simulator(ready, witness.duration, trials=1, tolerance=_TOLERANCE, solver=solver)
     rows = [witness.inputs_at(value) for value in witness.values]
-    shares = np.ones(len(rows))
-    if witness.failure is Failure.NO_LIMIT:
-        shares = np.arcsinh(np.array(witness.values)) / min(ready.top, FARTHEST)
+    cuts = np.arange(len(rows)) if witness.failure is Failure.NO_LIMIT else np.full(len(rows), -1)
     samples = np.linspace(0, witness.duration, _SAMPLES)
     inputs = Inputted(*(np.stack(part) for part in zip(*(_row(witness, row, samples) for row in rows), strict=True)))
-    trial = simulator(inputs, shares)
+    trial = simulator(inputs, cuts)
     order = np.argsort(inputs.times, axis=1, kind="stable")
     sampled = np.take_along_axis(inputs.routes, order, 1) < 0
     potential = np.stack([seen[mask] for seen, mask in zip(trial.before[..., 0], sampled, strict=True)])

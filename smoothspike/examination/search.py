@@ -10,11 +10,11 @@ from symbolic import Certificate, Failure, ModelError, NeuronModel, Verdict, Wit
 
 from .concrete import concrete_models
 from .cut_off import Unsettled, find_escape, find_unsettled
-from .draws import Bases, draw_pilot
+from .draws import Bases, Pilot, draw_pilot
 from .equations import setting
 from .replay import simulate_witness
 from .sweep import Leaps, sweep_inputs, sweep_past_spikes, varied_inputs
-from .trials import Simulator
+from .trials import TRIALS, Simulator
 
 _ATTEMPTS = 3
 _CANDIDATES = 3
@@ -24,7 +24,9 @@ _PERSISTS = 0.9
 _MODELS = 3
 
 
-def find_witness(certificate: Certificate, seed: int = 0, duration: float | None = None) -> Witness | None:
+def find_witness(
+    certificate: Certificate, *, seed: int = 0, duration: float | None = None, trials: int = TRIALS
+) -> Witness | None:
     """Search for a concrete example of the failure that a certificate proves, and confirm it by another simulation.
 
     Random trials are simulated. In each, a weight or an input time is varied, and the place where spike times change
@@ -35,6 +37,7 @@ def find_witness(certificate: Certificate, seed: int = 0, duration: float | None
         certificate: A certificate with the verdict FAILS. Open parameters get numbers for which its assumptions hold.
         seed: Of the random trials.
         duration: The trials' end; chosen by the time scale of the equations if None.
+        trials: How many trials are varied side by side.
 
     Returns:
         The witness, or None if none was found and confirmed.
@@ -49,37 +52,30 @@ def find_witness(certificate: Certificate, seed: int = 0, duration: float | None
         ('VANISHES', True)
     """
     if certificate.verdict is not Verdict.FAILS:
-        raise ModelError(f"{certificate.model.name}: only a failure has a witness, and the verdict is "
-                         f"{certificate.verdict.name}")  # fmt: skip
+        raise ModelError(
+            f"{certificate.model.name}: only a failure has a witness, and the verdict is {certificate.verdict.name}"
+        )
     for model in islice(concrete_models(certificate), _MODELS):
-        found = _witness_of(model, seed, duration)
+        simulator, generator = Simulator(setting(model), duration, trials=trials), np.random.default_rng(seed)
+        found = find_example(simulator, draw_pilot(simulator, generator), generator)
         if found is not None:
             return found
     return None
 
 
-def _witness_of(model: NeuronModel, seed: int, duration: float | None) -> Witness | None:
-    ready = setting(model)
-    simulator = Simulator(ready, duration)
-    generator = np.random.default_rng(seed)
-    unsettled = find_unsettled(simulator, generator)
+def find_example(
+    simulator: Simulator, pilot: Pilot, generator: np.random.Generator, attempts: int = _ATTEMPTS
+) -> Witness | None:
+    """Look for spikes that have no limit, that run away, or that jump; the first one that is confirmed."""
+    unsettled = find_unsettled(simulator, pilot, generator)
     if unsettled is not None:
         return _confirmed(_without_limit(simulator, unsettled))
-    escape = find_escape(simulator, generator)
+    escape = find_escape(simulator, pilot)
     if escape is not None:
         return _confirmed(_escaping(simulator, *escape))
-    if np.isfinite(ready.top):
-        return find_jump(simulator, generator)
-    return None
-
-
-def find_jump(simulator: Simulator, generator: np.random.Generator, attempts: int = _ATTEMPTS) -> Witness | None:
-    """Look for a weight or input time at which spikes jump, and confirm it: a large jump by few inputs, if there is."""
-    pilot = draw_pilot(simulator, generator)
     for _ in range(attempts):
         for sweep in (sweep_inputs, sweep_past_spikes):
-            bases, leaps = sweep(simulator, pilot, generator)
-            for witness in islice(_jumps(simulator, bases, leaps), _CANDIDATES):
+            for witness in islice(_jumps(simulator, *sweep(simulator, pilot, generator)), _CANDIDATES):
                 confirmed = _confirmed(witness)
                 if confirmed is not None:
                     return confirmed
@@ -87,6 +83,7 @@ def find_jump(simulator: Simulator, generator: np.random.Generator, attempts: in
 
 
 def _jumps(simulator: Simulator, bases: Bases, leaps: Leaps) -> Iterator[Witness]:
+    """Jumps, large ones by few inputs of small weights first."""
     inputs = np.isfinite(bases.inputs.times).sum(1)
     is_large = leaps.leap > _LARGE * simulator.duration
     for place in sorted(np.flatnonzero(leaps.is_jump), key=lambda k: (not is_large[k], inputs[k], k)):

@@ -8,12 +8,12 @@ from jaxtyping import Bool, Float
 
 from ..numerics.trajectory import DONE, Trial
 from .draws import FREE, Bases, Pilot, alike_weights, one_sign
-from .trials import Inputted, Simulator
+from .trials import GRID, Inputted, Simulator
 
-TRIALS = 16
-_GRID = 32
 _REACH = 0.03  # of the trial, on either side of a spike
 _ROUNDS = 7
+_NEAR, _FAR = 1e-9, 1e-6  # of the range that is swept: where limits are read off
+_SETTLED = 0.02
 _LEAST = 1e-4  # of a trial: smaller jumps are not told from rounding
 
 
@@ -26,8 +26,8 @@ class Leaps(NamedTuple):
         low: One end of the last, narrowest interval.
         high: Its other end.
         leap: The largest change of any spike time over that interval; 0 where the trials could not be compared.
-        is_jump: Whether the change remained the same while the interval shrank. Near an unstable state spike times
-            change by as much, but by less each time that the interval shrinks.
+        is_jump: Whether it is a jump: the change remained the same while the interval shrank, and on either side of it
+            spike times hardly change. Near an unstable state they change by as much, but never settle on both sides.
     """
 
     varied: np.ndarray
@@ -38,22 +38,18 @@ class Leaps(NamedTuple):
     is_jump: Bool[np.ndarray, " sweeps"]
 
 
-def sweep_inputs(
-    simulator: Simulator, pilot: Pilot, generator: np.random.Generator, trials: int = TRIALS
-) -> tuple[Bases, Leaps]:
+def sweep_inputs(simulator: Simulator, pilot: Pilot, generator: np.random.Generator) -> tuple[Bases, Leaps]:
     """Vary a random weight or time in each of several trials with spikes."""
-    bases = pilot.with_spikes(trials)
+    bases = pilot.with_spikes(simulator.trials)
     there = np.isfinite(bases.inputs.times).sum(1)
     varied = generator.integers(0, np.maximum(there, 1))
     is_time = (generator.uniform(size=len(bases)) < 0.5) & (there > 0)
     return bases, _closed_in(simulator, bases, varied, is_time, *_ranges(simulator, bases.inputs, varied, is_time))
 
 
-def sweep_past_spikes(
-    simulator: Simulator, pilot: Pilot, generator: np.random.Generator, trials: int = TRIALS
-) -> tuple[Bases, Leaps]:
+def sweep_past_spikes(simulator: Simulator, pilot: Pilot, generator: np.random.Generator) -> tuple[Bases, Leaps]:
     """Let another input pass the first spike of trials in which a second one follows."""
-    bases = pilot.with_spikes(trials, at_least=2)
+    bases = pilot.with_spikes(simulator.trials, at_least=2)
     count, model = len(bases), simulator.setting.model
     routes = generator.integers(0, max(len(model.routes), 1), (count, 1))
     meetings = bases.trial.spike_times[:, 0]
@@ -75,17 +71,30 @@ def _closed_in(
     same while the interval shrinks by a factor of 31 again and again is a jump.
     """
     count = len(bases)
-    rows, history = np.arange(count), [np.zeros(count)] * 3
+    span, rows, history = high - low, np.arange(count), [np.zeros(count)] * 3
     for _ in range(_ROUNDS if count else 0):
-        values = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, _GRID)
+        values = low[:, None] + (high - low)[:, None] * np.linspace(0, 1, GRID)
         trial = simulator(varied_inputs(bases.inputs, varied, is_time, values))
-        changes = _changes(trial, simulator.duration).reshape(count, _GRID)[:, :-1]
+        changes = _changes(trial, simulator.duration).reshape(count, GRID)[:, :-1]
         place = np.argmax(changes, axis=1)
         low, high = values[rows, place], values[rows, place + 1]
         history = [*history[1:], changes[rows, place]]
     first, second, leap = history
     is_steady = (np.abs(leap - second) <= 1e-3 * leap) & (np.abs(second - first) <= 1e-2 * second)
-    return Leaps(varied, is_time, low, high, leap, is_steady & (leap > _LEAST * simulator.duration))
+    candidates = is_steady & (leap > _LEAST * simulator.duration)
+    leaps = Leaps(varied, is_time, low, high, leap, candidates)
+    if not candidates.any():
+        return leaps
+    return leaps._replace(is_jump=candidates & _has_limits(simulator, bases, leaps, span))
+
+
+def _has_limits(simulator: Simulator, bases: Bases, leaps: Leaps, span: np.ndarray) -> Bool[np.ndarray, " sweeps"]:
+    """Whether the spike times on either side of a leap approach a limit, with the leap between both."""
+    middle = (leaps.low + leaps.high) / 2
+    values = middle[:, None] + span[:, None] * np.array([-_FAR, -_NEAR, _NEAR, _FAR])
+    trial = simulator(varied_inputs(bases.inputs, leaps.varied, leaps.is_time, values))
+    left, across, right = _changes(trial, simulator.duration).reshape(-1, 4)[:, :3].T
+    return (np.maximum(left, right) <= _SETTLED * leaps.leap) & (across >= (1 - _SETTLED) * leaps.leap)
 
 
 def varied_inputs(inputs: Inputted, varied: np.ndarray, is_time: np.ndarray, values: np.ndarray) -> Inputted:

@@ -13,7 +13,9 @@ from ..numerics.trajectory import Inputs, Trial, simulate
 from .equations import Setting
 
 #: Room for spikes in a trial; longer ones end early and are left out.
-MAX_SPIKES = 16
+MAX_SPIKES = 8
+#: How many trials are varied side by side, each at as many values as `GRID` says.
+TRIALS, GRID = 16, 32
 #: Inputs of a random trial; the last place is for experiments to fill.
 INPUTS = 4
 _LONG = 10
@@ -48,7 +50,7 @@ class Simulator:
         setting: The model.
         duration: The trials' end. If None, ten times the natural time scale of the equations, or shorter for a neuron
             that fires by itself: until its third spike or so.
-        lanes: How many trials run side by side.
+        trials: How many trials are varied side by side.
         tolerance: The relative error that a step may make.
         solver: An explicit Runge-Kutta method; of order 8 if None.
     """
@@ -58,18 +60,18 @@ class Simulator:
         setting: Setting,
         duration: float | None = None,
         *,
-        lanes: int = 512,
+        trials: int = TRIALS,
         tolerance: float = 1e-12,
         solver: diffrax.AbstractERK | None = None,
     ) -> None:
-        self.setting, self._lanes = setting, lanes
+        self.setting, self.trials, self._lanes = setting, trials, trials * GRID
 
-        def one(inputs: Inputs, share: jax.Array, duration: jax.Array) -> Trial:
+        def one(inputs: Inputs, cut: jax.Array, duration: jax.Array) -> Trial:
             order = jnp.argsort(inputs.times, stable=True)
             inputs = Inputs(*(part[order] for part in inputs))
             return simulate(
-                setting.equations, setting.line(share, tolerance), inputs, jnp.asarray(setting.initial),
-                duration, max_spikes=MAX_SPIKES, solver=solver,
+                setting.equations, setting.line(cut, tolerance), inputs, jnp.asarray(setting.initial),
+                duration, may_graze=not setting.model.spike.is_at_infinity, max_spikes=MAX_SPIKES, solver=solver,
             )  # fmt: skip
 
         self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
@@ -82,15 +84,15 @@ class Simulator:
         times = self(silence).spike_times[0]
         return float((5 * times[2] - 3 * times[1]) / 2) if np.isfinite(times[2]) else self.duration
 
-    def __call__(self, inputted: Inputted, shares: np.ndarray | None = None) -> Trial:
-        """Simulate; `shares` cuts the way to infinity off earlier, in units of the whole of it in asinh(V)."""
+    def __call__(self, inputted: Inputted, cuts: np.ndarray | None = None) -> Trial:
+        """Simulate; `cuts` chooses one of the setting's cut-offs for each trial."""
         count = len(inputted.times)
-        shares = np.ones(count) if shares is None else shares
+        cuts = np.full(count, -1) if cuts is None else cuts
         parts = []
         with jax.enable_x64(True):
             for start in range(0, count, self._lanes):
                 places = np.minimum(np.arange(start, start + self._lanes), count - 1)
-                part = self._run(Inputs(*inputted.chosen(places)), shares[places], self.duration)
+                part = self._run(Inputs(*inputted.chosen(places)), cuts[places], self.duration)
                 parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[: count - start], part))  # noqa: B023
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 

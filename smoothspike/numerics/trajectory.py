@@ -19,7 +19,7 @@ from jaxtyping import Array, Bool, Float, Int
 #: Rates of change of all states, the spiking variable first.
 Rates = Callable[[Float[Array, " states"]], Float[Array, " states"]]
 
-_HALVINGS, _SECANTS = 6, 14
+_HALVINGS, _SECANTS = 2, 10
 _LARGEST = 1.0
 RUNNING, DONE, ESCAPED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(5)
 
@@ -90,6 +90,7 @@ class _Engine(NamedTuple):
     step: Callable[[Array, Array], tuple[Array, Array]]
     rate: Callable[[Array], Float[Array, ""]]
     line: Line
+    may_graze: bool
 
 
 class _Carry(NamedTuple):
@@ -107,6 +108,7 @@ def simulate(
     initial: Float[Array, " states"],
     duration: Float[Array, ""],
     *,
+    may_graze: bool = True,
     max_spikes: int = 32,
     max_steps: int = 20_000,
     solver: diffrax.AbstractERK | None = None,
@@ -119,6 +121,7 @@ def simulate(
         inputs: What arrives.
         initial: The states at time 0.
         duration: The trial's end.
+        may_graze: Look for maxima that touch the threshold; needless where the spike is at infinity.
         max_spikes: Room for spikes; a trial that needs more ends early and says so.
         max_steps: Room for steps of the solver, likewise.
         solver: An explicit Runge-Kutta method; of order 8 if None.
@@ -136,7 +139,7 @@ def simulate(
         >>> np.round(trial.spike_times[:3] / np.pi, 10)
         array([0.5, 1.5, 2.5])
     """
-    engine = _engine(equations, line, solver or diffrax.Dopri8())
+    engine = _engine(equations, line, solver or diffrax.Dopri8(), may_graze)
     count = inputs.times.shape[0]
     inputs = Inputs(jnp.append(inputs.times, jnp.inf), jnp.append(inputs.routes, -1), jnp.append(inputs.weights, 0.0))
 
@@ -157,9 +160,7 @@ def simulate(
         jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count, *initial.shape), jnp.nan), initial,
     )  # fmt: skip
     path = jnp.concatenate([jnp.zeros(1), jnp.arcsinh(initial[:1]), initial[1:]])
-    last = lax.while_loop(
-        running, to_next_event, _Carry(path, jnp.asarray(1e-3), jnp.array(0), jnp.array(0), trial)
-    )
+    last = lax.while_loop(running, to_next_event, _Carry(path, jnp.asarray(1e-3), jnp.array(0), jnp.array(0), trial))
     return last.trial._replace(ended=last.path[0], states=_states(last.path))
 
 
@@ -171,7 +172,7 @@ def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
 
 
-def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK) -> _Engine:
+def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK, may_graze: bool) -> _Engine:
     def velocity(_: Array, path: Array, __: None) -> Array:
         rates = equations.rates(_states(path)) * line.time_scale
         rise = rates[:1] / jnp.cosh(path[1])
@@ -185,7 +186,7 @@ def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK) -> _E
         after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
         return after, jnp.max(jnp.abs(jnp.asarray(error)) / (line.tolerance * (1e-2 + jnp.abs(path))))
 
-    return _Engine(step, lambda path: equations.rates(_states(path))[0], line)
+    return _Engine(step, lambda path: equations.rates(_states(path))[0], line, may_graze)
 
 
 def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> tuple[_Carry, Float[Array, ""]]:
@@ -201,7 +202,9 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
         good = error <= 1
         rises = engine.rate(after) > 0
         passes = (after[0] >= target) | (after[1] >= line.top) | ((after[1] <= line.bottom) & ~rises)
-        found = good & (passes | ((engine.rate(path) > 0) & ~rises))
+        if engine.may_graze:
+            passes |= (engine.rate(path) > 0) & ~rises
+        found = good & passes
         factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
         size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
         return _Carry(jnp.where(good & ~found, after, path), size, steps + 1, *rest), found
@@ -222,8 +225,10 @@ def _land(
 
     passes_target = at(size)[0] >= target
     until_target = jnp.where(passes_target, _root(lambda part: at(part)[0] - target, size), size)
-    peak = _root(lambda part: -engine.rate(at(part)), until_target)
-    highest = jnp.where(at(peak)[1] >= at(until_target)[1], peak, until_target)
+    highest = until_target
+    if engine.may_graze:
+        peak = _root(lambda part: -engine.rate(at(part)), until_target)
+        highest = jnp.where(at(peak)[1] >= at(until_target)[1], peak, until_target)
     spikes = at(highest)[1] >= line.top
     arrives = ~spikes & passes_target
     until_spike = _root(lambda part: at(part)[1] - line.top, highest)
@@ -237,24 +242,29 @@ def _root(value: Callable[[Array], Float[Array, ""]], size: Array) -> Float[Arra
     Bisection first, then the Illinois variant of the secant method, which keeps a bracket too.
     """
 
-    def narrowed(number: int, ends: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
-        low, high, below, above = ends
+    def narrowed(number: int, ends: tuple[Array, ...]) -> tuple[Array, ...]:
+        low, high, below, above, was_up, best, least = ends
         secant = (low * above - high * below) / (above - below)
-        usable = (number >= _HALVINGS) & (secant > low) & (secant < high)
-        middle = jnp.where(usable, secant, (low + high) / 2)
+        middle = jnp.where((number >= _HALVINGS) & (secant > low) & (secant < high), secant, (low + high) / 2)
         found = value(middle)
         up = found >= 0
+        again = (number > _HALVINGS) & (up == was_up)  # the same end stays: count its value half
+        stale = jnp.where(again, 0.5, 1.0)
+        better = jnp.abs(found) < least
         return (
             jnp.where(up, low, middle),
             jnp.where(up, middle, high),
-            jnp.where(up, jnp.where(usable, below / 2, below), found),
-            jnp.where(up, found, jnp.where(usable, above / 2, above)),
+            jnp.where(up, below * stale, found),
+            jnp.where(up, found, above * stale),
+            up,
+            jnp.where(better, middle, best),
+            jnp.where(better, jnp.abs(found), least),
         )
 
     nothing = jnp.zeros_like(size)
     first, last = value(nothing), value(size)
-    low, high, below, above = lax.fori_loop(0, _HALVINGS + _SECANTS, narrowed, (nothing, size, first, last))
-    inside = jnp.where(-below < above, low, high)
+    start = (nothing, size, first, last, first >= 0, size, jnp.abs(last))
+    *_, inside, _ = lax.fori_loop(0, _HALVINGS + _SECANTS, narrowed, start)
     return jnp.where(first >= 0, nothing, jnp.where(last <= 0, size, inside))
 
 
