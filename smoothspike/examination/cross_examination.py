@@ -8,8 +8,7 @@ import numpy as np
 from symbolic import Certificate, ModelError, NeuronModel, Regularity, RouteReport, Verdict, Witness, verify
 
 from .concrete import concrete_models
-from .draws import Pilot, draw_pilot
-from .equations import setting
+from .draws import Pilot, prepared
 from .meeting import Contact, Swap, contact, swap_with_input, swap_with_spike
 from .search import find_example
 from .trials import TRIALS, Simulator
@@ -141,9 +140,8 @@ def cross_examine(
     numbers = next(concrete_models(verify(model)), None)
     if numbers is None:
         raise ModelError(f"{model.name}: give its open parameters values to simulate it; see model.with_parameters()")
-    certificate, notes = verify(numbers), _Notes()
-    simulator, generator = Simulator(setting(numbers), duration, trials=trials), np.random.default_rng(seed)
-    pilot = draw_pilot(simulator, generator)
+    certificate, notes, generator = verify(numbers), _Notes(), np.random.default_rng(seed)
+    simulator, pilot = prepared(numbers, generator, duration, trials)
     attempts = _ATTEMPTS[certificate.verdict]
     witness = find_example(simulator, pilot, generator, attempts)
     _compare_verdict(certificate, witness, len(pilot.with_spikes(trials)), notes)

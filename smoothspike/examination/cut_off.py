@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
-from ..numerics.trajectory import ESCAPED
+from ..numerics.trajectory import DONE, ESCAPED, STALLED
 from .draws import Bases, Pilot, draw_pilot
 from .trials import Simulator
 
@@ -51,15 +51,23 @@ def find_unsettled(simulator: Simulator, pilot: Pilot, generator: np.random.Gene
     spikes = trial.spike_times.reshape(len(bases), _CUTS, -1)
     states = trial.at_spikes.reshape(len(bases), _CUTS, *trial.at_spikes.shape[1:])
     cut_offs = np.sinh(simulator.setting.tops)
+    status = trial.status.reshape(len(bases), _CUTS)
+    is_known = ((status == DONE) | (status == STALLED)).all(1)
     for base, spike in np.ndindex(len(bases), _WATCHED):
         seen = {f"time of spike {spike + 1}": spikes[base, :, spike]}
         for place, state in enumerate(simulator.setting.model.other_states, 1):
             seen[f"{state} at spike {spike + 1}"] = states[base, :, spike, place]
         for observed, outcomes in seen.items():
-            if not settles(outcomes):
+            if is_known[base] and not has_limit(outcomes, status[base]):
                 chosen = bases.chosen(np.array([base]))
                 return Unsettled(chosen, cut_offs, observed, outcomes, spikes[base])
     return None
+
+
+def has_limit(outcomes: Float[np.ndarray, " cut_offs"], status: Int[np.ndarray, " cut_offs"]) -> bool:
+    """Whether what a trial yields settles; not if it stalls at a finite value short of the farther cut-offs."""
+    is_lost = np.isfinite(outcomes[0]) and np.isposinf(outcomes[-1]) and status[-1] == STALLED
+    return settles(outcomes) and not is_lost
 
 
 def settles(outcomes: Float[np.ndarray, " cut_offs"]) -> bool:

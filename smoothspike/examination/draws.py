@@ -9,12 +9,14 @@ import sympy as sp
 from symbolic import InputRoute, NeuronModel
 
 from ..numerics.trajectory import DONE, ESCAPED, Trial
-from .trials import INPUTS, Inputted, Simulator, within_bounds
+from .equations import setting
+from .trials import INPUTS, TRIALS, Inputted, Simulator, within_bounds
 
 #: The input that experiments fill.
 FREE = INPUTS - 1
 _MOST_SPIKES = 5
 _PILOTS = 512
+_RESTARTS = 3
 _DECADES = (-2.0, 3.0)  # between trials
 _WITHIN = (-0.5, 0.5)  # in one trial
 _LAST_INPUT = 0.7  # so that effects of the last input are seen within the trial
@@ -66,6 +68,39 @@ class Pilot(NamedTuple):
     def escapes(self, count: int) -> Bases:
         """Return trials that ran to minus infinity."""
         return self.bases.chosen(np.flatnonzero(self.escaped)[:count])
+
+
+def prepared(
+    model: NeuronModel, generator: np.random.Generator, duration: float | None = None, trials: int = TRIALS
+) -> tuple[Simulator, Pilot]:
+    """Return a simulator of a model and a pilot; from other initial states if nothing happens from the declared ones.
+
+    Raises:
+        ModelError: if a parameter has no value or several.
+    """
+    simulator = Simulator(setting(model), duration, trials=trials)
+    pilot = draw_pilot(simulator, generator)
+    for _ in range(_RESTARTS):
+        if len(pilot.with_spikes(1)) or pilot.escaped.any():
+            break
+        simulator.start_at(**_random_start(model, generator))
+        pilot = draw_pilot(simulator, generator)
+    return simulator, pilot
+
+
+def _random_start(model: NeuronModel, generator: np.random.Generator) -> dict[str, float]:
+    """Draw initial states of ordinary size, within the declared ranges and below the threshold."""
+    start = {}
+    for state in model.states:
+        low, high = (float(bound.subs(model.scalar_values)) for bound in model.bounds.get(state, (-sp.oo, sp.oo)))
+        if state == model.variable and not model.spike.is_at_infinity:
+            high = min(high, float(model.spike.threshold.subs(model.scalar_values)))
+        size = 2 * abs(generator.normal())
+        inside = low + size if np.isfinite(low) else high - size
+        if np.isfinite(low) and np.isfinite(high):
+            inside = generator.uniform(low, high)
+        start[state.name] = inside if np.isfinite(inside) else size * generator.choice([-1, 1, 1])
+    return start
 
 
 def draw_pilot(simulator: Simulator, generator: np.random.Generator, cut: int = -1) -> Pilot:

@@ -118,7 +118,9 @@ def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: in
         others = jnp.asarray(initial[1:])
         speed = jax.vmap(lambda place: equations.rates(jnp.concatenate([jnp.sinh(place)[None], others]))[0])
         left = np.abs(np.sinh(x)) / (scale * np.abs(np.asarray(speed(jnp.asarray(x)))))
-    is_late = left[:, None] > _TIMES_LEFT  # not where the field overflows
-    if is_late[-1].any():
+    overflows = np.flatnonzero(~np.isfinite(left) | (left == 0))
+    left = left[: overflows.min(initial=len(left))]
+    is_late = left[:, None] > _TIMES_LEFT
+    if not len(left) or is_late[-1].any():
         return None
     return tuple(float(x[np.flatnonzero(late).max(initial=-1) + 1]) for late in is_late.T)

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from symbolic import Failure, Witness
 
 from ..numerics.trajectory import DONE, ESCAPED
-from .cut_off import settles
+from .cut_off import has_limit
 from .equations import setting
 from .trials import Inputted, Simulator
 
@@ -105,5 +105,5 @@ def _confirms(witness: Witness, outcomes: np.ndarray, trial: object) -> bool:
     if witness.failure is Failure.ESCAPES:
         return bool((trial.status == ESCAPED).all() and alike.all())
     if witness.failure is Failure.NO_LIMIT:
-        return not settles(outcomes) and bool(alike.all())
+        return not has_limit(outcomes, trial.status) and bool(alike.all())
     return bool((trial.status == DONE).all() and alike.all())

@@ -10,8 +10,7 @@ from symbolic import Certificate, Failure, ModelError, NeuronModel, Verdict, Wit
 
 from .concrete import concrete_models
 from .cut_off import Unsettled, find_escape, find_unsettled
-from .draws import Bases, Pilot, draw_pilot
-from .equations import setting
+from .draws import Bases, Pilot, prepared
 from .replay import simulate_witness
 from .sweep import Leaps, sweep_inputs, sweep_past_spikes, varied_inputs
 from .trials import TRIALS, Simulator
@@ -56,8 +55,8 @@ def find_witness(
             f"{certificate.model.name}: only a failure has a witness, and the verdict is {certificate.verdict.name}"
         )
     for model in islice(concrete_models(certificate), _MODELS):
-        simulator, generator = Simulator(setting(model), duration, trials=trials), np.random.default_rng(seed)
-        found = find_example(simulator, draw_pilot(simulator, generator), generator)
+        generator = np.random.default_rng(seed)
+        found = find_example(*prepared(model, generator, duration, trials), generator)
         if found is not None:
             return found
     return None
@@ -73,7 +72,7 @@ def find_example(
     escape = find_escape(simulator, pilot)
     if escape is not None:
         return _confirmed(_escaping(simulator, *escape))
-    for _ in range(attempts):
+    for _ in range(attempts if simulator.setting.is_reachable else 0):
         for sweep in (sweep_inputs, sweep_past_spikes):
             for witness in islice(_jumps(simulator, *sweep(simulator, pilot, generator)), _CANDIDATES):
                 confirmed = _confirmed(witness)
@@ -109,7 +108,7 @@ def _jumping(simulator: Simulator, base: Bases, varied: int, is_time: bool, midd
     spike = int(np.argmax(moved > _PERSISTS * np.max(moved)))
     gone = trial.count[0] != trial.count[1]
     inputs, order = _inputs(simulator.setting.model, base)
-    return Witness(
+    witness = Witness(
         failure=Failure.VANISHES if gone else Failure.JUMPS,
         model=simulator.setting.model,
         duration=simulator.duration,
@@ -122,6 +121,7 @@ def _jumping(simulator: Simulator, base: Bases, varied: int, is_time: bool, midd
         spike_times=_spike_times(trial.spike_times),
         jump=float(np.max(moved)),
     )
+    return replace(witness, inputs=witness.inputs_at(witness.values[0]))
 
 
 def _without_limit(simulator: Simulator, unsettled: Unsettled) -> Witness:

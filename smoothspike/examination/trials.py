@@ -1,5 +1,6 @@
 """Many trials of one model at once, with inputs in any order."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import diffrax
@@ -19,6 +20,7 @@ TRIALS, GRID = 16, 32
 #: Inputs of a random trial; the last place is for experiments to fill.
 INPUTS = 4
 _LONG = 10
+_MAX_STEPS = 3000
 
 
 class Inputted(NamedTuple):
@@ -66,18 +68,25 @@ class Simulator:
     ) -> None:
         self.setting, self.trials, self._lanes = setting, trials, trials * GRID
 
-        def one(inputs: Inputs, cut: jax.Array, duration: jax.Array) -> Trial:
+        def one(inputs: Inputs, cut: jax.Array, initial: jax.Array, duration: jax.Array) -> Trial:
             order = jnp.argsort(inputs.times, stable=True)
             inputs = Inputs(*(part[order] for part in inputs))
             return simulate(
-                setting.equations, setting.line(cut, tolerance), inputs, jnp.asarray(setting.initial),
-                duration, may_graze=not setting.model.spike.is_at_infinity, max_spikes=MAX_SPIKES, solver=solver,
+                setting.equations, setting.line(cut, tolerance), inputs, initial, duration,
+                may_graze=not setting.model.spike.is_at_infinity, max_spikes=MAX_SPIKES, max_steps=_MAX_STEPS,
+                solver=solver,
             )  # fmt: skip
 
-        self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None)))
+        self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
         self.duration = _LONG * setting.time_scale if duration is None else duration
         if duration is None:
             self.duration = self._until_third_spike()
+
+    def start_at(self, **initial: float) -> None:
+        """Start all trials from other initial states."""
+        model = self.setting.model.with_initial(**initial)
+        values = [float(model.initial[state]) for state in (model.variable, *model.other_states)]
+        self.setting = replace(self.setting, model=model, initial=np.array(values))
 
     def _until_third_spike(self) -> float:
         silence = Inputted(np.full((1, INPUTS), np.inf), np.full((1, INPUTS), -1), np.zeros((1, INPUTS)))
@@ -92,7 +101,8 @@ class Simulator:
         with jax.enable_x64(True):
             for start in range(0, count, self._lanes):
                 places = np.minimum(np.arange(start, start + self._lanes), count - 1)
-                part = self._run(Inputs(*inputted.chosen(places)), cuts[places], self.duration)
+                inputs = Inputs(*inputted.chosen(places))
+                part = self._run(inputs, cuts[places], self.setting.initial, self.duration)
                 parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[: count - start], part))  # noqa: B023
         return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 

@@ -21,7 +21,8 @@ Rates = Callable[[Float[Array, " states"]], Float[Array, " states"]]
 
 _HALVINGS, _SECANTS = 2, 10
 _LARGEST = 1.0
-RUNNING, DONE, ESCAPED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(5)
+_HARDLY = 1e-2
+RUNNING, DONE, ESCAPED, STALLED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(6)
 
 
 class Equations(NamedTuple):
@@ -68,7 +69,9 @@ class Trial(NamedTuple):
     Attributes:
         spike_times: The times of spikes, padded with inf.
         count: How many there were.
-        status: DONE, or why the trial ended early: ESCAPED to minus infinity, TOO_MANY_STEPS, TOO_MANY_SPIKES.
+        status: DONE, or why the trial ended early: ESCAPED to minus infinity, STALLED (so stiff that steps
+            ran out, at a place from which the spiking variable hardly moves until the end), TOO_MANY_STEPS,
+            TOO_MANY_SPIKES.
         ended: When it ended.
         at_spikes: The states just before the reset of each spike, the spiking variable first; NaN beyond `count`.
         before: The states just before each input, likewise; NaN where it was not reached.
@@ -153,7 +156,7 @@ def simulate(
         carry = carry._replace(path=path)
         carry = _select(spikes, _spike(equations, line, carry), carry)
         carry = _select(arrives, _arrive(equations, inputs, carry, duration), carry)
-        return _watched(engine, carry, max_steps)
+        return _watched(engine, carry, duration, max_steps)
 
     trial = Trial(
         jnp.full(max_spikes, jnp.inf), jnp.array(0), jnp.array(RUNNING), jnp.zeros(()),
@@ -297,9 +300,12 @@ def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array
     return carry._replace(path=jnp.where(is_over, carry.path, moved), next_input=place + 1, trial=trial)
 
 
-def _watched(engine: _Engine, carry: _Carry, max_steps: int) -> _Carry:
+def _watched(engine: _Engine, carry: _Carry, duration: Array, max_steps: int) -> _Carry:
     """End a trial that ran away to minus infinity or makes no progress."""
-    escaped = (carry.path[1] <= engine.line.bottom) & (engine.rate(carry.path) <= 0)
-    status = jnp.where(carry.steps >= max_steps, TOO_MANY_STEPS, carry.trial.status)
-    status = jnp.where(escaped & (carry.trial.status == RUNNING), ESCAPED, status)
+    rate, variable = engine.rate(carry.path), jnp.sinh(carry.path[1])
+    stalls = jnp.abs(rate) * (duration - carry.path[0]) < _HARDLY * (1 + jnp.abs(variable))
+    without_steps = jnp.where(stalls, STALLED, TOO_MANY_STEPS)
+    escapes = (carry.path[1] <= engine.line.bottom) & (rate <= 0)
+    status = jnp.where(escapes, ESCAPED, jnp.where(carry.steps >= max_steps, without_steps, RUNNING))
+    status = jnp.where(carry.trial.status == RUNNING, status, carry.trial.status)
     return carry._replace(trial=carry.trial._replace(status=status))

@@ -162,6 +162,18 @@ class NeuronModel:
             parameters=dict(self.parameters) | {by_name[name]: value for name, value in values.items()}
         )
 
+    def with_initial(self, **values: Any) -> "NeuronModel":
+        """Return the same model with other initial values, named by the states' names.
+
+        Raises:
+            ModelError: if a name is not a state, or a value is not allowed.
+        """
+        by_name = {state.name: state for state in self.states}
+        for name in values:
+            if name not in by_name:
+                raise ModelError(f"{self.name} has no state {name!r}; its states are: {', '.join(by_name)}")
+        return self._replaced(initial=dict(self.initial) | {by_name[name]: value for name, value in values.items()})
+
     def _replaced(self, **changes: Any) -> "NeuronModel":
         inputs = {route.name: Jump(route.jump) for route in self.routes}
         declared: dict[str, Any] = {

@@ -34,7 +34,7 @@ class Witness:
         failure: What it shows.
         model: The model, with numbers for all its parameters.
         duration: The trial's end.
-        inputs: Time, route and weight of every input spike.
+        inputs: Time, route and weight of every input spike, at the first of the values below.
         varied: Which input is varied, counted from 0; None if it is the cut-off of the spiking variable.
         quantity: "weight" or "time" of that input, or "cut-off".
         values: The values of that quantity.
@@ -103,12 +103,13 @@ def _trial(witness: Witness) -> str:
 
 def _finding(witness: Witness) -> str:
     outcomes = [_number(outcome) for outcome in witness.outcomes]
+    observed = f"the {witness.observed}" if witness.observed.startswith("time") else witness.observed
     if witness.failure is Failure.ESCAPES:
         return f"{witness.model.variable} runs to -oo at t = {outcomes[-1]}, where the model declares nothing."
     if witness.failure is Failure.NO_LIMIT:
         cuts = ", ".join(f"{value:.3g}" for value in witness.values)
         variable = witness.model.variable
-        return f"the {witness.observed} is {', '.join(outcomes)} if {variable} is cut off at {cuts}: it has no limit."
+        return f"{observed} is {', '.join(outcomes)} if {variable} is cut off at {cuts}: it has no limit."
     place = 0 if witness.varied is None else witness.varied
     step = abs(witness.values[1] - witness.values[0])
     change = f"as the {witness.quantity} of input {place + 1} changes by {step:.1g} at {witness.values[0]:.12g}"
@@ -117,7 +118,7 @@ def _finding(witness: Witness) -> str:
         verb = "appears" if witness.outcomes[1] == early else "vanishes"
         instead = f"; the next one comes at t = {late:.6g}" if late < float("inf") else ""
         return f"the spike at t = {early:.6g} {verb} {change}{instead}."
-    return f"the {witness.observed} jumps from {outcomes[0]} to {outcomes[1]} {change}."
+    return f"{observed} jumps from {outcomes[0]} to {outcomes[1]} {change}."
 
 
 def _number(value: float) -> str:
