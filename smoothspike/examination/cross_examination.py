@@ -212,6 +212,8 @@ def _compare_contact(report: RouteReport, findings: RouteFindings, notes: _Notes
 
 def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, swap: Swap, notes: _Notes) -> None:
     """A second difference like the delay itself is a kink; one that vanishes faster is a derivative."""
+    if proven is Regularity.DISCONTINUOUS:
+        return  # the witness tells
     usable = swap.exponent[np.isfinite(swap.exponent)]
     if not len(usable):
         notes.open_questions.append(f"{what}: too few spikes to measure its effect on the next one")

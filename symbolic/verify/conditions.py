@@ -14,6 +14,11 @@ from .well_posed import require_lipschitz
 
 _NOT_NEGATIVE = (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO)
 
+COMES_BACK = "comes back from -oo in finite time"
+FINITE_AT_SPIKE = "other states stay finite at the spike"
+#: What happens from the spike on does not concern the time of the spike itself.
+FROM_THE_SPIKE_ON = (COMES_BACK, FINITE_AT_SPIKE)
+
 
 def neuron_conditions(case: Case) -> tuple[Condition, ...]:
     """Decide every condition that does not depend on the input route."""
@@ -31,7 +36,7 @@ def neuron_conditions(case: Case) -> tuple[Condition, ...]:
     found.append(case.condition("reset lies below the threshold", below, lambda: _reset_below(case)))
     if case.returns_from_below:
         statement = _finite_time(field, variable, -sp.oo)
-        found.append(case.condition("comes back from -oo in finite time", statement, lambda: comes_back(case)))
+        found.append(case.condition(COMES_BACK, statement, lambda: comes_back(case)))
     else:
         statement = sp.Gt(variable, -sp.oo, evaluate=False)
         found.append(case.condition("no other divergence", statement, lambda: no_escape(case)))
@@ -53,7 +58,7 @@ def _other_state_conditions(case: Case) -> list[Condition]:
     ends = [(model.variable, place, sp.oo)] + [(model.variable, -sp.oo, place)] * case.returns_from_below
     statement = _all(sp.Lt(sp.Integral(change, end), sp.oo, evaluate=False) for change in changes for end in ends)
     at_spike = case.condition(
-        "other states stay finite at the spike", statement, lambda: others_stay_finite(case)
+        FINITE_AT_SPIKE, statement, lambda: others_stay_finite(case)
     )  # fmt: skip
     return [at_spike, between]
 

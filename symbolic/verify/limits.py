@@ -1,6 +1,7 @@
 """A limit on the time that symbolic work may take, in any thread and without signals."""
 
 import ctypes
+import gc
 import threading
 from collections.abc import Callable
 from typing import TypeVar
@@ -49,6 +50,8 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         >>> within(1.0, lambda: "done")
         'done'
     """
+    collects = gc.isenabled()
+    gc.disable()  # an exception that arrived inside a callback of the garbage collector would be lost, with a warning
     watch = _Watch(seconds)
     try:
         try:
@@ -57,3 +60,5 @@ def within(seconds: float, work: Callable[[], T]) -> T:
             watch.stop()
     finally:
         watch.stop()  # again, since the exception may have arrived on entering the first call
+        if collects:
+            gc.enable()

@@ -10,6 +10,7 @@ from ..declare import InputRoute
 from .case import Case
 from .certificate import Condition, Regularity, RouteReport, Verdict
 from .clock import Order
+from .conditions import FROM_THE_SPIKE_ON
 from .contact import Finding, own_finding, own_order, smoothness_of_equations
 from .later import later_finding
 from .routes import CANNOT_TRIGGER, COMMUTE
@@ -32,14 +33,16 @@ def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) 
     grazing = Verdict.all(c.verdict for c in conditions if c.route is None and c.name != COMMUTE)
     about = [c for c in conditions if c.route == route.name or c.name == COMMUTE]
     swap = Verdict.all(c.verdict for c in about)
-    before = Verdict.all([grazing, *(c.verdict for c in about if c.name in (CANNOT_TRIGGER, COMMUTE))])
+    until_spike = [c for c in conditions if c.route is None and c.name not in (COMMUTE, *FROM_THE_SPIKE_ON)]
+    before = Verdict.all(c.verdict for c in (*until_spike, *(c for c in about if c.name in (CANNOT_TRIGGER, COMMUTE))))
+    after = Verdict.all([swap, grazing])
     report = RouteReport(route.name, grazing, swap)
     if before is Verdict.FAILS:
         return _with(report, None, _JUMPS, _JUMPS)
     if before is Verdict.UNDECIDED:
-        return _with(report, None, None, _JUMPS if swap is Verdict.FAILS else None)
+        return _with(report, None, None, _JUMPS if after is Verdict.FAILS else None)
     order, own = _own(case, route)
-    later = {Verdict.HOLDS: lambda: _later(case, route, order, own), Verdict.FAILS: lambda: _JUMPS}.get(swap)
+    later = {Verdict.HOLDS: lambda: _later(case, route, order, own), Verdict.FAILS: lambda: _JUMPS}.get(after)
     shown = None if order is None else replace(order, exponent=_least(order.exponent, case))
     return _with(report, shown, own, later() if later else None)
 
