@@ -1,5 +1,6 @@
-"""Pictures of spikes, potentials, models and training; every function takes and returns matplotlib Axes."""
+"""Pictures of spikes, potentials, models, failures and training; every function takes and returns matplotlib Axes."""
 
+from .contact import contact as contact
 from .learning_curve import learning_curve as learning_curve
 from .phase_line import phase_line as phase_line
 from .raster import raster as raster
@@ -10,3 +11,4 @@ from .style import VERMILION as VERMILION
 from .style import lighter as lighter
 from .style import paper_style as paper_style
 from .traces import traces as traces
+from .witness import witness as witness

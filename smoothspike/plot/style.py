@@ -92,6 +92,11 @@ def prepared(ax: Axes | None) -> Axes:
     return ax
 
 
+def text_size(ax: Axes) -> float:
+    """Return the size of the numbers at the axes; what is written beside them should be no larger."""
+    return float(ax.xaxis.get_ticklabels()[0].get_fontsize())
+
+
 def show_angles(axis: Axis) -> None:
     """Label an axis that shows an angle in units of pi."""
     axis.set_ticks([-np.pi, 0, np.pi], ["$-\\pi$", "$0$", "$\\pi$"])

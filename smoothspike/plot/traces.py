@@ -1,7 +1,6 @@
 """The spiking variable of neurons over a trial, drawn rightly where it diverges."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import equinox as eqx
 import numpy as np
@@ -11,15 +10,12 @@ from matplotlib.axes import Axes
 
 from ..dynamics import AbstractDynamics, LinearDynamics, ProjectiveDynamics
 from ..recording import Recording
+from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
-from .style import COLORS, GREY, mark_trial_end, prepared, show_angles
+from .style import COLORS, mark_trial_end, prepared, show_angles
 
-#: Where spikes are marked, as a fraction of the panel's height.
-MARKS_AT = 1.04
 #: How many neurons are drawn if none are named.
 MOST = len(COLORS)
-#: Times and values of a line.
-Curve = tuple[np.ndarray, np.ndarray]
 
 
 def traces(
@@ -84,28 +80,20 @@ def traces(
     ax = prepared(ax)
     for neuron, (times, values), color in zip(chosen, curves, palette, strict=False):
         ax.plot(times, values, color=color, linewidth=1.0, label=f"neuron {neuron}")
-        _mark(ax, trains[neuron][trains[neuron] <= end], color, color)
+        mark_spikes(ax, trains[neuron][trains[neuron] <= end], color, color)
         if pseudospikes:
-            _mark(ax, np.minimum(later[[neuron]], end), color, "white", "^" if later[neuron] <= end else ">")
-    _show_threshold(ax, variable, chosen)
+            mark_spikes(ax, np.minimum(later[[neuron]], end), color, "white", "^" if later[neuron] <= end else ">")
+    variable = variable._replace(threshold=variable.threshold[chosen], reset=variable.reset[chosen])
+    show_threshold(ax, variable)
     mark_trial_end(ax, recording.duration)
-    ax.set(xlim=(0, end), ylim=_window(variable, chosen, curves, recording.duration))
+    ax.set(xlim=(0, end), ylim=window(variable, curves, 0.0, recording.duration))
     if variable.is_angle:
         show_angles(ax.yaxis)
     ax.set(xlabel="time", ylabel=f"${sp.latex(sp.Symbol(variable.name))}$")
     return ax
 
 
-class _Variable(NamedTuple):
-    """The spiking variable, with the values of all neurons at a spike and after it."""
-
-    name: str
-    threshold: np.ndarray
-    reset: np.ndarray
-    is_angle: bool
-
-
-def _variable(dynamics: AbstractDynamics, size: int) -> _Variable:
+def _variable(dynamics: AbstractDynamics, size: int) -> Variable:
     is_angle = False
     if isinstance(dynamics, LinearDynamics):
         threshold, reset = dynamics.threshold, dynamics.reset_value
@@ -115,11 +103,11 @@ def _variable(dynamics: AbstractDynamics, size: int) -> _Variable:
     else:
         raise TypeError(f"traces cannot draw {type(dynamics).__name__}")
     at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (threshold, reset))
-    return _Variable(dynamics.variable, at, after, is_angle)
+    return Variable(dynamics.variable, at, after, is_angle)
 
 
 def _curves(
-    recording: Recording, layer: int, variable: _Variable, chosen: list[int], trains: list[np.ndarray], samples: int
+    recording: Recording, layer: int, variable: Variable, chosen: list[int], trains: list[np.ndarray], samples: int
 ) -> list[Curve]:
     """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
     duration = recording.duration
@@ -140,68 +128,11 @@ def _curves(
         if train.size:
             near = np.abs(times[:, None] - train).min(axis=1) < 0.5e-4 * duration
             times, values = times[~near], values[~near]
-        values = np.where(np.isfinite(values), values, np.nan)
-        jump = np.array([variable.threshold[neuron], np.nan, variable.reset[neuron]])
-        jump[~np.isfinite(jump)] = np.nan
-        places = np.repeat(np.searchsorted(times, train), 3)
-        values = np.insert(values, places, np.tile(jump, train.size))
-        curves.append((np.insert(times, places, np.repeat(train, 3)), values))
+        times, values = broken(times, values, train, variable.threshold[neuron], variable.reset[neuron])
+        curves.append((times, np.where(np.isfinite(values), values, np.nan)))
     return curves
 
 
 @eqx.filter_jit
 def _states_at(recording: Recording, ts: np.ndarray, layer: int) -> dict[str, Array]:
     return recording.states_at(ts, layer)
-
-
-def _mark(ax: Axes, times: np.ndarray, color: str, face: str, marker: str = "^") -> None:
-    if not len(times):  # an empty line that is not clipped would still take up room in the layout
-        return
-    above = ax.get_xaxis_transform()
-    ax.plot(
-        times, np.full(len(times), MARKS_AT), marker, color=color, markerfacecolor=face, markersize=3.5,
-        markeredgewidth=0.7, transform=above, clip_on=False,
-    )  # fmt: skip
-
-
-def _show_threshold(ax: Axes, variable: _Variable, chosen: list[int]) -> None:
-    for threshold in np.unique(variable.threshold[chosen]):
-        if np.isfinite(threshold):
-            ax.axhline(threshold, color=GREY, linewidth=0.7, linestyle=(0, (1, 2)), zorder=0, label="_threshold")
-
-
-def _window(variable: _Variable, chosen: list[int], curves: list[Curve], duration: float) -> tuple[float, float]:
-    if not chosen:
-        return 0.0, 1.0
-    lines = [values for _, values in curves]
-    threshold, reset = variable.threshold[chosen], variable.reset[chosen]
-    if variable.is_angle:
-        return float(reset.min()), float(threshold.max())
-    if np.isfinite(threshold).all():
-        low, high, margin = min(map(np.nanmin, lines)), max(threshold.max(), *map(np.nanmax, lines)), 0.06
-    else:
-        uniform = np.linspace(0, duration, 1000)
-        ranges = [np.nanquantile(np.interp(uniform, *curve), [0.1, 0.9]) for curve in curves]
-        low, high = min(r[0] for r in ranges), max(r[1] for r in ranges)
-        half = 0.5 * (high - low)
-        low, high, margin = low - half, high + half, 0.0
-        for line in lines:
-            low, high = _widened(low, high, line)
-    margin *= high - low
-    if high - low < 1e-9:
-        margin = 0.5
-    return float(low - margin), float(high + margin)
-
-
-def _widened(low: float, high: float, line: np.ndarray) -> tuple[float, float]:
-    """Make room for all of a line but the stretches that lead straight to a spike or straight from one."""
-    pieces = np.split(line, np.flatnonzero(np.isnan(line)))
-    for place, piece in enumerate(pieces):
-        values = piece[~np.isnan(piece)]
-        inside = np.flatnonzero((values >= low) & (values <= high))
-        if not inside.size:
-            continue
-        begin = 0 if place == 0 else inside[0]
-        values = values[begin : inside[-1] + 1] if place < len(pieces) - 1 or values[-1] > high else values[begin:]
-        low, high = min(low, values.min()), max(high, values.max())
-    return low, high

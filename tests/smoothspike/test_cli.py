@@ -36,7 +36,7 @@ def file(tmp_path):
 def test_verify_tells_by_its_exit_status(capsys, file):
     assert main(["verify", "qif"]) == 0
     assert "HOLDS" in capsys.readouterr().out
-    assert main(["verify", "lif", "--markdown"]) == 1
+    assert main(["verify", "lif", "--markdown", "--no-witness"]) == 1
     assert "### LIF: FAILS" in capsys.readouterr().out
     assert main(["verify", f"{file}:cubic", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "FAILS"
@@ -112,7 +112,9 @@ def test_what_a_certificate_shows(printed, file):
 
 
 def test_a_witness_has_its_paragraph():
-    certificate = replace(verify(models.lif()), witness="With the weight 1 a spike appears.")
+    certificate = replace(verify(models.lif()), search=lambda _: "With the weight 1 a spike appears.")
+    assert "\nExample\n  Not searched for yet" in shown(certificate, Style(80, False)).replace("not", "Not")
+    assert certificate.witness
     assert "\nExample\n  With the weight 1 a spike appears." in shown(certificate, Style(80, False))
 
 

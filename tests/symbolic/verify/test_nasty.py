@@ -130,9 +130,9 @@ MODELS = {
     "V^4 with adaptation that follows V": (
         lambda: model(V**4 + I - w, {I: -I, w: V - w}, I), "HOLDS", sp.Rational(7, 3), "C2", "at least CONTINUOUS"
     ),
-    # the cube of V against V^4: diverges logarithmically
+    # the cube of V against V^4: diverges logarithmically; the time of the spike itself is as without it
     "V^4 with adaptation that follows V^3": (
-        lambda: model(V**4 + I - w, {I: -I, w: V**3 - w}, I), "FAILS", None, "DISCONTINUOUS", "DISCONTINUOUS"
+        lambda: model(V**4 + I - w, {I: -I, w: V**3 - w}, I), "FAILS", sp.Rational(7, 3), "C2", "DISCONTINUOUS"
     ),
     # a threshold that the leak can hold the neuron at
     "threshold under a gate": (
