@@ -6,11 +6,13 @@ from symbolic import ContinuityError as ContinuityError
 from symbolic import ContinuousProposal as ContinuousProposal
 from symbolic import Derivation as Derivation
 from symbolic import DerivationError as DerivationError
+from symbolic import Failure as Failure
 from symbolic import ModelError as ModelError
 from symbolic import NeuronModel as NeuronModel
 from symbolic import Regularity as Regularity
 from symbolic import RouteReport as RouteReport
 from symbolic import Verdict as Verdict
+from symbolic import Witness as Witness
 from symbolic import at_infinity as at_infinity
 from symbolic import crosses as crosses
 from symbolic import derive as derive
