@@ -117,7 +117,9 @@ def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: in
     with jax.enable_x64(True):
         others = jnp.asarray(initial[1:])
         speed = jax.vmap(lambda place: equations.rates(jnp.concatenate([jnp.sinh(place)[None], others]))[0])
-        left = np.abs(np.sinh(x)) / (scale * np.abs(np.asarray(speed(jnp.asarray(x)))))
+        rates = np.asarray(speed(jnp.asarray(x)))
+    with np.errstate(all="ignore"):  # the field may overflow far out
+        left = np.abs(np.sinh(x)) / (scale * np.abs(rates))
     overflows = np.flatnonzero(~np.isfinite(left) | (left == 0))
     left = left[: overflows.min(initial=len(left))]
     is_late = left[:, None] > _TIMES_LEFT

@@ -1,0 +1,92 @@
+"""Every certificate of the library against simulations: how long the proof takes, and whether measurements agree.
+
+    python benchmarks/certificates.py [--models qif lif ...] [--output docs/cross_examination.md]
+
+prints a Markdown table, or writes it to a file: seconds that `verify` takes (median of three), contact exponents as
+proven and as fitted, the power with which the next spike bends where an input passes the own spike or another input
+(1 is a kink, 2 is smooth, for C1 and better it is above 1), and for failures the witness that was found.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+import smoothspike as ss
+
+HEADER = """# Certificates, cross-examined
+
+Written by `python benchmarks/certificates.py --output docs/cross_examination.md`, on {machine}.
+
+- **proof**: seconds that `verify` takes, median of three;
+- **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6 down
+  to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
+- **past the spike, past an input**: the power with which the next spike bends where an input passes the own spike, or
+  another input: 1 is a kink, above 1 the first derivative is continuous, 2 is smooth;
+- **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS that means that no jump was
+  found; for FAILS that a witness was found, which another solver confirmed.
+
+| model | verdict | proof | k proven | k fitted | past the spike | past an input | agrees | witness |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def seconds_of_proof(name: str) -> float:
+    """Time `verify` on a fresh declaration."""
+    taken = []
+    for _ in range(3):
+        start = time.perf_counter()
+        ss.verify(getattr(ss.models, name)())
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def row(name: str) -> str:
+    """Cross-examine one model and write its row of the table."""
+    proof = seconds_of_proof(name)
+    found = ss.cross_examine(getattr(ss.models, name)())
+    certificate = found.certificate
+    proven = fitted = past_spike = past_input = "-"
+    for findings in found.routes:
+        proven = str(certificate.route(findings.name).contact_exponent)
+        fitted = f"{findings.contact_exponent:.4f}"
+        past_spike, past_input = (median(swap.exponent) for swap in (findings.swap_with_spike, findings.swap_with_input))
+    witness = str(found.witness).partition(" Confirmed by")[0] if found.witness else ""
+    agrees = "yes" if found.agrees else "NO: " + " ".join(found.contradictions) if found.contradictions else "not known"
+    cells = (f"`{name}`", certificate.verdict.name, f"{proof:.2f}", proven, fitted, past_spike, past_input, agrees, witness)
+    return "| " + " | ".join(cells) + " |"
+
+
+def median(exponents: np.ndarray) -> str:
+    """The median of what could be measured."""
+    usable = exponents[np.isfinite(exponents)]
+    return f"{np.median(usable):.3f}" if len(usable) else "-"
+
+
+def machine() -> str:
+    """The processor's name, where the system tells it."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{len(names)} cores of {names[0]}" if names else "an unknown processor"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Examine the models and print or write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--models", nargs="+", default=ss.models.names(), choices=ss.models.names(), metavar="NAME")
+    parser.add_argument("--output", type=Path, help="a Markdown file")
+    options = parser.parse_args(arguments)
+    lines = []
+    for name in options.models:
+        lines.append(row(name))
+        print(lines[-1], flush=True)
+    if options.output:
+        options.output.write_text(HEADER.format(machine=machine()) + "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()
