@@ -11,6 +11,7 @@ import sympy as sp
 from jaxtyping import Array, Float
 
 from symbolic import ModelError, NeuronModel, weight
+from symbolic.structure import is_on_circle
 
 from ..numerics.trajectory import Equations, Line
 
@@ -21,6 +22,7 @@ _NEAR = (3.0, 6.0, 12.0, 24.0)  # in asinh(V), where infinity is out of reach of
 _FARTHEST = 690.0  # where sinh is about to overflow
 _STEP = 0.05
 _TOLERANCE = 1e-12
+_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -93,14 +95,21 @@ def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], va
 
     reset = function([model.reset.get(state, state) for state in states])
     jumps = [function([route.jump.get(state, state) for state in states], weight) for route in model.routes]
+    ends = _arc(model, values) if is_on_circle(model) else (-np.inf, np.inf)
 
     def jump(route: Array, strength: Array, before: Array) -> Array:
-        after = before
+        inside, after = before.at[0].set(jnp.clip(before[0], *ends)), before
         for number, change in enumerate(jumps):
-            after = jnp.where(route == number, change(before, strength), after)
+            after = jnp.where(route == number, change(inside, strength), after)
         return after
 
     return Equations(function(rates), jump, reset)
+
+
+def _arc(model: NeuronModel, values: Mapping[Any, Any]) -> tuple[float, float]:
+    """The ends of a circle variable, just inside, so that rounding never takes it across, to the other end."""
+    low, high = (float(end.subs(values)) for end in (model.reset_value, model.spike.threshold))
+    return low + _ROUNDING * (high - low), high - _ROUNDING * (high - low)
 
 
 def _time_scale(rates: list[Any], states: tuple[Any, ...], initial: np.ndarray) -> float:
