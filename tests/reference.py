@@ -221,6 +221,30 @@ class LeakyCurrent:
         return state[0], state[1] + weight
 
 
+class LeakyDelta:
+    """V' = drive - V; spike when V reaches V_th from below or by an input, reset to V_r, inputs V += w."""
+
+    def __init__(self, drive, V_th=1, V_r=0, initial=(0,)):
+        self.drive, self.V_th, self.V_r = (number(value) for value in (drive, V_th, V_r))
+        self.initial = tuple(number(value) for value in initial)
+        if not self.V_r < self.V_th:
+            raise ValueError("need V_r < V_th")
+
+    def time_to_spike(self, state):
+        if state[0] >= self.V_th:
+            return mp.mpf(0)
+        return mp.log((self.drive - state[0]) / (self.drive - self.V_th)) if self.drive > self.V_th else INFINITY
+
+    def flow(self, state, elapsed):
+        return (self.drive + (state[0] - self.drive) * mp.exp(-elapsed),)
+
+    def fire(self, state, elapsed):
+        return (self.V_r,)
+
+    def jump(self, state, weight):
+        return (state[0] + weight,)
+
+
 # --- trials -----------------------------------------------------------------------------------------------------------
 
 

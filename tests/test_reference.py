@@ -8,6 +8,7 @@ import pytest
 from reference import (
     INFINITY,
     LeakyCurrent,
+    LeakyDelta,
     QuadraticCurrent,
     QuadraticDelta,
     central_difference,
@@ -222,6 +223,16 @@ def test_leaky_grazing():
     assert simulate_single(neuron, [0], [mp.mpf(4) - mp.mpf("1e-30")], 5)[0] == []
     (time,) = simulate_single(neuron, [0], [mp.mpf(4) + mp.mpf("1e-30")], 5)[0]
     assert abs(time - 2 * mp.log(2)) < 1e-14
+
+
+def test_leaky_delta():
+    """It fires with the period log(drive / (drive - 1)), or at inputs alone."""
+    drive = mp.mpf(2)
+    spikes, _ = simulate_single(LeakyDelta(drive), [], [], 3)
+    assert [abs(time - k * mp.log(2)) < mp.mpf(10) ** -45 for k, time in enumerate(spikes, 1)] == [True] * 4
+    spikes, (potential,) = simulate_single(LeakyDelta(0), [0.5, 1.5, 2.0], [0.75, 0.9, 0.25], 3)
+    assert spikes == [1.5]
+    assert abs(potential - mp.mpf("0.25") * mp.exp(-1)) < mp.mpf(10) ** -45
 
 
 def test_winding():

@@ -11,6 +11,7 @@ import sympy as sp
 from jaxtyping import Array, Float
 
 from symbolic import ModelError, NeuronModel, weight
+from symbolic.structure import is_on_circle
 
 from ..numerics.trajectory import Equations, Line
 
@@ -18,9 +19,12 @@ from ..numerics.trajectory import Equations, Line
 # square of the one before. At the last one it is below the rounding of any spike time: the spike is over.
 _TIMES_LEFT = 1e-18 ** np.array([0.125, 0.25, 0.5, 1.0])
 _NEAR = (3.0, 6.0, 12.0, 24.0)  # in asinh(V), where infinity is out of reach of floating-point numbers
+_POWER = 1e-3  # what is left falls by more where the field outgrows V by a power, and not by a logarithm
+_MARGIN = 2.0  # of x, for steps that try to go farther
 _FARTHEST = 690.0  # where sinh is about to overflow
 _STEP = 0.05
 _TOLERANCE = 1e-12
+_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -77,13 +81,11 @@ def setting(model: NeuronModel) -> Setting:
     rates = [model.dynamics[state].subs(values) for state in states]
     scale = _time_scale(rates, states, initial)
     equations = _equations(model, rates, states, values)
-    tops, bottoms = (_ends(equations, initial, scale, direction) for direction in (1, -1))
-    is_reachable = tops is not None
+    (tops, is_reachable), (bottoms, _) = (_ends(equations, initial, scale, direction) for direction in (1, -1))
     if not model.spike.is_at_infinity:
         threshold = float(np.arcsinh(float(model.spike.threshold.subs(values))))
         tops, is_reachable = (threshold,) * len(_NEAR), True
-    bottoms = bottoms or tuple(-x for x in _NEAR)
-    return Setting(model, equations, initial, scale, tops or _NEAR, bottoms, is_reachable)
+    return Setting(model, equations, initial, scale, tops, bottoms, is_reachable)
 
 
 def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], values: Mapping[Any, Any]) -> Equations:
@@ -93,14 +95,21 @@ def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], va
 
     reset = function([model.reset.get(state, state) for state in states])
     jumps = [function([route.jump.get(state, state) for state in states], weight) for route in model.routes]
+    ends = _arc(model, values) if is_on_circle(model) else (-np.inf, np.inf)
 
     def jump(route: Array, strength: Array, before: Array) -> Array:
-        after = before
+        inside, after = before.at[0].set(jnp.clip(before[0], *ends)), before
         for number, change in enumerate(jumps):
-            after = jnp.where(route == number, change(before, strength), after)
+            after = jnp.where(route == number, change(inside, strength), after)
         return after
 
     return Equations(function(rates), jump, reset)
+
+
+def _arc(model: NeuronModel, values: Mapping[Any, Any]) -> tuple[float, float]:
+    """The ends of a circle variable, just inside, so that rounding never takes it across, to the other end."""
+    low, high = (float(end.subs(values)) for end in (model.reset_value, model.spike.threshold))
+    return low + _ROUNDING * (high - low), high - _ROUNDING * (high - low)
 
 
 def _time_scale(rates: list[Any], states: tuple[Any, ...], initial: np.ndarray) -> float:
@@ -111,18 +120,20 @@ def _time_scale(rates: list[Any], states: tuple[Any, ...], initial: np.ndarray) 
     return float(np.exp(-np.mean(np.log(usable)))) if usable else 1.0
 
 
-def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: int) -> tuple[float, ...] | None:
-    """From where on ever less time is left, in x = asinh(V), by the field at the beginning; None for never."""
-    x = direction * np.arange(_STEP, _FARTHEST, _STEP)
-    with jax.enable_x64(True):
+def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: int) -> tuple[tuple[float, ...], bool]:
+    """From where on ever less time is left, in x = asinh(V), by the field at the beginning; whether it falls to 0."""
+    x = np.arange(_STEP, _FARTHEST, _STEP)
+    with jax.enable_x64(True), np.errstate(all="ignore"):
         others = jnp.asarray(initial[1:])
         speed = jax.vmap(lambda place: equations.rates(jnp.concatenate([jnp.sinh(place)[None], others]))[0])
-        rates = np.asarray(speed(jnp.asarray(x)))
-    with np.errstate(all="ignore"):  # the field may overflow far out
-        left = np.abs(np.sinh(x)) / (scale * np.abs(rates))
-    overflows = np.flatnonzero(~np.isfinite(left) | (left == 0))
-    left = left[: overflows.min(initial=len(left))]
+        speeds = np.asarray(speed(jnp.asarray(direction * x)))
+        last = int(np.argmin(np.append(np.isfinite(speeds), False)))  # where the field, or a part of it, overflows
+        left = np.sinh(x[:last]) / (scale * np.abs(speeds[:last]))
     is_late = left[:, None] > _TIMES_LEFT
-    if not len(left) or is_late[-1].any():
-        return None
-    return tuple(float(x[np.flatnonzero(late).max(initial=-1) + 1]) for late in is_late.T)
+    if last and not is_late[-1].any():
+        ends = tuple(float(x[np.flatnonzero(late).max(initial=-1) + 1]) for late in is_late.T)
+        return tuple(direction * end for end in ends), True
+    nearest = int(_NEAR[0] / _STEP)
+    if last > nearest and left[-1] < _POWER * left[nearest]:
+        return tuple(direction * float(x[last - 1] - _MARGIN) * part for part in (0.125, 0.25, 0.5, 1.0)), False
+    return tuple(direction * end for end in _NEAR), False

@@ -33,8 +33,10 @@ def time_left(
         >>> equations = Equations(
         ...     rates=lambda s: s**2, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
         ... )
-        >>> line = Line(*(jnp.array(value) for value in (80.0, -80.0, 1.0, 1e-12)))
-        >>> float(time_left(equations, line, jnp.arcsinh(jnp.array(1e6)), jnp.zeros(0)).round(12))
+        >>> with jax.enable_x64(True):
+        ...     line = Line(*(jnp.array(value) for value in (80.0, -80.0, 1.0, 1e-12)))
+        ...     left = time_left(equations, line, jnp.arcsinh(jnp.array(1e6)), jnp.zeros(0))
+        >>> round(float(left), 12)
         1e-06
     """
     way = line.top - x

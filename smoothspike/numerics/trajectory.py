@@ -3,8 +3,8 @@
 The spiking variable is V = sinh(x), and the clock is the arc length of the path in time and x, so that a divergence in
 finite time is a path of finite speed. It counts as arrived where the time that is left has become smaller than the
 rounding of any spike time: at x = `top`, and at x = `bottom` on the way back. Events are found inside the step that
-passes them by repeating it with a smaller size, never by interpolation. A step cannot jump over a touch of a finite
-threshold: a maximum inside a step is searched for itself.
+passes them by repeating it with a smaller size, never by interpolation. A step does not jump over a touch of a finite
+threshold: a maximum inside a step is searched for itself, even where a minimum in the same step hides it.
 """
 
 from collections.abc import Callable
@@ -88,10 +88,11 @@ class Trial(NamedTuple):
 
 
 class _Engine(NamedTuple):
-    """One step, and the slope of the spiking variable, for one neuron."""
+    """One step, the slope of the spiking variable and the change of that slope in time, for one neuron."""
 
     step: Callable[[Array, Array], tuple[Array, Array]]
     rate: Callable[[Array], Float[Array, ""]]
+    turning: Callable[[Array], Float[Array, ""]]
     line: Line
     may_graze: bool
 
@@ -136,10 +137,11 @@ def simulate(
         >>> equations = Equations(
         ...     rates=lambda s: s**2 + 1, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
         ... )
-        >>> nothing = Inputs(jnp.array([]), jnp.array([], int), jnp.array([]))
-        >>> line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0, 1e-12)))
-        >>> trial = simulate(equations, line, nothing, jnp.zeros(1), jnp.array(10.0))
-        >>> np.round(trial.spike_times[:3] / np.pi, 10)
+        >>> with jax.enable_x64(True):
+        ...     nothing = Inputs(jnp.array([]), jnp.array([], int), jnp.array([]))
+        ...     line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0, 1e-12)))
+        ...     trial = simulate(equations, line, nothing, jnp.zeros(1), jnp.array(10.0))
+        >>> np.round(np.asarray(trial.spike_times[:3]) / np.pi, 10)
         array([0.5, 1.5, 2.5])
     """
     engine = _engine(equations, line, solver or diffrax.Dopri8(), may_graze)
@@ -160,11 +162,11 @@ def simulate(
 
     trial = Trial(
         jnp.full(max_spikes, jnp.inf), jnp.array(0), jnp.array(RUNNING), jnp.zeros(()),
-        jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count, *initial.shape), jnp.nan), initial,
+        jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count + 1, *initial.shape), jnp.nan), initial,
     )  # fmt: skip
     path = jnp.concatenate([jnp.zeros(1), jnp.arcsinh(initial[:1]), initial[1:]])
     last = lax.while_loop(running, to_next_event, _Carry(path, jnp.asarray(1e-3), jnp.array(0), jnp.array(0), trial))
-    return last.trial._replace(ended=last.path[0], states=_states(last.path))
+    return last.trial._replace(ended=last.path[0], before=last.trial.before[:count], states=_states(last.path))
 
 
 def _states(path: Float[Array, " path"]) -> Float[Array, " states"]:
@@ -189,7 +191,11 @@ def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK, may_g
         after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
         return after, jnp.max(jnp.abs(jnp.asarray(error)) / (line.tolerance * (1e-2 + jnp.abs(path))))
 
-    return _Engine(step, lambda path: equations.rates(_states(path))[0], line, may_graze)
+    def turning(path: Array) -> Array:
+        states = _states(path)
+        return jax.jvp(equations.rates, (states,), (equations.rates(states),))[1][0]
+
+    return _Engine(step, lambda path: equations.rates(_states(path))[0], turning, line, may_graze)
 
 
 def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> tuple[_Carry, Float[Array, ""]]:
@@ -206,7 +212,7 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
         rises = engine.rate(after) > 0
         passes = (after[0] >= target) | (after[1] >= line.top) | ((after[1] <= line.bottom) & ~rises)
         if engine.may_graze:
-            passes |= (engine.rate(path) > 0) & ~rises
+            passes |= _may_touch(engine, path, after, size)
         found = good & passes
         factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
         size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
@@ -215,6 +221,18 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
     there = (carry.path[0] >= target) | (carry.path[1] >= line.top)
     carry, _ = lax.while_loop(searching, onward, (carry, there))
     return carry, jnp.where(there, 0.0, carry.size)
+
+
+def _may_touch(engine: _Engine, path: Array, after: Array, size: Array) -> Bool[Array, ""]:
+    """Whether a step may hide a maximum that reaches the threshold.
+
+    The slope may have turned once on the way, so that it has the same sign at both ends of the step. No path is
+    steeper than its arc length.
+    """
+    rose, rises = engine.rate(path) > 0, engine.rate(after) > 0
+    before, beyond = engine.turning(path) > 0, engine.turning(after) > 0
+    hides_maximum = (rose & ~rises) | (rose & rises & ~before & beyond) | (~rose & ~rises & before & ~beyond)
+    return hides_maximum & (path[1] + after[1] + size >= 2 * engine.line.top)
 
 
 def _land(
@@ -228,15 +246,42 @@ def _land(
 
     passes_target = at(size)[0] >= target
     until_target = jnp.where(passes_target, _root(lambda part: at(part)[0] - target, size), size)
-    highest = until_target
+    highest, is_maximum = until_target, jnp.array(False)
     if engine.may_graze:
-        peak = _root(lambda part: -engine.rate(at(part)), until_target)
-        highest = jnp.where(at(peak)[1] >= at(until_target)[1], peak, until_target)
+        peak, is_maximum = _maximum(engine, at, until_target)
+        is_maximum &= at(peak)[1] >= jnp.minimum(at(until_target)[1], line.top)
+        highest = jnp.where(is_maximum, peak, until_target)
     spikes = at(highest)[1] >= line.top
     arrives = ~spikes & passes_target
-    until_spike = _root(lambda part: at(part)[1] - line.top, highest)
+
+    def unbent(part: Array) -> Array:
+        # a maximum is a parabola, and a line as a function of the square of the distance from it: two crossings that
+        # are about to merge would defy the secants
+        return highest * jnp.where(is_maximum, 1 - jnp.sqrt(1 - part), part)
+
+    until_spike = unbent(_root(lambda part: at(unbent(part))[1] - line.top, jnp.ones(())))
     landed = at(jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size)))
     return landed.at[0].set(jnp.where(arrives, target, landed[0])), spikes, arrives
+
+
+def _maximum(
+    engine: _Engine, at: Callable[[Array], Array], end: Float[Array, ""]
+) -> tuple[Float[Array, ""], Bool[Array, ""]]:
+    """Return where the spiking variable has a maximum before `end` in a step, and whether it has one.
+
+    Its slope falls either until it turns or from there on.
+    """
+
+    def turning(part: Array) -> Float[Array, ""]:
+        return engine.turning(at(part))
+
+    falls_first = turning(jnp.zeros_like(end)) < 0
+    sign = jnp.where(falls_first, 1.0, -1.0)
+    turns = falls_first != (turning(end) < 0)
+    turn = jnp.where(turns, _root(lambda part: sign * turning(part), end), jnp.where(falls_first, end, 0.0))
+    low, width = jnp.where(falls_first, 0.0, turn), jnp.where(falls_first, turn, end - turn)
+    inside = _root(lambda part: -engine.rate(at(low + part)), width)
+    return low + inside, (inside > 0) & (inside < width)
 
 
 def _root(value: Callable[[Array], Float[Array, ""]], size: Array) -> Float[Array, ""]:
@@ -294,7 +339,7 @@ def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array
     x = jnp.where(after[0] == before[0], carry.path[1], jnp.arcsinh(after[0]))
     moved = jnp.concatenate([carry.path[:1], x[None], after[1:]])
     trial = trial._replace(
-        before=trial.before.at[place].set(before, mode="drop"),
+        before=trial.before.at[place].set(jnp.where(is_over, jnp.nan, before)),
         status=jnp.where(is_over, DONE, trial.status),
     )
     return carry._replace(path=jnp.where(is_over, carry.path, moved), next_input=place + 1, trial=trial)
