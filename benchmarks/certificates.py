@@ -22,8 +22,8 @@ HEADER = """# Certificates, cross-examined
 Written by `python benchmarks/certificates.py --output docs/cross_examination.md`, on {machine}.
 
 - **proof**: seconds that `verify` takes, median of three;
-- **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6 down
-  to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
+- **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6
+  down to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
 - **past the spike, past an input**: the power with which the next spike bends where an input passes the own spike, or
   another input: 1 is a kink, above 1 the first derivative is continuous, 2 is smooth;
 - **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS that means that no jump was
@@ -53,11 +53,13 @@ def row(name: str) -> str:
     for findings in found.routes:
         proven = str(certificate.route(findings.name).contact_exponent)
         fitted = f"{findings.contact_exponent:.4f}"
-        past_spike, past_input = (median(swap.exponent) for swap in (findings.swap_with_spike, findings.swap_with_input))
+        past_spike, past_input = median(findings.swap_with_spike.exponent), median(findings.swap_with_input.exponent)
     witness = str(found.witness).partition(" Confirmed by")[0] if found.witness else ""
-    agrees = "yes" if found.agrees else "NO: " + " ".join(found.contradictions) if found.contradictions else "not known"
-    cells = (f"`{name}`", certificate.verdict.name, f"{proof:.2f}", proven, fitted, past_spike, past_input, agrees, witness)
-    return "| " + " | ".join(cells) + " |"
+    agrees = "yes" if found.agrees else "not known"
+    if found.contradictions:
+        agrees = "NO: " + " ".join(found.contradictions)
+    measured = (proven, fitted, past_spike, past_input)
+    return "| " + " | ".join((f"`{name}`", certificate.verdict.name, f"{proof:.2f}", *measured, agrees, witness)) + " |"
 
 
 def median(exponents: np.ndarray) -> str:

@@ -2,9 +2,9 @@
 
     python examples/certificates.py [--quick] [--output runs/certificates]
 
-certifies the leaky integrate-and-fire neuron (LIF), searches for inputs at which its spike vanishes by a change of 1e-9,
-proposes the quadratic neuron (QIF) nearest to it, and compares that one's certificate with simulations. It writes
-witness.png: the touch of the threshold, and how the effect of an input on the QIF vanishes as it meets the spike.
+certifies the leaky integrate-and-fire neuron (LIF), searches for inputs at which its spike vanishes by a change of
+1e-9, proposes the quadratic neuron (QIF) nearest to it, and compares that one's certificate with simulations. It
+writes witness.png: the touch of the threshold, and how the effect of an input on the QIF vanishes near the spike.
 """
 
 import argparse
