@@ -35,11 +35,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     findings = ss.cross_examine(proposal, trials=4 if options.quick else 16)
     print(findings)
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.5), layout="constrained")
-    ss.plot.witness(replay, ax=left)
-    ss.plot.contact(findings, ax=right)
-    figure.savefig(options.output / "witness.png", dpi=200)
-    plt.close(figure)
+    with ss.plot.paper_style():
+        figure, (left, right) = plt.subplots(1, 2, figsize=(6.8, 2.5), layout="constrained")
+        ss.plot.witness(replay, ax=left)
+        ss.plot.contact(findings, ax=right)
+        figure.savefig(options.output / "witness.png")
+        plt.close(figure)
     print(f"\nWrote {options.output / 'witness.png'}")
 
 
