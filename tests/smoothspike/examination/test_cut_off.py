@@ -69,6 +69,7 @@ def test_a_state_that_diverges_with_the_spike():
 def test_a_spike_that_has_a_limit_and_one_that_runs_away():
     unsettled, escape = found(V**3 + V)
     assert unsettled is None
+    assert escape is not None
     trial, end = escape
     place = int(trial.inputs.times[0].argmin())
     assert trial.inputs.weights[0, place] < 0  # from 0 it goes where it is pushed
