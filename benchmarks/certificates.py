@@ -74,7 +74,7 @@ def machine() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Examine the models and print or write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--models", nargs="+", default=ss.models.names(), choices=ss.models.names(), metavar="NAME")
     parser.add_argument("--output", type=Path, help="a Markdown file")
     options = parser.parse_args(arguments)

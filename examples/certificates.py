@@ -18,7 +18,7 @@ import smoothspike as ss
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the example."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="vary fewer trials")
     parser.add_argument("--output", type=Path, default=Path("runs/certificates"), help="folder for the picture")
     options = parser.parse_args(arguments)
@@ -27,6 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     certificate = ss.verify(ss.models.lif())
     witness = certificate.witness
     print(certificate, end="\n\n")
+    if witness is None:
+        raise SystemExit("No witness was found.")
     replay = ss.simulate_witness(witness)
     print(replay, end="\n\n")
 

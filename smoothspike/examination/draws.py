@@ -8,9 +8,9 @@ import sympy as sp
 
 from symbolic import InputRoute, NeuronModel
 
-from ..numerics.trajectory import DONE, ESCAPED, Trial
+from ..numerics.trajectory import DONE, ESCAPED
 from .equations import setting
-from .trials import INPUTS, TRIALS, Inputted, Simulator, within_bounds
+from .trials import INPUTS, TRIALS, Inputted, Outcomes, Simulator, within_bounds
 
 #: The input that experiments fill.
 FREE = INPUTS - 1
@@ -32,11 +32,11 @@ class Bases:
     """
 
     inputs: Inputted
-    trial: Trial
+    trial: Outcomes
 
     def chosen(self, which: np.ndarray) -> "Bases":
         """Return some of the trials."""
-        return Bases(self.inputs.chosen(which), Trial(*(leaf[which] for leaf in self.trial)))
+        return Bases(self.inputs.chosen(which), Outcomes(*(leaf[which] for leaf in self.trial)))
 
     def __len__(self) -> int:
         return len(self.inputs.times)
@@ -61,7 +61,7 @@ class Pilot(NamedTuple):
         They are taken from the quarter with the smallest weights: the weights that matter to this neuron. Much larger
         ones make spike times change so steeply that no simulation could tell it from a jump.
         """
-        fine = np.flatnonzero(self.is_fine & (self.bases.trial.count >= at_least))
+        fine = np.flatnonzero(self.is_fine & (self.bases.trial.num_spikes >= at_least))
         few = max(len(fine) // 4, min(count, len(fine)))
         return self.bases.chosen(fine[np.linspace(0, few - 1, min(count, few)).astype(int)] if few else fine)
 
@@ -117,7 +117,7 @@ def draw_pilot(simulator: Simulator, generator: np.random.Generator, cut: int = 
     drawn = Inputted(times, routes, weights).chosen(np.argsort(largest, kind="stable"))
     trial = simulator(drawn, np.full(_PILOTS, cut))
     admissible = within_bounds(simulator.setting, trial)
-    fine = (trial.status == DONE) & (trial.count <= _MOST_SPIKES) & admissible
+    fine = (trial.status == DONE) & (trial.num_spikes <= _MOST_SPIKES) & admissible
     return Pilot(Bases(drawn, trial), fine, (trial.status == ESCAPED) & admissible)
 
 

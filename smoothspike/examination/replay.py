@@ -8,10 +8,10 @@ from jaxtyping import Float
 
 from symbolic import Failure, Witness
 
-from ..numerics.trajectory import DONE, ESCAPED, Trial
+from ..numerics.trajectory import DONE, ESCAPED
 from .cut_off import has_limit
 from .equations import setting
-from .trials import Inputted, Simulator
+from .trials import Inputted, Outcomes, Simulator
 
 _TOLERANCE = 1e-11
 _SAMPLES = 240
@@ -102,7 +102,7 @@ def _row(witness: Witness, inputs: tuple, samples: np.ndarray) -> tuple[np.ndarr
     return times, routes, weights
 
 
-def _outcomes(witness: Witness, others: tuple, trial: Trial) -> Float[np.ndarray, " values"]:
+def _outcomes(witness: Witness, others: tuple, trial: Outcomes) -> Float[np.ndarray, " values"]:
     if witness.failure is Failure.ESCAPES:
         return np.asarray(trial.ended)
     *words, number = witness.observed.split()
@@ -111,7 +111,7 @@ def _outcomes(witness: Witness, others: tuple, trial: Trial) -> Float[np.ndarray
     return np.asarray(trial.spike_times[:, spike] if state is None else trial.at_spikes[:, spike, state])
 
 
-def _confirms(witness: Witness, outcomes: np.ndarray, trial: Trial) -> bool:
+def _confirms(witness: Witness, outcomes: np.ndarray, trial: Outcomes) -> bool:
     before = np.array(witness.outcomes)
     alike = np.isclose(outcomes, before, rtol=_AGREES, atol=_AGREES * witness.duration) | (outcomes == before)
     if witness.failure is Failure.ESCAPES:

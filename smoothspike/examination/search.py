@@ -106,7 +106,7 @@ def _jumping(simulator: Simulator, base: Bases, varied: int, is_time: bool, midd
     if not np.max(moved) > 0:
         return None
     spike = int(np.argmax(moved > _PERSISTS * np.max(moved)))
-    gone = trial.count[0] != trial.count[1]
+    gone = trial.num_spikes[0] != trial.num_spikes[1]
     inputs, order = _inputs(simulator.setting.model, base)
     witness = Witness(
         failure=Failure.VANISHES if gone else Failure.JUMPS,

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..numerics.trajectory import DONE, Trial
+from ..numerics.trajectory import DONE
 from .draws import FREE, Bases, Pilot, alike_weights, one_sign
-from .trials import GRID, Inputted, Simulator
+from .trials import GRID, Inputted, Outcomes, Simulator
 
 _REACH = 0.03  # of the trial, on either side of a spike
 _ROUNDS = 7
@@ -117,7 +117,7 @@ def _ranges(simulator: Simulator, inputs: Inputted, varied: np.ndarray, is_time:
     return np.where(is_time, 0.0, low), np.where(is_time, 0.9 * simulator.duration, high)
 
 
-def _changes(trial: Trial, duration: float) -> Float[np.ndarray, " trials"]:
+def _changes(trial: Outcomes, duration: float) -> Float[np.ndarray, " trials"]:
     """The largest change of any spike time from each trial to the next one."""
     times = np.minimum(trial.spike_times, duration)
     changes = np.append(np.max(np.abs(np.diff(times, axis=0)), axis=1), 0.0)

@@ -45,6 +45,18 @@ class Inputted(NamedTuple):
         return changed
 
 
+class Outcomes(NamedTuple):
+    """What happened in many trials: the same as `numerics.trajectory.Trial`, one row per trial."""
+
+    spike_times: Float[np.ndarray, "trials spikes"]
+    num_spikes: Int[np.ndarray, " trials"]
+    status: Int[np.ndarray, " trials"]
+    ended: Float[np.ndarray, " trials"]
+    at_spikes: Float[np.ndarray, "trials spikes states"]
+    before: Float[np.ndarray, "trials inputs states"]
+    states: Float[np.ndarray, "trials states"]
+
+
 class Simulator:
     """Simulates trials of one model, many at a time, compiled once.
 
@@ -93,7 +105,7 @@ class Simulator:
         times = self(silence).spike_times[0]
         return float((5 * times[2] - 3 * times[1]) / 2) if np.isfinite(times[2]) else self.duration
 
-    def __call__(self, inputted: Inputted, cuts: np.ndarray | None = None) -> Trial:
+    def __call__(self, inputted: Inputted, cuts: np.ndarray | None = None) -> Outcomes:
         """Simulate; `cuts` chooses one of the setting's cut-offs for each trial."""
         count = len(inputted.times)
         cuts = np.full(count, -1) if cuts is None else cuts
@@ -101,16 +113,16 @@ class Simulator:
         with jax.enable_x64(True):
             for start in range(0, count, self._lanes):
                 places = np.minimum(np.arange(start, start + self._lanes), count - 1)
-                inputs = Inputs(*inputted.chosen(places))
+                inputs = Inputs(*(jnp.asarray(part) for part in inputted.chosen(places)))
                 part = self._run(inputs, cuts[places], self.setting.initial, self.duration)
                 parts.append(jax.tree.map(lambda leaf: np.asarray(leaf)[: count - start], part))  # noqa: B023
-        return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+        return Outcomes(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
 
 
-def within_bounds(setting: Setting, trial: Trial) -> Bool[np.ndarray, " trials"]:
+def within_bounds(setting: Setting, trial: Outcomes) -> Bool[np.ndarray, " trials"]:
     """Tell which trials never left the declared ranges of the states, where they were recorded."""
     model = setting.model
-    fine = np.ones(len(trial.count), bool)
+    fine = np.ones(len(trial.num_spikes), bool)
     for place, state in enumerate((model.variable, *model.other_states)):
         low, high = (float(bound.subs(model.scalar_values)) for bound in model.bounds.get(state, (-sp.oo, sp.oo)))
         seen = np.concatenate([trial.before[..., place], trial.at_spikes[..., place], trial.states[:, None, place]], 1)

@@ -1,5 +1,7 @@
 """The time left to a spike, to full relative precision however small it is, and its derivative by an input's weight."""
 
+from typing import Any
+
 import diffrax
 import jax
 import jax.numpy as jnp
@@ -41,7 +43,7 @@ def time_left(
     """
     way = line.top - x
 
-    def pace(part: Array, clocks: Array, _: None) -> Array:
+    def pace(part: Any, clocks: Any, _: Any) -> Array:
         place = x + way * part
         rates = equations.rates(jnp.concatenate([jnp.sinh(place)[None], clocks[1:]]))
         dt = way * jnp.cosh(place) / jnp.where(rates[0] > 0, rates[0], jnp.nan)

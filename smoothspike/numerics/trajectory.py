@@ -8,7 +8,7 @@ threshold: a maximum inside a step is searched for itself, even where a minimum 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import diffrax
 import jax
@@ -68,18 +68,18 @@ class Trial(NamedTuple):
 
     Attributes:
         spike_times: The times of spikes, padded with inf.
-        count: How many there were.
+        num_spikes: How many there were; one more than there was room for if there were too many.
         status: DONE, or why the trial ended early: ESCAPED to minus infinity, STALLED (so stiff that steps
             ran out, at a place from which the spiking variable hardly moves until the end), TOO_MANY_STEPS,
             TOO_MANY_SPIKES.
         ended: When it ended.
-        at_spikes: The states just before the reset of each spike, the spiking variable first; NaN beyond `count`.
+        at_spikes: The states just before the reset of each spike, the spiking variable first; NaN beyond `num_spikes`.
         before: The states just before each input, likewise; NaN where it was not reached.
         states: The states at the end.
     """
 
     spike_times: Float[Array, " spikes"]
-    count: Int[Array, ""]
+    num_spikes: Int[Array, ""]
     status: Int[Array, ""]
     ended: Float[Array, ""]
     at_spikes: Float[Array, "spikes states"]
@@ -178,7 +178,7 @@ def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry
 
 
 def _engine(equations: Equations, line: Line, solver: diffrax.AbstractERK, may_graze: bool) -> _Engine:
-    def velocity(_: Array, path: Array, __: None) -> Array:
+    def velocity(_: Any, path: Any, __: Any) -> Array:
         rates = equations.rates(_states(path)) * line.time_scale
         rise = rates[:1] / jnp.cosh(path[1])
         pace = jnp.hypot(1.0, rise)
@@ -206,7 +206,7 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
         return ~state[1] & (state[0].steps < max_steps)
 
     def onward(state: tuple[_Carry, Array]) -> tuple[_Carry, Array]:
-        path, size, steps, *rest = state[0]
+        now, path, size = state[0], state[0].path, state[0].size
         after, error = engine.step(path, size)
         good = error <= 1
         rises = engine.rate(after) > 0
@@ -216,7 +216,7 @@ def _advance(engine: _Engine, carry: _Carry, target: Array, max_steps: int) -> t
         found = good & passes
         factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
         size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
-        return _Carry(jnp.where(good & ~found, after, path), size, steps + 1, *rest), found
+        return now._replace(path=jnp.where(good & ~found, after, path), size=size, steps=now.steps + 1), found
 
     there = (carry.path[0] >= target) | (carry.path[1] >= line.top)
     carry, _ = lax.while_loop(searching, onward, (carry, there))
@@ -323,10 +323,10 @@ def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
     states = equations.reset(before)
     x = jnp.where(jnp.isneginf(states[0]), line.bottom, jnp.arcsinh(states[0]))
     trial = trial._replace(
-        spike_times=trial.spike_times.at[trial.count].set(carry.path[0], mode="drop"),
-        at_spikes=trial.at_spikes.at[trial.count].set(before, mode="drop"),
-        count=trial.count + 1,
-        status=jnp.where(trial.count >= room, TOO_MANY_SPIKES, trial.status),
+        spike_times=trial.spike_times.at[trial.num_spikes].set(carry.path[0], mode="drop"),
+        at_spikes=trial.at_spikes.at[trial.num_spikes].set(before, mode="drop"),
+        num_spikes=trial.num_spikes + 1,
+        status=jnp.where(trial.num_spikes >= room, TOO_MANY_SPIKES, trial.status),
     )
     return carry._replace(path=jnp.concatenate([carry.path[:1], x[None], states[1:]]), trial=trial)
 

@@ -7,8 +7,8 @@ import smoothspike as ss
 from smoothspike.examination.draws import Bases
 from smoothspike.examination.equations import setting
 from smoothspike.examination.sweep import _changes, _closed_in, varied_inputs
-from smoothspike.examination.trials import INPUTS, Inputted, Simulator
-from smoothspike.numerics.trajectory import DONE, TOO_MANY_SPIKES, Trial
+from smoothspike.examination.trials import INPUTS, Inputted, Outcomes, Simulator
+from smoothspike.numerics.trajectory import DONE, TOO_MANY_SPIKES
 
 pytestmark = pytest.mark.usefixtures("optimised")
 
@@ -65,5 +65,5 @@ def test_varied_inputs():
 def test_changes_are_counted_up_to_the_end_and_between_whole_trials():
     times = np.array([[1.0, np.inf], [1.0, 9.5], [2.0, 9.0], [2.0, 3.0], [2.0, 3.0]])
     status = np.array([DONE, DONE, DONE, TOO_MANY_SPIKES, DONE])
-    trial = Trial(times, (times < 10).sum(1), status, *4 * (np.zeros(0),))
+    trial = Outcomes(times, (times < 10).sum(1), status, *4 * (np.zeros(0),))
     np.testing.assert_allclose(_changes(trial, 10.0), [0.5, 1.0, 0, 0, 0])

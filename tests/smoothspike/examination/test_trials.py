@@ -6,8 +6,8 @@ import pytest
 import smoothspike as ss
 from smoothspike.examination.draws import draw_pilot, draw_weights
 from smoothspike.examination.equations import setting
-from smoothspike.examination.trials import GRID, INPUTS, Inputted, Simulator, within_bounds
-from smoothspike.numerics.trajectory import DONE, Trial
+from smoothspike.examination.trials import GRID, INPUTS, Inputted, Outcomes, Simulator, within_bounds
+from smoothspike.numerics.trajectory import DONE
 
 pytestmark = pytest.mark.usefixtures("optimised")
 
@@ -65,7 +65,7 @@ def test_declared_ranges():
     before = np.full((4, 1, 2), np.nan)
     before[:, 0] = np.stack([np.full(4, -5.0), lowest], 1)
     zeros = np.zeros(4)
-    trial = Trial(np.full((4, 1), np.inf), zeros, zeros, zeros, np.full((4, 1, 2), np.nan), before, np.zeros((4, 2)))
+    trial = Outcomes(np.full((4, 1), np.inf), zeros, zeros, zeros, np.full((4, 1, 2), np.nan), before, np.zeros((4, 2)))
     assert within_bounds(ready, trial).tolist() == [True, True, False, True]
 
 
@@ -88,8 +88,8 @@ def test_pilots(oscillator):
     np.testing.assert_array_equal(pilot.bases.trial.spike_times, again.bases.trial.spike_times)
     bases = pilot.with_spikes(8, at_least=2)
     assert len(bases) == 8
-    assert (bases.trial.count >= 2).all()
-    assert (bases.trial.count <= 5).all()
+    assert (bases.trial.num_spikes >= 2).all()
+    assert (bases.trial.num_spikes <= 5).all()
     assert np.isinf(bases.inputs.times[:, -1]).all()
     assert len(pilot.with_spikes(8, at_least=9)) == 0
     assert len(pilot.escapes(5)) == 0

@@ -129,7 +129,7 @@ def worst_error(name: str, trials: Trials, found: Trial) -> tuple[float, int]:
     for row in range(len(trials.ends)):
         expected, _ = trials.oracle(KINDS[name], row)
         times = found.spike_times[row]
-        assert found.count[row] == len(expected), row
+        assert found.num_spikes[row] == len(expected), row
         assert np.isposinf(times[len(expected) :]).all()
         errors = [float(abs(number(one) - other)) for one, other in zip(times, expected, strict=False)]
         worst, spikes = max([worst, *errors]), spikes + len(expected)
@@ -144,8 +144,8 @@ def test_spike_times_against_the_oracle(name, figures):
     assert spikes > TRIALS / 2
     assert worst < TIMES
     figures(f"simulation of any equations, {name}: {TRIALS} trials, {spikes} spikes, error {worst:.0e} ({TIMES:.0e})")
-    spiking = found.count > 0
-    last = found.spike_times[spiking, found.count[spiking] - 1]
+    spiking = found.num_spikes > 0
+    last = found.spike_times[spiking, found.num_spikes[spiking] - 1]
     for shift in (1e-9, -1e-9):  # just after and just before the last spike, which is or is not in the trial
         cut = Trials(trials.times[spiking], trials.weights[spiking], trials.initial[spiking], last + shift)
         assert worst_error(name, cut, run(name, cut))[0] < TIMES
@@ -172,7 +172,7 @@ def test_states_before_inputs_at_spikes_and_at_the_end(name):
         _, expected = trials.oracle(kind, row)
         np.testing.assert_allclose(found.states[row], [float(e) for e in expected], rtol=1e-9, atol=1e-10)
         assert found.ended[row] == kind.duration
-        count = int(found.count[row])
+        count = int(found.num_spikes[row])
         assert np.isnan(found.at_spikes[row, count:]).all()
         for time, (potential, current) in zip(found.spike_times[row, :count], found.at_spikes[row], strict=False):
             came = trials.times[row] < time
@@ -197,7 +197,7 @@ def test_a_maximum_that_touches_the_threshold(distance, figures):
     times[:, 0] = start
     trials = Trials(times, np.repeat(weights[:, None], INPUTS, 1), np.zeros((2, 2)), np.full(2, 3.0))
     found = run("lif", trials)
-    assert found.count.tolist() == [1, 0]
+    assert found.num_spikes.tolist() == [1, 0]
     root = mp.sqrt(1 - 4 / number(weights[0]))
     error = float(abs(number(found.spike_times[0, 0]) - number(start) + mp.log((1 + root) / 2)))
     # rounding of the potential, divided by its slope; the crossing on the way down is much farther away
@@ -325,7 +325,7 @@ def test_statuses():
     factors, ends, weights, statuses, counts = zip(*rows.values(), strict=True)
     found = polynomial(*(np.array(part) for part in (factors, ends, weights)))
     assert dict(zip(rows, found.status.tolist(), strict=True)) == dict(zip(rows, statuses, strict=True))
-    assert dict(zip(rows, found.count.tolist(), strict=True)) == dict(zip(rows, counts, strict=True))
+    assert dict(zip(rows, found.num_spikes.tolist(), strict=True)) == dict(zip(rows, counts, strict=True))
     assert not np.isnan(found.spike_times).any()
     np.testing.assert_allclose(found.spike_times[2], [np.pi / 2, 3 * np.pi / 2], rtol=1e-12)
     np.testing.assert_allclose(found.spike_times[3], [np.pi / 2, 3 * np.pi / 2], rtol=1e-12)
