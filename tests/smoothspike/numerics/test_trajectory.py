@@ -16,6 +16,7 @@ from smoothspike.examination.equations import setting
 from smoothspike.numerics.trajectory import (
     DONE,
     ESCAPED,
+    STALLED,
     TOO_MANY_SPIKES,
     TOO_MANY_STEPS,
     Equations,
@@ -318,7 +319,7 @@ def test_statuses():
         "cut off before that": ((-1.0, 0.0, 1.0), 1.2, 0.0, DONE, 0),
         "two spikes": ((1.0, 1.0, 0.0), 7.0, 0.0, DONE, 2),
         "three spikes": ((1.0, 1.0, 0.0), 8.0, 0.0, TOO_MANY_SPIKES, 3),
-        "at rest for long": ((0.0, 0.0, 0.0), 1e6, 0.0, TOO_MANY_STEPS, 0),
+        "at rest for long": ((0.0, 0.0, 0.0), 1e6, 0.0, STALLED, 0),
         "not a number": ((1.0, 1.0, 0.0), 7.0, np.nan, TOO_MANY_STEPS, 0),
         "down for ever": ((-1.0, 0.0, 0.0), 5.0, 0.0, DONE, 0),
     }
