@@ -57,7 +57,7 @@ NASTY = {
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_models(name):
     declare, failure = NASTY[name]
-    found = cross_examine(declare(), trials=4)
+    found = cross_examine(declare(), trials=8)
     assert not found.contradictions, str(found)
     if failure is None:
         assert found.certificate.verdict is not Verdict.FAILS
