@@ -83,7 +83,7 @@ class Witness:
             "inputs": [{"time": time, "route": route, "weight": weight} for time, route, weight in self.inputs],
             "varied": self.varied,
             "quantity": self.quantity,
-            "values": list(self.values),
+            "values": finite(self.values),
             "observed": self.observed,
             "outcomes": finite(self.outcomes),
             "spike_times": [list(times) for times in self.spike_times],

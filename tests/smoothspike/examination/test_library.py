@@ -1,5 +1,7 @@
 """Symbolic answer and simulation, side by side: every model of the library, and nasty ones from outside it."""
 
+import json
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -65,6 +67,7 @@ def test_nasty_models(name):
     else:
         assert found.certificate.verdict is Verdict.FAILS
         assert found.witness.failure is failure, str(found)
+    assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.certificate.verdict.name
 
 
 def test_findings_as_text_and_data():
