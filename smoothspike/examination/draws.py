@@ -49,21 +49,27 @@ class Pilot(NamedTuple):
         bases: The trials.
         is_fine: Which ones came to their end with at most five spikes and within the declared ranges.
         escaped: Which ones ended early because the neuron ran to minus infinity.
+        fires_by_itself: Whether the neuron spikes without any input.
     """
 
     bases: Bases
     is_fine: np.ndarray
     escaped: np.ndarray
+    fires_by_itself: bool
 
     def with_spikes(self, count: int, at_least: int = 1) -> Bases:
         """Return trials with some spikes; fewer than `count` if there are not so many.
 
         They are taken from the quarter with the smallest weights: the weights that matter to this neuron. Much larger
-        ones make spike times change so steeply that no simulation could tell it from a jump.
+        ones make spike times change so steeply that no simulation could tell it from a jump. A neuron that fires by
+        itself hardly notices the smallest ones; for it, the second quarter is taken.
         """
         fine = np.flatnonzero(self.is_fine & (self.bases.trial.num_spikes >= at_least))
-        few = max(len(fine) // 4, min(count, len(fine)))
-        return self.bases.chosen(fine[np.linspace(0, few - 1, min(count, few)).astype(int)] if few else fine)
+        quarter = len(fine) // 4
+        pool = fine[quarter : 2 * quarter] if self.fires_by_itself else fine[:quarter]
+        pool = pool if len(pool) >= count else fine[:count]
+        places = np.linspace(0, len(pool) - 1, min(count, len(pool))).astype(int)
+        return self.bases.chosen(pool[places] if len(pool) else pool)
 
     def escapes(self, count: int) -> Bases:
         """Return trials that ran to minus infinity."""
@@ -118,7 +124,8 @@ def draw_pilot(simulator: Simulator, generator: np.random.Generator, cut: int = 
     trial = simulator(drawn, np.full(_PILOTS, cut))
     admissible = within_bounds(simulator.setting, trial)
     fine = (trial.status == DONE) & (trial.num_spikes <= _MOST_SPIKES) & admissible
-    return Pilot(Bases(drawn, trial), fine, (trial.status == ESCAPED) & admissible)
+    escaped = (trial.status == ESCAPED) & admissible
+    return Pilot(Bases(drawn, trial), fine, escaped, bool(simulator.silent_spikes[0] < duration))
 
 
 def alike_weights(simulator: Simulator, bases: Bases, routes: np.ndarray, generator: np.random.Generator) -> np.ndarray:

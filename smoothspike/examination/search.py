@@ -12,7 +12,7 @@ from .concrete import concrete_models
 from .cut_off import Unsettled, find_escape, find_unsettled
 from .draws import Bases, Pilot, prepared
 from .replay import simulate_witness
-from .sweep import Leaps, sweep_inputs, sweep_past_spikes, varied_inputs
+from .sweep import Leaps, sweep_inputs, sweep_past_inputs, sweep_past_spikes, varied_inputs
 from .trials import TRIALS, Simulator
 
 _ATTEMPTS = 3
@@ -73,7 +73,7 @@ def find_example(
     if escape is not None:
         return _confirmed(_escaping(simulator, *escape))
     for _ in range(attempts if simulator.setting.is_reachable else 0):
-        for sweep in (sweep_inputs, sweep_past_spikes):
+        for sweep in (sweep_inputs, sweep_past_spikes, sweep_past_inputs):
             for witness in islice(_jumps(simulator, *sweep(simulator, pilot, generator)), _CANDIDATES):
                 confirmed = _confirmed(witness)
                 if confirmed is not None:

@@ -10,7 +10,7 @@ from ..numerics.trajectory import DONE
 from .draws import FREE, Bases, Pilot, alike_weights, one_sign
 from .trials import GRID, Inputted, Outcomes, Simulator
 
-_REACH = 0.03  # of the trial, on either side of a spike
+_REACH = 0.003  # of the trial, on either side of a spike or an input
 _ROUNDS = 7
 _NEAR, _FAR = 1e-9, 1e-6  # of the range that is swept: where limits are read off
 _SETTLED = 0.02
@@ -50,9 +50,22 @@ def sweep_inputs(simulator: Simulator, pilot: Pilot, generator: np.random.Genera
 def sweep_past_spikes(simulator: Simulator, pilot: Pilot, generator: np.random.Generator) -> tuple[Bases, Leaps]:
     """Let another input pass the first spike of trials in which a second one follows."""
     bases = pilot.with_spikes(simulator.trials, at_least=2)
+    return _sweep_past(simulator, bases, bases.trial.spike_times[:, 0], generator)
+
+
+def sweep_past_inputs(simulator: Simulator, pilot: Pilot, generator: np.random.Generator) -> tuple[Bases, Leaps]:
+    """Let another input pass the first input of trials with spikes."""
+    bases = pilot.with_spikes(simulator.trials)
+    bases = bases.chosen(np.isfinite(bases.inputs.times.min(1)))
+    return _sweep_past(simulator, bases, bases.inputs.times.min(1), generator)
+
+
+def _sweep_past(
+    simulator: Simulator, bases: Bases, meetings: np.ndarray, generator: np.random.Generator
+) -> tuple[Bases, Leaps]:
+    """Let another input pass the meetings, so near to them that a small jump stands out among smooth changes."""
     count, model = len(bases), simulator.setting.model
     routes = generator.integers(0, max(len(model.routes), 1), (count, 1))
-    meetings = bases.trial.spike_times[:, 0]
     inputs = bases.inputs.with_input(
         FREE, times=meetings, weights=alike_weights(simulator, bases, routes, generator), routes=routes[:, 0]
     )

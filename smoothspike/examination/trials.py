@@ -67,6 +67,9 @@ class Simulator:
         trials: How many trials are varied side by side.
         tolerance: The relative error that a step may make.
         solver: An explicit Runge-Kutta method; of order 8 if None.
+
+    Attributes:
+        silent_spikes: The spike times of a trial without input, padded with inf.
     """
 
     def __init__(
@@ -91,19 +94,21 @@ class Simulator:
 
         self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
         self.duration = _LONG * setting.time_scale if duration is None else duration
-        if duration is None:
-            self.duration = self._until_third_spike()
+        self.silent_spikes = self._spikes_without_input()
+        _, second, third = self.silent_spikes[:3]
+        if duration is None and np.isfinite(third):
+            self.duration = float((5 * third - 3 * second) / 2)
 
     def start_at(self, **initial: float) -> None:
         """Start all trials from other initial states."""
         model = self.setting.model.with_initial(**initial)
         values = [float(model.initial[state]) for state in (model.variable, *model.other_states)]
         self.setting = replace(self.setting, model=model, initial=np.array(values))
+        self.silent_spikes = self._spikes_without_input()
 
-    def _until_third_spike(self) -> float:
+    def _spikes_without_input(self) -> Float[np.ndarray, " spikes"]:
         silence = Inputted(np.full((1, INPUTS), np.inf), np.full((1, INPUTS), -1), np.zeros((1, INPUTS)))
-        times = self(silence).spike_times[0]
-        return float((5 * times[2] - 3 * times[1]) / 2) if np.isfinite(times[2]) else self.duration
+        return self(silence).spike_times[0]
 
     def __call__(self, inputted: Inputted, cuts: np.ndarray | None = None) -> Outcomes:
         """Simulate; `cuts` chooses one of the setting's cut-offs for each trial."""

@@ -51,7 +51,7 @@ NASTY = {
     "reset depends on an input state": (lambda: model(V**2 + I, DECAY, I, sp.tanh(I)), Failure.JUMPS),
     # two inputs leave different states in either order
     "jump that fades with V": (
-        lambda: model(V**2, inputs=jump({V: V + weight / (1 + V**2)})), Failure.VANISHES
+        lambda: model(V**2, inputs=jump({V: V + weight / (1 + V**2)})), Failure.JUMPS
     ),
 }  # fmt: skip
 
