@@ -154,13 +154,8 @@ class NeuronModel:
         Raises:
             ModelError: if a name is not a parameter, or a value is not allowed.
         """
-        by_name = {symbol.name: symbol for symbol in self.parameters}
-        for name in values:
-            if name not in by_name:
-                raise ModelError(f"{self.name} has no parameter {name!r}; its parameters are: {', '.join(by_name)}")
-        return self._replaced(
-            parameters=dict(self.parameters) | {by_name[name]: value for name, value in values.items()}
-        )
+        changes = self._by_name(self.parameters, values, "parameter")
+        return self._replaced(parameters=dict(self.parameters) | changes)
 
     def with_initial(self, **values: Any) -> "NeuronModel":
         """Return the same model with other initial values, named by the states' names.
@@ -168,11 +163,15 @@ class NeuronModel:
         Raises:
             ModelError: if a name is not a state, or a value is not allowed.
         """
-        by_name = {state.name: state for state in self.states}
+        changes = self._by_name(self.states, values, "state")
+        return self._replaced(initial=dict(self.initial) | changes)
+
+    def _by_name(self, symbols: Iterable[sp.Symbol], values: dict[str, Any], kind: str) -> dict[sp.Symbol, Any]:
+        known = {symbol.name: symbol for symbol in symbols}
         for name in values:
-            if name not in by_name:
-                raise ModelError(f"{self.name} has no state {name!r}; its states are: {', '.join(by_name)}")
-        return self._replaced(initial=dict(self.initial) | {by_name[name]: value for name, value in values.items()})
+            if name not in known:
+                raise ModelError(f"{self.name} has no {kind} {name!r}; its {kind}s are: {', '.join(known)}")
+        return {known[name]: value for name, value in values.items()}
 
     def _replaced(self, **changes: Any) -> "NeuronModel":
         inputs = {route.name: Jump(route.jump) for route in self.routes}

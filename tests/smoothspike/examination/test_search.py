@@ -112,3 +112,9 @@ def test_initial_values_are_changed_where_nothing_happens_from_the_declared_ones
     witness = ss.verify(declared).witness
     assert witness.failure is ss.Failure.ESCAPES
     assert witness.model.initial[V] < 0
+
+
+def test_single_precision_elsewhere_does_not_matter(float32):
+    witness = find_witness(ss.verify(ss.models.lif_delta()), trials=4)
+    assert abs(witness.values[1] - witness.values[0]) <= 1e-9
+    assert ss.simulate_witness(witness).confirms

@@ -194,6 +194,15 @@ def test_frozen_mappings_are_equal_by_content():
     assert repr(mapping) == "{'a': 1, 'b': 2}"
 
 
+def test_with_initial_changes_values_only():
+    model = declare()
+    state = model.variable
+    assert model.with_initial(**{state.name: -1}).initial[state] == -1
+    assert model.with_initial() == model
+    with pytest.raises(ModelError, match="has no state 'U'; its states are: "):
+        model.with_initial(U=1)
+
+
 def test_with_parameters_changes_values_only():
     model = declare(parameters={tau: 1, b: None})
     assert model.with_parameters(tau=2) == declare(parameters={tau: 2, b: None})
