@@ -10,12 +10,12 @@ from symbolic import InputRoute, NeuronModel
 
 from ..numerics.trajectory import DONE, ESCAPED
 from .equations import setting
-from .trials import INPUTS, TRIALS, Inputted, Outcomes, Simulator, within_bounds
+from .trials import GRID, INPUTS, TRIALS, Inputted, Outcomes, Simulator, within_bounds
 
 #: The input that experiments fill.
 FREE = INPUTS - 1
 _MOST_SPIKES = 5
-_PILOTS = 512
+_PILOTS = 128  # at least, or as many as trials are varied at once
 _RESTARTS = 3
 _DECADES = (-2.0, 3.0)  # between trials
 _WITHIN = (-0.5, 0.5)  # in one trial
@@ -43,7 +43,7 @@ class Bases:
 
 
 class Pilot(NamedTuple):
-    """Some hundred random trials, those with the smallest weights first.
+    """Random trials, a hundred or more, those with the smallest weights first.
 
     Attributes:
         bases: The trials.
@@ -112,16 +112,17 @@ def _random_start(model: NeuronModel, generator: np.random.Generator) -> dict[st
 def draw_pilot(simulator: Simulator, generator: np.random.Generator, cut: int = -1) -> Pilot:
     """Simulate trials with one to three random inputs; `cut` says where infinity is cut off, see `Setting`."""
     model, duration = simulator.setting.model, simulator.duration
-    times = generator.uniform(0, _LAST_INPUT * duration, (_PILOTS, INPUTS))
-    used = generator.integers(1, INPUTS, _PILOTS)
+    count = max(_PILOTS, GRID * simulator.trials)
+    times = generator.uniform(0, _LAST_INPUT * duration, (count, INPUTS))
+    used = generator.integers(1, INPUTS, count)
     times[np.arange(INPUTS) >= used[:, None]] = np.inf
-    routes = generator.integers(0, max(len(model.routes), 1), (_PILOTS, INPUTS))
+    routes = generator.integers(0, max(len(model.routes), 1), (count, INPUTS))
     weights = draw_weights(model, routes, generator)
     if not model.routes:
         times[:], routes[:] = np.inf, -1
     largest = np.max(np.abs(np.where(np.isfinite(times), weights, 0)), axis=1)
     drawn = Inputted(times, routes, weights).chosen(np.argsort(largest, kind="stable"))
-    trial = simulator(drawn, np.full(_PILOTS, cut))
+    trial = simulator(drawn, np.full(count, cut))
     admissible = within_bounds(simulator.setting, trial)
     fine = (trial.status == DONE) & (trial.num_spikes <= _MOST_SPIKES) & admissible
     escaped = (trial.status == ESCAPED) & admissible

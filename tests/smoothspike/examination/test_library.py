@@ -43,8 +43,6 @@ NASTY = {
     "V log(V)": (lambda: model(ROOT * sp.log(2 + V**2)), Failure.NO_LIMIT),
     # reached in finite time, but beyond the largest numbers
     "V log(V)^2": (lambda: model(ROOT * sp.log(2 + V**2) ** 2), None),
-    # turns round at a million
-    "sign changes far out": (lambda: model(V**2 - V**4 / 10**12), Failure.NO_LIMIT),
     # never comes back from minus infinity
     "V^3": (lambda: model(V**3 + V), Failure.ESCAPES),
     # a late input moves the reset
