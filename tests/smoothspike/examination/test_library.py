@@ -38,33 +38,36 @@ def test_simulation_and_certificate_agree(name, figures):
         figures(f"contact exponent of {name}, input {findings.name}: {findings.contact_exponent:.5f}, proven {proven}")
 
 
+# a jump of a late spike may carry it beyond the trial's end
+FINITE = {Failure.JUMPS, Failure.VANISHES}
+
 NASTY = {
     # reached after infinitely long: log(log(V))
-    "V log(V)": (lambda: model(ROOT * sp.log(2 + V**2)), Failure.NO_LIMIT),
+    "V log(V)": (lambda: model(ROOT * sp.log(2 + V**2)), {Failure.NO_LIMIT}),
     # reached in finite time, but beyond the largest numbers
     "V log(V)^2": (lambda: model(ROOT * sp.log(2 + V**2) ** 2), None),
     # never comes back from minus infinity
-    "V^3": (lambda: model(V**3 + V), Failure.ESCAPES),
+    "V^3": (lambda: model(V**3 + V), {Failure.ESCAPES}),
     # a late input moves the reset
-    "reset depends on an input state": (lambda: model(V**2 + I, DECAY, I, sp.tanh(I)), Failure.JUMPS),
+    "reset depends on an input state": (lambda: model(V**2 + I, DECAY, I, sp.tanh(I)), FINITE),
     # two inputs leave different states in either order
     "jump that fades with V": (
-        lambda: model(V**2, inputs=jump({V: V + weight / (1 + V**2)})), Failure.JUMPS
+        lambda: model(V**2, inputs=jump({V: V + weight / (1 + V**2)})), FINITE
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_models(name):
-    declare, failure = NASTY[name]
+    declare, failures = NASTY[name]
     found = cross_examine(declare(), trials=8)
     assert not found.contradictions, str(found)
-    if failure is None:
+    if failures is None:
         assert found.certificate.verdict is not Verdict.FAILS
         assert found.witness is None
     else:
         assert found.certificate.verdict is Verdict.FAILS
-        assert found.witness.failure is failure, str(found)
+        assert found.witness.failure in failures, str(found)
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.certificate.verdict.name
 
 
