@@ -26,7 +26,7 @@ demo-quick: $(VENV)/.installed-datasets
 	$(BIN)/smoothspike demo --quick
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses $(WORKERS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
