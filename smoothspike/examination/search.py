@@ -46,8 +46,8 @@ def find_witness(
 
     Example:
         >>> from symbolic import models, verify
-        >>> witness = find_witness(verify(models.lif_delta()))
-        >>> witness.failure.name, abs(witness.values[1] - witness.values[0]) <= 1e-9
+        >>> witness = find_witness(verify(models.lif_delta()))  # doctest: +SKIP
+        >>> witness.failure.name, abs(witness.values[1] - witness.values[0]) <= 1e-9  # doctest: +SKIP
         ('VANISHES', True)
     """
     if certificate.verdict is not Verdict.FAILS:

@@ -38,7 +38,7 @@ def test_verify_tells_by_its_exit_status(capsys, file):
     assert "HOLDS" in capsys.readouterr().out
     assert main(["verify", "lif", "--markdown", "--no-witness"]) == 1
     assert "### LIF: FAILS" in capsys.readouterr().out
-    assert main(["verify", f"{file}:cubic", "--json"]) == 1
+    assert main(["verify", f"{file}:cubic", "--json", "--no-witness"]) == 1
     assert json.loads(capsys.readouterr().out)["verdict"] == "FAILS"
     assert main(["verify", f"{file}:make"]) == 0
 
@@ -55,7 +55,7 @@ def printed(capsys, monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-        status = main(["verify", model])
+        status = main(["verify", model, "--no-witness"])
         return capsys.readouterr().out, status
 
     return run
