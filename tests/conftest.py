@@ -56,6 +56,24 @@ def figures(record_property: Callable[[str, object], None]) -> Callable[[str], N
     return lambda line: record_property("figures", line)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Compile the examples in docstrings as a user does; those that simulate would take minutes otherwise."""
+    for item in items:
+        if isinstance(item, pytest.DoctestItem):
+            item.runtest = _with_optimisation(item.runtest)
+
+
+def _with_optimisation(run: Callable[[], None]) -> Callable[[], None]:
+    def optimised() -> None:
+        jax.config.update("jax_disable_most_optimizations", False)
+        try:
+            run()
+        finally:
+            jax.config.update("jax_disable_most_optimizations", True)
+
+    return optimised
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     lines = [

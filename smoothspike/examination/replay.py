@@ -54,8 +54,8 @@ def simulate_witness(witness: Witness) -> Replay:
 
     Example:
         >>> import smoothspike as ss
-        >>> replay = simulate_witness(ss.verify(ss.models.lif_oscillatory()).witness)  # doctest: +SKIP
-        >>> replay.confirms, replay.jump > 0.01  # doctest: +SKIP
+        >>> replay = simulate_witness(ss.verify(ss.models.lif_oscillatory()).witness)
+        >>> replay.confirms, replay.jump > 0.01
         (True, True)
     """
     ready = setting(witness.model)
