@@ -13,6 +13,13 @@ from jaxtyping import Array, Int
 from .simulation import Capacity
 
 Capacities = tuple[Capacity, ...]
+#: Stands for the room that a layer needed where its solver gave up.
+FAILED = -1
+GAVE_UP = (
+    "the solver of a layer gave up: its states ran away to minus infinity, its equations are too stiff, or "
+    "an input or a weight is not a number. Look at the states with a smaller weight or a shorter trial; equations whose "
+    "time scales differ by more than about 10,000 need a slower fast state"
+)
 
 
 def rounded_up(needed: int) -> int:
@@ -21,7 +28,13 @@ def rounded_up(needed: int) -> int:
 
 
 def grown(capacities: Capacities, needed: Int[Array, "*batch layers 2"]) -> Capacities:
-    """Return capacities that hold what was needed; unchanged where they already did."""
+    """Return capacities that hold what was needed; unchanged where they already did.
+
+    Raises:
+        RuntimeError: if a solver gave up.
+    """
+    if jnp.any(needed == FAILED):
+        raise RuntimeError(GAVE_UP)
     most = jnp.max(needed.reshape(-1, len(capacities), 2), axis=0, initial=0)
     return tuple(
         Capacity(
@@ -49,8 +62,10 @@ class _Shortages(Sequence):
         )
 
 
-def checked(value: Any, capacities: Capacities, needed: Int[Array, "layers 2"], names: Sequence[str]) -> Any:
-    """Raise at run time, inside jit too, if a layer emitted more spikes than it has room for."""
+def checked(value: Any, capacities: Capacities, needed: Int[Array, "trials layers 2"], names: Sequence[str]) -> Any:
+    """Raise at run time, inside jit too, if a layer emitted more spikes than it has room for, or its solver gave up."""
+    value = eqx.error_if(value, jnp.any(needed == FAILED), GAVE_UP)
+    needed = jnp.max(needed, axis=0)
     for layer, (capacity, name) in enumerate(zip(capacities, names, strict=True)):
         for most, what, column in ((capacity.total, name, 0), (capacity.busiest, f"one neuron of {name}", 1)):
             count = needed[layer, column]

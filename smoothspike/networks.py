@@ -11,12 +11,12 @@ import numpy.typing as npt
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ._checks import require_positive
-from .capacity import checked, is_known, with_room
+from .capacity import FAILED, checked, is_known, with_room
 from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Weights, continue_layer, continue_recurrent
 from .recording import LayerRecord, Recording
-from .simulation import Capacity, Drive, simulate_layer, simulate_recurrent
+from .simulation import Capacity, Drive, Population, simulate_layer, simulate_recurrent
 from .spikes import Spikes
 
 Initial = Mapping[str, ArrayLike]
@@ -151,7 +151,7 @@ class FeedForward(eqx.Module):
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)
             records.append(LayerRecord(pseudospikes, population.trajectory, dynamics))
-            needed.append(_needed(population.total, population.busiest, dynamics.passes_spikes))
+            needed.append(_needed(population, dynamics.passes_spikes))
         return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed)
 
 
@@ -259,7 +259,7 @@ class Recurrent(eqx.Module):
         population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = _needed(population.total, population.busiest, True)
+        needed = _needed(population, True)
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
 
@@ -306,8 +306,7 @@ def _run(
     spikes = _valid(spikes, network.sizes[0])
     if not is_known(network, spikes, states):
         recording, needed = _simulate(network, spikes, states, capacities)
-        most = jnp.max(needed.reshape(-1, len(capacities), 2), axis=0)
-        return checked(recording, capacities, most, names)
+        return checked(recording, capacities, needed.reshape(-1, len(capacities), 2), names)
     return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
 
 
@@ -325,8 +324,10 @@ def _with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
     return copy
 
 
-def _needed(total: Array, busiest: Array, passes_spikes: bool) -> Int[Array, "2"]:
-    return jnp.stack([total, jnp.zeros_like(busiest) if passes_spikes else busiest]).astype(jnp.int32)
+def _needed(population: Population, passes_spikes: bool) -> Int[Array, "2"]:
+    busiest = jnp.zeros_like(population.busiest) if passes_spikes else population.busiest
+    needed = jnp.stack([population.total, busiest]).astype(jnp.int32)
+    return jnp.where(population.went_wrong, FAILED, needed)
 
 
 def _valid(spikes: Any, num_sources: int) -> Spikes:

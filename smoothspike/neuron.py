@@ -1,6 +1,5 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, final
 
@@ -11,13 +10,17 @@ from jaxtyping import Array, Float
 
 from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify
 from symbolic.declare import FrozenMapping
-from symbolic.derive import LinearForm, ProjectiveForm
 
-from .dynamics import AbstractDynamics, LinearDynamics, ProjectiveDynamics
+from .dynamics import AbstractDynamics
 from .lowering import lower
+from .solvers import build
 
 _verified = lru_cache(maxsize=256)(verify)
-_derived = lru_cache(maxsize=256)(derive)
+
+
+@lru_cache(maxsize=256)
+def _derived(model: NeuronModel, method: str | None, trainable: tuple[str, ...]) -> Derivation:
+    return derive(model, method, trainable=trainable)
 
 
 @final
@@ -29,36 +32,42 @@ class Neuron(eqx.Module):
         trainable: Names of the parameters that an optimiser may change. Those declared positive stay positive: what
             is trained is their logarithm. A parameter with one value per neuron is trained per neuron.
         allow_discontinuous: Build the neuron even where its spikes do not provably change continuously.
+        method: "projective", "linear", "phase" or "numeric" to insist on a solver; by default the best that applies.
 
     Raises:
         ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
-        DerivationError: if no exact solver exists.
+        DerivationError: if no solver exists, or not by that method.
         ModelError: if a name in `trainable` is not a parameter with a value.
 
-    Where the exact solution rests on a relation between parameters (such as `tau_s = tau_m / 2`), training one of
-    them moves the others along, so that the relation keeps holding; `tied` says which.
+    Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
+    of them is trained; otherwise a solver that holds for all values. `derivation` says which one it is, and why.
 
     Example:
         >>> from symbolic import models
+        >>> Neuron(models.qif()).derivation.closed_form
+        True
         >>> neuron = Neuron(models.qif(), trainable=("tau_m",))
-        >>> float(neuron.parameter("tau_m")), neuron.tied
-        (1.0, {tau_s: tau_m/2})
+        >>> float(neuron.parameter("tau_m")), neuron.derivation.closed_form, neuron.derivation.method
+        (1.0, False, 'projective')
     """
 
     raw: dict[str, Float[Array, "..."]]
     model: NeuronModel = eqx.field(static=True)
     derivation: Derivation = eqx.field(static=True)
     fixed: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
-    tied: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
 
     def __init__(
-        self, model: NeuronModel, *, trainable: tuple[str, ...] = (), allow_discontinuous: bool = False
+        self,
+        model: NeuronModel,
+        *,
+        trainable: tuple[str, ...] = (),
+        allow_discontinuous: bool = False,
+        method: str | None = None,
     ) -> None:
         certificate = _verified(model)
         if not certificate.holds and not allow_discontinuous:
             raise ContinuityError(_refusal(certificate))
         self.model = model
-        self.derivation = _derived(model)
         symbols = {symbol.name: symbol for symbol in model.parameters}
         trainable = (trainable,) if isinstance(trainable, str) else tuple(trainable)
         for name in trainable:
@@ -66,10 +75,8 @@ class Neuron(eqx.Module):
                 known = ", ".join(symbol.name for symbol in model.values) or "none"
                 raise ModelError(f"trainable: {model.name} has no parameter {name!r} with a value; it has {known}")
         chosen = {symbols[name] for name in trainable}
-        self.tied = _tied(self.derivation, chosen)
-        self.fixed = FrozenMapping(
-            {symbol: value for symbol, value in model.values.items() if symbol not in chosen | set(self.tied)}
-        )
+        self.derivation = _derived(model, method, trainable)
+        self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
         self.raw = {
             symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])
             for symbol in sorted(chosen, key=lambda symbol: symbol.name)
@@ -111,15 +118,15 @@ class Neuron(eqx.Module):
         }
 
     def dynamics(self) -> AbstractDynamics:
-        """Build the exact solver at the present parameter values."""
-        return _build(self.derivation, self._values())
+        """Build the solver at the present parameter values."""
+        return build(self.derivation, self._values())
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}
         values = {symbol: _array(value) for symbol, value in self.fixed.items()}
         for name, raw in self.raw.items():
             values[symbols[name]] = jnp.exp(raw) if symbols[name].is_positive else raw
-        return values | {symbol: lower(solution, values) for symbol, solution in self.tied.items()}
+        return values
 
 
 def _array(value: Any) -> Float[Array, "..."]:
@@ -136,49 +143,4 @@ def _refusal(certificate: Certificate) -> str:
     return (
         f"{certificate.model.name}: the continuity of its spikes {certificate.verdict.name}{why} Use a model whose "
         "certificate holds, or pass allow_discontinuous=True if jumps in the spike times are acceptable."
-    )
-
-
-def _tied(derivation: Derivation, chosen: set[sp.Symbol]) -> FrozenMapping[sp.Symbol, sp.Expr]:
-    relation = derivation.relation
-    if relation is None or not chosen & relation.parameters:
-        return FrozenMapping()
-    for symbol, solution in reversed(list(relation.solutions.items())):
-        if symbol not in chosen:
-            return FrozenMapping({symbol: solution})
-    raise ModelError(
-        f"{derivation.model.name}: {', '.join(sorted(map(str, relation.parameters)))} cannot all be trained: the exact "
-        f"solution holds only where {relation}. Train one of them; the others follow"
-    )
-
-
-def _build(derivation: Derivation, values: Mapping[sp.Symbol, Float[Array, "..."]]) -> AbstractDynamics:
-    form, variable = derivation.form, derivation.model.variable.name
-    gains = {state.name: lower(gain, values) for state, gain in form.current_gains.items()}
-    jumps = {
-        route: {state.name: lower(slope, values) for state, slope in changes.items()}
-        for route, changes in form.routes.items()
-    }
-    if isinstance(form, ProjectiveForm):
-        return ProjectiveDynamics(
-            gain=lower(form.gain, values),
-            offset=lower(form.offset, values),
-            decay=None if form.decay == 0 else lower(form.decay, values),
-            drive=lower(form.drive, values),
-            current_gains=gains,
-            jumps=jumps,
-            circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
-            potential=form.potential.name,
-            variable=variable,
-        )
-    assert isinstance(form, LinearForm)
-    return LinearDynamics(
-        leak=lower(form.leak, values),
-        rest=lower(form.rest, values),
-        current_decay=lower(form.current_decay, values),
-        threshold=lower(form.threshold, values),
-        reset_value=lower(form.reset, values),
-        current_gains=gains,
-        jumps=jumps,
-        variable=variable,
     )

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
@@ -42,6 +43,10 @@ class AbstractDynamics(eqx.Module):
         """Return when the (`index` + 1)-th spike comes, `inf` if it does not come `within` that time."""
 
     @abstractmethod
+    def until_spike(self, state: State, within: Neurons) -> tuple[Neurons, State]:
+        """Return when the next spike comes, `inf` if not `within` that time, and the state just before it, or then."""
+
+    @abstractmethod
     def reset(self, state: State) -> State:
         """Return the state just after a spike, from the state at it."""
 
@@ -60,3 +65,9 @@ class AbstractDynamics(eqx.Module):
     @abstractmethod
     def readout(self, state: State) -> dict[str, Neurons]:
         """Return the declared states by name."""
+
+
+def flow_until_spike(dynamics: AbstractDynamics, state: State, within: Neurons) -> tuple[Neurons, State]:
+    """Implement `until_spike` by `time_to_spike` and `flow`."""
+    wait = dynamics.time_to_spike(state, jnp.zeros_like(within), within)
+    return wait, dynamics.flow(state, jnp.where(wait < within, wait, within))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..numerics.entire import squareplus
 from ..numerics.leaky import crossing, response
-from .base import AbstractDynamics, Neurons
+from .base import AbstractDynamics, Neurons, flow_until_spike
 
 
 class LinearState(NamedTuple):
@@ -68,6 +68,9 @@ class LinearDynamics(AbstractDynamics):
             self.threshold - self.rest, within,
         )  # fmt: skip
         return crossing(*jnp.broadcast_arrays(*(jnp.asarray(value, state.v.dtype) for value in arguments)))
+
+    def until_spike(self, state: LinearState, within: Neurons) -> tuple[Neurons, LinearState]:
+        return flow_until_spike(self, state, within)
 
     def reset(self, state: LinearState) -> LinearState:
         return state._replace(v=jnp.broadcast_to(self.reset_value, state.v.shape).astype(state.v.dtype))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..numerics.entire import squareplus
 from ..numerics.projective import free_running, normalise, rotate, winding, zero
-from .base import AbstractDynamics, Neurons
+from .base import AbstractDynamics, Neurons, flow_until_spike
 
 
 class ProjectiveState(NamedTuple):
@@ -83,6 +83,9 @@ class ProjectiveDynamics(AbstractDynamics):
             return x
         comes = self.decay * x < 1
         return jnp.where(comes, -jnp.log1p(-self.decay * jnp.where(comes, x, 0.0)) / self.decay, jnp.inf)
+
+    def until_spike(self, state: ProjectiveState, within: Neurons) -> tuple[Neurons, ProjectiveState]:
+        return flow_until_spike(self, state, within)
 
     def reset(self, state: ProjectiveState) -> ProjectiveState:
         return state._replace(g=jnp.full_like(state.g, -1.0), q=jnp.zeros_like(state.q))

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from symbolic import ModelError, NeuronModel, weight
 from symbolic.structure import is_on_circle
 
+from ..lowering import natural_time_scale
 from ..numerics.trajectory import Equations, Line
 
 # Cut-offs: where the time left to (or since) the spike, in units of the natural time scale, is this small. Each is the
@@ -79,7 +80,7 @@ def setting(model: NeuronModel) -> Setting:
     values = model.scalar_values
     initial = np.array([float(model.initial[state].subs(values)) for state in states])
     rates = [model.dynamics[state].subs(values) for state in states]
-    scale = _time_scale(rates, states, initial)
+    scale = natural_time_scale(model)
     equations = _equations(model, rates, states, values)
     (tops, is_reachable), (bottoms, _) = (_ends(equations, initial, scale, direction) for direction in (1, -1))
     if not model.spike.is_at_infinity:
@@ -110,14 +111,6 @@ def _arc(model: NeuronModel, values: Mapping[Any, Any]) -> tuple[float, float]:
     """The ends of a circle variable, just inside, so that rounding never takes it across, to the other end."""
     low, high = (float(end.subs(values)) for end in (model.reset_value, model.spike.threshold))
     return low + _ROUNDING * (high - low), high - _ROUNDING * (high - low)
-
-
-def _time_scale(rates: list[Any], states: tuple[Any, ...], initial: np.ndarray) -> float:
-    """The geometric mean of the times in which the states, each by itself, would change at the beginning."""
-    at = dict(zip(states, map(sp.Float, initial), strict=True))
-    slopes = [abs(complex(sp.diff(r, s).subs(at).evalf())) for r, s in zip(rates, states, strict=True)]
-    usable = [slope for slope in slopes if 1e-6 < slope < 1e6]
-    return float(np.exp(-np.mean(np.log(usable)))) if usable else 1.0
 
 
 def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: int) -> tuple[tuple[float, ...], bool]:

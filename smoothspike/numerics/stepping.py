@@ -13,6 +13,7 @@ import diffrax
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 #: Rates of change of all states, the spiking variable first.
@@ -53,10 +54,14 @@ class Line(NamedTuple):
 
 
 class Engine(NamedTuple):
-    """One step, the slope of the spiking variable and the change of that slope in time, for one neuron."""
+    """One step, the slope of the spiking variable and the change of that slope in time, for one neuron.
+
+    `all_rates` are the rates of change of x = asinh(V) and of the other states.
+    """
 
     step: Callable[[Array, Array], tuple[Array, Array]]
     rate: Callable[[Array], Float[Array, ""]]
+    all_rates: Callable[[Array], Float[Array, " states"]]
     turning: Callable[[Array], Float[Array, ""]]
     line: Line
     may_graze: bool
@@ -81,13 +86,19 @@ def engine_of(equations: Equations, line: Line, solver: diffrax.AbstractERK, may
     def step(path: Array, size: Array) -> tuple[Array, Array]:
         state = solver.init(terms, 0.0, size, path, None)
         after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
-        return after, jnp.max(jnp.abs(jnp.asarray(error)) / (line.tolerance * (1e-2 + jnp.abs(path))))
+        # sizes of steps are not differentiated: derivatives are those of the path, at the same arc length
+        relative = jnp.abs(stop_gradient(jnp.asarray(error))) / (line.tolerance * (1e-2 + jnp.abs(stop_gradient(path))))
+        return after, jnp.max(relative)
 
     def turning(path: Array) -> Array:
         states = states_of(path)
         return jax.jvp(equations.rates, (states,), (equations.rates(states),))[1][0]
 
-    return Engine(step, lambda path: equations.rates(states_of(path))[0], turning, line, may_graze)
+    def all_rates(path: Array) -> Array:
+        rates = equations.rates(states_of(path))
+        return rates.at[0].divide(jnp.cosh(path[1]))
+
+    return Engine(step, lambda path: equations.rates(states_of(path))[0], all_rates, turning, line, may_graze)
 
 
 def advance(
@@ -138,11 +149,14 @@ def _may_touch(engine: Engine, path: Array, after: Array, size: Array) -> Bool[A
 def land(
     engine: Engine, path: Array, size: Array, target: Array
 ) -> tuple[Float[Array, " path"], Bool[Array, ""], Bool[Array, ""]]:
-    """Shorten a step to the first thing that it passes: the spike, an input or the end, a maximum, or nothing."""
-    line = engine.line
+    """Shorten a step to the first thing that it passes: the spike, an input or the end, a maximum, or nothing.
+
+    Derivatives are those at the same arc length; it is for the caller to move along the path to the event.
+    """
+    line, target, held = engine.line, stop_gradient(target), stop_gradient(path)
 
     def at(part: Array) -> Array:
-        return jnp.where(part > 0, engine.step(path, part)[0], path)
+        return jnp.where(part > 0, engine.step(held, part)[0], held)
 
     passes_target = at(size)[0] >= target
     until_target = jnp.where(passes_target, _root(lambda part: at(part)[0] - target, size), size)
@@ -160,8 +174,8 @@ def land(
         return highest * jnp.where(is_maximum, 1 - jnp.sqrt(1 - part), part)
 
     until_spike = unbent(_root(lambda part: at(unbent(part))[1] - line.top, jnp.ones(())))
-    landed = at(jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size)))
-    return landed.at[0].set(jnp.where(arrives, target, landed[0])), spikes, arrives
+    part = jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size))
+    return jnp.where(part > 0, engine.step(path, part)[0], path), spikes, arrives
 
 
 def _maximum(

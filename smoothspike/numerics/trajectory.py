@@ -111,6 +111,7 @@ def simulate(
         there = is_there(engine, carry.path, target)
         start, size, steps = advance(engine, carry.path, carry.size, carry.steps, target, max_steps)
         path, spikes, arrives = land(engine, start, jnp.where(there, 0.0, size), target)
+        path = path.at[0].set(jnp.where(arrives, target, path[0]))
         carry = carry._replace(path=path, size=size, steps=steps)
         carry = _select(spikes, _spike(equations, line, carry), carry)
         carry = _select(arrives, _arrive(equations, inputs, carry, duration), carry)

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..spikes import Spikes
@@ -96,6 +96,12 @@ class Population(eqx.Module):
     total: Int[Array, ""]
     busiest: Int[Array, ""]
 
+    @property
+    def went_wrong(self) -> Bool[Array, ""]:
+        """Whether a solver gave up on the way: the states at the end are not numbers then."""
+        leaves = [jnp.isnan(leaf).any() for leaf in jax.tree.leaves(self.trajectory.end)]
+        return jnp.stack(leaves).any()
+
 
 def collect(
     dynamics: AbstractDynamics,
@@ -119,3 +125,13 @@ def collect(
     # counted inside the stretch, so rounding may not carry a spike out of it
     elapsed = not_after(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
     return Spikes(jnp.where(exists, start + elapsed, jnp.inf), jnp.where(exists, neuron, 0)).sorted()
+
+
+def gathered(spike_times: Float[Array, "steps neurons"], capacity: int) -> Spikes:
+    """Order spike times, `inf` where there is none; unused places of the capacity are `inf`."""
+    steps, size = spike_times.shape
+    times, sources = spike_times.ravel(), jnp.tile(jnp.arange(size), steps)
+    order = jnp.argsort(stop_gradient(times), stable=True)[:capacity]
+    room = capacity - order.shape[0]
+    chosen = jnp.pad(times[order], (0, room), constant_values=jnp.inf)
+    return Spikes(chosen, jnp.pad(jnp.where(jnp.isfinite(times[order]), sources[order], 0), (0, room)))

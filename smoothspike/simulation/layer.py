@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
 from ..dynamics import AbstractDynamics, State
-from .events import Drive, Population, Trajectory, collect
+from .events import Drive, Population, Trajectory, collect, gathered
 
 
 class Capacity(NamedTuple):
@@ -65,10 +64,8 @@ def _from_event_to_event(
     def step(carry, _):
         state, now, position = carry
         left = times[position] - now
-        wait = dynamics.time_to_spike(state, jnp.zeros_like(now), left)
+        wait, at = dynamics.until_spike(state, left)
         spikes = wait < left
-        length = jnp.where(spikes, wait, left)
-        at = dynamics.flow(state, length)
         is_input = ~spikes & (position < num_inputs)
         jump = {
             route: jnp.where(is_input, weights[jnp.minimum(position, num_inputs - 1), neurons], 0.0)
@@ -78,12 +75,12 @@ def _from_event_to_event(
         }
         after = jax.tree.map(lambda a, b: jnp.where(spikes, a, b), dynamics.reset(at), dynamics.jump(at, jump))
         moved = (after, jnp.where(spikes, now + wait, times[position]), position + is_input)
-        return moved, (state, now, left, spikes.astype(jnp.int32))
+        return moved, (state, now, jnp.where(spikes, now + wait, jnp.inf))
 
     start = (initial, jnp.zeros(size, drive.times.dtype), jnp.zeros(size, jnp.int32))
     steps = num_inputs + capacity.busiest + 1
-    (end, now, _), (states, starts, ahead, counts) = jax.lax.scan(step, start, length=steps)
-    unfinished = (now < duration).any()
-    spikes = collect(dynamics, starts, ahead, states, counts, capacity.total)
-    busiest = jnp.where(unfinished, 2 * capacity.busiest + 1, stop_gradient(counts).sum(0).max(initial=0))
+    (end, now, _), (states, starts, spike_times) = jax.lax.scan(step, start, length=steps)
+    counts = jnp.isfinite(spike_times).sum(0)
+    busiest = jnp.where((now < duration).any(), 2 * capacity.busiest + 1, counts.max(initial=0))
+    spikes = gathered(spike_times, capacity.total)
     return Population(spikes, Trajectory(starts, states, end), counts.sum(), busiest)

@@ -1,57 +1,103 @@
 """Deriving spikes: from declared equations to flow, time to spike, rheobase, period and phase."""
 
-import sympy as sp
+from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from ..declare import NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
+from .affine import derive_affine
+from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
 from .derivation import LinearForm as LinearForm
 from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
+from .forms import AffineForm as AffineForm
+from .forms import NumericForm as NumericForm
+from .forms import TransferForm as TransferForm
 from .linear import derive_linear
+from .numeric import derive_numeric
 from .projective import derive_projective
+from .transfer import derive_transfer
 
-_METHODS = {"projective": StructureClass.RICCATI, "linear": StructureClass.LINEAR}
-_SOLVERS = {StructureClass.RICCATI: derive_projective, StructureClass.LINEAR: derive_linear}
+METHODS = ("projective", "linear", "phase", "numeric")
+Solver = Callable[[NeuronModel, Structure], Derivation]
+#: For every class the solvers that may apply, the most exact and fastest first: name, method, function.
+_SOLVERS: dict[StructureClass, tuple[tuple[str, str, Solver], ...]] = {
+    StructureClass.RICCATI: (
+        ("elementary projective solution", "projective", derive_projective),
+        ("projective power series", "projective", derive_transfer),
+    ),
+    StructureClass.LINEAR: (
+        ("leaky integrator with one synaptic time constant", "linear", derive_linear),
+        ("matrix exponential", "linear", derive_affine),
+    ),
+    StructureClass.GENERAL: (("matrix exponential", "linear", derive_affine),),
+    StructureClass.AUTONOMOUS_SCALAR: (),
+}
+_ALWAYS: tuple[tuple[str, str, Solver], ...] = (("numerical integration", "numeric", derive_numeric),)
 
 
-def derive(model: NeuronModel, method: str | None = None) -> Derivation:
+def derive(model: NeuronModel, method: str | None = None, *, trainable: Collection[str] = ()) -> Derivation:
     """Derive how a model's spikes come about.
 
     Args:
         model: The declared neuron.
-        method: "projective" or "linear" to insist on one; by default the one that the equations admit.
+        method: "projective", "linear", "phase" or "numeric" to insist on one; by default the most exact one that the
+            equations admit.
+        trainable: Names of parameters that will change. A closed form that holds only where a relation ties one of
+            them to others is not used.
+
+    Returns:
+        The derivation; its `attempts` say what was tried before and why it was refused.
 
     Raises:
-        DerivationError: if no exact solver exists or the method asked for is impossible; it says why.
+        DerivationError: if no solver exists or the method asked for is impossible; it says why.
 
     Every formula is put back into the declared equations before it is returned. The work is algebra on polynomials
-    and evaluation at points; no open-ended search is made, so it always ends.
+    and evaluation at points; open-ended searches have a time limit, so it always ends.
 
     Example:
         >>> from symbolic import models
         >>> derive(models.qif()).rheobase
         1/4
-        >>> derive(models.lif()).method
-        'linear'
+        >>> derive(models.lif()).method, derive(models.eif()).method
+        ('linear', 'numeric')
+        >>> derive(models.qif(), trainable=("tau_m",)).attempts[0].reason
+        'it holds only where tau_s = tau_m/2, and tau_m is trainable'
     """
+    if method is not None and method not in METHODS:
+        raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
     structure = recognise(model)
-    if method is not None and _METHODS.get(method) is not structure.kind:
-        if method not in ("projective", "linear", "phase", "numeric"):
-            raise DerivationError(f"unknown method {method!r}; choose 'projective' or 'linear', or leave it out")
-        available = [name for name, kind in _METHODS.items() if kind is structure.kind]
-        instead = f"use method={available[0]!r}" if available else "no exact solver is available for it yet"
-        raise DerivationError(f"{model.name}: method {method!r} does not apply: {structure.evidence}; {instead}")
-    solver = _SOLVERS.get(structure.kind)
-    if solver is None:
-        raise DerivationError(_refusal(model, structure))
-    return solver(model, structure)
+    attempts: list[Attempt] = []
+    for name, kind, solver in (*_SOLVERS[structure.kind], *_ALWAYS):
+        if method not in (None, kind):
+            continue
+        try:
+            derivation = solver(model, structure)
+            _require_free(derivation, trainable)
+        except DerivationError as refusal:
+            attempts.append(Attempt(name, str(refusal).removeprefix(f"{model.name}: ")))
+            continue
+        return replace(derivation, attempts=tuple(attempts))
+    raise DerivationError(_refusal(model, structure, method, attempts))
 
 
-def _refusal(model: NeuronModel, structure: Structure) -> str:
-    known = "affine in all states, or quadratic in the spiking variable with exponentially decaying currents"
+def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
+    """Refuse a closed form that rests on a relation between parameters of which one will change."""
+    if derivation.relation is None:
+        return
+    changing = sorted(symbol.name for symbol in derivation.relation.parameters if symbol.name in trainable)
+    if changing:
+        raise DerivationError(f"it holds only where {derivation.relation}, and {', '.join(changing)} is trainable")
+
+
+def _refusal(model: NeuronModel, structure: Structure, method: str | None, attempts: list[Attempt]) -> str:
+    if attempts:
+        why = "; ".join(f"{attempt.name}: {attempt.reason}" for attempt in attempts)
+        return f"{model.name}: {why}"
+    kinds = list(dict.fromkeys(kind for _, kind, _ in (*_SOLVERS[structure.kind], *_ALWAYS)))
     return (
-        f"{model.name} is of the {structure.kind.value} class ({structure.evidence}); exact solvers are available for "
-        f"equations that are {known}. d{structure.potential}/dt = {sp.expand(structure.field)}"
+        f"{model.name}: method {method!r} does not apply: it is of the {structure.kind.value} class "
+        f"({structure.evidence}); use {' or '.join(f'method={kind!r}' for kind in kinds)}"
     )

@@ -6,6 +6,7 @@ from typing import Any
 import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
+from .forms import AffineForm, NumericForm, TransferForm
 
 #: Time since the state was known, in the formulas of a derivation.
 t = sp.Symbol("t", nonnegative=True)
@@ -85,6 +86,19 @@ class Relation:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A solver that was tried and refused.
+
+    Attributes:
+        name: What it is called.
+        reason: Why it does not apply.
+    """
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Derivation:
     """How a model's spikes come about, exactly.
 
@@ -96,13 +110,14 @@ class Derivation:
         flow: Every state a time `t` later, as a function of the states now; None without a closed form.
         time_to_spike: Time to the next spike without further input, `oo` for never; None without a closed form.
         rheobase: The constant input (in the units of the current that drives the neuron; of dV/dt where there is
-            none) above which the neuron fires for ever.
+            none) above which the neuron fires for ever; None where it has no formula.
         period: Time between spikes under a constant drive above the rheobase, as a function of the current; `oo` for
-            a neuron without a current whose drive is too weak.
+            a neuron without a current whose drive is too weak; None without a closed form.
         phase: Time since the last spike under that drive, as a function of the potential and the current; None where
-            the drive is too weak for spikes.
+            the drive is too weak for spikes, or without a closed form.
         relation: What must hold between parameters for this derivation, or None.
         form: The normal form from which a solver is built.
+        attempts: More exact or faster solvers that were tried first, and why each was refused.
     """
 
     model: NeuronModel
@@ -111,25 +126,30 @@ class Derivation:
     reason: str
     flow: StateMap | None
     time_to_spike: sp.Expr | None
-    rheobase: sp.Expr
-    period: sp.Expr
+    rheobase: sp.Expr | None
+    period: sp.Expr | None
     phase: sp.Expr | None
     relation: Relation | None
-    form: ProjectiveForm | LinearForm
+    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | NumericForm
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def formulas(self) -> dict[str, sp.Expr]:
         """Every closed form by name."""
         named = {f"{state}(t)": value for state, value in (self.flow or {}).items()}
-        if self.time_to_spike is not None:
-            named["time to spike"] = self.time_to_spike
-        named |= {"rheobase": self.rheobase, "period": self.period}
-        return named if self.phase is None else named | {"phase": self.phase}
+        others = {
+            "time to spike": self.time_to_spike,
+            "rheobase": self.rheobase,
+            "period": self.period,
+            "phase": self.phase,
+        }
+        return named | {name: formula for name, formula in others.items() if formula is not None}
 
     def __str__(self) -> str:
         lines = [f"{self.model.name}: method {self.method}", f"  because {self.reason}"]
         if self.relation is not None:
             lines.append(f"  valid where {self.relation}")
+        lines += [f"  not by {attempt.name}: {attempt.reason}" for attempt in self.attempts]
         lines += [f"  {name} = {formula}" for name, formula in self.formulas.items()]
         return "\n".join(lines)
 

@@ -1,0 +1,140 @@
+"""Neurons of any class, integrated as they are declared, in coordinates in which a spike is a regular crossing."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, final
+
+import equinox as eqx
+import jax.numpy as jnp
+
+from ..declared import DeclaredField
+from ..lowering import Update
+from ..numerics.entire import squareplus
+from ..numerics.frozen import lowest, time_to_top
+from ..numerics.stretch import until_spike
+from .base import AbstractDynamics, Neurons
+
+_LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
+
+
+class NumericState(NamedTuple):
+    """The spiking variable as x = asinh(V), and the other states."""
+
+    x: Neurons
+    others: dict[str, Neurons]
+
+
+@final
+class NumericDynamics(AbstractDynamics):
+    """Any neuron, integrated by a Runge-Kutta method of order 8 along the arc length of its path.
+
+    Attributes:
+        field: The declared equations.
+        parameters: The values of all parameters.
+        resting: Where the synaptic states settle without input.
+        top: Where the spike is, in asinh(V).
+        bottom: Where minus infinity is, likewise, or the end of what is looked at.
+        update: New values of states after a spike, but for a potential that goes to minus infinity.
+        jumps: New values after an input, for every route.
+    """
+
+    field: DeclaredField = eqx.field(static=True)
+    parameters: dict[str, Neurons]
+    resting: dict[str, Neurons]
+    top: Neurons
+    bottom: Neurons
+    update: Update
+    jumps: dict[str, Update]
+
+    @property
+    def passes_spikes(self) -> bool:
+        return False
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(self.jumps)
+
+    @property
+    def _variable(self) -> str:
+        return self.field.variable
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.field.others
+
+    @property
+    def _values(self) -> tuple[Neurons, ...]:
+        return tuple(self.parameters[name] for name in self.field.parameters)
+
+    def initial_state(self, values: Mapping[str, Neurons]) -> NumericState:
+        return NumericState(jnp.arcsinh(values[self._variable]), {name: values[name] for name in self._names})
+
+    def flow(self, state: NumericState, duration: Neurons) -> NumericState:
+        return self.until_spike(state, duration)[1]
+
+    def advance(self, state: NumericState, duration: Neurons) -> tuple[NumericState, Neurons]:
+        raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
+
+    def time_to_spike(self, state: NumericState, index: Neurons, within: Neurons) -> Neurons:
+        return self.until_spike(state, within)[0]
+
+    def until_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, NumericState]:
+        others = [state.others[name] for name in self._names]
+        arguments = (within, self.top, self.bottom, state.x, *others, *self._values)
+        wait, x, *moved = until_spike(self.field, *arguments)
+        return wait, NumericState(x, dict(zip(self._names, moved, strict=True)))
+
+    def reset(self, state: NumericState) -> NumericState:
+        updated = self.update(self.readout(state))
+        x = jnp.arcsinh(updated[self._variable]) if self._variable in updated else self.bottom
+        others = {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.others.items()}
+        return NumericState(jnp.broadcast_to(x, state.x.shape), others)
+
+    def jump(self, state: NumericState, weights: Mapping[str, Neurons]) -> NumericState:
+        for route, change in self.jumps.items():
+            before = self.readout(state)
+            changed = change(
+                before | {self._variable: self._inside(before[self._variable]), self.field.weight_name: weights[route]}
+            )
+            x, others = state
+            if self._variable in changed:
+                after = changed[self._variable]
+                # where nothing changes x keeps the digits that V has not
+                x = jnp.where(after == before[self._variable], x, jnp.arcsinh(after))
+            others = {name: jnp.broadcast_to(changed.get(name, value), value.shape) for name, value in others.items()}
+            state = NumericState(x, others)
+        return state
+
+    def free_running(self, state: NumericState, duration: Neurons) -> tuple[Neurons, Neurons]:
+        after = self.reset(state).x
+        floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
+        low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
+        at_rest = state.others | self.resting
+        now, _ = lowest(self.field, low, self.top, *self._held(state.others))
+        least, curvature = lowest(self.field, low, self.top, *self._held(at_rest))
+        curved, long = curvature > 0, jnp.asarray(duration, now.dtype)
+        slow = jnp.where(curved, 1 / (jnp.where(curved, curvature, 1.0) * long**2), 1 / long)
+        scale = jnp.hypot(least, slow)
+        lift = scale * squareplus((now - least) / scale) - now
+        held = self._held(state.others)
+        first, period = (
+            time_to_top(self.field, x, self.top, floor, lift, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
+        )
+        return first, period
+
+    def without_drive(self, state: NumericState) -> NumericState:
+        resting = {name: jnp.broadcast_to(value, state.x.shape) for name, value in self.resting.items()}
+        return state._replace(others=state.others | resting)
+
+    def readout(self, state: NumericState) -> dict[str, Neurons]:
+        return {self._variable: jnp.sinh(state.x)} | state.others
+
+    def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:
+        return (*(others[name] for name in self._names), *self._values)
+
+    def _inside(self, value: Neurons) -> Neurons:
+        """Keep a circle variable just inside its ends, so that rounding never takes it across to the other one."""
+        if not self.field.is_circle:
+            return value
+        low, high = self.field.ends(self._values)
+        margin = jnp.finfo(value.dtype).eps * 4 * (high - low)
+        return jnp.clip(value, low + margin, high - margin)

@@ -1,0 +1,134 @@
+"""Affine systems `y' = M y + f`: their flow, and the first time at which their first component reaches a level.
+
+The exponential of the matrix is summed as a power series, in steps of about half a time constant. No difference of
+rates is ever divided by: equal time constants are nothing special. Where steps run out, states become NaN.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jax.lax import stop_gradient
+from jaxtyping import Array, Float
+
+from .elementwise import differentiable
+from .series import first_rise, linear_series, longest_step, order_for, slope_at, value_at
+
+Real = Float[Array, "*shape"]
+_MAX_STEPS = 100_000
+
+
+class Shape(NamedTuple):
+    """Which coefficients there are; their values are arrays, in the same order.
+
+    Attributes:
+        states: How many components there are.
+        couplings: Row and column of every entry of M that is not zero.
+        sources: Which components have a constant part.
+    """
+
+    states: int
+    couplings: tuple[tuple[int, int], ...]
+    sources: tuple[int, ...]
+
+
+class _System(NamedTuple):
+    """The equations with the values of their coefficients."""
+
+    shape: Shape
+    rates: tuple[Real, ...]
+    sources: tuple[Real, ...]
+
+    @classmethod
+    def of(cls, shape: Shape, coefficients: tuple[Real, ...]) -> "_System":
+        """Sort values: couplings first, then sources."""
+        count = len(shape.couplings)
+        return cls(shape, coefficients[:count], coefficients[count:])
+
+    def expanded(self, values: tuple[Real, ...], level: Real | float) -> tuple[list[list[Real]], Real]:
+        """Return the series about these values and the longest step whose remainder is below rounding."""
+        dtype = jnp.result_type(values[0])
+        sources = [jnp.zeros_like(values[0])] * self.shape.states
+        for index, source in zip(self.shape.sources, self.sources, strict=True):
+            sources[index] = source
+        series = linear_series(values, self.shape.couplings, self.rates, sources, order_for(dtype))
+        fastest = sum(map(jnp.abs, self.rates), jnp.zeros_like(values[0]))
+        fastest = jnp.where(fastest > 0, fastest, 1.0)
+        tolerance, step = float(jnp.finfo(dtype).eps) * 4, jnp.full_like(values[0], jnp.inf)
+        for index, part in enumerate(series):
+            scale = jnp.abs(part[0]) + jnp.abs(part[1]) / fastest + (jnp.abs(level) if index == 0 else 0.0)
+            step = jnp.minimum(step, longest_step(scale, [part], tolerance))
+        # all coefficients of high order vanish: any step is exact, but bounds within it must stay useful
+        return series, jnp.where(jnp.isfinite(step), step, stop_gradient(1 / fastest))
+
+
+def _evaluated(series: list[list[Real]], t: Real) -> tuple[Real, ...]:
+    return tuple(value_at(part, t) for part in series)
+
+
+def _chosen(condition: Array, values: tuple[Real, ...], others: tuple[Real, ...]) -> tuple[Real, ...]:
+    return tuple(jnp.where(condition, a, b) for a, b in zip(values, others, strict=True))
+
+
+def _carry(shape: Shape, duration: Real, *values: Real) -> tuple[Real, ...]:
+    system, horizon = _System.of(shape, values[shape.states :]), stop_gradient(duration)
+
+    def going(state: tuple) -> Array:
+        _, elapsed, steps = state
+        return jnp.any(elapsed < horizon) & (steps < _MAX_STEPS)
+
+    def onward(state: tuple) -> tuple:
+        now, elapsed, steps = state
+        series, step = system.expanded(now, 0.0)
+        is_last = elapsed + step >= horizon
+        moved = _evaluated(series, jnp.where(is_last, duration - elapsed, step))
+        runs = elapsed < horizon
+        return (
+            _chosen(runs, moved, now),
+            jnp.where(runs, jnp.where(is_last, horizon, elapsed + step), elapsed),
+            steps + 1,
+        )
+
+    start = (values[: shape.states], jnp.zeros_like(horizon), jnp.array(0))
+    now, elapsed, _ = lax.while_loop(going, onward, start)
+    return tuple(jnp.where(elapsed < horizon, jnp.nan, value) for value in now)
+
+
+def _until_level(shape: Shape, within: Real, level: Real, *values: Real) -> tuple[Real, ...]:
+    system, horizon = _System.of(shape, values[shape.states :]), stop_gradient(within)
+
+    def going(state: tuple) -> Array:
+        *_, is_over, steps = state
+        return ~jnp.all(is_over) & (steps < _MAX_STEPS)
+
+    def onward(state: tuple) -> tuple:
+        now, elapsed, wait, is_over, steps = state
+        series, step = system.expanded(now, level)
+        step = jnp.minimum(step, horizon - elapsed)
+        gap = [series[0][0] - level, *series[0][1:]]
+        place, crosses = first_rise(gap, jnp.where(is_over, 0.0, step))
+        # the derivative, by the implicit function theorem: it diverges at a touch, where it stays just finite
+        value, slope = value_at(gap, place), stop_gradient(slope_at(gap, place))
+        place = place - (value - stop_gradient(value)) / jnp.maximum(slope, least)
+        ends = ~crosses & (elapsed + step >= horizon)
+        moved = _evaluated(series, jnp.where(crosses, place, jnp.where(ends, within - elapsed, step)))
+        return (
+            _chosen(is_over, now, moved),
+            jnp.where(is_over, elapsed, elapsed + step),
+            jnp.where(~is_over & crosses, elapsed + place, wait),
+            is_over | crosses | ends,
+            steps + 1,
+        )
+
+    nothing, least = jnp.zeros_like(horizon), jnp.finfo(horizon.dtype).tiny ** 0.5
+    at_once = stop_gradient(values[0] >= level)
+    start = (values[: shape.states], nothing, jnp.where(at_once, 0.0, jnp.inf), at_once, jnp.array(0))
+    now, _, wait, is_over, _ = lax.while_loop(going, onward, start)
+    return wait, *(jnp.where(is_over, value, jnp.nan) for value in now)
+
+
+#: `carry(shape, duration, *states, *couplings, *sources)` returns the states a time later.
+carry = differentiable(_carry)
+#: `until_level(shape, within, level, *states, *couplings, *sources)` returns when the first state first reaches a level
+#: from below, `inf` if it does not `within` that time, and the states there or then.
+until_level = differentiable(_until_level)

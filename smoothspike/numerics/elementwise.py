@@ -1,0 +1,71 @@
+"""Derivatives of adaptive computations: both modes from forward mode alone.
+
+A loop that runs until it is done can be differentiated forwards but not backwards. A function that acts on every
+neuron by itself has a small Jacobian, though: as many columns as it has arguments. It is computed forwards, beside the
+values, in the same loop; what is left for reverse mode is a product.
+"""
+
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
+from jaxtyping import Array
+
+Function = Callable[..., tuple[Array, ...]]
+
+
+def differentiable(function: Function) -> Function:
+    """Give a function of arrays, elementwise over their common shape, derivatives in both modes.
+
+    Args:
+        function: Called as `function(static, *arrays)` with a hashable first argument and arrays of one shape and of
+            floating-point numbers; returns arrays of that shape.
+
+    Returns:
+        The same function, which broadcasts its arrays first. Only columns of the Jacobian that are asked for are
+        computed.
+
+    Example:
+        >>> def power(exponent, x):
+        ...     return (jax.lax.while_loop(lambda c: c[1] < exponent, lambda c: (c[0] * x, c[1] + 1), (x, 1))[0],)
+        >>> float(jax.grad(lambda x: differentiable(power)(3, x)[0])(2.0))
+        12.0
+    """
+
+    @partial(jax.custom_jvp, nondiff_argnums=(0,))
+    def wrapped(static: Hashable, *arrays: Array) -> tuple[Array, ...]:
+        return function(static, *arrays)
+
+    @partial(wrapped.defjvp, symbolic_zeros=True)
+    def rule(static: Hashable, primals: tuple[Array, ...], tangents: tuple[Any, ...]) -> Any:
+        moving = [index for index, tangent in enumerate(tangents) if not isinstance(tangent, SymbolicZero)]
+        if not moving:
+            values = function(static, *primals)
+            return values, tuple(map(jnp.zeros_like, values))
+        values, columns = _with_columns(partial(function, static), primals, moving)
+        changes = [
+            sum((column[place] * tangents[index] for place, index in enumerate(moving)), jnp.zeros_like(value))
+            for value, column in zip(values, columns, strict=True)
+        ]
+        return values, tuple(changes)
+
+    def broadcasting(static: Hashable, *arrays: Any) -> tuple[Array, ...]:
+        dtype = jnp.result_type(float, *arrays)
+        return wrapped(static, *jnp.broadcast_arrays(*(jnp.asarray(array, dtype) for array in arrays)))
+
+    return broadcasting
+
+
+def _with_columns(function: Function, primals: tuple[Array, ...], moving: list[int]) -> tuple[Any, Any]:
+    """Return values, and for each of them the derivatives by the moving arguments along a new first axis."""
+
+    def along(direction: Array) -> tuple[Any, Any]:
+        tangents = [jnp.zeros_like(primal) for primal in primals]
+        for place, index in enumerate(moving):
+            tangents[index] = jnp.full_like(primals[index], direction[place])
+        return jax.jvp(function, primals, tuple(tangents))
+
+    return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(moving), dtype=primals[0].dtype))

@@ -1,0 +1,144 @@
+"""The path of any neuron up to its next spike or for a while, and its derivatives: `stepping` for one stretch.
+
+Derivatives come from the path itself, carried forwards step by step; where the path ends they are moved along it to the
+event, which is the implicit function theorem.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import diffrax
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.lax import stop_gradient
+from jaxtyping import Array, Bool, Float
+
+from .elementwise import differentiable
+from .stepping import Engine, Equations, Line, advance, engine_of, is_there, land
+
+Real = Float[Array, "*shape"]
+_MAX_STEPS = 20_000
+_FIRST_SIZE = 0.05
+_HALVINGS = 64
+
+
+class Field(Protocol):
+    """The declared equations; hashable.
+
+    Attributes:
+        states: How many states there are, the spiking variable first.
+        time_scale: A natural unit of time.
+        may_graze: Whether the potential may touch the threshold without crossing it.
+    """
+
+    states: int
+    time_scale: float
+    may_graze: bool
+
+    def rates(self, states: Array, parameters: Array) -> Array:
+        """Return the rates of change of all states."""
+        ...
+
+
+def precision(dtype: jnp.dtype) -> tuple[float, float]:
+    """Return the relative error that a step may make, and the part of the time scale at which a spike is over.
+
+    The latter is below the rounding of any spike time.
+    """
+    return (1e-12, 1e-18) if jnp.finfo(dtype).nmant > 30 else (1e-6, 1e-9)
+
+
+def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+    states, parameters = jnp.stack(values[: field.states]), jnp.stack([*values[field.states :], jnp.zeros_like(within)])
+    equations = Equations(
+        lambda now: field.rates(now, parameters[:-1]), lambda route, weight, now: now, lambda now: now
+    )
+    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype), jnp.asarray(precision(top.dtype)[0], top.dtype))
+    engine = engine_of(equations, line, diffrax.Dopri8(scan_kind="lax"), field.may_graze)
+    target = stop_gradient(within)
+
+    def running(carry: tuple) -> Bool[Array, ""]:
+        *_, spikes, arrives, failed = carry
+        return ~(spikes | arrives | failed)
+
+    def onward(carry: tuple) -> tuple:
+        path, size, steps, *_ = carry
+        there = is_there(engine, path, target)
+        start, size, steps = advance(engine, path, size, steps, target, _MAX_STEPS)
+        size = stop_gradient(size)
+        path, spikes, arrives = land(engine, start, jnp.where(there, 0.0, size), target)
+        escapes = (path[1] <= line.bottom) & (engine.rate(path) <= 0)
+        return path, size, steps, spikes, arrives & ~spikes, (steps >= _MAX_STEPS) | escapes
+
+    no = jnp.array(False)
+    path = jnp.concatenate([jnp.zeros(1, states.dtype), states])
+    start = (path, jnp.asarray(_FIRST_SIZE, states.dtype), jnp.array(0), no, no, no)
+    path, _, _, spikes, _, failed = lax.while_loop(running, onward, start)
+    at, wait = _on_event(engine, path, top, within, spikes)
+    at = jnp.where(failed & ~spikes, jnp.nan, at)
+    return wait, *at
+
+
+def _on_event(engine: Engine, path: Array, top: Array, within: Array, spikes: Array) -> tuple[Array, Array]:
+    """Move the end of a path along the flow to the spike or to the end of the time; return states and time."""
+    rates = engine.all_rates(path)
+    # rates are constant to first order: what the move changes is rounding, and the derivative
+    held = stop_gradient(rates)
+    to_top = (top - path[1]) / jnp.where(spikes, held[0], 1.0)
+    left = within - path[0]
+    move = jnp.where(spikes, to_top, left - stop_gradient(left))
+    at = path[1:] + held * move
+    at = at.at[0].set(jnp.where(spikes, top, at[0]))
+    return at, jnp.where(spikes, path[0] + move, jnp.inf)
+
+
+def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
+    lane: Callable = lambda *arguments: _lane(field, *arguments)  # noqa: E731
+    for _ in range(jnp.ndim(within)):
+        lane = jax.vmap(lane)
+    return lane(within, top, bottom, *values)
+
+
+#: `until_spike(field, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it does
+#: not come within that time, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
+until_spike = differentiable(_until_spike)
+
+
+def farthest(dtype: jnp.dtype) -> float:
+    """Return where sinh is about to overflow."""
+    return 690.0 if jnp.finfo(dtype).maxexp > 200 else 85.0
+
+
+def edge(field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...]) -> tuple[Real, Array]:
+    """Return where so little time is left to infinity that it is below rounding, in x = asinh(V), and if it exists.
+
+    That is where x runs faster than all of the time scale in a billionth of a billionth of it.
+
+    Args:
+        field: The neuron.
+        direction: 1 towards plus infinity, -1 from minus infinity.
+        others: The other states, which do not matter there.
+        parameters: Values of the parameters.
+    """
+    arrays = jnp.broadcast_arrays(*(jnp.asarray(value) for value in (*others, *parameters, 0.0)))
+    dtype = jnp.result_type(float, *arrays)
+    fastest = 1 / (precision(dtype)[1] * field.time_scale)
+
+    def is_beyond(x: Array, *values: Array) -> Array:
+        now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
+        pace = field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
+        return ~(pace < fastest)
+
+    for _ in range(arrays[0].ndim):
+        is_beyond = jax.vmap(is_beyond)
+
+    def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
+        low, high = ends
+        middle = (low + high) / 2
+        beyond = is_beyond(middle, *arrays)
+        return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
+
+    start = (jnp.zeros(arrays[0].shape, dtype), jnp.full(arrays[0].shape, farthest(dtype), dtype))
+    _, place = lax.fori_loop(0, _HALVINGS, halved, start)
+    return stop_gradient(direction * place), is_beyond(jnp.full_like(place, 0.999 * farthest(dtype)), *arrays)

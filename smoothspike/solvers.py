@@ -1,0 +1,131 @@
+"""From a derivation to the dynamics that runs it, at given values of the parameters: one function per normal form."""
+
+from collections.abc import Mapping
+from functools import singledispatch
+from typing import Any
+
+import jax.numpy as jnp
+import sympy as sp
+from jax.core import Tracer
+from jaxtyping import Array, Float
+
+from symbolic import Derivation, DerivationError
+from symbolic.derive import AffineForm, LinearForm, NumericForm, ProjectiveForm, TransferForm
+
+from .declared import DeclaredField
+from .dynamics import (
+    AbstractDynamics,
+    AffineDynamics,
+    LinearDynamics,
+    NumericDynamics,
+    ProjectiveDynamics,
+    RayChart,
+    TransferDynamics,
+)  # fmt: skip
+from .lowering import Update, lower
+from .numerics.stretch import edge, farthest
+
+Values = Mapping[sp.Symbol, Float[Array, "..."]]
+
+
+def build(derivation: Derivation, values: Values) -> AbstractDynamics:
+    """Build the dynamics of a derived model."""
+    return _of_form(derivation.form, derivation, values)
+
+
+@singledispatch
+def _of_form(form: Any, derivation: Derivation, values: Values) -> AbstractDynamics:
+    raise TypeError(f"no dynamics for {type(form).__name__}")
+
+
+@_of_form.register
+def _projective(form: ProjectiveForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return ProjectiveDynamics(
+        gain=lower(form.gain, values),
+        offset=lower(form.offset, values),
+        decay=None if form.decay == 0 else lower(form.decay, values),
+        drive=lower(form.drive, values),
+        current_gains=_row(form.current_gains, values),
+        jumps=_rows(form.routes, values),
+        circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
+        potential=form.potential.name,
+        variable=derivation.model.variable.name,
+    )
+
+
+@_of_form.register
+def _linear(form: LinearForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return LinearDynamics(
+        leak=lower(form.leak, values),
+        rest=lower(form.rest, values),
+        current_decay=lower(form.current_decay, values),
+        threshold=lower(form.threshold, values),
+        reset_value=lower(form.reset, values),
+        current_gains=_row(form.current_gains, values),
+        jumps=_rows(form.routes, values),
+        variable=derivation.model.variable.name,
+    )
+
+
+@_of_form.register
+def _transfer(form: TransferForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return TransferDynamics(
+        chart=RayChart(
+            gain=lower(form.gain, values),
+            offset=lower(form.offset, values),
+            circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
+            variable=derivation.model.variable.name,
+        ),
+        drive=lower(form.drive, values),
+        drive_gains=_row(form.drive_gains, values),
+        conductance_gains=_row(form.conductance_gains, values),
+        couplings=_rows(form.others.couplings, values),
+        sources=_row(form.others.sources, values),
+        resting=_row(form.others.resting, values),
+        jumps=_rows(form.routes, values),
+        update=Update.of({state: value for state, value in form.reset.items() if value is not None}, values),
+        potential=form.potential.name,
+    )
+
+
+@_of_form.register
+def _affine(form: AffineForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return AffineDynamics(
+        couplings=_rows(form.couplings, values),
+        sources=_row(form.sources, values),
+        resting=_row(form.resting, values),
+        threshold=lower(form.threshold, values),
+        jumps=_rows(form.routes, values),
+        update=Update.of(form.reset, values),
+        order=tuple(state.name for state in form.states),
+    )
+
+
+@_of_form.register
+def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
+    named = field.named(values)
+    parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
+    if field.is_at_infinity:
+        top, reaches = edge(field, 1, at, parameters)
+        bottom, returns = edge(field, -1, at, parameters)
+        bottom = jnp.where(returns, bottom, -farthest(top.dtype))
+        if not isinstance(reaches, Tracer) and not reaches.all():
+            raise DerivationError(
+                f"{derivation.model.name}: floating-point numbers end before the potential is close enough to "
+                "its spike at infinity: its field outgrows the potential too slowly"
+            )
+    else:
+        top = jnp.arcsinh(field.threshold(parameters))
+        bottom = jnp.full_like(top, -farthest(top.dtype))
+    return NumericDynamics(
+        field, named, _row(form.resting, values), top, bottom, field.update(values), field.jumps(values)
+    )
+
+
+def _row(expressions: Mapping[Any, sp.Expr], values: Values) -> dict[str, Float[Array, "..."]]:
+    return {str(state): lower(expression, values) for state, expression in expressions.items()}
+
+
+def _rows(expressions: Mapping[Any, Mapping[Any, sp.Expr]], values: Values) -> dict[str, dict[str, Any]]:
+    return {str(name): _row(row, values) for name, row in expressions.items()}

@@ -1,0 +1,166 @@
+"""Normal forms from which general solvers are built: every entry is an expression in the parameters."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..declare import FrozenMapping, NeuronModel
+
+StateMap = FrozenMapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class AutonomousStates:
+    """States that obey `s' = couplings s + sources` whatever the membrane potential does.
+
+    Attributes:
+        states: Their symbols, in order.
+        couplings: For every state, what the states that drive it are multiplied by.
+        sources: The constant part of its equation, where there is one.
+        resting: Where the synaptic ones among them settle without input.
+    """
+
+    states: tuple[sp.Symbol, ...]
+    couplings: FrozenMapping[sp.Symbol, StateMap]
+    sources: StateMap
+    resting: StateMap
+
+    @property
+    def expressions(self) -> tuple[sp.Expr, ...]:
+        """Every expression in the parameters."""
+        rows = [value for row in self.couplings.values() for value in row.values()]
+        return (*rows, *self.sources.values(), *self.resting.values())
+
+
+@dataclass(frozen=True)
+class TransferForm:
+    """A quadratic neuron whose coefficients follow autonomous states.
+
+    The potential is `V = u / gain + offset` with `u' = u**2 + beta * u + d`, `d = drive + sum(drive_gains[s] * s)` and
+    `beta = sum(conductance_gains[s] * s)`.
+
+    Attributes:
+        potential: The membrane potential; for a circle variable the tangent of half its angle.
+        circle: Reset and threshold of a circle variable, or None.
+        gain: Coefficient of the squared potential.
+        offset: Where u vanishes.
+        drive: Constant part of d.
+        drive_gains: What each state adds to d.
+        conductance_gains: What each state adds to beta.
+        others: The states that drive it.
+        routes: What an input of weight 1 adds to which states, for every route.
+        reset: New values after a spike, in the states; the potential's is None where it goes on at minus infinity.
+    """
+
+    potential: sp.Symbol
+    circle: tuple[sp.Expr, sp.Expr] | None
+    gain: sp.Expr
+    offset: sp.Expr
+    drive: sp.Expr
+    drive_gains: StateMap
+    conductance_gains: StateMap
+    others: AutonomousStates
+    routes: FrozenMapping[str, StateMap]
+    reset: FrozenMapping[sp.Symbol, sp.Expr | None]
+
+    @property
+    def passes_spikes(self) -> bool:
+        """Whether the reset is nothing but going on from minus infinity."""
+        return not any(value is not None for value in self.reset.values())
+
+
+@dataclass(frozen=True)
+class AffineForm:
+    """Affine equations and a finite threshold: `y' = couplings y + sources`, the spiking variable first.
+
+    Attributes:
+        states: All states.
+        couplings: For every state, what the states that drive it are multiplied by.
+        sources: The constant part of its equation, where there is one.
+        resting: Where the synaptic states settle without input.
+        threshold: Where a spike is.
+        routes: What an input of weight 1 adds to which states, for every route.
+        reset: New values after a spike, in the states.
+    """
+
+    states: tuple[sp.Symbol, ...]
+    couplings: FrozenMapping[sp.Symbol, StateMap]
+    sources: StateMap
+    resting: StateMap
+    threshold: sp.Expr
+    routes: FrozenMapping[str, StateMap]
+    reset: StateMap
+
+
+@dataclass(frozen=True)
+class NumericForm:
+    """No form at all: the declared equations are integrated as they stand.
+
+    Attributes:
+        resting: Where the synaptic states settle without input.
+        may_graze: Whether the field at a finite threshold is not known to be positive.
+        is_circle: Whether the spiking variable is an angle.
+    """
+
+    resting: StateMap
+    may_graze: bool
+    is_circle: bool
+
+
+def synaptic_states(model: NeuronModel) -> tuple[sp.Symbol, ...]:
+    """Return the states that inputs reach, directly or through others, and that do not depend on the potential.
+
+    Example:
+        >>> from symbolic import models
+        >>> synaptic_states(models.qif_alpha()), synaptic_states(models.adex())
+        ((I, J), (I,))
+    """
+    reached: set[Any] = {state for route in model.routes for state in route.jump} - {model.variable}
+    candidates = [s for s in model.other_states if model.variable not in model.dynamics[s].free_symbols]
+    for _ in candidates:
+        reached |= {state for state in candidates if model.dynamics[state].free_symbols & reached}
+    return tuple(state for state in candidates if state in reached)
+
+
+def resting_states(model: NeuronModel) -> StateMap:
+    """Return where the synaptic states settle without input: where their equations vanish; zero if that is unclear."""
+    states: tuple[Any, ...] = synaptic_states(model)
+    rates = [model.dynamics[state].subs([(s, 0) for s in model.other_states if s not in states]) for state in states]
+    nothing = {state: sp.Integer(0) for state in states}
+    if all(rate.subs(nothing) == 0 for rate in rates):
+        return FrozenMapping(nothing)
+    try:
+        found = sp.linsolve(rates, *states)
+    except (ValueError, NotImplementedError):
+        return FrozenMapping(nothing)
+    values = next(iter(found), tuple(nothing.values()))
+    settled = dict(zip(states, values, strict=True))
+    is_known = not any(value.free_symbols & set(states) for value in values)
+    return FrozenMapping(settled if is_known else nothing)
+
+
+def affine_parts(expression: sp.Expr, states: tuple[sp.Symbol, ...]) -> tuple[dict[Any, sp.Expr], sp.Expr] | None:
+    """Split an expression that is affine in the states into slopes and a constant; None if it is not."""
+    expression = sp.expand(expression)
+    slopes = {state: sp.simplify(sp.diff(expression, state)) for state in states}
+    if any(slope.free_symbols & set(states) for slope in slopes.values()):
+        return None
+    constant = sp.expand(expression.subs([(state, 0) for state in states]))
+    rest = sp.expand(expression - constant - sum(slope * state for state, slope in slopes.items()))
+    if rest != 0 and sp.simplify(rest) != 0:
+        return None
+    return {state: slope for state, slope in slopes.items() if slope != 0}, constant
+
+
+def autonomous_states(model: NeuronModel) -> AutonomousStates | None:
+    """Return the equations of the other states where they are affine and autonomous, else None."""
+    couplings, sources = {}, {}
+    for state in model.other_states:
+        parts = affine_parts(model.dynamics[state], model.other_states)
+        if parts is None or model.variable in model.dynamics[state].free_symbols:
+            return None
+        couplings[state] = FrozenMapping(parts[0])
+        if parts[1] != 0:
+            sources[state] = parts[1]
+    return AutonomousStates(model.other_states, FrozenMapping(couplings), FrozenMapping(sources), resting_states(model))
