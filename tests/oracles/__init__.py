@@ -42,5 +42,5 @@ def derivatives(neuron: Any, function: Callable, point: Sequence, direction: int
     """
     if not isinstance(neuron, General):
         return central_difference(function, point, direction)
-    near, far = (central_difference(function, point, direction, step) for step in ("2e-4", "4e-4"))
+    near, far = (central_difference(function, point, direction, step) for step in ("1e-4", "2e-4"))
     return [(4 * one - other) / 3 for one, other in zip(near, far, strict=True)]
