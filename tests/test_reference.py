@@ -381,8 +381,8 @@ def test_slopes_where_a_spike_leaves_the_trial(case):
     """Derivatives by the input weight just before and after the sender's last spike passes through T.
 
     Those of the sender's own times agree. Those of a receiver do not: its times have a kink there, because a spike that
-    is in the trial shifts the receiver's phase by F(V) / F(V + w) - 1 per unit of its time, V' = F(V). The pseudo-input
-    w r adds the same slope on both sides: the rate r starts from 0 again when the spike enters the trial.
+    is in the trial shifts the receiver's phase by (F(V) - F(V + w)) / F_p(V + w) per unit of its time, V' = F(V), and F_p
+    beyond the trial. The pseudo-input w r adds the same slope on both sides: the rate r starts from 0 again when the spike enters the trial.
     """
     neuron, weight = CASES[case]
     recurrent, inputs = [[0, 0], [weight / 2, 0]], [[weight], [0]]
@@ -405,7 +405,8 @@ def test_slopes_where_a_spike_leaves_the_trial(case):
     if case == "delta":
         _, (_, (V,)) = simulate_recurrent([neuron] * 2, recurrent, inputs, [0.1], [0], outside)
         before, after = (neuron.a * value**2 + neuron.c for value in (V, V + mp.mpf(weight) / 2))
-        expected = -sender[0] * (before / after - 1)
+        beyond = after + (mp.hypot(neuron.D, outside**-2) - neuron.D) / neuron.a
+        expected = -sender[0] * (before - after) / beyond
         assert abs(kink - expected) < 1e-11
 
 
