@@ -381,8 +381,9 @@ def test_slopes_where_a_spike_leaves_the_trial(case):
     """Derivatives by the input weight just before and after the sender's last spike passes through T.
 
     Those of the sender's own times agree. Those of a receiver do not: its times have a kink there, because a spike that
-    is in the trial shifts the receiver's phase by (F(V) - F(V + w)) / F_p(V + w) per unit of its time, V' = F(V), and F_p
-    beyond the trial. The pseudo-input w r adds the same slope on both sides: the rate r starts from 0 again when the spike enters the trial.
+    is in the trial shifts the receiver's phase by (F(V) - F(V + w)) / F_p(V + w) per unit of its time, with V' = F(V)
+    in the trial and F_p(V) beyond it. The pseudo-input w r adds the same slope on both sides: the rate r starts from 0
+    again when the spike enters the trial.
     """
     neuron, weight = CASES[case]
     recurrent, inputs = [[0, 0], [weight / 2, 0]], [[weight], [0]]
