@@ -1,123 +1,198 @@
-"""How exact are spike times? This package, and stepping in time, against 50-digit arithmetic.
+"""How exact are spike times and their derivatives? All neurons of the library, by every method that applies to them.
 
-    python benchmarks/accuracy.py [--neurons 60] [--spikegd FOLDER] [--json]
+    python benchmarks/accuracy.py [--models qif lif] [--patterns 100] [--workers 2] [--markdown FILE] [--json]
 
-Random quadratic integrate-and-fire neurons with an exponential current: 20 inputs of both signs in 10 membrane time
-constants, weights up to 20 times the rheobase. Printed: the largest and the median relative error of all spike times,
-and how many neurons emitted a wrong number of spikes. Stepping in time is what most packages of the field do; here it
-is given every advantage: it advances the phase `2 atan V`, which never diverges, by the explicit Euler method, so that
-only the step matters. Inputs and spikes lie on its grid. With a checkout of github.com/chklos/spikegd its closed-form
-QIF neuron is measured on the same inputs. Needs the test dependencies (mpmath).
+Every neuron receives random patterns of 20 inputs in 10 time constants, of both signs where it has both, with weights
+relative to what makes it spike; patterns with 3 to 40 spikes count. The truth comes from the oracles of the tests: 50
+digits where a model's equations become linear, otherwise double precision (about 1e-13, derivatives about 1e-8).
+Errors of spike times are relative, those of derivatives relative to max(1, derivative). Beside each figure stands the
+bar that it has to stay below; the exit status says whether all do. Needs the test dependencies (mpmath, SciPy).
 """
 
 import argparse
 import json
 import math
+import multiprocessing
 import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from patterns import DURATION, INPUTS, Trial, trials
+from reference import number
 
 import smoothspike as ss
+import symbolic
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from reference import QuadraticCurrent, number, simulate_single
-
-DURATION, INPUTS = 10.0, 20
-
-
-def trials(count: int) -> tuple[np.ndarray, np.ndarray]:
-    generator = np.random.default_rng(0)
-    return generator.uniform(0, 0.9 * DURATION, (count, INPUTS)), generator.uniform(-5, 5, (count, INPUTS))
+METHODS = ("projective", "linear", "phase", "numeric")
+TIMES = {"projective": 1e-12, "linear": 1e-12, "phase": 1e-11, "numeric": 1e-9}
+SLOPES = {"projective": 1e-8, "linear": 1e-8, "phase": 1e-7, "numeric": 1e-7}
+SINGLE = 1e-5
 
 
-def exact(times: np.ndarray, weights: np.ndarray, *, double: bool) -> list[np.ndarray]:
+@dataclass(frozen=True)
+class Row:
+    """Errors of one model by one method; those of spike times leave out trials with a wrong number of spikes."""
+
+    model: str
+    method: str
+    closed_form: bool
+    patterns: int
+    spikes: int
+    mismatches: int
+    largest: float
+    median: float
+    slopes: float
+    mismatches_single: int
+    largest_single: float
+    median_single: float
+    seconds: float
+
+    @property
+    def bars(self) -> dict[str, float]:
+        times = TIMES["linear"] if self.closed_form else TIMES[self.method]
+        return {"largest": times, "slopes": SLOPES[self.method], "largest_single": SINGLE}
+
+    @property
+    def holds(self) -> bool:
+        is_exact = all(getattr(self, name) <= bar for name, bar in self.bars.items())
+        return is_exact and not self.mismatches and not self.mismatches_single
+
+
+def neurons(model: symbolic.NeuronModel) -> Iterator[ss.Neuron]:
+    """The neuron by every method that applies; where spikes jump, by the method for linear equations alone."""
+    for method in METHODS if symbolic.verify(model).holds else ("linear",):
+        try:
+            yield ss.Neuron(model, method=method, allow_discontinuous=True)
+        except ss.DerivationError:
+            continue
+
+
+def run(neuron: ss.Neuron, patterns: list[Trial], dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spike times, their derivatives and the numbers of spikes, one row for each pattern."""
+    capacity = max(len(trial.spikes) for trial in patterns) + 8
+
+    def spike_times(weights: jax.Array, times: jax.Array) -> tuple[jax.Array, jax.Array]:
+        network = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]], capacity=capacity)
+        spikes = network(ss.Spikes(times, jnp.arange(INPUTS))).spikes[-1]
+        return jnp.where(spikes.is_spike, spikes.times, 0.0), spikes.num_events
+
+    def each(weights: jax.Array, times: jax.Array, direction: jax.Array) -> tuple[jax.Array, ...]:
+        return jax.jvp(spike_times, (weights, times), tuple(jnp.split(direction, 2)), has_aux=True)
+
+    columns = ([getattr(trial, name) for trial in patterns] for name in ("weights", "times", "direction"))
+    times, slopes, counts = jax.jit(jax.vmap(each))(*(jnp.asarray(np.stack(column), dtype) for column in columns))
+    return np.asarray(times), np.asarray(slopes), np.asarray(counts)
+
+
+def errors(neuron: ss.Neuron, patterns: list[Trial], *, double: bool) -> tuple[int, list[float], float]:
+    """The number of wrong counts, the errors of all spike times, and the largest error of a derivative."""
     with jax.enable_x64(double):
-        neuron = ss.Neuron(ss.models.qif())
-
-        def spike_times(times, weights):
-            network = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]])
-            return network(ss.Spikes(times, jnp.arange(INPUTS)), capacity=64).spikes[-1].times
-
-        dtype = float if double else np.float32
-        found = np.asarray(jax.jit(jax.vmap(spike_times))(times.astype(dtype), weights.astype(dtype)))
-    return [row[np.isfinite(row)] for row in found]
-
-
-def stepped(times: np.ndarray, weights: np.ndarray, step: float) -> list[np.ndarray]:
-    """Explicit Euler steps of `theta = 2 atan V`, for which `theta' = (1 - cos) - sin + (1 + cos) I`."""
-    steps = round(DURATION / step)
-    trains = []
-    for when, how_much in zip(times, weights, strict=True):
-        kicks = np.bincount(np.minimum((when / step).astype(int), steps - 1), how_much, steps)
-        theta, current, train = 0.0, 0.0, []
-        for index in range(steps):
-            current += kicks[index]
-            cosine = math.cos(theta)
-            theta += step * ((1 - cosine) - math.sin(theta) + (1 + cosine) * current)
-            current -= step * 2 * current
-            if theta >= math.pi:
-                train.append((index + 1) * step)
-                theta -= 2 * math.pi
-        trains.append(np.array(train))
-    return trains
+        found = run(neuron, patterns, float if double else np.float32)
+    wrong, of_times, of_slopes = 0, [], 0.0
+    for trial, times, slopes, count in zip(patterns, *found, strict=True):
+        if count != len(trial.spikes):
+            wrong += 1
+            continue
+        of_times += [float(abs(number(t) - s) / s) for t, s in zip(times, trial.spikes, strict=False)]
+        for one, other in zip(slopes, trial.slopes or [], strict=False):
+            error = float(abs(number(one) - other) / max(1, abs(other)))
+            of_slopes = max(of_slopes, error if math.isfinite(error) else math.inf)
+    return wrong, [error if math.isfinite(error) else math.inf for error in of_times], of_slopes
 
 
-def of_spikegd(times: np.ndarray, weights: np.ndarray, folder: str) -> list[np.ndarray]:
-    sys.path.insert(0, folder)
-    from spikegd.qif import QIFNeuron  # pyright: ignore[reportMissingImports]
-
+def rows(name: str, count: int) -> list[Row]:
+    """Measure one model by every method."""
+    model, found = getattr(symbolic.models, name)(), []
+    patterns: list[Trial] = []
     with jax.enable_x64(True):
-        neuron, config = QIFNeuron(), {"T": DURATION, "K": INPUTS + 64}
+        solvers = list(neurons(model))
+    for neuron in solvers:
+        start = time.perf_counter()
+        patterns = patterns or trials(model, count)
+        wrong, of_times, of_slopes = errors(neuron, patterns, double=True)
+        with jax.enable_x64(False):
+            single = ss.Neuron(model, method=neuron.derivation.method, allow_discontinuous=True)
+        wrong_single, of_times_single, _ = errors(single, patterns, double=False)
+        found.append(
+            Row(
+                name, neuron.derivation.method, neuron.derivation.closed_form, len(patterns), len(of_times),
+                wrong, max(of_times, default=0.0), float(np.median(of_times or [0.0])), of_slopes,
+                wrong_single, max(of_times_single, default=0.0), float(np.median(of_times_single or [0.0])),
+                time.perf_counter() - start,
+            )
+        )  # fmt: skip
+    return found
 
-        def spike_times(times, weights):
-            inputs = times, jnp.arange(INPUTS)
-            when, is_input, which, _ = neuron.event(jnp.zeros((2, 1)), jnp.zeros((1, 1)), weights[None], inputs, config)
-            return jnp.where(is_input | (which < 0), jnp.inf, when)
 
-        found = np.asarray(jax.jit(jax.vmap(spike_times))(times, weights))
-    return [row[np.isfinite(row)] for row in found]
+HEADINGS = [
+    "model", "method", "spikes", "wrong counts", "largest error", "median", "derivatives",
+    "wrong counts, float32", "largest, float32", "median, float32",
+]  # fmt: skip
 
 
-def errors(found: list[np.ndarray], truth: list[list]) -> dict[str, float]:
-    wrong = [len(f) != len(t) for f, t in zip(found, truth, strict=True)]
-    relative = [
-        abs(float((number(a) - b) / b))
-        for f, t, bad in zip(found, truth, wrong, strict=True)
-        if not bad
-        for a, b in zip(f, t, strict=True)
-    ]
-    return {"largest": max(relative), "median": float(np.median(relative)), "wrong_counts": int(sum(wrong))}
+def cells(row: Row) -> list[str]:
+    """A row in text; what breaks its bar is marked."""
+    barred = {
+        name: f"{getattr(row, name):.0e} (< {bar:.0e}){'' if getattr(row, name) <= bar else ' !'}"
+        for name, bar in row.bars.items()
+    }
+    counts = [f"{wrong}{' !' if wrong else ''}" for wrong in (row.mismatches, row.mismatches_single)]
+    method = f"{row.method}, closed form" if row.closed_form else row.method
+    return [
+        row.model, method, str(row.spikes), counts[0], barred["largest"], f"{row.median:.0e}", barred["slopes"],
+        counts[1], barred["largest_single"], f"{row.median_single:.0e}",
+    ]  # fmt: skip
+
+
+def as_markdown(table: list[Row]) -> str:
+    """The page of the documentation."""
+    _, command, text = (__doc__ or "").split("\n\n", 2)
+    head = f"# How exact\n\nWritten by `{command.strip().split(' [')[0]} --markdown docs/accuracy.md`.\n\n{text}\n"
+    lines = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, table)]
+    return head + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def as_text(table: list[Row]) -> str:
+    """The table in columns."""
+    lines = [HEADINGS, *map(cells, table)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+
+
+def measured(names: list[str], count: int, workers: int) -> Iterator[list[Row]]:
+    """The rows of every model, in processes of their own if asked for."""
+    if workers == 1 or len(names) == 1:
+        yield from map(partial(rows, count=count), names)
+        return
+    # a fresh process for each model bounds the memory that compiled programs hold
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        yield from pool.map(partial(rows, count=count), names)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--neurons", type=int, default=60)
-    parser.add_argument("--spikegd", metavar="FOLDER", help="a checkout of github.com/chklos/spikegd to measure, too")
+    parser.add_argument("--models", nargs="+", choices=symbolic.models.names(), default=symbolic.models.names())
+    parser.add_argument("--patterns", type=int, default=100, help="random inputs for every model")
+    parser.add_argument("--workers", type=int, default=1, help="processes to share the models among")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    times, weights = trials(options.neurons)
-    neuron = QuadraticCurrent(1, 0.5)
-    truth = [simulate_single(neuron, t, w, DURATION)[0] for t, w in zip(times, weights, strict=True)]
-    single = times.astype(np.float32).astype(float), weights.astype(np.float32).astype(float)
-    truth_single = [simulate_single(neuron, t, w, DURATION)[0] for t, w in zip(*single, strict=True)]
-    rows = {
-        "smoothspike, float64": errors(exact(times, weights, double=True), truth),
-        "smoothspike, float32": errors(exact(times, weights, double=False), truth_single),
-    }
-    if options.spikegd:
-        rows["spikegd, float64"] = errors(of_spikegd(times, weights, options.spikegd), truth)
-    for step in (1e-2, 1e-3, 1e-4):
-        rows[f"explicit Euler, step {step:g} tau_m"] = errors(stepped(times, weights, step), truth)
-    if options.json:
-        print(json.dumps(rows, indent=1))
-        return
-    print(f"{options.neurons} neurons, {sum(map(len, truth))} spikes; relative errors of spike times")
-    print(f"{'method':34} {'largest':>9} {'median':>9} {'wrong spike counts':>19}")
-    for name, row in rows.items():
-        print(f"{name:34} {row['largest']:9.0e} {row['median']:9.0e} {row['wrong_counts']:12d} of {options.neurons}")
+    table = []
+    for found in measured(list(options.models), options.patterns, options.workers):
+        table += found
+        for row in found:
+            print(f"{row.model}, {row.method}: {row.seconds:.0f} s", file=sys.stderr, flush=True)
+    print(json.dumps([asdict(row) for row in table], indent=1) if options.json else as_text(table))
+    if options.markdown:
+        options.markdown.write_text(as_markdown(table))
+    sys.exit(not all(row.holds for row in table))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from 0 to `duration`, a spike at exactly `duration` belongs to the trial, a spik
 the input, inputs at or after `duration` are ignored, and an emitted spike acts after the reset of its neuron.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mpmath.ctx_mp import MPContext
 
@@ -71,9 +71,10 @@ def squareplus(y):
 
 
 # --- neurons ----------------------------------------------------------------------------------------------------------
-# Protocol: `initial` (default state), `time_to_spike(state)`, `flow(state, elapsed)` (no spike in between),
-# `fire(state, elapsed)` (flow up to the spike and reset), `jump(state, weight)`; with pseudospikes also
-# `pseudo_phase(state, x, duration)` -> (time since reset, period) and `undriven(state)` -> the x of zero drive.
+# Protocol: `initial` (default state), `time_to_spike(state, within)` (which need not look further than `within`),
+# `flow(state, elapsed)` (no spike in between), `fire(state, elapsed)` (flow up to the spike and reset),
+# `jump(state, weight)`; with pseudospikes also `pseudo_phase(state, x, duration)` -> (time since reset, period) and
+# `undriven(state)` -> the state without synaptic drive. A neuron with several input routes takes `route` in `jump`.
 
 
 class QuadraticCurrent:
@@ -88,7 +89,7 @@ class QuadraticCurrent:
         if self.tau_m <= 0 or self.tau_s != self.tau_m / 2:
             raise ValueError("the oracle has the closed form for tau_s = tau_m / 2 > 0 only")
 
-    def time_to_spike(self, state):
+    def time_to_spike(self, state, within=INFINITY):
         z = riccati_blow_up(*state)
         return -self.tau_m * mp.log1p(-z) if z < 1 else INFINITY
 
@@ -104,12 +105,13 @@ class QuadraticCurrent:
         return state[0], state[1] + weight
 
     def undriven(self, state):
-        return -state[1]
+        return state[0], mp.zero
 
     def pseudo_phase(self, state, x, duration):
-        """Phase and period under the constant current 1/4 + squareplus(4 (I + x)) / 4; `duration` plays no part."""
+        """Phase and period under the constant current 1/4 + alpha squareplus((I + x) / alpha)."""
         V, I = state
-        excess = squareplus(4 * (I + x)) / 4  # above the rheobase 1/4: tau_m V' = (V - 1/2)**2 + excess
+        alpha = mp.hypot(mp.mpf("0.25"), (self.tau_m / number(duration)) ** 2)
+        excess = alpha * squareplus((I + x) / alpha)  # above the rheobase 1/4: tau_m V' = (V - 1/2)**2 + excess
         return self.tau_m * riccati_age(V - mp.mpf("0.5"), excess), self.tau_m * mp.pi / mp.sqrt(excess)
 
 
@@ -129,7 +131,7 @@ class QuadraticDelta:
     def _u(self, V):
         return self.a * V + self.b / 2
 
-    def time_to_spike(self, state):
+    def time_to_spike(self, state, within=INFINITY):
         return riccati_blow_up(self._u(state[0]), self.D)
 
     def flow(self, state, elapsed):
@@ -142,11 +144,11 @@ class QuadraticDelta:
         return (state[0] + weight,)
 
     def undriven(self, state):
-        return mp.mpf(0)
+        return state
 
     def pseudo_phase(self, state, x, duration):
-        """Phase and period after V has jumped by `x`; D is lifted to sqrt(D**2 + duration**-4) where D <= 0."""
-        D = self.D if self.D > 0 else mp.sqrt(self.D**2 + number(duration) ** -4)
+        """Phase and period after V has jumped by `x`; D is lifted to sqrt(D**2 + duration**-4)."""
+        D = mp.hypot(self.D, number(duration) ** -2)
         return riccati_age(self._u(state[0] + x), D), mp.pi / mp.sqrt(D)
 
 
@@ -187,7 +189,7 @@ class LeakyCurrent:
         rate = 1 / self.tau_s - 1 / self.tau_m
         return max(mp.mpf(0), mp.log(amplitude * self.tau_m / slow) / rate)
 
-    def time_to_spike(self, state):
+    def time_to_spike(self, state, within=INFINITY):
         if state[0] >= self.V_th:
             raise ValueError("the neuron starts at or above its threshold")
         extremum = self._extremum(state)
@@ -230,7 +232,7 @@ class LeakyDelta:
         if not self.V_r < self.V_th:
             raise ValueError("need V_r < V_th")
 
-    def time_to_spike(self, state):
+    def time_to_spike(self, state, within=INFINITY):
         if state[0] >= self.V_th:
             return mp.mpf(0)
         return mp.log((self.drive - state[0]) / (self.drive - self.V_th)) if self.drive > self.V_th else INFINITY
@@ -257,7 +259,14 @@ def _input_queue(times, sources, duration):
 
 
 def _jump_all(neurons, states, weights, source):
-    """The states after a spike of `source`: neuron i receives weights[i][source]."""
+    """The states after a spike of `source`: neuron i receives weights[i][source], through every route given."""
+    if isinstance(weights, Mapping):
+        for route, matrix in weights.items():
+            states = [
+                n.jump(state, number(row[source]), route=route)
+                for n, state, row in zip(neurons, states, matrix, strict=True)
+            ]
+        return states
     return [n.jump(state, number(row[source])) for n, state, row in zip(neurons, states, weights, strict=True)]
 
 
@@ -273,14 +282,15 @@ def simulate_recurrent(
     """The spikes (time, neuron) of a network, event by event, and the states at the trial end.
 
     A spike of neuron j gives recurrent_weights[i][j] to every neuron i (itself included, after its reset); an input
-    spike of source s gives input_weights[i][s].
+    spike of source s gives input_weights[i][s]. Either may be a mapping from routes to such weights.
     """
     duration = number(duration)
     queue, states, spikes, now = _input_queue(input_times, input_sources, duration), _states(neurons, initial), [], 0
     tie = TIE * duration
     while True:
-        waits = [neuron.time_to_spike(state) for neuron, state in zip(neurons, states, strict=True)]
         until = queue[0][0] if queue else duration
+        within = until - now + tie
+        waits = [neuron.time_to_spike(state, within) for neuron, state in zip(neurons, states, strict=True)]
         spiking = min(waits) <= until - now + tie
         elapsed = min(waits) if spiking else until - now
         firing = [index for index, wait in enumerate(waits) if spiking and wait <= elapsed + tie]
@@ -299,9 +309,13 @@ def simulate_recurrent(
 
 
 def simulate_single(neuron, times, weights, duration, initial=None) -> tuple[list, State]:
-    """The spike times of one neuron with inputs of the given times and weights, and its state at the trial end."""
+    """The spike times of one neuron with inputs of the given times and weights, and its state at the trial end.
+
+    `weights` may be a mapping from routes to weights.
+    """
+    rows = {route: [row] for route, row in weights.items()} if isinstance(weights, Mapping) else [weights]
     spikes, states = simulate_recurrent(
-        [neuron], [[0]], [weights], times, range(len(times)), duration, None if initial is None else [initial]
+        [neuron], [[0]], rows, times, range(len(times)), duration, None if initial is None else [initial]
     )
     return [time for time, _ in spikes], states[0]
 
@@ -360,7 +374,7 @@ def layered_pseudospikes(layers, states, duration, count) -> list[list[list]]:
 
 def recurrent_pseudospikes(neurons, recurrent_weights, states, duration, count) -> list[list]:
     """Per neuron the first `count` pseudospikes; the rates behind x are those of the states without synaptic drive."""
-    rates = [pseudo_rate(n, state, n.undriven(state), duration) for n, state in zip(neurons, states, strict=True)]
+    rates = [pseudo_rate(n, n.undriven(state), 0, duration) for n, state in zip(neurons, states, strict=True)]
     drive = _weighted(recurrent_weights, rates)
     return [
         pseudospike_times(neuron, state, x, duration, count)

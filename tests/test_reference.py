@@ -333,18 +333,20 @@ def test_squareplus():
 
 def test_pseudospikes_are_those_of_the_neuron_with_constant_drive():
     state, x = (mp.mpf("-0.7"), mp.mpf("0.4")), mp.mpf("-0.3")
-    I_p = mp.mpf("0.25") + squareplus(4 * (state[1] + x)) / 4
+    alpha = mp.hypot(mp.mpf("0.25"), mp.mpf(4) / 9)  # duration 3, tau_m = 2
+    I_p = mp.mpf("0.25") + alpha * squareplus((state[1] + x) / alpha)
     constant = QuadraticDelta(mp.mpf("0.5"), mp.mpf("-0.5"), I_p / 2)  # tau_m = 2
     expected, _ = simulate_single(constant, [], [], 60, state[:1])
     times = pseudospike_times(QuadraticCurrent(2, 1), state, x, 3, 3)
     assert max(abs(a - b - 3) for a, b in zip(times, expected, strict=False)) < 1e-44
     theta = theta_neuron(2, 0.3)
-    expected, _ = simulate_single(theta, [0], [x], 60, state[:1])
+    lifted = theta_neuron(2, 4 * mp.hypot(theta.D, mp.mpf(1) / 9))
+    expected, _ = simulate_single(lifted, [0], [x], 60, state[:1])
     times = pseudospike_times(theta, state[:1], x, 3, 3)
     assert max(abs(a - b - 3) for a, b in zip(times, expected, strict=False)) < 1e-44
 
 
-def test_subthreshold_delta_neurons_get_a_lifted_constant():
+def test_delta_neurons_get_a_lifted_constant():
     neuron = theta_neuron(1, -2)
     first, second = pseudospike_times(neuron, (-INFINITY,), 0, mp.mpf("0.5"), 2)
     assert abs(second - first - mp.pi / mp.sqrt(mp.sqrt(20))) < 1e-45
@@ -379,8 +381,9 @@ def test_slopes_where_a_spike_leaves_the_trial(case):
     """Derivatives by the input weight just before and after the sender's last spike passes through T.
 
     Those of the sender's own times agree. Those of a receiver do not: its times have a kink there, because a spike that
-    is in the trial shifts the receiver's phase by F(V) / F(V + w) - 1 per unit of its time, V' = F(V). The pseudo-input
-    w r adds the same slope on both sides: the rate r starts from 0 again when the spike enters the trial.
+    is in the trial shifts the receiver's phase by (F(V) - F(V + w)) / F_p(V + w) per unit of its time, with V' = F(V)
+    in the trial and F_p(V) beyond it. The pseudo-input w r adds the same slope on both sides: the rate r starts from 0
+    again when the spike enters the trial.
     """
     neuron, weight = CASES[case]
     recurrent, inputs = [[0, 0], [weight / 2, 0]], [[weight], [0]]
@@ -403,7 +406,8 @@ def test_slopes_where_a_spike_leaves_the_trial(case):
     if case == "delta":
         _, (_, (V,)) = simulate_recurrent([neuron] * 2, recurrent, inputs, [0.1], [0], outside)
         before, after = (neuron.a * value**2 + neuron.c for value in (V, V + mp.mpf(weight) / 2))
-        expected = -sender[0] * (before / after - 1)
+        beyond = after + (mp.hypot(neuron.D, outside**-2) - neuron.D) / neuron.a
+        expected = -sender[0] * (before - after) / beyond
         assert abs(kink - expected) < 1e-11
 
 
