@@ -170,6 +170,7 @@ def _build(derivation: Derivation, values: Mapping[sp.Symbol, Float[Array, "..."
             circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
             potential=form.potential.name,
             variable=variable,
+            order=form.order,
         )
     assert isinstance(form, LinearForm)
     return LinearDynamics(

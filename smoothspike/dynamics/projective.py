@@ -79,18 +79,16 @@ class ProjectiveDynamics(AbstractDynamics):
 
     def advance(self, state: ProjectiveState, duration: Neurons) -> tuple[ProjectiveState, Neurons]:
         g, q, currents = self._carried(state, duration)
-        if self.order and self.decay is not None:
-            rate = self.decay / (2 * self.order + 1)
-            count = half_odd.winding(self.order, state.g, state.q, self._drive(state), rate, duration, g, q)
+        start, rate = (state.g, state.q, self._drive(state)), self._rate
+        if rate is None:
+            count = winding(*start, self._clock(duration)[0], g, q)
         else:
-            x, _ = self._clock(duration)
-            count = winding(state.g, state.q, self._drive(state), x, g, q)
+            count = half_odd.winding(self.order, *start, rate, duration, g, q)
         return ProjectiveState(*normalise(g, q), currents), count
 
     def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
-        ray = state.g, state.q, self._drive(state)
-        if self.order and self.decay is not None:
-            rate = self.decay / (2 * self.order + 1)
+        ray, rate = (state.g, state.q, self._drive(state)), self._rate
+        if rate is not None:
             return half_odd.zero_time(self.order, *jnp.broadcast_arrays(*ray, rate, index))
         x = zero(*jnp.broadcast_arrays(*ray, index))
         if self.decay is None:
@@ -139,15 +137,20 @@ class ProjectiveDynamics(AbstractDynamics):
             drive = drive + gain * state.currents[name]
         return drive
 
+    @property
+    def _rate(self) -> Neurons | None:
+        """Half the rate at which the currents decay; None where the clock that runs down makes all elementary."""
+        return None if self.decay is None or self.order == 0 else self.decay / (2 * self.order + 1)
+
     def _clock(self, duration: Neurons) -> tuple[Neurons, Neurons]:
-        """The projective time `x` of an interval and the factor by which the scale of `u` shrinks in it."""
+        """The projective time `x` of an interval and the factor by which the scale of `u` shrinks, for order 0."""
         if self.decay is None:
             return duration, jnp.ones_like(duration)
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
     def _carried(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
-        if self.order and self.decay is not None:
-            rate = self.decay / (2 * self.order + 1)
+        rate = self._rate
+        if rate is not None:
             g, q = half_odd.carry(self.order, state.g, state.q, self._drive(state), rate, duration)
             shrink = jnp.exp(-2 * rate * duration)
             return g, q, {name: shrink * value for name, value in state.currents.items()}

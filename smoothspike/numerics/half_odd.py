@@ -218,5 +218,5 @@ def _zero_time_jvp(order, primals, tangents):
     time = zero_time(order, *primals)
     exists = jnp.isfinite(time)
     at = jnp.where(exists, time, 0.0)
-    (slope, _), (_, change) = jax.jvp(lambda g, q, d, rate: carry(order, g, q, d, rate, at), ray, tangents[:4])
+    (slope, _), (_, change) = jax.jvp(lambda g, q, d, rate: carry(order, g, q, d, rate, at), tuple(ray), tangents[:4])
     return time, jnp.where(exists, change / jnp.where(exists, slope, 1.0), 0.0)
