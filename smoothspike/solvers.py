@@ -50,6 +50,7 @@ def _projective(form: ProjectiveForm, derivation: Derivation, values: Values) ->
         circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
         potential=form.potential.name,
         variable=derivation.model.variable.name,
+        order=form.order,
     )
 
 

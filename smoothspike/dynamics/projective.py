@@ -6,6 +6,7 @@ from typing import NamedTuple, final
 import equinox as eqx
 import jax.numpy as jnp
 
+from ..numerics import half_odd
 from ..numerics.entire import squareplus
 from ..numerics.projective import free_running, normalise, rotate, winding, zero
 from .base import AbstractDynamics, Neurons, flow_until_spike
@@ -21,7 +22,10 @@ class ProjectiveState(NamedTuple):
 
 @final
 class ProjectiveDynamics(AbstractDynamics):
-    """`u' = u**2 - decay u + d` with `V = u / gain + offset` and a drive `d` that falls as `exp(-2 decay t)`.
+    """`u' = u**2 - decay u + d` with `V = u / gain + offset` and a drive `d` that falls as `exp(-2 rate t)`.
+
+    There `decay = (2 order + 1) rate`: with order 0 the solutions are trigonometric in a clock that runs down, with
+    others they are spherical Bessel functions of that order.
 
     Attributes:
         gain: Coefficient of the squared potential, positive.
@@ -33,6 +37,7 @@ class ProjectiveDynamics(AbstractDynamics):
         potential: Name of the potential as a jump's target.
         circle: Reset and threshold of a circle variable, None for a potential on the line.
         variable: Name of the declared spiking variable.
+        order: Order of the spherical Bessel functions that solve the equation.
     """
 
     gain: Neurons
@@ -44,6 +49,7 @@ class ProjectiveDynamics(AbstractDynamics):
     circle: tuple[Neurons, Neurons] | None
     potential: str = eqx.field(static=True)
     variable: str = eqx.field(static=True)
+    order: int = eqx.field(static=True, default=0)
 
     @property
     def passes_spikes(self) -> bool:
@@ -73,12 +79,18 @@ class ProjectiveDynamics(AbstractDynamics):
 
     def advance(self, state: ProjectiveState, duration: Neurons) -> tuple[ProjectiveState, Neurons]:
         g, q, currents = self._carried(state, duration)
-        x, _ = self._clock(duration)
-        count = winding(state.g, state.q, self._drive(state), x, g, q)
+        start, rate = (state.g, state.q, self._drive(state)), self._rate
+        if rate is None:
+            count = winding(*start, self._clock(duration)[0], g, q)
+        else:
+            count = half_odd.winding(self.order, *start, rate, duration, g, q)
         return ProjectiveState(*normalise(g, q), currents), count
 
     def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
-        x = zero(*jnp.broadcast_arrays(state.g, state.q, self._drive(state), index))
+        ray, rate = (state.g, state.q, self._drive(state)), self._rate
+        if rate is not None:
+            return half_odd.zero_time(self.order, *jnp.broadcast_arrays(*ray, rate, index))
+        x = zero(*jnp.broadcast_arrays(*ray, index))
         if self.decay is None:
             return x
         comes = self.decay * x < 1
@@ -128,13 +140,23 @@ class ProjectiveDynamics(AbstractDynamics):
             drive = drive + gain * state.currents[name]
         return drive
 
+    @property
+    def _rate(self) -> Neurons | None:
+        """Half the rate at which the currents decay; None where the clock that runs down makes all elementary."""
+        return None if self.decay is None or self.order == 0 else self.decay / (2 * self.order + 1)
+
     def _clock(self, duration: Neurons) -> tuple[Neurons, Neurons]:
-        """The projective time `x` of an interval and the factor by which the scale of `u` shrinks in it."""
+        """The projective time `x` of an interval and the factor by which the scale of `u` shrinks, for order 0."""
         if self.decay is None:
             return duration, jnp.ones_like(duration)
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
     def _carried(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
+        rate = self._rate
+        if rate is not None:
+            g, q = half_odd.carry(self.order, state.g, state.q, self._drive(state), rate, duration)
+            shrink = jnp.exp(-2 * rate * duration)
+            return g, q, {name: shrink * value for name, value in state.currents.items()}
         x, shrink = self._clock(duration)
         g, q = rotate(state.g, state.q, self._drive(state), x)
         return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}

@@ -19,9 +19,9 @@ class ProjectiveForm:
     """An elementary quadratic neuron, in the coordinates in which it is linear.
 
     The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
-    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents `decay` is zero and
-    `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the tangent of half
-    its angle. All entries are expressions in the parameters.
+    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t / (2 * order + 1))`; without currents `decay`
+    is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the
+    tangent of half its angle. All entries are expressions in the parameters.
     """
 
     potential: sp.Symbol
@@ -32,6 +32,7 @@ class ProjectiveForm:
     drive: sp.Expr
     current_gains: StateMap
     routes: FrozenMapping[str, StateMap]
+    order: int = 0
 
     @property
     def expressions(self) -> tuple[sp.Expr, ...]:

@@ -1,8 +1,10 @@
 """The Riccati class: `V' = a V**2 + b V + c` is linear on the projective line.
 
-Elementary where the drive is constant, or decays with `tau_s = 1 / (2 sqrt(b**2 - 4 a c0))` (for the QIF
-`tau_s = tau_m / 2`); every other ratio leads to Bessel functions. Source: Klos & Memmesheimer, arXiv:2309.14523 for
-the QIF; the form used here, without case distinctions, is the linearisation of the Riccati equation.
+Elementary where the drive is constant, or decays with `tau_s = (n + 1/2) / sqrt(b**2 - 4 a c0)` for a whole number n
+(for the QIF `tau_s = tau_m / 2`, `3 tau_m / 2`, ...): these are the spherical Bessel functions of order n. Every other
+ratio leads to Bessel functions of other orders. Spike times are elementary too for n = 0; for others they are zeros of
+the closed form. Source: Klos & Memmesheimer, arXiv:2309.14523 for the QIF with n = 0; the form used here, without case
+distinctions, is the linearisation of the Riccati equation.
 """
 
 from typing import Any
@@ -14,6 +16,8 @@ from ..errors import DerivationError
 from ..structure import Structure, tangent_of_half_angle
 from .derivation import Derivation, ProjectiveForm, Relation, t
 from .substitution import check_flow, check_spike
+
+_MAX_ORDER = 3
 
 
 def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
@@ -30,22 +34,32 @@ def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
     flow = {state: state * sp.exp(sp.diff(model.dynamics[state], state) * t) for state in model.other_states}
     flow = {model.variable: _on_declared_line(model, structure, potential).subs(to_declared)} | flow
     check_flow(model, flow, relation)
-    check_spike(model, denominator.subs(to_declared), time.subs(to_declared), relation)
+    if time is not None:
+        time = time.subs(to_declared)
+        check_spike(model, denominator.subs(to_declared), time, relation)
     period, phase = _free_running(model, form)
     return Derivation(
         model=model,
         method="projective",
-        closed_form=True,
-        reason=f"{structure.evidence}; its drive "
-        + ("is constant" if form.decay == 0 else "decays at a rate at which the solution is elementary"),
+        closed_form=time is not None,
+        reason=f"{structure.evidence}; its drive {_why_elementary(form)}",
         flow=FrozenMapping(flow),
-        time_to_spike=time.subs(to_declared),
+        time_to_spike=time,
         rheobase=_rheobase(form),
         period=period,
         phase=None if phase is None else phase.subs(to_declared),
         relation=relation,
         form=form,
     )
+
+
+def _why_elementary(form: ProjectiveForm) -> str:
+    if form.decay == 0:
+        return "is constant"
+    decays = "decays at a rate at which the solution is elementary"
+    if form.order == 0:
+        return decays
+    return f"{decays} (spherical Bessel functions of order {form.order}); spikes are zeros of that closed form"
 
 
 def _require_plain_reset(model: NeuronModel, structure: Structure) -> None:
@@ -75,18 +89,18 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
     gains = {state: a * sp.diff(c, state) for state in others}
     if any(gain.free_symbols & set(others) for gain in gains.values()):
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
-    constant = sp.expand(c.subs([(state, 0) for state in others]))
+    constant, order = sp.expand(c.subs([(state, 0) for state in others])), 0
     discriminant = sp.simplify(b**2 - 4 * a * constant)
     if not others:
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), sp.simplify(-discriminant / 4), None
     else:
         decay = sp.sqrt(discriminant)
         offset, drive = sp.simplify(-(b + decay) / (2 * a)), sp.Integer(0)
-        relation = _elementary_relation(model, decay)
+        order, relation = _elementary_relation(model, decay)
     circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
     form = ProjectiveForm(
         potential=structure.potential, circle=circle, gain=a, offset=offset, decay=decay, drive=drive,
-        current_gains=FrozenMapping(gains), routes=linear_jumps(model, structure),
+        current_gains=FrozenMapping(gains), routes=linear_jumps(model, structure), order=order,
     )  # fmt: skip
     return form, relation
 
@@ -110,8 +124,8 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
     return FrozenMapping(routes)
 
 
-def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> Relation | None:
-    """The currents must decay at twice the rate at which the potential relaxes."""
+def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> tuple[int, Relation | None]:
+    """The currents must decay at the rate at which the potential relaxes, divided by n + 1/2; n is the order."""
     rates = {state: sp.simplify(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state, rate in rates.items():
         rest = sp.expand(model.dynamics[state] + rate * state)
@@ -120,14 +134,23 @@ def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> Relation | None:
                 f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay; "
                 "no exact solver is available for that yet"
             )
-    conditions = {sp.simplify(rate**2 - 4 * decay**2) for rate in rates.values()} - {sp.Integer(0)}
-    for condition in conditions:
-        _require_holding(model, condition, rates, decay)
-    if not conditions:
-        return None
+    for order in range(_MAX_ORDER + 1):
+        conditions = _conditions(rates, decay, order)
+        if all(_failing(model, condition, decay) is None for condition in conditions):
+            return order, _relation_of(model, conditions)
+    raise DerivationError(f"{model.name}: {_why_not_elementary(model, rates, decay)}")
+
+
+def _conditions(rates: dict[Any, Any], decay: sp.Expr, order: int) -> set[sp.Expr]:
+    """What vanishes where the currents decay as that order needs."""
+    squares = {sp.simplify((2 * order + 1) ** 2 * rate**2 - 4 * decay**2) for rate in rates.values()}
+    return squares - {sp.Integer(0)}
+
+
+def _relation_of(model: NeuronModel, conditions: set[sp.Expr]) -> Relation | None:
     if len(conditions) > 1:
         raise DerivationError(f"{model.name}: its currents have different time constants; write them as one symbol")
-    return relate(model, conditions.pop())
+    return relate(model, *conditions) if conditions else None
 
 
 def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
@@ -140,19 +163,28 @@ def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
     return Relation(condition, FrozenMapping(solutions))
 
 
-def _require_holding(model: NeuronModel, condition: sp.Expr, rates: dict[Any, Any], decay: sp.Expr) -> None:
+def _why_not_elementary(model: NeuronModel, rates: dict[Any, Any], decay: sp.Expr) -> str:
     needed = " and ".join(f"{sp.simplify(1 / rate)} = {sp.simplify(1 / (2 * decay))}" for rate in rates.values())
+    failing = {condition: _failing(model, condition, decay) for condition in _conditions(rates, decay, 0)}
+    condition, values = next((condition, values) for condition, values in failing.items() if values is not None)
+    unset = condition.subs(values).free_symbols
+    if unset:
+        return f"a closed form exists where {needed}; give {', '.join(map(str, unset))} a value"
+    return (
+        f"with {_listed(values)} the solution needs Bessel functions of non-elementary order, "
+        f"for which no exact solver is available yet; a closed form exists where {needed}, or 3, 5 or 7 times that"
+    )
+
+
+def _failing(model: NeuronModel, condition: sp.Expr, decay: sp.Expr) -> dict[Any, Any] | None:
+    """The declared values, of the first neuron for which that is so, at which a condition is not known to hold."""
     for values in _value_sets(model, condition):
-        value = sp.simplify(condition.subs(values))
-        if value.free_symbols:
-            unset = ", ".join(map(str, value.free_symbols))
-            raise DerivationError(f"{model.name}: a closed form exists where {needed}; give {unset} a value")
-        scale = decay.subs(values) ** 2
-        if scale.is_extended_real is False or abs(sp.N(value, 30)) > abs(sp.N(scale, 30)) * sp.Float("1e-14"):
-            raise DerivationError(
-                f"{model.name}: with {_listed(values)} the solution needs Bessel functions of non-elementary order, "
-                f"for which no exact solver is available yet; a closed form exists where {needed}"
-            )
+        value, scale = sp.simplify(condition.subs(values)), decay.subs(values) ** 2
+        if value.free_symbols or scale.is_extended_real is False:
+            return values
+        if abs(sp.N(value, 30)) > abs(sp.N(scale, 30)) * sp.Float("1e-14"):
+            return values
+    return None
 
 
 def _value_sets(model: NeuronModel, expression: sp.Expr) -> list[dict[Any, Any]]:
@@ -180,8 +212,10 @@ def _rheobase(form: ProjectiveForm) -> sp.Expr:
     return sp.simplify(threshold / gain)
 
 
-def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
-    """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
+def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
+    """The flow of the potential, the expression that vanishes at a spike, and the time to it if it is elementary."""
+    if form.order:
+        return *_bessel_flow(form), None
     v, d = form.potential - form.offset, sp.simplify(_drive(form) / form.gain**2)
     x = sp.simplify(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
     cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
@@ -199,6 +233,19 @@ def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     rate = sp.simplify(form.decay / form.gain)
     pieces = [(-sp.log(1 - rate * x) / form.decay, c & (rate * x < 1)) for x, c in spikes_at]
     return flow, denominator, sp.Piecewise(*pieces, (sp.oo, True))
+
+
+def _bessel_flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr]:
+    """The flow for an order above 0; `jn` and `yn` are the spherical Bessel functions, which are elementary."""
+    n, rate = form.order, sp.simplify(form.decay / (2 * form.order + 1))
+    start = sp.sqrt(sp.simplify(_drive(form) / rate**2))
+    end = start * sp.exp(-rate * t)
+    slope = form.gain * (form.potential - form.offset) / (rate * start)
+    first = sp.yn(n - 1, start) - slope * sp.yn(n, start)
+    second = slope * sp.jn(n, start) - sp.jn(n - 1, start)
+    denominator = first * sp.jn(n, end) + second * sp.yn(n, end)
+    ratio = (first * sp.jn(n - 1, end) + second * sp.yn(n - 1, end)) / denominator
+    return form.offset + rate / form.gain * end * ratio, denominator
 
 
 def _free_running(model: NeuronModel, form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr | None]:

@@ -18,11 +18,16 @@ def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | No
     Raises:
         DerivationError: if the flow is not a solution.
     """
-    residuals = [sp.diff(flow[state], t) - model.dynamics[state].subs(flow, simultaneous=True) for state in flow]
-    residuals += [flow[state].subs(t, 0) - state for state in flow]
+    slopes = {state: sp.diff(flow[state], t) for state in flow}
     for point in _points(model, relation):
-        here = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
-        if not all(_vanishes(residual, here) for residual in residuals):
+        later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
+        there = later | {state: _evaluated(flow[state], later) for state in flow}
+        solves = all(
+            _vanishes(model.dynamics[state] - _evaluated(slopes[state], later), there)
+            and _vanishes(_evaluated(flow[state], {**point, t: 0}) - state, point)
+            for state in flow
+        )
+        if not solves:
             raise DerivationError(f"{model.name}: the derived flow does not solve the declared equations")
 
 
@@ -67,6 +72,10 @@ def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> l
     return points
 
 
+def _evaluated(expression: sp.Expr, point: dict[Any, Any]) -> sp.Expr:
+    return expression.subs(point).evalf(_DIGITS)
+
+
 def _vanishes(expression: sp.Expr, point: dict[Any, Any]) -> bool:
-    value = expression.subs(point).evalf(_DIGITS)
+    value = _evaluated(expression, point)
     return bool(value.is_number and abs(value) < _TOLERANCE)

@@ -14,13 +14,16 @@ SIZE = 12
 # Two orders of the same operations.
 ROUNDING = 1e-11
 STATES = {"V": (-2.0, 2.5), "I": (-2.0, 4.0), "theta": (-3.0, 3.0)}
+# the delta-coupled LIF never spikes between inputs
+MODELS = {name: getattr(ss.models, name)() for name in SOLVED if name != "lif_delta"}
+MODELS |= {f"qif, tau_s = {tau_s} tau_m": ss.models.qif(1.0, tau_s) for tau_s in (1.5, 3.5)}
 
 
 class Population:
     """Some neurons of a library model, in random states in which none spikes at once."""
 
     def __init__(self, name):
-        self.model = getattr(ss.models, name)()
+        self.model = MODELS[name]
         self.neuron = ss.Neuron(self.model, allow_discontinuous=True)
         self.derived = self.neuron.derivation
         self.dynamics = self.neuron.dynamics()
@@ -44,8 +47,7 @@ class Population:
         return self.dynamics.readout(state)
 
 
-# the delta-coupled LIF never spikes between inputs
-@pytest.fixture(scope="module", params=[name for name in SOLVED if name != "lif_delta"])
+@pytest.fixture(scope="module", params=MODELS)
 def population(request):
     return Population(request.param)
 

@@ -118,6 +118,20 @@ class TestRelations:
         with pytest.raises(DerivationError, match=r"Bessel functions .* a closed form exists where tau_s = tau_m/2"):
             derive(models.qif(*values))
 
+    @pytest.mark.parametrize(("order", "tau_s_value"), [(0, 1.0), (1, 3.0), (2, 5.0), (3, 7.0)])
+    def test_the_qif_has_closed_forms_at_odd_multiples(self, order, tau_s_value):
+        """Spherical Bessel functions; its spikes are closed forms at the lowest multiple only."""
+        derived = derive(models.qif(2.0, tau_s_value))
+        assert derived.form.order == order
+        assert derived.flow is not None
+        assert derived.closed_form == (derived.time_to_spike is not None) == (order == 0)
+        assert ("spikes are zeros of that closed form" in derived.reason) == (order > 0)
+        assert str(derived.relation) in ("tau_s = tau_m/2", f"tau_s = {2 * order + 1}*tau_m/2")
+
+    def test_a_relation_that_needs_no_parameters(self):
+        derived = derive(quadratic(field=V**2 - V + I, dynamics={I: -2 * I / 3}, inputs=I))
+        assert (derived.form.order, derived.relation) == (1, None)
+
     def test_values_must_be_known(self):
         with pytest.raises(DerivationError, match="a closed form exists where tau_s = tau_m/2; give tau_s a value"):
             derive(models.qif(tau_s=None))
