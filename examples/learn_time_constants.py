@@ -1,8 +1,8 @@
 """Read the time constants of neurons off their spike times, by gradient descent.
 
-A layer of neurons, each with a membrane and a synaptic time constant of its own, receives a few input patterns. From the
-times of its spikes alone, a second layer that starts with wrong time constants learns those of the first. Gradients are
-exact and spike times smooth, so that L-BFGS converges to the last digits.
+A layer of neurons, each with a membrane and a synaptic time constant of its own, receives a few input patterns. From
+the times of its spikes alone, a second layer that starts with wrong time constants learns those of the first. Gradients
+are exact and spike times smooth, so that L-BFGS converges to the last digits.
 
     python examples/learn_time_constants.py [--model qif] [--neurons 8] [--quick] [--output runs/time_constants]
 

@@ -17,8 +17,8 @@ Capacities = tuple[Capacity, ...]
 FAILED = -1
 GAVE_UP = (
     "the solver of a layer gave up: its states ran away to minus infinity, its equations are too stiff, or "
-    "an input or a weight is not a number. Look at the states with a smaller weight or a shorter trial; equations whose "
-    "time scales differ by more than about 10,000 need a slower fast state"
+    "an input or a weight is not a number. Look at the states with a smaller weight or a shorter trial; equations "
+    "whose time scales differ by over 10,000 need a slower fast state"
 )
 
 

@@ -41,15 +41,12 @@ def _of_form(form: Any, derivation: Derivation, values: Values) -> AbstractDynam
 @_of_form.register
 def _projective(form: ProjectiveForm, derivation: Derivation, values: Values) -> AbstractDynamics:
     return ProjectiveDynamics(
-        gain=lower(form.gain, values),
-        offset=lower(form.offset, values),
+        chart=_chart(form, derivation, values),
         decay=None if form.decay == 0 else lower(form.decay, values),
         drive=lower(form.drive, values),
         current_gains=_row(form.current_gains, values),
         jumps=_rows(form.routes, values),
-        circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
         potential=form.potential.name,
-        variable=derivation.model.variable.name,
         order=form.order,
     )
 
@@ -71,12 +68,7 @@ def _linear(form: LinearForm, derivation: Derivation, values: Values) -> Abstrac
 @_of_form.register
 def _transfer(form: TransferForm, derivation: Derivation, values: Values) -> AbstractDynamics:
     return TransferDynamics(
-        chart=RayChart(
-            gain=lower(form.gain, values),
-            offset=lower(form.offset, values),
-            circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
-            variable=derivation.model.variable.name,
-        ),
+        chart=_chart(form, derivation, values),
         drive=lower(form.drive, values),
         drive_gains=_row(form.drive_gains, values),
         conductance_gains=_row(form.conductance_gains, values),
@@ -121,6 +113,15 @@ def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> Abstr
         bottom = jnp.full_like(top, -farthest(top.dtype))
     return NumericDynamics(
         field, named, _row(form.resting, values), top, bottom, field.update(values), field.jumps(values)
+    )
+
+
+def _chart(form: ProjectiveForm | TransferForm, derivation: Derivation, values: Values) -> RayChart:
+    return RayChart(
+        gain=lower(form.gain, values),
+        offset=lower(form.offset, values),
+        circle=None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values)),
+        variable=derivation.model.variable.name,
     )
 
 

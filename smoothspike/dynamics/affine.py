@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..lowering import Update
 from ..numerics.affine import Shape, carry, until_level
-from ..numerics.entire import exponential, squareplus
+from ..numerics.entire import exponential, lifted
 from .base import AbstractDynamics, Neurons
 
 AffineState = dict[str, Neurons]
@@ -78,8 +78,8 @@ class AffineDynamics(AbstractDynamics):
         at_rest = state | self.resting
         place = jnp.where(leak > 0, self.threshold, after)
         synaptic = self._pull(state) - self._pull(at_rest)
-        scale = (self.threshold - after) * jnp.hypot(leak, 1 / jnp.asarray(duration, v.dtype))
-        slowest = scale * squareplus(synaptic / scale)
+        way = self.threshold - after
+        slowest = lifted(synaptic, way * leak, way / jnp.asarray(duration, v.dtype))
 
         def time_from(start: Neurons) -> Neurons:
             # v' = slowest + leak (place - v), for places below the reset as at it where that falls off

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..declared import DeclaredField
 from ..lowering import Update
-from ..numerics.entire import squareplus
+from ..numerics.entire import lifted
 from ..numerics.frozen import lowest, time_to_top
 from ..numerics.stretch import until_spike
 from .base import AbstractDynamics, Neurons
@@ -113,8 +113,7 @@ class NumericDynamics(AbstractDynamics):
         least, curvature = lowest(self.field, low, self.top, *self._held(at_rest))
         curved, long = curvature > 0, jnp.asarray(duration, now.dtype)
         slow = jnp.where(curved, 1 / (jnp.where(curved, curvature, 1.0) * long**2), 1 / long)
-        scale = jnp.hypot(least, slow)
-        lift = scale * squareplus((now - least) / scale) - now
+        lift = lifted(now - least, least, slow) - now
         held = self._held(state.others)
         first, period = (
             time_to_top(self.field, x, self.top, floor, lift, *held)[0] for x in (jnp.minimum(state.x, self.top), after)

@@ -7,9 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from ..numerics import half_odd
-from ..numerics.entire import squareplus
+from ..numerics.entire import lifted
 from ..numerics.projective import free_running, normalise, rotate, winding, zero
 from .base import AbstractDynamics, Neurons, flow_until_spike
+from .rays import RayChart
 
 
 class ProjectiveState(NamedTuple):
@@ -28,27 +29,21 @@ class ProjectiveDynamics(AbstractDynamics):
     others they are spherical Bessel functions of that order.
 
     Attributes:
-        gain: Coefficient of the squared potential, positive.
-        offset: Potential at which `u` vanishes.
+        chart: From the declared spiking variable to rays `u = g / q`.
         decay: Rate at which the potential relaxes; None where the drive is constant.
         drive: Constant part of `d`.
         current_gains: What each current adds to `d`.
         jumps: What an input of weight 1 adds to which state, for every route.
         potential: Name of the potential as a jump's target.
-        circle: Reset and threshold of a circle variable, None for a potential on the line.
-        variable: Name of the declared spiking variable.
         order: Order of the spherical Bessel functions that solve the equation.
     """
 
-    gain: Neurons
-    offset: Neurons
+    chart: RayChart
     decay: Neurons | None
     drive: Neurons
     current_gains: dict[str, Neurons]
     jumps: dict[str, dict[str, Neurons]]
-    circle: tuple[Neurons, Neurons] | None
     potential: str = eqx.field(static=True)
-    variable: str = eqx.field(static=True)
     order: int = eqx.field(static=True, default=0)
 
     @property
@@ -60,15 +55,8 @@ class ProjectiveDynamics(AbstractDynamics):
         return tuple(self.jumps)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> ProjectiveState:
-        start = values[self.variable]
-        if self.circle is None:
-            p, q = start, jnp.ones_like(start)
-        else:
-            reset, threshold = self.circle
-            half_angle = jnp.pi * (start - reset) / (threshold - reset) - jnp.pi / 2
-            p, q = jnp.sin(half_angle), jnp.cos(half_angle)
         currents = {name: values[name] for name in self.current_gains}
-        return ProjectiveState(*normalise(self.gain * (p - self.offset * q), q), currents)
+        return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
     def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
         g, q, currents = self._carried(state, duration)
@@ -108,31 +96,22 @@ class ProjectiveDynamics(AbstractDynamics):
             for name, slope in changes.items():
                 change = slope * weights[route]
                 if name == self.potential:
-                    g = g + self.gain * change * q
+                    g = g + self.chart.gain * change * q
                 else:
                     currents = currents | {name: currents[name] + change}
         return ProjectiveState(g, q, currents)
 
     def free_running(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons]:
-        drive = self._drive(state)
-        if self.decay is None:
-            # suprathreshold by itself, or lifted to where the time scale is the neuron's own or the trial's
-            return free_running(
-                state.g, state.q, jnp.where(drive > 0, drive, jnp.hypot(drive, 1 / jnp.asarray(duration) ** 2))
-            )
-        rheobase = self.decay**2 / 4
-        return free_running(state.g - self.decay / 2 * state.q, state.q, rheobase * squareplus(drive / rheobase))
+        half = 0.0 if self.decay is None else self.decay / 2
+        at_rest = self.drive - half**2
+        excess = lifted(self._drive(state) - self.drive, at_rest, 1 / jnp.asarray(duration) ** 2)
+        return free_running(state.g - half * state.q, state.q, jnp.broadcast_to(excess, state.q.shape))
 
     def without_drive(self, state: ProjectiveState) -> ProjectiveState:
         return state._replace(currents={name: jnp.zeros_like(value) for name, value in state.currents.items()})
 
     def readout(self, state: ProjectiveState) -> dict[str, Neurons]:
-        p = state.g / self.gain + self.offset * state.q
-        if self.circle is None:
-            return {self.variable: p / state.q} | state.currents
-        reset, threshold = self.circle
-        angle = 2 * jnp.arctan2(p, state.q)
-        return {self.variable: reset + (threshold - reset) * (angle + jnp.pi) / (2 * jnp.pi)} | state.currents
+        return {self.chart.variable: self.chart.value(state.g, state.q)} | state.currents
 
     def _drive(self, state: ProjectiveState) -> Neurons:
         drive = jnp.broadcast_to(self.drive, state.q.shape)

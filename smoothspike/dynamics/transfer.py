@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from ..lowering import Update
-from ..numerics.entire import squareplus
+from ..numerics.entire import lifted
 from ..numerics.projective import free_running, normalise, zero
 from ..numerics.transfer import Shape, carry, until_zero
 from .base import AbstractDynamics, Neurons
@@ -104,8 +104,8 @@ class TransferDynamics(AbstractDynamics):
     def free_running(self, state: TransferState, duration: Neurons) -> tuple[Neurons, Neurons]:
         lowest, half = self._lowest(state.others)
         at_rest, _ = self._lowest(state.others | self.resting)
-        scale = jnp.hypot(at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
-        excess = scale * squareplus((lowest - at_rest) / scale)
+        excess = lifted(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
+        excess = jnp.broadcast_to(excess, state.q.shape)
         first, period = free_running(state.g + half * state.q, state.q, excess)
         updated = self.update(state.others)
         if self.potential in updated:

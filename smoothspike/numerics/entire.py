@@ -116,3 +116,21 @@ def _squareplus_jvp(primals, tangents):
     (x,), (x_dot,) = primals, tangents
     value = squareplus(x)
     return value, value / jnp.hypot(x, jnp.full_like(x, 2.0)) * x_dot
+
+
+def lifted(
+    synaptic: Float[Array, "*shape"], at_rest: Float[Array, "*shape"], slow: Float[Array, "*shape"]
+) -> Float[Array, "*shape"]:
+    """Return the positive minimum of the field that drives a neuron beyond the trial.
+
+    Args:
+        synaptic: By how much synapses raise the minimum of the field now.
+        at_rest: The minimum without them, negative for an excitable neuron.
+        slow: The minimum at which a period is about as long as the trial; keeps all smooth where `at_rest` vanishes.
+
+    Example:
+        >>> float(lifted(jnp.array(0.0), jnp.array(-0.25), jnp.array(0.0)))
+        0.25
+    """
+    scale = jnp.hypot(at_rest, slow)
+    return scale * squareplus(synaptic / scale)
