@@ -173,7 +173,7 @@ class General(Declared):
         if index in (0, len(grid) - 1):
             raise ValueError("the field has no minimum")
         low, high = grid[index - 1], grid[index + 1]
-        place = brentq(lambda potential: self._slope(potential, *others), low, high, xtol=1e-15)
+        place: Any = brentq(lambda potential: self._slope(potential, *others), low, high, xtol=1e-15)
         return place, self._rates(place, *others)[0]
 
     def _time_to_infinity(
