@@ -74,8 +74,10 @@ def neurons(model: symbolic.NeuronModel) -> Iterator[ss.Neuron]:
             continue
 
 
-def run(neuron: ss.Neuron, patterns: list[Trial], dtype: type) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Spike times, their derivatives and the numbers of spikes, one row for each pattern."""
+def run(
+    neuron: ss.Neuron, patterns: list[Trial], dtype: type, *, differentiate: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Spike times, their derivatives (or zeros) and the numbers of spikes, one row for each pattern."""
     capacity = max(len(trial.spikes) for trial in patterns) + 8
 
     def spike_times(weights: jax.Array, times: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -83,25 +85,30 @@ def run(neuron: ss.Neuron, patterns: list[Trial], dtype: type) -> tuple[np.ndarr
         spikes = network(ss.Spikes(times, jnp.arange(INPUTS))).spikes[-1]
         return jnp.where(spikes.is_spike, spikes.times, 0.0), spikes.num_events
 
-    def each(weights: jax.Array, times: jax.Array, direction: jax.Array) -> tuple[jax.Array, ...]:
+    def with_slopes(weights: jax.Array, times: jax.Array, direction: jax.Array) -> tuple[jax.Array, ...]:
         return jax.jvp(spike_times, (weights, times), tuple(jnp.split(direction, 2)), has_aux=True)
 
+    def without(weights: jax.Array, times: jax.Array, _direction: jax.Array) -> tuple[jax.Array, ...]:
+        found, count = spike_times(weights, times)
+        return found, jnp.zeros_like(found), count
+
+    each = with_slopes if differentiate else without
     columns = ([getattr(trial, name) for trial in patterns] for name in ("weights", "times", "direction"))
     times, slopes, counts = jax.jit(jax.vmap(each))(*(jnp.asarray(np.stack(column), dtype) for column in columns))
     return np.asarray(times), np.asarray(slopes), np.asarray(counts)
 
 
 def errors(neuron: ss.Neuron, patterns: list[Trial], *, double: bool) -> tuple[int, list[float], float]:
-    """The number of wrong counts, the errors of all spike times, and the largest error of a derivative."""
+    """The number of wrong counts, the errors of all spike times, and the largest error of a derivative (if double)."""
     with jax.enable_x64(double):
-        found = run(neuron, patterns, float if double else np.float32)
+        found = run(neuron, patterns, float if double else np.float32, differentiate=double)
     wrong, of_times, of_slopes = 0, [], 0.0
     for trial, times, slopes, count in zip(patterns, *found, strict=True):
         if count != len(trial.spikes):
             wrong += 1
             continue
         of_times += [float(abs(number(t) - s) / s) for t, s in zip(times, trial.spikes, strict=False)]
-        for one, other in zip(slopes, trial.slopes or [], strict=False):
+        for one, other in zip(slopes, (trial.slopes if double else None) or [], strict=False):
             error = float(abs(number(one) - other) / max(1, abs(other)))
             of_slopes = max(of_slopes, error if math.isfinite(error) else math.inf)
     return wrong, [error if math.isfinite(error) else math.inf for error in of_times], of_slopes
@@ -188,7 +195,7 @@ def main() -> None:
     for found in measured(list(options.models), options.patterns, options.workers):
         table += found
         for row in found:
-            print(f"{row.model}, {row.method}: {row.seconds:.0f} s", file=sys.stderr, flush=True)
+            print(f"{', '.join(cells(row))}; {row.seconds:.0f} s", file=sys.stderr, flush=True)
     print(json.dumps([asdict(row) for row in table], indent=1) if options.json else as_text(table))
     if options.markdown:
         options.markdown.write_text(as_markdown(table))

@@ -1,9 +1,7 @@
 """Random inputs that make a declared neuron spike several times, and what the oracle says about them."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from reference import simulate_single
 
 DURATION, INPUTS = 10.0, 20
 FEWEST, MOST = 3, 40  # spikes of a trial
-STRENGTHS = 1.0, 4.0  # of the strongest input, relative to one that just makes the neuron spike
+STRENGTHS = 0.5, 1.5  # of the strongest input, relative to one with which four spikes are usual
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,34 @@ class Trial:
 def trials(model: symbolic.NeuronModel, count: int, seed: int = 0) -> list[Trial]:
     """The first `count` random patterns with several spikes, always the same for the same model."""
     neuron, generator = oracle(model), np.random.default_rng(seed)
-    drawn = _patterns(model, _just_enough(neuron), generator)
-    return [_trial(neuron, *next(drawn), generator.normal(size=2 * INPUTS)) for _ in range(count)]
-
-
-def _patterns(
-    model: symbolic.NeuronModel, unit: float, generator: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray, list]]:
-    """Patterns of more or less excitation, with their spikes."""
-    neuron = oracle(model)
-    lowest = 0.0 if _is_one_sided(model) else -0.6
-    for _ in range(10_000):
-        strength = unit * generator.uniform(*STRENGTHS)
-        weights = (strength * generator.uniform(lowest, 1, INPUTS)).astype(np.float32).astype(float)
-        times = (0.9 * DURATION * generator.random(INPUTS)).astype(np.float32).astype(float)
+    lowest, found = (0.0 if _is_one_sided(model) else -0.6), []
+    usual = _usual_strength(neuron, lowest, generator)
+    for _ in range(100 * count):
+        weights, times = _draw(usual * generator.uniform(*STRENGTHS), lowest, generator)
         spikes, _ = simulate_single(neuron, times, weights, DURATION)
         if FEWEST <= len(spikes) <= MOST:
-            yield weights, times, spikes
+            found.append(_trial(neuron, weights, times, spikes, generator.normal(size=2 * INPUTS)))
+        if len(found) == count:
+            return found
     raise ValueError(f"{model.name}: too few random patterns make it spike {FEWEST} to {MOST} times")
+
+
+def _draw(strength: float, lowest: float, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Weights and times, both exact in single precision."""
+    weights = strength * generator.uniform(lowest, 1, INPUTS)
+    times = 0.9 * DURATION * generator.random(INPUTS)
+    return weights.astype(np.float32).astype(float), times.astype(np.float32).astype(float)
+
+
+def _usual_strength(neuron: Any, lowest: float, generator: np.random.Generator) -> float:
+    """The strength, a power of two, with which a few patterns have four spikes on average."""
+    strength, patterns = 0.5, 4
+    while strength < 2.0**20:
+        drawn = [_draw(strength, lowest, generator) for _ in range(patterns)]
+        if sum(len(simulate_single(neuron, times, weights, DURATION)[0]) for weights, times in drawn) >= 4 * patterns:
+            return strength
+        strength *= 2
+    raise ValueError("no weights make the neuron spike")
 
 
 def _trial(neuron: Any, weights: np.ndarray, times: np.ndarray, spikes: list, direction: np.ndarray) -> Trial:
@@ -67,21 +75,6 @@ def _trial(neuron: Any, weights: np.ndarray, times: np.ndarray, spikes: list, di
     except ValueError:
         slopes = None
     return Trial(weights, times, direction, spikes, slopes)
-
-
-def _just_enough(neuron: Any) -> float:
-    """The weight of a single input that just makes a resting neuron spike; 1 for a neuron that spikes anyway."""
-    spikes = partial(simulate_single, neuron, [0.5], duration=DURATION)
-    if spikes([0.0])[0]:
-        return 1.0
-    high = 2.0**-6
-    while not spikes([high])[0]:
-        high *= 2
-    low = high / 2
-    while high - low > 0.02 * high:
-        middle = (low + high) / 2
-        low, high = (low, middle) if spikes([middle])[0] else (middle, high)
-    return high
 
 
 def _is_one_sided(model: symbolic.NeuronModel) -> bool:

@@ -1,5 +1,7 @@
 """The oracles of declared models against textbook formulas, each other, and quadrature."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import sympy as sp
@@ -121,7 +123,7 @@ def test_neurons_without_input_against_quadrature(name):
     given, double = equations(model), general(model)
     pace = exactly([1 / given.field], [given.potential])
 
-    def time(*edges):
+    def time(*edges) -> Any:
         with mp.workdps(30):
             return mp.quad(lambda potential: pace(potential)[0], edges)
 

@@ -20,6 +20,10 @@ from .pseudo import lifted, without_drive
 
 RELATIVE, ABSOLUTE = 3e-14, 1e-16
 CLOSE_ENOUGH = 1e-19  # what remains of the way to infinity, in units of the time looked at
+# NumPy's functions, which do not stop at an overflow, but Python's conditional expressions for a `Piecewise`
+_FUNCTIONS = {name: getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), np.ufunc)} | {
+    f"a{name}": getattr(np, f"arc{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")
+}
 FARTHEST = 300.0  # asinh V: further out the field is taken to be too weak for a spike at infinity
 
 
@@ -32,9 +36,12 @@ class General(Declared):
 
     def __init__(self, given: Equations) -> None:
         super().__init__(given)
-        compiled = [[given.field, *given.rates], sp.diff(given.field, given.potential)]
-        self._rates, self._slope = (sp.lambdify(given.states, each, modules="numpy") for each in compiled)
-        self._curvature = sp.lambdify(given.states, sp.diff(given.field, given.potential, 2), modules="numpy")
+        slope, curvature = (sp.diff(given.field, given.potential, order) for order in (1, 2))
+        drift = sum(sp.diff(given.field, state) * rate for state, rate in zip(given.others, given.rates, strict=True))
+        self._rates, self._slope, self._curvature, self._drift = (
+            sp.lambdify(given.states, each, modules=[_FUNCTIONS, "math"])
+            for each in ([given.field, *given.rates], slope, curvature, drift)
+        )
         self._threshold = float(value(given.threshold))
         self._known: dict[State, tuple] = {}
         if given.threshold is sp.oo:
@@ -127,9 +134,11 @@ class General(Declared):
         return end if end[1] == to else None
 
     def _is_steep(self, point: np.ndarray) -> bool:
-        potential = np.sinh(point[1])
-        field = self._rates(potential, *point[2:])[0]
-        return bool(potential * self._slope(potential, *point[2:]) > 1.2 * field > 0)
+        """Whether the field is positive, grows fast with |V|, and stays so while V goes on to a multiple."""
+        potential, others = np.sinh(point[1]), point[2:]
+        field = self._rates(potential, *others)[0]
+        is_growing = potential * self._slope(potential, *others) > 1.2 * field > 0
+        return bool(is_growing and abs(potential * self._drift(potential, *others) / field) < 0.1 * field)
 
     def _far(self, others: Any, until: float, side: int) -> float:
         """The |u| beyond which the way to infinity takes no time worth speaking of."""
@@ -164,7 +173,7 @@ class General(Declared):
         if index in (0, len(grid) - 1):
             raise ValueError("the field has no minimum")
         low, high = grid[index - 1], grid[index + 1]
-        place = brentq(lambda potential: self._slope(potential, *others), low, high, xtol=1e-15)
+        place: Any = brentq(lambda potential: self._slope(potential, *others), low, high, xtol=1e-15)
         return place, self._rates(place, *others)[0]
 
     def _time_to_infinity(
