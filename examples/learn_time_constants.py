@@ -12,6 +12,7 @@ largest relative error of all time constants; the exit status is 1 if it is abov
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -37,21 +38,24 @@ def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.Fee
 def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, steps: int) -> tuple[np.ndarray, list]:
     """Fit the time constants; return them, and on the way the loss with the time constants of every step."""
     student = student.with_capacity([4 * INPUTS * len(student.weights[0])])
-    raw, rest = eqx.partition(student, lambda leaf: any(leaf is value for value in student.neurons[0].raw.values()))
+    mask = jax.tree.map(lambda _: False, student)
+    mask = eqx.tree_at(lambda net: net.neurons[0].raw, mask, dict.fromkeys(NAMES, True))
+    raw: Any
+    raw, rest = eqx.partition(student, mask)
     optimizer = optax.lbfgs()
 
-    def loss(raw: ss.FeedForward) -> jax.Array:
+    def loss(raw: Any) -> jax.Array:
         return jnp.mean((eqx.combine(raw, rest)(patterns).spike_times(SPIKES) - targets) ** 2)
 
-    def current(raw: ss.FeedForward) -> np.ndarray:
+    def current(raw: Any) -> np.ndarray:
         neuron = eqx.combine(raw, rest).neurons[0]
         return np.stack([np.asarray(neuron.parameter(name)) for name in NAMES], axis=1)
 
     @eqx.filter_jit
-    def step(raw: ss.FeedForward, state: optax.OptState) -> tuple[ss.FeedForward, optax.OptState, jax.Array]:
+    def step(raw: Any, state: optax.OptState) -> tuple[Any, optax.OptState, jax.Array]:
         value, gradient = optax.value_and_grad_from_state(loss)(raw, state=state)
         updates, state = optimizer.update(gradient, state, raw, value=value, grad=gradient, value_fn=loss)
-        return optax.apply_updates(raw, updates), state, value  # pyright: ignore[reportReturnType]
+        return optax.apply_updates(raw, updates), state, value
 
     state, history = optimizer.init(raw), []
     for _ in range(steps):

@@ -107,6 +107,7 @@ def natural_time_scale(model: NeuronModel) -> float:
         symbol: value[0] if isinstance(value, sp.Tuple) else value for symbol, value in model.values.items()
     }
     at = {state: sp.Float(model.initial[state].subs(values)) for state in model.states}
-    slopes = [abs(complex(sp.diff(r, s).subs(values).subs(at).evalf())) for s, r in model.dynamics.items()]
+    jacobian: list[Any] = [sp.diff(rate, state) for state, rate in model.dynamics.items()]
+    slopes = [abs(complex(slope.subs(values).subs(at).evalf())) for slope in jacobian]
     usable = [slope for slope in slopes if 1e-6 < slope < 1e6]
     return float(np.exp(-np.mean(np.log(usable)))) if usable else 1.0

@@ -103,17 +103,23 @@ def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> Abstr
         top, reaches = edge(field, 1, at, parameters)
         bottom, returns = edge(field, -1, at, parameters)
         bottom = jnp.where(returns, bottom, -farthest(top.dtype))
-        if not isinstance(reaches, Tracer) and not reaches.all():
-            raise DerivationError(
-                f"{derivation.model.name}: floating-point numbers end before the potential is close enough to "
-                "its spike at infinity: its field outgrows the potential too slowly"
-            )
+        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
+        if field.goes_through:
+            _require(derivation, returns, "the potential does not come back from minus infinity")
     else:
         top = jnp.arcsinh(field.threshold(parameters))
         bottom = jnp.full_like(top, -farthest(top.dtype))
     return NumericDynamics(
         field, named, _row(form.resting, values), top, bottom, field.update(values), field.jumps(values)
     )
+
+
+def _require(derivation: Derivation, condition: Array, complaint: str) -> None:
+    if not isinstance(condition, Tracer) and not bool(condition.all()):
+        raise DerivationError(
+            f"{derivation.model.name}: {complaint} among the numbers that floating point has; its field has to outgrow "
+            f"the potential by a power at least: d{derivation.model.variable}/dt = {derivation.model.field}"
+        )
 
 
 def _chart(form: ProjectiveForm | TransferForm, derivation: Derivation, values: Values) -> RayChart:

@@ -2,6 +2,7 @@
 
 from .affine import AffineDynamics as AffineDynamics
 from .base import AbstractDynamics as AbstractDynamics
+from .base import Ends as Ends
 from .base import State as State
 from .linear import LinearDynamics as LinearDynamics
 from .numeric import NumericDynamics as NumericDynamics

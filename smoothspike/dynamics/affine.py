@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from ..lowering import Update
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.entire import exponential, lifted
-from .base import AbstractDynamics, Neurons
+from .base import AbstractDynamics, Ends, Neurons
 
 AffineState = dict[str, Neurons]
 
@@ -42,6 +42,11 @@ class AffineDynamics(AbstractDynamics):
     @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
+
+    @property
+    def ends(self) -> Ends:
+        reset = self.update(dict.fromkeys(self.order, jnp.zeros_like(self.threshold)))[self.order[0]]
+        return Ends(self.order[0], reset, self.threshold, False)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> AffineState:
         return {name: values[name] for name in self.order}

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,6 +11,22 @@ from jaxtyping import Array, Float, Int
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
 Neurons = Float[Array, "*neurons"]
+
+
+class Ends(NamedTuple):
+    """Between which values the spiking variable moves.
+
+    Attributes:
+        variable: Its name.
+        reset: Where it is after a spike, `-inf` included.
+        threshold: Where its spike is, `inf` included.
+        is_angle: Whether it lives on a circle, where the two are the same place.
+    """
+
+    variable: str
+    reset: Neurons
+    threshold: Neurons
+    is_angle: bool
 
 
 class AbstractDynamics(eqx.Module):
@@ -25,6 +41,11 @@ class AbstractDynamics(eqx.Module):
     @abstractmethod
     def routes(self) -> tuple[str, ...]:
         """Names of the input routes."""
+
+    @property
+    @abstractmethod
+    def ends(self) -> Ends:
+        """Between which values the spiking variable moves."""
 
     @abstractmethod
     def initial_state(self, values: Mapping[str, Neurons]) -> State:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..numerics.entire import squareplus
 from ..numerics.leaky import crossing, response
-from .base import AbstractDynamics, Neurons, flow_until_spike
+from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
 
 
 class LinearState(NamedTuple):
@@ -49,6 +49,10 @@ class LinearDynamics(AbstractDynamics):
     @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
+
+    @property
+    def ends(self) -> Ends:
+        return Ends(self.variable, self.reset_value, self.threshold, False)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> LinearState:
         return LinearState(values[self.variable], {name: values[name] for name in self.current_gains})

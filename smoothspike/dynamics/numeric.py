@@ -11,7 +11,7 @@ from ..lowering import Update
 from ..numerics.entire import lifted
 from ..numerics.frozen import lowest, time_to_top
 from ..numerics.stretch import until_spike
-from .base import AbstractDynamics, Neurons
+from .base import AbstractDynamics, Ends, Neurons
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
@@ -64,6 +64,13 @@ class NumericDynamics(AbstractDynamics):
     @property
     def _values(self) -> tuple[Neurons, ...]:
         return tuple(self.parameters[name] for name in self.field.parameters)
+
+    @property
+    def ends(self) -> Ends:
+        nothing = dict.fromkeys((self._variable, *self._names), jnp.zeros_like(self.top))
+        reset = self.update(nothing).get(self._variable, jnp.array(-jnp.inf))
+        threshold = jnp.array(jnp.inf) if self.field.is_at_infinity else jnp.sinh(self.top)
+        return Ends(self._variable, reset, threshold, self.field.is_circle)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> NumericState:
         return NumericState(jnp.arcsinh(values[self._variable]), {name: values[name] for name in self._names})

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from ..numerics import half_odd
 from ..numerics.entire import lifted
 from ..numerics.projective import free_running, normalise, rotate, winding, zero
-from .base import AbstractDynamics, Neurons, flow_until_spike
+from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
 from .rays import RayChart
 
 
@@ -53,6 +53,10 @@ class ProjectiveDynamics(AbstractDynamics):
     @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
+
+    @property
+    def ends(self) -> Ends:
+        return self.chart.ends
 
     def initial_state(self, values: Mapping[str, Neurons]) -> ProjectiveState:
         currents = {name: values[name] for name in self.current_gains}

@@ -5,7 +5,7 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 
-from .base import Neurons
+from .base import Ends, Neurons
 
 
 @final
@@ -23,6 +23,12 @@ class RayChart(eqx.Module):
     offset: Neurons
     circle: tuple[Neurons, Neurons] | None
     variable: str = eqx.field(static=True)
+
+    @property
+    def ends(self) -> Ends:
+        """Between which values the declared variable moves, if it passes through its spikes."""
+        reset, threshold = (jnp.array(-jnp.inf), jnp.array(jnp.inf)) if self.circle is None else self.circle
+        return Ends(self.variable, reset, threshold, self.circle is not None)
 
     def ray(self, value: Neurons) -> tuple[Neurons, Neurons]:
         """Return the ray of a value of the declared variable."""

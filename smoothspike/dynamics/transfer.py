@@ -10,7 +10,7 @@ from ..lowering import Update
 from ..numerics.entire import lifted
 from ..numerics.projective import free_running, normalise, zero
 from ..numerics.transfer import Shape, carry, until_zero
-from .base import AbstractDynamics, Neurons
+from .base import AbstractDynamics, Ends, Neurons
 from .rays import RayChart
 
 
@@ -58,6 +58,11 @@ class TransferDynamics(AbstractDynamics):
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
 
+    @property
+    def ends(self) -> Ends:
+        ends = self.chart.ends
+        return ends._replace(reset=self.update(self.resting)[self.potential]) if self._is_finite else ends
+
     def initial_state(self, values: Mapping[str, Neurons]) -> TransferState:
         g, q = self.chart.ray(values[self.chart.variable])
         return TransferState(*normalise(g, q), {name: values[name] for name in self.couplings})
@@ -85,7 +90,7 @@ class TransferDynamics(AbstractDynamics):
     def reset(self, state: TransferState) -> TransferState:
         updated = self.update(state.others)
         g, q = jnp.full_like(state.g, -1.0), jnp.zeros_like(state.q)
-        if self.potential in updated:
+        if self._is_finite:
             g, q = (jnp.broadcast_to(part, state.g.shape) for part in self.chart.ray(updated[self.potential]))
         others = {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.others.items()}
         return TransferState(g, q, others)
@@ -107,9 +112,8 @@ class TransferDynamics(AbstractDynamics):
         excess = lifted(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
         excess = jnp.broadcast_to(excess, state.q.shape)
         first, period = free_running(state.g + half * state.q, state.q, excess)
-        updated = self.update(state.others)
-        if self.potential in updated:
-            g, q = self.chart.ray(updated[self.potential])
+        if self._is_finite:
+            g, q = self.chart.ray(self.update(state.others)[self.potential])
             arguments = (g + half * q, q, excess, jnp.zeros_like(excess))
             period = zero(*jnp.broadcast_arrays(*(jnp.asarray(value, excess.dtype) for value in arguments)))
         return first, period
@@ -120,6 +124,11 @@ class TransferDynamics(AbstractDynamics):
 
     def readout(self, state: TransferState) -> dict[str, Neurons]:
         return {self.chart.variable: self.chart.value(state.g, state.q)} | state.others
+
+    @property
+    def _is_finite(self) -> bool:
+        """Whether the potential is reset to a finite value."""
+        return self.potential in self.update.names
 
     def _lowest(self, others: Mapping[str, Neurons]) -> tuple[Neurons, Neurons]:
         """The minimum of `u' ` over u with the other states held, and minus where it lies: `beta / 2`."""

@@ -23,13 +23,12 @@ _GOLDEN = 0.6180339887498949
 
 
 class HeldField(Protocol):
-    """A field of the potential alone; hashable.
+    """A field of the potential alone; hashable."""
 
-    Attributes:
-        states: How many states there are, the spiking variable first.
-    """
-
-    states: int
+    @property
+    def states(self) -> int:
+        """How many states there are, the spiking variable first."""
+        ...
 
     def rate(self, variable: Array, others: Array, parameters: Array) -> Array:
         """Return the rate of the spiking variable."""

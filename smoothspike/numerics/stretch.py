@@ -24,17 +24,22 @@ _HALVINGS = 64
 
 
 class Field(Protocol):
-    """The declared equations; hashable.
+    """The declared equations; hashable."""
 
-    Attributes:
-        states: How many states there are, the spiking variable first.
-        time_scale: A natural unit of time.
-        may_graze: Whether the potential may touch the threshold without crossing it.
-    """
+    @property
+    def may_graze(self) -> bool:
+        """Whether the potential may touch the threshold without crossing it."""
+        ...
 
-    states: int
-    time_scale: float
-    may_graze: bool
+    @property
+    def states(self) -> int:
+        """How many states there are."""
+        ...
+
+    @property
+    def time_scale(self) -> float:
+        """A natural unit of time."""
+        ...
 
     def rates(self, states: Array, parameters: Array) -> Array:
         """Return the rates of change of all states."""
@@ -125,20 +130,20 @@ def edge(field: Field, direction: int, others: tuple[Real, ...], parameters: tup
     dtype = jnp.result_type(float, *arrays)
     fastest = 1 / (precision(dtype)[1] * field.time_scale)
 
-    def is_beyond(x: Array, *values: Array) -> Array:
+    def pace(x: Array, *values: Array) -> Array:
         now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
-        pace = field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
-        return ~(pace < fastest)
+        return field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
 
     for _ in range(arrays[0].ndim):
-        is_beyond = jax.vmap(is_beyond)
+        pace = jax.vmap(pace)
 
     def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
         low, high = ends
         middle = (low + high) / 2
-        beyond = is_beyond(middle, *arrays)
+        beyond = ~(pace(middle, *arrays) < fastest)
         return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
 
     start = (jnp.zeros(arrays[0].shape, dtype), jnp.full(arrays[0].shape, farthest(dtype), dtype))
     _, place = lax.fori_loop(0, _HALVINGS, halved, start)
-    return stop_gradient(direction * place), is_beyond(jnp.full_like(place, 0.999 * farthest(dtype)), *arrays)
+    # fast enough only because numbers overflow there is not fast enough
+    return stop_gradient(direction * place), jnp.isfinite(pace(place, *arrays)) & (place < farthest(dtype))

@@ -50,12 +50,12 @@ class Shape(NamedTuple):
 
     def coefficients(self, values: tuple[Real, ...]) -> "Equation":
         """Sort values: the constant drive, drive gains, conductance gains, couplings, sources."""
-        rest = list(values)
+        rest = list(values[1:])
         parts = []
-        for count in (1, len(self.drives), len(self.conductances), len(self.couplings), len(self.sources)):
+        for count in (len(self.drives), len(self.conductances), len(self.couplings), len(self.sources)):
             parts.append(tuple(rest[:count]))
             rest = rest[count:]
-        return Equation(self, parts[0][0], *parts[1:])
+        return Equation(self, values[0], parts[0], parts[1], parts[2], parts[3])
 
 
 class Equation(NamedTuple):
@@ -67,6 +67,13 @@ class Equation(NamedTuple):
     conductance_gains: tuple[Real, ...]
     couplings: tuple[Real, ...]
     sources: tuple[Real, ...]
+
+    def held(self) -> "Equation":
+        """Return the same without derivatives."""
+        return Equation(
+            self.shape, stop_gradient(self.drive), stop_gradient(self.drive_gains),
+            stop_gradient(self.conductance_gains), stop_gradient(self.couplings), stop_gradient(self.sources),
+        )  # fmt: skip
 
 
 class Ray(NamedTuple):
@@ -125,7 +132,7 @@ def _size(
     equation: Equation, g: Coefficients, q: Coefficients, states: list[list[Real]], d: Coefficients, beta: Coefficients
 ) -> Real:
     """The longest step whose remainder is below rounding and that turns the ray by less than pi."""
-    equation = Equation(equation.shape, *stop_gradient(tuple(equation)[1:]))
+    equation = equation.held()
     g, q, states, d, beta = stop_gradient((g, q, states, d, beta))
     tolerance = float(jnp.finfo(jnp.result_type(q[0])).eps) * 4
     # weighs g against q: how fast the ray turns now

@@ -8,7 +8,7 @@ import sympy as sp
 from jaxtyping import Array
 from matplotlib.axes import Axes
 
-from ..dynamics import AbstractDynamics, LinearDynamics, ProjectiveDynamics
+from ..dynamics import Ends
 from ..recording import Recording
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
@@ -71,7 +71,7 @@ def traces(
     if len(palette) < len(chosen):
         raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; give one for each")
 
-    variable = _variable(recording.layers[layer].dynamics, size)
+    variable = _variable(recording.layers[layer].dynamics.ends, size)
     trains = recording.spikes[layer].to_trains(size)
     later = pseudospike_times(recording, layer)
     curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
@@ -93,17 +93,9 @@ def traces(
     return ax
 
 
-def _variable(dynamics: AbstractDynamics, size: int) -> Variable:
-    is_angle = False
-    if isinstance(dynamics, LinearDynamics):
-        threshold, reset = dynamics.threshold, dynamics.reset_value
-    elif isinstance(dynamics, ProjectiveDynamics):
-        is_angle = dynamics.circle is not None
-        reset, threshold = dynamics.circle or (-np.inf, np.inf)
-    else:
-        raise TypeError(f"traces cannot draw {type(dynamics).__name__}")
-    at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (threshold, reset))
-    return Variable(dynamics.variable, at, after, is_angle)
+def _variable(ends: Ends, size: int) -> Variable:
+    at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (ends.threshold, ends.reset))
+    return Variable(ends.variable, at, after, ends.is_angle)
 
 
 def _curves(

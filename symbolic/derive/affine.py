@@ -46,7 +46,7 @@ def _rheobase(model: NeuronModel, form: AffineForm, leak: sp.Expr) -> sp.Expr:
     """The constant part of dV/dt, in units of the first current where there is one, that the threshold needs."""
     potential: Any = model.variable
     resting: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
-    at_threshold = model.field.subs(resting).subs(potential, form.threshold)
+    at_threshold: Any = model.field.subs(resting).subs(potential, form.threshold)
     gains = [gain for state, gain in form.couplings[potential].items() if state in form.resting]
     return sp.simplify(-at_threshold / next(iter(gains), sp.Integer(1)))
 

@@ -127,15 +127,15 @@ def resting_states(model: NeuronModel) -> StateMap:
     """Return where the synaptic states settle without input: where their equations vanish; zero if that is unclear."""
     states: tuple[Any, ...] = synaptic_states(model)
     rates = [model.dynamics[state].subs([(s, 0) for s in model.other_states if s not in states]) for state in states]
-    nothing = {state: sp.Integer(0) for state in states}
+    nothing: Any = {state: sp.Integer(0) for state in states}
     if all(rate.subs(nothing) == 0 for rate in rates):
         return FrozenMapping(nothing)
     try:
-        found = sp.linsolve(rates, *states)
+        found: Any = sp.linsolve(rates, *states)
     except (ValueError, NotImplementedError):
         return FrozenMapping(nothing)
     values = next(iter(found), tuple(nothing.values()))
-    settled = dict(zip(states, values, strict=True))
+    settled: Any = dict(zip(states, values, strict=True))
     is_known = not any(value.free_symbols & set(states) for value in values)
     return FrozenMapping(settled if is_known else nothing)
 

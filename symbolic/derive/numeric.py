@@ -68,5 +68,5 @@ def _lowest(field: sp.Expr, potential: sp.Symbol) -> sp.Expr | None:
     turns = sp.solveset(sp.diff(field, potential), potential, sp.S.Reals)
     if not isinstance(turns, sp.FiniteSet) or len(turns) != 1:
         return None
-    (turn,) = turns
-    return sp.simplify(field.subs(potential, turn))
+    lowest: Any = field.subs(potential, next(iter(turns)))
+    return sp.simplify(lowest)

@@ -49,7 +49,7 @@ class SlowCurrent(QuadraticCurrent):
 
         return at
 
-    def time_to_spike(self, state):
+    def time_to_spike(self, state, within=None):
         at, current = self.solution(state), state[1]
         # zeros are further apart than pi in this multiple of s
         pieces = 1 + int(2 * self.tau_s * mp.sqrt(max(current, 0)))

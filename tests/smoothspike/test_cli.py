@@ -20,6 +20,7 @@ p = sp.Symbol("p", real=True)
 power = ss.NeuronModel(
     "power", dynamics={V: sp.Abs(V)**p + I, I: -I}, spike=ss.at_infinity(V), reset={V: 0}, inputs=I, parameters=[p]
 )
+flat = ss.NeuronModel("flat", dynamics={V: -V}, spike=ss.at_infinity(V), reset={V: -1}, inputs=V)
 number = 3
 def make():
     return ss.models.qif(tau_m=2.0, tau_s=1.0)
@@ -130,8 +131,12 @@ def test_derive(capsys, file):
     assert printed["formulas"]["rheobase"] == "1/4"
     assert main(["derive", "qif", "--latex"]) == 0
     assert r"\begin{aligned}" in capsys.readouterr().out
-    assert main(["derive", f"{file}:cubic"]) == 1
-    assert "polynomial of degree 3" in capsys.readouterr().err
+    assert main(["derive", f"{file}:cubic", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["method"] == "numeric"
+    assert "degree 3" in printed["reason"]
+    assert main(["derive", f"{file}:flat"]) == 1
+    assert "a linear field never reaches infinity" in capsys.readouterr().err
 
 
 def test_models(capsys):

@@ -1,5 +1,7 @@
 """Derivations: formulas that solve the declared equations, and refusals that say why."""
 
+import re
+
 import pytest
 import sympy as sp
 from cases import SOLVED
@@ -23,6 +25,11 @@ def quadratic(name="m", field=None, dynamics=None, reset=None, inputs=V, paramet
         name, dynamics={V: V**2 + 1 if field is None else field} | (dynamics or {}), spike=at_infinity(V),
         reset={V: -sp.oo} | (reset or {}), inputs=inputs, parameters=parameters or {},
     )  # fmt: skip
+
+
+def linear(field, reset, others=None):
+    states = {V: field, I: -I} | (others or {})
+    return NeuronModel("m", dynamics=states, spike=crosses(V, 1), reset=reset, inputs=I)
 
 
 @pytest.mark.parametrize("name", DERIVED)
@@ -114,9 +121,10 @@ class TestRelations:
         assert derive(models.qif(tau_m=(1.0, 3.0), tau_s=(0.5, 1.5))).closed_form
 
     @pytest.mark.parametrize("values", [(1.0, 1.0), (1.0, 0.5 + 1e-9), ((1.0, 2.0), (0.5, 0.5))])
-    def test_others_are_refused_with_what_is_needed(self, values):
-        with pytest.raises(DerivationError, match=r"Bessel functions .* a closed form exists where tau_s = tau_m/2"):
-            derive(models.qif(*values))
+    def test_others_are_solved_otherwise_and_told_what_is_needed(self, values):
+        derived = derive(models.qif(*values))
+        assert (derived.method, derived.closed_form) == ("projective", False)
+        assert re.search(r"Bessel functions .* a closed form exists where tau_s = tau_m/2", derived.attempts[0].reason)
 
     @pytest.mark.parametrize(("order", "tau_s_value"), [(0, 1.0), (1, 3.0), (2, 5.0), (3, 7.0)])
     def test_the_qif_has_closed_forms_at_odd_multiples(self, order, tau_s_value):
@@ -133,8 +141,14 @@ class TestRelations:
         assert (derived.form.order, derived.relation) == (1, None)
 
     def test_values_must_be_known(self):
-        with pytest.raises(DerivationError, match="a closed form exists where tau_s = tau_m/2; give tau_s a value"):
-            derive(models.qif(tau_s=None))
+        reason = derive(models.qif(tau_s=None)).attempts[0].reason
+        assert "a closed form exists where tau_s = tau_m/2" in reason
+        assert "give tau_s a value" in reason
+
+    def test_a_relation_between_trained_parameters_does_not_count(self):
+        derived = derive(models.qif(), trainable=("tau_m",))
+        assert derived.relation is None
+        assert derived.attempts[0].reason == "it holds only where tau_s = tau_m/2, and tau_m is trainable"
 
 
 def test_forms():
@@ -165,57 +179,60 @@ def test_equal_models_have_equal_derivations(name):
 
 
 @pytest.mark.parametrize(
-    ("model", "message"),
+    ("model", "method", "message"),
     [
-        (quadratic(field=V**4 + 1), r"m is of the autonomous scalar class .* dV/dt = V\*\*4 \+ 1"),
+        (quadratic(field=V**2 + g * V, dynamics={g: -g}, inputs=g), "projective", "a conductance"),
         (
-            quadratic(field=sp.exp(V)),
-            "exact solvers are available for equations that are affine in all states, or quad",
+            quadratic(field=V**2 + I, dynamics={I: 1 - I}, inputs=I),
+            "projective",
+            "dI/dt = 1 - I is not a plain exponential decay",
         ),
-        (quadratic(field=-(V**2)), r"coefficient -1 of V\*\*2 is not positive: no spikes"),
-        (quadratic(field=V**2 + g * V, dynamics={g: -g}, inputs=g), "a conductance"),
-        (quadratic(field=V**2 + I, dynamics={I: 1 - I}, inputs=I), "dI/dt = 1 - I is not a plain exponential decay"),
         (
             quadratic(field=V**2 - V + I + J, dynamics={I: -2 * I, J: -3 * J}, inputs=I),
+            "projective",
             "Bessel functions|different time constants",
         ),
-        (quadratic(reset={V: sp.Integer(-5)}), "its reset is -oo; this one resets V to -5. Declare reset={V: -oo}"),
+        (quadratic(reset={V: sp.Integer(-5)}), "projective", "this one resets V to -5. Declare reset={V: -oo}"),
         (
             quadratic(field=V**2 - V + I, dynamics={I: -2 * I}, reset={I: I + 1}, inputs=I),
+            "projective",
             "the reset changes I, so the neuron does not pass smoothly through its spike",
         ),
-        (quadratic(inputs=jump({V: V + weight**2})), r"input route .* changes V by weight\*\*2; .* proportional"),
-        (quadratic(field=-V), "a linear field never reaches infinity; declare a finite threshold with crosses"),
+        (quadratic(field=-(V**2)), "numeric", r"coefficient -1 of V\*\*2 is not positive: no spikes"),
+        (quadratic(inputs=jump({V: V + weight**2})), "numeric", r"changes V by weight\*\*2; .* proportional"),
+        (quadratic(field=V**2 + g**2, dynamics={g: -g}, inputs=g), "numeric", "not affine|not linear"),
+        (linear(V + I, {V: 0}), "linear", r"no leak \(the field grows with V\)"),
+        (linear(I - V, {V: 0, I: 0}), "linear", "the reset I -> 0 depends on or changes other states"),
+        (linear(I - V, {V: 0}, {I: 2 - I}), "linear", "dI/dt = 2 - I is not a plain exponential decay"),
+        (linear(I - V + J, {V: 0}, {I: -I, J: -2 * J}), "linear", "its currents decay at different rates"),
     ],
 )
-def test_refusals(model, message):
-    with pytest.raises(DerivationError, match=message):
-        derive(model)
+def test_attempts(model, method, message):
+    """What a better solver could not do is said, and another one found."""
+    derived = derive(model)
+    assert derived.method == method
+    assert any(re.search(message, attempt.reason) for attempt in derived.attempts)
+    assert f"not by {derived.attempts[0].name}: {derived.attempts[0].reason}" in str(derived)
 
 
-@pytest.mark.parametrize(
-    ("dynamics", "reset", "message"),
-    [
-        ({V: V + I, I: -I}, {V: 0}, r"no leak \(the field grows with V\)"),
-        ({V: -V + I, I: -I}, {V: 0, I: 0}, "the reset I -> 0 depends on or changes other states"),
-        ({V: -V + I, I: 2 - I}, {V: 0}, "dI/dt = 2 - I is not a plain exponential decay"),
-        ({V: -V + I + J, I: -I, J: -2 * J}, {V: 0}, "its currents decay at different rates"),
-    ],
-)
-def test_refusals_of_leaky_integrators(dynamics, reset, message):
-    model = NeuronModel("m", dynamics=dynamics, spike=crosses(V, 1), reset=reset, inputs=I)
-    with pytest.raises(DerivationError, match=message):
-        derive(model)
+@pytest.mark.parametrize("method", [None, "linear", "numeric"])
+def test_a_linear_field_at_infinity_is_refused(method):
+    with pytest.raises(DerivationError, match="a linear field never reaches infinity; declare a finite threshold"):
+        derive(quadratic(field=-V), method)
 
 
 @pytest.mark.parametrize(
     ("model", "method", "message"),
     [
-        (models.lif(), "projective", "method 'projective' does not apply: every equation is affine .* method='linear'"),
+        (
+            models.lif(),
+            "projective",
+            "method 'projective' does not apply: .*every equation is affine.* method='linear'",
+        ),
         (models.qif(), "linear", "method 'linear' does not apply: .* use method='projective'"),
-        (models.qif(), "numeric", "method 'numeric' does not apply"),
-        (quadratic(field=V**4 + 1), "phase", "no exact solver is available for it yet"),
-        (models.qif(), "magic", "unknown method 'magic'; choose 'projective' or 'linear', or leave it out"),
+        (models.eif(), "projective", "method 'projective' does not apply: it is of the general class"),
+        (models.eif(), "linear", r"exp.* is not affine in the states"),
+        (models.qif(), "magic", "unknown method 'magic'; choose one of projective, linear, phase, numeric, or leave"),
     ],
 )
 def test_a_method_that_does_not_apply(model, method, message):
@@ -223,11 +240,26 @@ def test_a_method_that_does_not_apply(model, method, message):
         derive(model, method=method)
 
 
-def test_which_library_models_have_an_exact_solver():
-    def is_solved(name):
-        try:
-            return bool(derive(getattr(models, name)()).method)
-        except DerivationError:
-            return False
+@pytest.mark.parametrize("name", models.names())
+def test_every_library_model_has_a_solver_and_can_be_integrated(name):
+    model = getattr(models, name)()
+    assert derive(model).method in ("projective", "linear", "phase", "numeric")
+    assert derive(model, method="numeric").method == "numeric"
 
-    assert {name for name in models.names() if is_solved(name)} == set(SOLVED)
+
+def test_which_library_models_are_solved_by_the_simplest_formulas():
+    def is_simple(name):
+        return isinstance(derive(getattr(models, name)()).form, (ProjectiveForm, LinearForm))
+
+    assert {name for name in models.names() if is_simple(name)} == set(SOLVED)
+
+
+@pytest.mark.parametrize(
+    ("name", "rheobase"),
+    [("qif_alpha", sp.Rational(1, 4)), ("lif_alpha", "V_th"), ("eif", "V_T - Delta"), ("adex", "V_T - Delta")],
+)
+def test_rheobase_of_general_solvers(name, rheobase):
+    model = getattr(models, name)()
+    named = {symbol.name: symbol for symbol in model.parameters}
+    expected = sp.sympify(rheobase, locals=named)
+    assert sp.simplify(derive(model).rheobase - expected) == 0
