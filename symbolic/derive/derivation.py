@@ -6,6 +6,7 @@ from typing import Any
 import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
+from .phase_form import PhaseForm
 
 #: Time since the state was known, in the formulas of a derivation.
 t = sp.Symbol("t", nonnegative=True)
@@ -115,7 +116,7 @@ class Derivation:
     period: sp.Expr
     phase: sp.Expr | None
     relation: Relation | None
-    form: ProjectiveForm | LinearForm
+    form: ProjectiveForm | LinearForm | PhaseForm
 
     @property
     def formulas(self) -> dict[str, sp.Expr]:
