@@ -43,7 +43,7 @@ class Coordinate:
         if self.rate == 0:
             return field.subs(self.potential, y)
         powers = _exponentials(field)
-        field = powers.subs(
+        field = powers.xreplace(
             {e: y ** (_slope(e, self.potential) / self.rate) * _factor(e, self.potential)
              for e in powers.atoms(sp.exp) if e.has(self.potential)}
         )  # fmt: skip
@@ -231,7 +231,9 @@ def _integrated(part: Any) -> Any:
     root = sp.sqrt(4 * a * c - b**2)
     if root.is_positive is not True:
         return sp.integrate(part, y)
-    return slope / (2 * a) * sp.log(below) + (2 * a * constant - b * slope) / (a * root) * sp.atan((2 * a * y + b) / root)
+    return slope / (2 * a) * sp.log(below) + (2 * a * constant - b * slope) / (a * root) * sp.atan(
+        (2 * a * y + b) / root
+    )
 
 
 def _normal(raw: Any, coordinate: Coordinate, is_positive: Callable[[Any, Coordinate], bool]) -> Antiderivative:

@@ -78,7 +78,7 @@ def arrange(potential: Any, field: Any, end: Any, rows: list[dict[Any, Any]], bu
         places = _zeros(potential, piece, low, high, rows, budget)
         zeros += [place for place in places if not any(same(place, zero, rows[0]) for zero in zeros)]
         ends = [low, *places, high]
-        for left, right in zip(ends[:-1], ends[1:], strict=True):
+        for left, right in itertools.pairwise(ends):
             if not same(left, right, rows[0]):
                 segments.append(Segment(left, right, piece, _common_sign(piece, potential, left, right, rows)))
     components: list[list[Segment]] = []
@@ -160,7 +160,7 @@ def pieces_of(potential: Any, field: Any, end: Any, rows: list[dict[Any, Any]]) 
     ends = [-sp.oo, *distinct, end]
     return [
         (low, high, _at(folded, potential, between(low, high, rows[0]), rows[0]))
-        for low, high in zip(ends[:-1], ends[1:], strict=True)
+        for low, high in itertools.pairwise(ends)
     ]
 
 

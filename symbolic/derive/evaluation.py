@@ -13,8 +13,8 @@ from ..errors import DerivationError
 #: Relative error that counts as zero, of 25 digits asked for; that of quadrature; that of double precision.
 EXACT, QUADRATURE, ACCURATE = mpmath.mpf(10) ** -25, mpmath.mpf(10) ** -9, 1e-12
 _UNIT, _TINY, _HUGE = 2.3e-16, 1e-300, 1e300
-#: Potentials are tried up to 1e8, or where exponentials of them leave the range of double precision.
-_REACH, _EXPONENTIAL_REACH = 8, 3.2
+#: Potentials are tried up to 1e8, and exponentials of them up to `exp(300)`.
+_REACH, _EXPONENTIAL_REACH = 8.0, 300.0
 
 
 def precise(arguments: Sequence[Any], expression: Any, digits: int) -> Callable[..., Any]:
@@ -27,7 +27,9 @@ def precise(arguments: Sequence[Any], expression: Any, digits: int) -> Callable[
     def evaluate(*values: Any) -> Any:
         with mpmath.workdps(digits):
             try:
-                value = mpmath.mpmathify(function(*(mpmath.mpf(v) if not isinstance(v, mpmath.mpf) else v for v in values)))
+                value = mpmath.mpmathify(
+                    function(*(mpmath.mpf(v) if not isinstance(v, mpmath.mpf) else v for v in values))
+                )
             except (ZeroDivisionError, ValueError, OverflowError, TypeError, AttributeError, NameError) as error:
                 raise DerivationError(f"{expression} has no value: {error}") from error
             if isinstance(value, mpmath.mpc):
@@ -43,13 +45,13 @@ def precise(arguments: Sequence[Any], expression: Any, digits: int) -> Callable[
 
 def digits_for(field: Any, potential: Any) -> int:
     """How many digits tell formulas apart at the largest potentials that are tried."""
-    return 100 if field.is_algebraic_expr(potential) else 1000
+    return 100 if field.is_algebraic_expr(potential) else 400
 
 
 def samples(low: Any, high: Any, field: Any, potential: Any) -> list[float]:
     """Numbers between two places (numbers or infinite), close to both and far out, in ascending order."""
     low, high = float(low), float(high)
-    reach = _REACH if field.is_algebraic_expr(potential) else _EXPONENTIAL_REACH
+    reach = _reach(field, potential)
     far = [10**k * 1.37 for k in np.arange(-8, reach + 0.01, 0.4)]
     if np.isinf(low) and np.isinf(high):
         found = [*(-place for place in far), *far]
@@ -59,6 +61,19 @@ def samples(low: Any, high: Any, field: Any, potential: Any) -> list[float]:
         near = [10**k * 0.43 for k in np.arange(-8, 0.01, 0.5)]
         found = [low + (high - low) * part for part in near] + [high - (high - low) * part for part in near]
     return sorted({place for place in found if low < place < high})
+
+
+def _reach(field: Any, potential: Any) -> float:
+    unit = unit_of(field, potential)
+    return _REACH if unit == 0 else float(np.log10(_EXPONENTIAL_REACH * unit))
+
+
+def unit_of(field: Any, potential: Any) -> float:
+    """The change of the potential that matters to the steepest exponential of a field; 0 if it has none."""
+    if field.is_algebraic_expr(potential):
+        return 0.0
+    slopes = [sp.diff(e.exp, potential) for e in field.rewrite(sp.exp).atoms(sp.exp)]
+    return 1 / max([abs(float(slope)) for slope in slopes if slope.is_number and slope != 0], default=1.0)
 
 
 def some(places: Sequence[Any], count: int) -> list[Any]:

@@ -1,5 +1,6 @@
 """Equal ways to write a formula, of which some keep their digits in double precision where others do not."""
 
+import itertools
 from typing import Any
 
 import sympy as sp
@@ -10,25 +11,73 @@ def as_atanh(ratio: Any) -> Any:
     return 2 * sp.atanh(sp.factor(sp.cancel((ratio - 1) / (ratio + 1))))
 
 
-def without_differences(expression: Any) -> Any:
+def without_differences(expression: Any, rank: int = 0) -> Any:
     """Write `exp(x) - 1` as a product, which keeps its digits where x is small.
+
+    Where a sum has several such pairs of terms, `rank` says which: 0 for that with the shortest `x`.
 
     Example:
         >>> x = sp.Symbol("x")
         >>> without_differences(3 * sp.exp(x) - 3)
         6*exp(x/2)*sinh(x/2)
     """
+    return expression.replace(lambda part: part.is_Add and part.has(sp.exp), lambda total: _without_difference(total, rank))
 
-    def product(total: Any) -> Any:
-        if len(total.args) != 2:
-            return total
-        constant, other = total.as_independent(*[e for e in total.atoms(sp.exp) if not e.is_number], as_Add=True)
-        factor, power = other.as_independent(sp.exp, as_Add=False)
-        if not isinstance(power, sp.exp) or constant + factor != 0:
-            return total
-        return 2 * factor * sp.exp(power.exp / 2) * sp.sinh(power.exp / 2)
 
-    return expression.replace(lambda part: part.is_Add and part.has(sp.exp), product)
+def _without_difference(total: Any, rank: int) -> Any:
+    pairs = {}
+    for first, second in itertools.permutations(total.args, 2):
+        ratio = sp.powsimp(-second / first)
+        if isinstance(ratio, sp.exp):
+            pairs.setdefault(frozenset((first, second)), (first, second, ratio.exp))
+    if not pairs:
+        return total
+    ordered = sorted(pairs.values(), key=lambda pair: (pair[2].count_ops(), str(pair[2])))
+    first, second, exponent = ordered[min(rank, len(ordered) - 1)]
+    product = -2 * first * sp.exp(exponent / 2) * sp.sinh(exponent / 2)
+    return sp.Add(*(term for term in total.args if term not in (first, second)), sp.powsimp(product))
+
+
+def expanded(expression: Any) -> Any:
+    """Write a fraction, or the argument of a logarithm, as one fraction of expanded sums without common factors.
+
+    Example:
+        >>> x, z = sp.symbols("x z", real=True)
+        >>> expanded(sp.log(1 / (sp.exp(x) * (1 + 1 / z) - 1)))
+        log(z/(z*exp(x) - z + exp(x)))
+    """
+    if expression.has(sp.log):
+        return expression.replace(sp.log, lambda argument: sp.log(_expanded(argument)))
+    return _expanded(expression)
+
+
+def _expanded(expression: Any) -> Any:
+    above, below = sp.fraction(sp.cancel(sp.together(expression)))
+    return sp.expand(above) / sp.expand(below)
+
+
+def roots_taken_out(expression: Any) -> Any:
+    """Write `(x**n a)**(1/n)` as `x a**(1/n)`, which is another branch where x is negative.
+
+    Example:
+        >>> x, z = sp.symbols("x z", real=True)
+        >>> roots_taken_out(sp.cbrt(x**3 * sp.exp(3 * z) / (x + 1)))
+        x*exp(z)/(x + 1)**(1/3)
+    """
+    is_root = lambda part: part.is_Pow and part.exp.is_Rational and not part.exp.is_Integer  # noqa: E731
+    return expression.replace(is_root, _root_taken_out)
+
+
+def _root_taken_out(root: Any) -> Any:
+    outside, inside = sp.S.One, sp.S.One
+    above, below = (sp.factor(part) for part in sp.fraction(sp.cancel(sp.together(sp.expand(root.base)))))
+    for factor in sp.Mul.make_args(above / below):
+        base, exponent = (sp.E, factor.exp) if isinstance(factor, sp.exp) else factor.as_base_exp()
+        if isinstance(factor, sp.exp) or (exponent.is_Integer and exponent % root.exp.q == 0 and not base.is_number):
+            outside *= base ** (exponent * root.exp)
+        else:
+            inside *= sp.expand(base) ** exponent
+    return outside * inside**root.exp
 
 
 def without_overflow(expression: Any) -> list[Any]:
@@ -67,6 +116,6 @@ def without_overflow(expression: Any) -> list[Any]:
 
 def equal_forms(expression: Any) -> list[Any]:
     """Other ways to write an expression, which round differently."""
-    forms = [expression, *without_overflow(expression)]
-    forms += [without_differences(form) for form in forms]
+    forms = [expression, expanded(expression), *without_overflow(expression)]
+    forms += [without_differences(form, rank) for rank in (0, 1) for form in forms]
     return list(dict.fromkeys(forms))[1:]

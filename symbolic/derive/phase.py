@@ -16,9 +16,10 @@ from ..errors import DerivationError
 from ..limits import Budget, TimeLimit
 from ..structure import Structure, tangent_of_half_angle
 from .arrangement import Arrangement, arrange, number, same, value_rows
-from .derivation import Derivation
+from .derivation import Derivation, t
 from .phase_flow import derive_flow
 from .phase_form import Attempt, PhaseForm, Refusal, described
+from .phase_form import until_spike as u
 from .quadrature import Line, Part, period_from_infinity, potential_before_spike, rising_parts, time_to_spike
 from .rheobase import find_rheobase
 
@@ -46,14 +47,17 @@ def phase_closed_form(model: NeuronModel, structure: Structure, seconds: float =
         V/(V**3 - (V**3 - 1)*exp(3*t))**(1/3)
     """
     bare = _bare(model, structure)
-    budget = Budget(seconds)
+    deadline = Budget(seconds)
     attempts: tuple[Attempt, ...] = ()
-    known = bare
+    known, best = bare, None
     for what, symbols, fixed in _ways(model, bare):
-        search = _Search(model, bare, symbols, budget)
+        search = _Search(model, bare, symbols, Budget(deadline.left if fixed else 0.6 * deadline.left))
         try:
-            found = search.run()
-            return replace(found, fixed=FrozenMapping(fixed), attempts=(*attempts, *found.attempts))
+            found = replace(search.run(), fixed=FrozenMapping(fixed))
+            found = replace(found, attempts=(*attempts, *found.attempts))
+            if found.is_closed and found.is_accurate:
+                return found
+            best, attempts = best or found, found.attempts
         except TimeLimit:
             attempts += ((what, "it took too long"),)
         except DerivationError as error:
@@ -61,6 +65,8 @@ def phase_closed_form(model: NeuronModel, structure: Structure, seconds: float =
         except Exception as error:  # SymPy fails with nearly any exception
             attempts += ((what, f"SymPy fails with {type(error).__name__}: {error}"),)
         known = replace(search.known, fixed=FrozenMapping(fixed)) if search.known.zeros is not None else known
+    if best is not None:
+        return replace(best, attempts=attempts)
     known = replace(known, attempts=attempts)
     return Refusal(described(attempts), known, attempts)
 
@@ -125,15 +131,15 @@ def _declared(model: NeuronModel, structure: Structure, potential: Any) -> Any:
 def _bare(model: NeuronModel, structure: Structure) -> PhaseForm:
     if model.other_states:
         others = ", ".join(map(str, model.other_states))
-        raise DerivationError(f"{model.name}: {others} is a state besides {model.variable}; a phase describes one state")
+        raise DerivationError(
+            f"{model.name}: {others} is a state besides {model.variable}; a phase describes one state"
+        )
     on_line = structure.is_circle or model.spike.is_at_infinity
     end = sp.oo if on_line else model.spike.threshold
     reset = -sp.oo if structure.is_circle else model.reset_value
     if model.variable in reset.free_symbols | end.free_symbols:
         raise DerivationError(f"{model.name}: threshold and reset of {model.variable} must be constant")
-    jumps = {
-        name: changes.get(structure.potential, sp.S.Zero) for name, changes in structure.jumps.items()
-    }
+    jumps = {name: changes.get(structure.potential, sp.S.Zero) for name, changes in structure.jumps.items()}
     circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
     return PhaseForm(structure.potential, structure.field, end, reset, circle, FrozenMapping(jumps))
 
@@ -184,8 +190,15 @@ class _Search:
         line = Line(self._potential, end, arrangement, tuple(self._moved(rows, arrangement)), self._budget)
         parts = rising_parts(line) if arrangement.spikes else []
         time, accurate = time_to_spike(line, parts) if parts else (sp.oo, True)
-        back, accurate_back = self._back(line, parts, time)
-        flow, accurate_flow, attempts = self._flow(line, parts)
+        back, accurate_back = self._back(line, parts)
+        composed = None if back is None else back.subs(u, time - t)
+        flow, accurate_flow, attempts = self._flow(line, parts, composed)
+        lossy = {
+            "the time to spike": accurate,
+            "the flow": accurate_flow,
+            "the potential before a spike": accurate_back,
+        }
+        attempts += tuple((what, "it loses digits in double precision") for what, good in lossy.items() if not good)
         return replace(
             self.known, time_to_spike=self._outside(self._everywhere(line, time)), flow=self._outside(flow),
             phase_to_potential=self._outside(back), period=self._outside(self._period(line, parts, reset)),
@@ -245,18 +258,18 @@ class _Search:
             found = find_rheobase(self._potential, field.subs(row), numbers, {}, self._budget)
         return found
 
-    def _back(self, line: Line, parts: list[Part], time: Any) -> tuple[Any, bool]:
+    def _back(self, line: Line, parts: list[Part]) -> tuple[Any, bool]:
         if not parts:
             return None, True
         try:
-            found = potential_before_spike(line, parts, time)
+            found = self._budget.spend(1.5, lambda: potential_before_spike(line, parts))
         except TimeLimit:
             found = None
         return (None, True) if found is None else found
 
-    def _flow(self, line: Line, parts: list[Part]) -> tuple[Any, bool, tuple[Attempt, ...]]:
+    def _flow(self, line: Line, parts: list[Part], composed: Any) -> tuple[Any, bool, tuple[Attempt, ...]]:
         try:
-            flow, accurate = derive_flow(line, parts)
+            flow, accurate = self._budget.spend(3.0, lambda: derive_flow(line, parts, composed))
         except TimeLimit:
             return None, True, (("the flow", "it took too long"),)
         except DerivationError as error:

@@ -1,5 +1,6 @@
 """The flow of a scalar field in closed form, on every component of its phase line."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,11 @@ from ..errors import DerivationError
 from .antiderivative import y
 from .arrangement import number
 from .derivation import t
-from .evaluation import EXACT, QUADRATURE, digits_for, double, keeps_digits, precise, quadrature, some
+from .evaluation import EXACT, QUADRATURE, digits_for, double, keeps_digits, precise, quadrature, some, unit_of
+from .forms import expanded, roots_taken_out
 from .quadrature import Line, Part, choose, inverse, other_parts
 
-_TIMES = (0.003, 0.4, 0.97)
+_TIMES, _LONG = (0.003, 0.4, 0.97), 80
 _clock: Any = sp.Dummy("clock", real=True)
 
 
@@ -28,24 +30,26 @@ class _Journey:
     end: Any
 
 
-def derive_flow(line: Line, rising: list[Part]) -> tuple[Any, bool]:
+def derive_flow(line: Line, rising: list[Part], through_spike: Any = None) -> tuple[Any, bool]:
     """Find the flow; return it and whether it is accurate.
 
     Args:
         line: The phase line.
         rising: The integrated parts of the component from which spikes come; empty if there is none.
+        through_spike: The flow there as composed of the time to the spike and its inverse, if there is one.
 
     Raises:
         DerivationError: if there is no closed form.
     """
     components = line.arrangement.components
     parts = [other_parts(line, c) for c in (components[:-1] if rising else components)] + ([rising] if rising else [])
-    one = _one_formula(line, parts)
+    one = _one_formula(line, parts, through_spike)
     if one is not None:
         return one
     pieces, accurate = [], True
     for index, here in enumerate(parts):
-        found = _on_component(line, here)
+        composed = [through_spike] if here is rising and through_spike is not None else []
+        found = _on_component(line, here, composed)
         if found is None:
             raise DerivationError("SymPy cannot solve the integral for the potential")
         pieces.append((found[0], line.potential < here[0].segment.high if index < len(parts) - 1 else True))
@@ -56,9 +60,10 @@ def derive_flow(line: Line, rising: list[Part]) -> tuple[Any, bool]:
     return sp.Piecewise(*pieces), accurate
 
 
-def _one_formula(line: Line, parts: list[list[Part]]) -> tuple[Any, bool] | None:
+def _one_formula(line: Line, parts: list[list[Part]], through_spike: Any) -> tuple[Any, bool] | None:
     """A single formula for all components, valid at the zeros between them too."""
-    if any(len(component) > 1 for component in parts):
+    composed = [] if through_spike is None or len(parts) > 1 else [through_spike]
+    if any(len(component) > 1 for component in parts) and not composed:
         return None
 
     def check(form: Any) -> tuple[bool, bool]:
@@ -66,12 +71,14 @@ def _one_formula(line: Line, parts: list[list[Part]]) -> tuple[Any, bool] | None
         rests = all(_stays(line, form, zero) for zero in line.arrangement.zeros)
         return rests and all(right for right, _ in checks), all(good for _, good in checks)
 
-    return choose(_candidates(line, parts[-1][0]), check)
+    single = [] if len(parts[-1]) > 1 else _candidates(line, parts[-1][0])
+    return choose(itertools.chain(single, composed), check)
 
 
-def _on_component(line: Line, parts: list[Part]) -> tuple[Any, bool] | None:
-    if len(parts) == 1:
-        return choose(_candidates(line, parts[0]), lambda form: _check(line, parts, form))
+def _on_component(line: Line, parts: list[Part], composed: list[Any]) -> tuple[Any, bool] | None:
+    if len(parts) == 1 or composed:
+        single = [] if len(parts) > 1 else _candidates(line, parts[0])
+        return choose(itertools.chain(single, composed), lambda form: _check(line, parts, form))
     back = inverse(line, parts, _clock, lambda part, form: (_undoes(line, part, form), True))
     if back is None:
         return None
@@ -100,16 +107,12 @@ def _candidates(line: Line, part: Part) -> Any:
     found = part.antiderivative
     coordinate, now = found.coordinate, found.coordinate.of(line.potential)
     for candidate in found.advanced(t, line.solve):
-        yield _tidy(coordinate.back(candidate.subs(y, now)))
+        form = coordinate.back(candidate).subs(y, now)
+        yield from dict.fromkeys((expanded(form), form) if form.count_ops() < _LONG else (form,))
+        if any(power.exp.is_Rational and not power.exp.is_Integer for power in form.atoms(sp.Pow)):
+            yield roots_taken_out(form)
     for candidate in found.inverses(found.value().subs(y, now) + t, line.solve):
         yield coordinate.back(candidate)
-
-
-def _tidy(expression: Any) -> Any:
-    shorter = expression.replace(sp.log, lambda argument: sp.log(sp.cancel(argument)))
-    if not expression.has(sp.log):
-        shorter = sp.cancel(expression) if expression.count_ops() < 60 else expression
-    return min((expression, shorter), key=lambda form: form.count_ops())
 
 
 def _stays(line: Line, form: Any, zero: Any) -> bool:
@@ -189,8 +192,9 @@ def _times(line: Line, parts: list[Part], part: Part, place: float, row: dict[An
     """Times before the spike, or on the scale on which the potential changes where no spike comes."""
     field = precise([line.potential], part.segment.field.subs(row), 50)
     if not part.forms:
-        scale = min(abs(mpmath.mpf(place) / field(place)) if place else 1, mpmath.mpf(3)) + mpmath.mpf(1e-200)
-        return [float(2 * scale * fraction) for fraction in _TIMES]
+        slope = precise([line.potential], sp.diff(part.segment.field.subs(row), line.potential), 50)
+        steepness = max(abs(slope(place)), abs(field(place) / place) if place else 0, mpmath.mpf(1) / 3)
+        return [float(fraction / steepness / 2) for fraction in _TIMES]  # before it could escape to minus infinity
     time = precise([line.potential], part.forms[0].subs(row), digits_for(part.segment.field, line.potential))(place)
     return [float(min(time, mpmath.mpf(1e290)) * fraction) for fraction in _TIMES]
 
@@ -201,12 +205,13 @@ def _journeys(line: Line, parts: list[Part], form: Any, row: dict[Any, Any]) -> 
     fields = _fields(line, parts, row, digits)
     found = []
     for part in parts:
+        unit = unit_of(part.segment.field.subs(row), line.potential)
         for place in some(line.places(part.segment, row), 12):
             for time in _times(line, parts, part, place, row):
                 if not 1e-290 < time < 1e290:
                     continue
                 there = end(place, time)
                 # a change of the start moves the end in proportion to the field there
-                moved = abs(fields(there)) * (time + abs(mpmath.mpf(place) / fields(place)))
+                moved = abs(fields(there)) * (time + abs(mpmath.mpf(place) / fields(place))) + unit
                 found.append(_Journey(place, time, float(min(moved, mpmath.mpf(1e300))), there))
     return found

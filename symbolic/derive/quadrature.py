@@ -12,7 +12,7 @@ from ..errors import DerivationError
 from ..limits import Budget, TimeLimit
 from .antiderivative import Antiderivative, Coordinate, integrate, y
 from .arrangement import Arrangement, Segment, between, number
-from .evaluation import EXACT, QUADRATURE, digits_for, double, keeps_digits, precise, quadrature, samples, some
+from .evaluation import EXACT, QUADRATURE, digits_for, double, keeps_digits, precise, quadrature, samples, some, unit_of
 from .forms import equal_forms
 from .phase_form import until_spike as u
 
@@ -124,11 +124,18 @@ def _check_time(line: Line, part: Part, parts: list[Part]) -> None:
                 if not abs(slope(place) * rate(place) + 1) < EXACT:
                     raise DerivationError("the integral that SymPy returns has another derivative")
         for place in some(line.places(part.segment, row), 2 if row is line.rows[0] else 1):
-            expected = sum((quadrature(precise([line.potential], p.segment.field.subs(row), 30),
-                                       max(mpmath.mpf(place), _number(p.segment.low, row)), _number(p.segment.high, row))
-                            for p in parts[: parts.index(part) + 1]), mpmath.mpf(0))  # fmt: skip
+            expected = sum(
+                (_passage(line, other, place, row) for other in parts[: parts.index(part) + 1]), mpmath.mpf(0)
+            )
             if not abs(time(place) - expected) < QUADRATURE * abs(expected):
                 raise DerivationError("the integral that SymPy returns jumps: quadrature gives another value")
+
+
+def _passage(line: Line, part: Part, place: float, row: dict[Any, Any]) -> Any:
+    """How long the way through a segment takes, or from a place in it to its end, by quadrature."""
+    rate = precise([line.potential], part.segment.field.subs(row), 30)
+    low, high = _number(part.segment.low, row), _number(part.segment.high, row)
+    return quadrature(rate, max(mpmath.mpf(place), low), high)
 
 
 def _number(place: Any, row: dict[Any, Any]) -> Any:
@@ -193,23 +200,24 @@ def inverse(line: Line, parts: list[Part], clock: Any, check: Callable[[Part, An
 
 
 def choose(candidates: Iterable[Any], check: Callable[[Any], tuple[bool, bool]]) -> tuple[Any, bool] | None:
-    """The first candidate that is right, in its plainest accurate form, and whether there is such a form."""
+    """The first candidate that is right and accurate in one of its forms, else the first that is right; and which."""
+    first = None
     for candidate in candidates:
         if candidate.has(sp.I, sp.RootSum, sp.CRootOf, sp.Integral):
             continue
         right, accurate = check(candidate)
+        if right and accurate:
+            return candidate, True
         if not right:
             continue
-        if accurate:
-            return candidate, True
         for form in equal_forms(candidate):
             if check(form) == (True, True):
                 return form, True
-        return candidate, False
-    return None
+        first = first or (candidate, False)
+    return first
 
 
-def potential_before_spike(line: Line, parts: list[Part], time: Any) -> tuple[Any, bool] | None:
+def potential_before_spike(line: Line, parts: list[Part]) -> tuple[Any, bool] | None:
     """The potential a time `u` before the spike, checked against the time to spike."""
 
     def check(part: Part, form: Any) -> tuple[bool, bool]:
@@ -242,7 +250,8 @@ def _undoes_in_double(line: Line, part: Part, form: Any) -> bool:
     times = [value for value in times if 1e-290 < value < 1e290]
     truths = [back(value) for value in times]
     values = double([u], form.subs(row), [(value,) for value in times])
-    allowances = [float(abs(rate(truth)) * value) for truth, value in zip(truths, times, strict=True)]
+    unit = unit_of(part.segment.field.subs(row), line.potential)
+    allowances = [float(abs(rate(truth)) * value) + unit for truth, value in zip(truths, times, strict=True)]
     return values is not None and bool(keeps_digits(values, truths, allowances).all())
 
 
