@@ -10,7 +10,14 @@ from .derivation import LinearForm as LinearForm
 from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
 from .linear import derive_linear
+from .phase import derive_phase as derive_phase
+from .phase import phase_closed_form as phase_closed_form
+from .phase_form import PhaseForm as PhaseForm
+from .phase_form import Refusal as Refusal
 from .projective import derive_projective
+from .singular import Singularity as Singularity
+from .singular import evaluate as evaluate
+from .singular import singularities as singularities
 
 _METHODS = {"projective": StructureClass.RICCATI, "linear": StructureClass.LINEAR}
 _SOLVERS = {StructureClass.RICCATI: derive_projective, StructureClass.LINEAR: derive_linear}

@@ -21,7 +21,9 @@ def without_differences(expression: Any, rank: int = 0) -> Any:
         >>> without_differences(3 * sp.exp(x) - 3)
         6*exp(x/2)*sinh(x/2)
     """
-    return expression.replace(lambda part: part.is_Add and part.has(sp.exp), lambda total: _without_difference(total, rank))
+    return expression.replace(
+        lambda part: part.is_Add and part.has(sp.exp), lambda total: _without_difference(total, rank)
+    )
 
 
 def _without_difference(total: Any, rank: int) -> Any:

@@ -1,6 +1,7 @@
 """The normal form of a neuron whose only state is its potential: time to spike, flow and what they rest on."""
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
@@ -53,7 +54,7 @@ class PhaseForm:
     rheobase: sp.Expr | None = None
     is_global: bool | None = None
     is_accurate: bool = False
-    fixed: FrozenMapping[sp.Symbol, sp.Expr] = field(default_factory=FrozenMapping)
+    fixed: FrozenMapping[sp.Symbol, sp.Expr] = dataclasses.field(default_factory=FrozenMapping)
     attempts: tuple[Attempt, ...] = ()
 
     @property
