@@ -64,7 +64,7 @@ def roots_taken_out(expression: Any) -> Any:
     Example:
         >>> x, z = sp.symbols("x z", real=True)
         >>> roots_taken_out(sp.cbrt(x**3 * sp.exp(3 * z) / (x + 1)))
-        x*exp(z)/(x + 1)**(1/3)
+        x*(1/(x + 1))**(1/3)*exp(z)
     """
     is_root = lambda part: part.is_Pow and part.exp.is_Rational and not part.exp.is_Integer  # noqa: E731
     return expression.replace(is_root, _root_taken_out)

@@ -23,6 +23,7 @@ from .phase_form import until_spike as u
 from .quadrature import Line, Part, period_from_infinity, potential_before_spike, rising_parts, time_to_spike
 from .rheobase import find_rheobase
 
+_FIRST_SHARE = 0.6  # of the time, for formulas in the parameters
 _MOVED = (sp.Rational(107, 100), sp.Rational(94, 100), sp.Rational(102, 100), sp.Rational(97, 100))
 
 
@@ -43,17 +44,19 @@ def phase_closed_form(model: NeuronModel, structure: Structure, seconds: float =
         >>> form = phase_closed_form(models.quartic(), recognise(models.quartic()))
         >>> form.zeros, form.is_accurate
         ((0, 1), True)
-        >>> form.flow
-        V/(V**3 - (V**3 - 1)*exp(3*t))**(1/3)
+        >>> form.time_to_spike
+        Piecewise((2*atanh(1/(2*V**3 - 1))/3, V > 1), (oo, True))
     """
     bare = _bare(model, structure)
     deadline = Budget(seconds)
     attempts: tuple[Attempt, ...] = ()
     known, best = bare, None
-    for what, symbols, fixed in _ways(model, bare):
-        search = _Search(model, bare, symbols, Budget(deadline.left if fixed else 0.6 * deadline.left))
+    ways = list(_ways(model, bare))
+    for turn, (what, symbols, fixed) in enumerate(ways):
+        share = 1.0 if turn == len(ways) - 1 else _FIRST_SHARE
+        search = _Search(model, bare, symbols, Budget(share * deadline.left))
         try:
-            found = replace(search.run(), fixed=FrozenMapping(fixed))
+            found = replace(search.within_budget(), fixed=FrozenMapping(fixed))
             found = replace(found, attempts=(*attempts, *found.attempts))
             if found.is_closed and found.is_accurate:
                 return found
@@ -176,6 +179,19 @@ class _Search:
         self._bare = bare
         self.known = bare
 
+    def within_budget(self) -> PhaseForm:
+        """Find what can be found in time.
+
+        Raises:
+            TimeLimit: if that is not even the time to the spike.
+        """
+        try:
+            return self._budget.spend(self._budget.left, self.run)
+        except TimeLimit:
+            if self.known.time_to_spike is None:
+                raise
+            return replace(self.known, is_accurate=False, attempts=(("the flow", "it took too long"),))
+
     def run(self) -> PhaseForm:
         """Find everything, or say what is missing."""
         field, end, reset = (self._inside(e) for e in (self._bare.field, self._bare.end, self._bare.reset))
@@ -190,6 +206,7 @@ class _Search:
         line = Line(self._potential, end, arrangement, tuple(self._moved(rows, arrangement)), self._budget)
         parts = rising_parts(line) if arrangement.spikes else []
         time, accurate = time_to_spike(line, parts) if parts else (sp.oo, True)
+        self.known = replace(self.known, time_to_spike=self._outside(self._everywhere(line, time)))
         back, accurate_back = self._back(line, parts)
         composed = None if back is None else back.subs(u, time - t)
         flow, accurate_flow, attempts = self._flow(line, parts, composed)
@@ -200,7 +217,7 @@ class _Search:
         }
         attempts += tuple((what, "it loses digits in double precision") for what, good in lossy.items() if not good)
         return replace(
-            self.known, time_to_spike=self._outside(self._everywhere(line, time)), flow=self._outside(flow),
+            self.known, flow=self._outside(flow),
             phase_to_potential=self._outside(back), period=self._outside(self._period(line, parts, reset)),
             is_accurate=accurate and accurate_flow and accurate_back, attempts=attempts,
         )  # fmt: skip
@@ -269,7 +286,7 @@ class _Search:
 
     def _flow(self, line: Line, parts: list[Part], composed: Any) -> tuple[Any, bool, tuple[Attempt, ...]]:
         try:
-            flow, accurate = self._budget.spend(3.0, lambda: derive_flow(line, parts, composed))
+            flow, accurate = self._budget.spend(3.5, lambda: derive_flow(line, parts, composed))
         except TimeLimit:
             return None, True, (("the flow", "it took too long"),)
         except DerivationError as error:

@@ -9,6 +9,7 @@ import mpmath
 import sympy as sp
 
 from ..errors import DerivationError
+from ..limits import TimeLimit
 from .antiderivative import y
 from .arrangement import number
 from .derivation import t
@@ -16,7 +17,7 @@ from .evaluation import EXACT, QUADRATURE, digits_for, double, keeps_digits, pre
 from .forms import expanded, roots_taken_out
 from .quadrature import Line, Part, choose, inverse, other_parts
 
-_TIMES, _LONG = (0.003, 0.4, 0.97), 80
+_TIMES, _LONG, _SECONDS = (0.003, 0.4, 0.97), 80, 2.0
 _clock: Any = sp.Dummy("clock", real=True)
 
 
@@ -44,18 +45,29 @@ def derive_flow(line: Line, rising: list[Part], through_spike: Any = None) -> tu
     components = line.arrangement.components
     parts = [other_parts(line, c) for c in (components[:-1] if rising else components)] + ([rising] if rising else [])
     one = _one_formula(line, parts, through_spike)
-    if one is not None:
+    if one is not None and one[1]:
         return one
+    try:
+        found = line.budget.spend(_SECONDS, lambda: _by_component(line, parts, rising, through_spike))
+    except TimeLimit:
+        found = None
+    if found is None and one is None:
+        raise DerivationError("SymPy cannot solve the integral for the potential")
+    return found if one is None or (found is not None and found[1]) else one
+
+
+def _by_component(line: Line, parts: list[list[Part]], rising: list[Part], through_spike: Any) -> Any:
+    """A formula for every component, the zeros between them staying where they are; None if one is missing."""
     pieces, accurate = [], True
     for index, here in enumerate(parts):
         composed = [through_spike] if here is rising and through_spike is not None else []
         found = _on_component(line, here, composed)
         if found is None:
-            raise DerivationError("SymPy cannot solve the integral for the potential")
-        pieces.append((found[0], line.potential < here[0].segment.high if index < len(parts) - 1 else True))
-        if index < len(parts) - 1:
-            zero = here[0].segment.high
-            pieces.append((zero, sp.Eq(line.potential, zero)))
+            return None
+        last = index == len(parts) - 1
+        zero = here[0].segment.high
+        pieces.append((found[0], True if last else line.potential < zero))
+        pieces += [] if last else [(zero, sp.Eq(line.potential, zero))]
         accurate = accurate and found[1]
     return sp.Piecewise(*pieces), accurate
 
@@ -78,7 +90,7 @@ def _one_formula(line: Line, parts: list[list[Part]], through_spike: Any) -> tup
 def _on_component(line: Line, parts: list[Part], composed: list[Any]) -> tuple[Any, bool] | None:
     if len(parts) == 1 or composed:
         single = [] if len(parts) > 1 else _candidates(line, parts[0])
-        return choose(itertools.chain(single, composed), lambda form: _check(line, parts, form))
+        return choose(itertools.chain(composed, single), lambda form: _check(line, parts, form))
     back = inverse(line, parts, _clock, lambda part, form: (_undoes(line, part, form), True))
     if back is None:
         return None
