@@ -242,7 +242,7 @@ def _normal(raw: Any, coordinate: Coordinate, is_positive: Callable[[Any, Coordi
     for term in sp.Add.make_args(sp.expand(raw, log=False, power_base=False, mul=True)):
         factor, function = term.as_independent(y)
         if isinstance(function, sp.log):
-            argument = sp.factor(function.args[0])
+            argument: Any = sp.factor(function.args[0])
             logarithms.append((factor, argument if is_positive(argument, coordinate) else -argument))
         elif isinstance(function, sp.atan):
             arctangents.append((factor, function.args[0]))

@@ -95,7 +95,9 @@ def value_rows(model: NeuronModel) -> list[dict[Any, Any]]:
     """Parameter values at which signs are told: those of the first neurons and of the extreme ones; 1 where open."""
     values = dict(model.parameters)
     single = {symbol: sp.Integer(1) if value is None else value for symbol, value in values.items()}
-    several = {symbol: tuple(value) for symbol, value in values.items() if isinstance(value, sp.Tuple)}
+    several: dict[Any, tuple[Any, ...]] = {
+        symbol: tuple(value) for symbol, value in values.items() if isinstance(value, sp.Tuple)
+    }
     if not several:
         return [single]
     count = len(next(iter(several.values())))
@@ -140,7 +142,8 @@ def pieces_of(potential: Any, field: Any, end: Any, rows: list[dict[Any, Any]]) 
     if not isinstance(folded, sp.Piecewise):
         return [(-sp.oo, end, folded)]
     places = []
-    for relation in {atom for _, condition in folded.args for atom in condition.atoms(sp.core.relational.Relational)}:
+    branches: Any = folded.args
+    for relation in {atom for _, condition in branches for atom in condition.atoms(sp.core.relational.Relational)}:
         if potential not in relation.free_symbols:
             raise DerivationError(f"which equation holds depends on the parameters ({relation})")
         gap: Any = relation.lhs - relation.rhs

@@ -40,6 +40,10 @@ def _without_difference(total: Any, rank: int) -> Any:
     return sp.Add(*(term for term in total.args if term not in (first, second)), sp.powsimp(product))
 
 
+def _factored(expression: Any) -> Any:
+    return sp.factor(expression)
+
+
 def expanded(expression: Any) -> Any:
     """Write a fraction, or the argument of a logarithm, as one fraction of expanded sums without common factors.
 
@@ -72,8 +76,10 @@ def roots_taken_out(expression: Any) -> Any:
 
 def _root_taken_out(root: Any) -> Any:
     outside, inside = sp.S.One, sp.S.One
-    above, below = (sp.factor(part) for part in sp.fraction(sp.cancel(sp.together(sp.expand(root.base)))))
-    for factor in sp.Mul.make_args(above / below):
+    parts: Any = sp.fraction(sp.cancel(sp.together(sp.expand(root.base))))
+    above, below = map(_factored, parts)
+    quotient: Any = sp.Mul(above, sp.Pow(below, -1))
+    for factor in sp.Mul.make_args(quotient):
         base, exponent = (sp.E, factor.exp) if isinstance(factor, sp.exp) else factor.as_base_exp()
         if isinstance(factor, sp.exp) or (exponent.is_Integer and exponent % root.exp.q == 0 and not base.is_number):
             outside *= base ** (exponent * root.exp)

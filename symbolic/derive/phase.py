@@ -260,7 +260,7 @@ class _Search:
         """The time to the spike for any potential: zero beyond a threshold, infinite below the highest zero."""
         if time == sp.oo:
             return time if line.end == sp.oo else sp.Piecewise((0, line.potential >= line.end), (sp.oo, True))
-        pieces = list(time.args) if isinstance(time, sp.Piecewise) else [(time, sp.true)]
+        pieces: list[Any] = list(time.args) if isinstance(time, sp.Piecewise) else [(time, sp.true)]
         if line.arrangement.zeros:
             pieces = [*pieces[:-1], (pieces[-1][0], line.potential > line.arrangement.zeros[-1]), (sp.oo, sp.true)]
         if line.end != sp.oo:

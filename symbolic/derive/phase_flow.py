@@ -51,9 +51,11 @@ def derive_flow(line: Line, rising: list[Part], through_spike: Any = None) -> tu
         found = line.budget.spend(_SECONDS, lambda: _by_component(line, parts, rising, through_spike))
     except TimeLimit:
         found = None
-    if found is None and one is None:
+    if found is not None and (one is None or found[1]):
+        return found
+    if one is None:
         raise DerivationError("SymPy cannot solve the integral for the potential")
-    return found if one is None or (found is not None and found[1]) else one
+    return one
 
 
 def _by_component(line: Line, parts: list[list[Part]], rising: list[Part], through_spike: Any) -> Any:

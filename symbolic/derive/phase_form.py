@@ -54,7 +54,7 @@ class PhaseForm:
     rheobase: sp.Expr | None = None
     is_global: bool | None = None
     is_accurate: bool = False
-    fixed: FrozenMapping[sp.Symbol, sp.Expr] = dataclasses.field(default_factory=FrozenMapping)
+    fixed: FrozenMapping[sp.Symbol, sp.Expr] = dataclasses.field(default_factory=lambda: FrozenMapping({}))
     attempts: tuple[Attempt, ...] = ()
 
     @property

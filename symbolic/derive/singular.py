@@ -34,7 +34,7 @@ class Singularity:
     """
 
     formula: str
-    condition: sp.Eq
+    condition: Any
     limit: sp.Expr | None
     reason: str
 
@@ -153,7 +153,8 @@ def _places(derivation: Derivation, formula: Any) -> Iterator[tuple[Any, Any, st
     symbols = [*derivation.model.parameters, *derivation.model.states]
     seen = set()
     for expression, condition, what in _breakable(formula, sp.true):
-        for factor in sp.Mul.make_args(sp.factor(sp.fraction(sp.together(expression))[0])):
+        product: Any = sp.factor(sp.fraction(sp.together(expression))[0])
+        for factor in sp.Mul.make_args(product):
             base = factor.as_base_exp()[0]
             if t in base.free_symbols or not base.free_symbols or base in seen or -base in seen:
                 continue
@@ -167,7 +168,8 @@ def _breakable(expression: Any, condition: Any) -> Iterator[tuple[Any, Any, str]
     """Denominators and logarithms, each with the condition of the branch in which it stands."""
     if isinstance(expression, sp.Piecewise):
         before = sp.true
-        for branch, holds in expression.args:
+        branches: Any = expression.args
+        for branch, holds in branches:
             yield from _breakable(branch, sp.And(condition, before, holds))
             before = sp.And(before, sp.Not(holds))
         return
@@ -197,7 +199,8 @@ def _solved(base: Any, symbols: list[Any]) -> tuple[Any, Any] | None:
 def _limit(derivation: Derivation, formula: Any, symbol: Any, place: Any, budget: Budget) -> tuple[Any, str]:
     """The limit, if SymPy finds one and the formula approaches it from both sides."""
     step = sp.Symbol("h", positive=True)
-    branches = [branch for branch, _ in formula.args] if isinstance(formula, sp.Piecewise) else [formula]
+    cases: Any = formula.args if isinstance(formula, sp.Piecewise) else [(formula, sp.true)]
+    branches = [branch for branch, _ in cases]
     reasons = []
     for branch in branches:
         if symbol not in branch.free_symbols:
