@@ -81,8 +81,16 @@ def test_parameters_stay_symbols():
     assert sp.simplify(form.time_to_spike - tau * sp.exp((threshold - V) / width)) == 0
 
 
-def test_a_wrong_integral_of_sympy_is_noticed():
-    """For an open constant SymPy 1.14 integrates `1/(V**4 - V + I_0)` to 0; for most numbers to a sum over roots."""
+@pytest.mark.parametrize("wrong", [sp.S.Zero, sp.atan(V) + sp.sign(V - 2), sp.atan(V) * sp.Rational(1001, 1000)])
+def test_a_wrong_integral_is_noticed(monkeypatch, wrong):
+    """SymPy 1.14 returns 0 for the integral of `1/(V**4 - V + I_0)`."""
+    from symbolic.derive import antiderivative
+
+    monkeypatch.setattr(antiderivative.sp, "integrate", lambda expression, variable: wrong.subs(V, variable))
+    assert isinstance(solved(neuron(V**2 + 1)), Refusal)
+
+
+def test_a_sum_over_roots_is_no_formula():
     form = solved(models.quartic(I_0=1.0))
     assert isinstance(form, Refusal)
     assert form.form.zeros == ()
