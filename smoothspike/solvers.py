@@ -10,7 +10,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from symbolic import Derivation, DerivationError
-from symbolic.derive import AffineForm, LinearForm, NumericForm, ProjectiveForm, TransferForm
+from symbolic.derive import AffineForm, LinearForm, NumericForm, PhaseForm, ProjectiveForm, TransferForm
 
 from .declared import DeclaredField
 from .dynamics import (
@@ -96,7 +96,19 @@ def _affine(form: AffineForm, derivation: Derivation, values: Values) -> Abstrac
 
 @_of_form.register
 def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
+    return _integrated(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
+
+
+@_of_form.register
+def _phase(form: PhaseForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    is_circle = form.circle is not None
+    return _integrated(derivation, not (is_circle or form.end is sp.oo), is_circle, {}, values)
+
+
+def _integrated(
+    derivation: Derivation, may_graze: bool, is_circle: bool, resting: dict[str, Array], values: Values
+) -> NumericDynamics:
+    field = DeclaredField(derivation.model, may_graze, is_circle)
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
     if field.is_at_infinity:
@@ -109,9 +121,7 @@ def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> Abstr
     else:
         top = jnp.arcsinh(field.threshold(parameters))
         bottom = jnp.full_like(top, -farthest(top.dtype))
-    return NumericDynamics(
-        field, named, _row(form.resting, values), top, bottom, field.update(values), field.jumps(values)
-    )
+    return NumericDynamics(field, named, resting, top, bottom, field.update(values), field.jumps(values))
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:

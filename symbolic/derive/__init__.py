@@ -17,7 +17,14 @@ from .forms import NumericForm as NumericForm
 from .forms import TransferForm as TransferForm
 from .linear import derive_linear
 from .numeric import derive_numeric
+from .phase import derive_phase
+from .phase import phase_closed_form as phase_closed_form
+from .phase_form import PhaseForm as PhaseForm
+from .phase_form import Refusal as Refusal
 from .projective import derive_projective
+from .singular import Singularity as Singularity
+from .singular import evaluate as evaluate
+from .singular import singularities as singularities
 from .transfer import derive_transfer
 
 METHODS = ("projective", "linear", "phase", "numeric")
@@ -27,13 +34,15 @@ _SOLVERS: dict[StructureClass, tuple[tuple[str, str, Solver], ...]] = {
     StructureClass.RICCATI: (
         ("elementary projective solution", "projective", derive_projective),
         ("projective power series", "projective", derive_transfer),
+        ("phase", "phase", derive_phase),
     ),
     StructureClass.LINEAR: (
         ("leaky integrator with one synaptic time constant", "linear", derive_linear),
         ("matrix exponential", "linear", derive_affine),
+        ("phase", "phase", derive_phase),
     ),
     StructureClass.GENERAL: (("matrix exponential", "linear", derive_affine),),
-    StructureClass.AUTONOMOUS_SCALAR: (),
+    StructureClass.AUTONOMOUS_SCALAR: (("phase", "phase", derive_phase),),
 }
 _ALWAYS: tuple[tuple[str, str, Solver], ...] = (("numerical integration", "numeric", derive_numeric),)
 
@@ -79,7 +88,7 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
         except DerivationError as refusal:
             attempts.append(Attempt(name, str(refusal).removeprefix(f"{model.name}: ")))
             continue
-        return replace(derivation, attempts=tuple(attempts))
+        return replace(derivation, attempts=(*attempts, *derivation.attempts))
     raise DerivationError(_refusal(model, structure, method, attempts))
 
 

@@ -7,6 +7,7 @@ import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
 from .forms import AffineForm, NumericForm, TransferForm
+from .phase_form import PhaseForm
 
 #: Time since the state was known, in the formulas of a derivation.
 t = sp.Symbol("t", nonnegative=True)
@@ -131,7 +132,7 @@ class Derivation:
     period: sp.Expr | None
     phase: sp.Expr | None
     relation: Relation | None
-    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | NumericForm
+    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | PhaseForm | NumericForm
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -151,13 +152,30 @@ class Derivation:
         if self.relation is not None:
             lines.append(f"  valid where {self.relation}")
         lines += [f"  not by {attempt.name}: {attempt.reason}" for attempt in self.attempts]
-        lines += [f"  {name} = {formula}" for name, formula in self.formulas.items()]
+        for name, formula in self.formulas.items():
+            lines.append(f"  {name} = {formula}")
+            lines += [f"    at {where} = {place}: {limit}" for where, place, limit in self._continued(name)]
         return "\n".join(lines)
 
     def to_latex(self) -> str:
         """Return all formulas as an aligned LaTeX environment."""
-        rows = [rf"\text{{{name}}} &= {sp.latex(formula)}" for name, formula in self.formulas.items()]
+        rows = []
+        for name, formula in self.formulas.items():
+            cases = "".join(
+                rf" \\ {sp.latex(limit)} & \text{{if }} {sp.latex(where)} = {sp.latex(place)}"
+                for where, place, limit in self._continued(name)
+            )
+            right = sp.latex(formula)
+            right = rf"\begin{{cases}} {right} & \text{{in general}}{cases} \end{{cases}}" if cases else right
+            rows.append(rf"\text{{{name}}} &= {right}")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
+
+    def _continued(self, name: str) -> list[tuple[Any, Any, sp.Expr]]:
+        """Where a formula divides by zero although it has a limit: symbol, its value there, and the limit."""
+        from .singular import singularities  # which imports this module
+
+        found = [singularity for singularity in singularities(self) if singularity.formula == name]
+        return [(*one.condition.args, one.limit) for one in found if one.is_removable and one.limit is not None]
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"

@@ -6,10 +6,12 @@ import sympy as sp
 
 from ..declare import NeuronModel
 from ..errors import DerivationError
+from ..limits import Budget, TimeLimit
 from ..structure import Structure, StructureClass
-from ..verify.limits import TimeLimit, within
+from .arrangement import value_rows
 from .derivation import Derivation
 from .forms import NumericForm, resting_states
+from .rheobase import find_rheobase
 
 _SECONDS = 2.0
 
@@ -44,29 +46,34 @@ def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
 
 
 def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.Expr | None:
-    """Return the constant input above which the field has no zero, where that can be solved for, else None.
+    """Return the constant input above which the neuron fires for ever, where that can be solved for, else None.
 
     In units of the first current that only adds to the field, of dV/dt where there is none.
     """
-    if structure.is_circle or not model.spike.is_at_infinity:
+    if structure.is_circle:
         return None
     at_rest: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
-    field, potential = model.field.subs(at_rest), model.variable
-    try:
-        lowest = within(_SECONDS, lambda: _lowest(field, potential))
-    except (TimeLimit, NotImplementedError, ValueError, TypeError):
+    ends = (model.reset_value, model.spike.threshold)
+    field, row = sp.expand(model.field.subs(at_rest)), value_rows(model)[0]
+    if any(end.free_symbols & set(model.states) for end in ends) or set(row) != set(model.parameters):
         return None
+    budget = Budget(_SECONDS)
+    found = _only_minimum(field, model.variable, budget)
+    found = find_rheobase(model.variable, field, ends, row, budget) if found is None else found
     gains = [sp.diff(model.field, state) for state in form.resting]
     plain = [gain for gain in gains if gain != 0 and not gain.free_symbols & set(model.states)]
-    return None if lowest is None else sp.simplify(-lowest / next(iter(plain), sp.Integer(1)))
+    return None if found is None else sp.simplify(found / next(iter(plain), sp.Integer(1)))
 
 
-def _lowest(field: sp.Expr, potential: sp.Symbol) -> sp.Expr | None:
-    """The only minimum of the field, where its slope has one real zero at which it is convex."""
+def _only_minimum(field: sp.Expr, potential: sp.Symbol, budget: Budget) -> Any:
+    """Minus the least value of a field whose slope has one real zero, which its parameters give; else None."""
     if field.has(sp.Piecewise):
         return None
-    turns = sp.solveset(sp.diff(field, potential), potential, sp.S.Reals)
+    try:
+        turns = budget.spend(_SECONDS / 2, lambda: sp.solveset(sp.diff(field, potential), potential, sp.S.Reals))
+    except (TimeLimit, NotImplementedError, ValueError, TypeError):
+        return None
     if not isinstance(turns, sp.FiniteSet) or len(turns) != 1:
         return None
     lowest: Any = field.subs(potential, next(iter(turns)))
-    return sp.simplify(lowest)
+    return -sp.simplify(lowest)

@@ -4,9 +4,9 @@ from typing import Any
 
 from ..declare import NeuronModel
 from ..errors import ModelError
+from ..limits import TimeLimit, within
 from ..structure import is_on_circle
 from ..verify import Certificate, Verdict, verify
-from ..verify.limits import TimeLimit, within
 from .construction import Construction
 from .differences import differences
 from .excitability import Firing, Resting, measure

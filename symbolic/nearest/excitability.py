@@ -7,8 +7,9 @@ import mpmath
 import sympy as sp
 
 from ..errors import ModelError
+from ..isolation import WINDOW, precisely, rounded
 from .membrane import Membrane
-from .zeros import WINDOW, precisely, rounded, sign_of, zeros
+from .zeros import sign_of, zeros
 
 _TRUSTED = 1e-15
 

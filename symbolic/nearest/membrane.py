@@ -7,8 +7,9 @@ import sympy as sp
 
 from ..declare import NeuronModel
 from ..errors import ModelError
+from ..isolation import WINDOW
 from ..verify.signs import affine_parts
-from .zeros import WINDOW, sign_of
+from .zeros import sign_of
 
 #: Stands for the potential to which the other states have settled.
 place = sp.Symbol("place", real=True)

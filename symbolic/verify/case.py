@@ -8,9 +8,9 @@ from typing import TypeVar
 import sympy as sp
 
 from ..declare import NeuronModel, weight
+from ..limits import TimeLimit, within
 from .certificate import Condition
 from .facts import Facts
-from .limits import TimeLimit, within
 from .signs import Expression, Kind, Range, Row, Split, Undecided, solved
 
 Answer = tuple[bool | None, str]

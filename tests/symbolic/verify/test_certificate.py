@@ -11,8 +11,8 @@ import sympy as sp
 
 from symbolic import NeuronModel, at_infinity, models
 from symbolic.errors import ContinuityError, ModelError
+from symbolic.limits import TimeLimit, within
 from symbolic.verify import Condition, Regularity, Verdict, verify
-from symbolic.verify.limits import TimeLimit, within
 
 V, I, w = sp.symbols("V I w", real=True)
 a, b, p = sp.symbols("a b p", real=True)

@@ -8,7 +8,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ..errors import ModelError
+from .errors import ModelError
 
 _INTERVALS: Any = mpmath.iv
 _EVERYTHING = _INTERVALS.mpf(["-inf", "inf"])
