@@ -52,7 +52,7 @@ def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, ste
         return np.stack([np.asarray(neuron.parameter(name)) for name in NAMES], axis=1)
 
     @eqx.filter_jit
-    def step(raw: Any, state: optax.OptState) -> tuple[Any, optax.OptState, jax.Array]:
+    def step(raw: Any, state: optax.OptState) -> Any:
         value, gradient = optax.value_and_grad_from_state(loss)(raw, state=state)
         updates, state = optimizer.update(gradient, state, raw, value=value, grad=gradient, value_fn=loss)
         return optax.apply_updates(raw, updates), state, value

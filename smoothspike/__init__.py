@@ -11,6 +11,7 @@ from symbolic import ModelError as ModelError
 from symbolic import NeuronModel as NeuronModel
 from symbolic import Regularity as Regularity
 from symbolic import RouteReport as RouteReport
+from symbolic import Solution as Solution
 from symbolic import Verdict as Verdict
 from symbolic import Witness as Witness
 from symbolic import at_infinity as at_infinity
@@ -19,6 +20,7 @@ from symbolic import derive as derive
 from symbolic import jump as jump
 from symbolic import models as models
 from symbolic import nearest_continuous as nearest_continuous
+from symbolic import time as time
 from symbolic import weight as weight
 
 from . import datasets as datasets

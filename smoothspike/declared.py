@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import sympy as sp
 from jaxtyping import Array
 
-from symbolic import NeuronModel
+from symbolic import NeuronModel, time
 from symbolic import weight as weight_symbol
+from symbolic.declare import FrozenMapping
 
 from .lowering import Update, Values, compiled, natural_time_scale
 
@@ -29,7 +30,7 @@ class DeclaredField:
     may_graze: bool
     is_circle: bool
 
-    @cached_property
+    @property
     def time_scale(self) -> float:
         """A natural unit of time."""
         return natural_time_scale(self.model)
@@ -114,6 +115,42 @@ class DeclaredField:
     def named(self, values: Mapping[Any, Array]) -> dict[str, Array]:
         """Return the values of the parameters by name."""
         return {symbol.name: jnp.asarray(values[symbol]) for symbol in self.model.parameters}
+
+    @property
+    def _symbols(self) -> tuple[Any, ...]:
+        return (self.model.variable, *self.model.other_states, *self.model.parameters)
+
+
+@dataclass(frozen=True)
+class DeclaredFormulas:
+    """Flow and time to spike of a model as functions of its states, the spiking variable first, and its parameters.
+
+    Attributes:
+        model: The declared neuron.
+        formulas: The flow of every state.
+        spike: The time to the next spike.
+    """
+
+    model: NeuronModel
+    formulas: FrozenMapping[sp.Symbol, sp.Expr]
+    spike: sp.Expr
+
+    @property
+    def states(self) -> int:
+        """How many states there are."""
+        return len(self.model.states)
+
+    def flow(self, states: tuple[Array, ...], parameters: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
+        """Return all states a time later."""
+        order = (self.model.variable, *self.model.other_states)
+        found = [compiled(self.formulas[state], (*self._symbols, time))(*states, *parameters, t) for state in order]
+        return tuple(jnp.broadcast_to(jnp.asarray(value, t.dtype), t.shape) for value in found)
+
+    def time_to_spike(self, states: tuple[Array, ...], parameters: tuple[Array, ...]) -> Array:
+        """Return the time to the spike, inf for never."""
+        like = states[0]
+        value = compiled(self.spike, self._symbols)(*states, *parameters)
+        return jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape)
 
     @property
     def _symbols(self) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ def compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..
     Raises:
         DerivationError: if the expression has parts that are not functions of numbers.
     """
-    if expression.has(sp.Function("Derivative"), sp.Integral, sp.oo, sp.nan, sp.zoo):
+    if expression.has(sp.Derivative, sp.Integral, sp.nan, sp.zoo):
         raise DerivationError(f"{expression} cannot be evaluated: it must be a function of numbers")
     return sp.lambdify(symbols, expression, modules="jax")
 

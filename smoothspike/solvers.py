@@ -10,9 +10,9 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from symbolic import Derivation, DerivationError
-from symbolic.derive import AffineForm, LinearForm, NumericForm, PhaseForm, ProjectiveForm, TransferForm
+from symbolic.derive import AffineForm, LinearForm, NumericForm, PhaseForm, ProjectiveForm, SolutionForm, TransferForm
 
-from .declared import DeclaredField
+from .declared import DeclaredField, DeclaredFormulas
 from .dynamics import (
     AbstractDynamics,
     AffineDynamics,
@@ -96,18 +96,24 @@ def _affine(form: AffineForm, derivation: Derivation, values: Values) -> Abstrac
 
 @_of_form.register
 def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return _integrated(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
+    return _as_declared(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
+
+
+@_of_form.register
+def _given(form: SolutionForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return _as_declared(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
 
 
 @_of_form.register
 def _phase(form: PhaseForm, derivation: Derivation, values: Values) -> AbstractDynamics:
     is_circle = form.circle is not None
-    return _integrated(derivation, not (is_circle or form.end is sp.oo), is_circle, {}, values)
+    return _as_declared(derivation, not (is_circle or form.end is sp.oo), is_circle, {}, values)
 
 
-def _integrated(
+def _as_declared(
     derivation: Derivation, may_graze: bool, is_circle: bool, resting: dict[str, Array], values: Values
 ) -> NumericDynamics:
+    """Use closed formulas in the declared states where there are some, else integrate the declared equations."""
     field = DeclaredField(derivation.model, may_graze, is_circle)
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
@@ -121,7 +127,10 @@ def _integrated(
     else:
         top = jnp.arcsinh(field.threshold(parameters))
         bottom = jnp.full_like(top, -farthest(top.dtype))
-    return NumericDynamics(field, named, resting, top, bottom, field.update(values), field.jumps(values))
+    formulas = None
+    if derivation.closed_form and derivation.flow is not None and derivation.time_to_spike is not None:
+        formulas = DeclaredFormulas(derivation.model, derivation.flow, derivation.time_to_spike)
+    return NumericDynamics(field, formulas, named, resting, top, bottom, field.update(values), field.jumps(values))
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:

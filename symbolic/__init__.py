@@ -3,10 +3,12 @@
 from . import models as models
 from .declare import InputRoute as InputRoute
 from .declare import NeuronModel as NeuronModel
+from .declare import Solution as Solution
 from .declare import SpikeRule as SpikeRule
 from .declare import at_infinity as at_infinity
 from .declare import crosses as crosses
 from .declare import jump as jump
+from .declare import time as time
 from .declare import weight as weight
 from .derive import Derivation as Derivation
 from .derive import derive as derive

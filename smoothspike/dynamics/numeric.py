@@ -6,11 +6,11 @@ from typing import NamedTuple, final
 import equinox as eqx
 import jax.numpy as jnp
 
-from ..declared import DeclaredField
+from ..declared import DeclaredField, DeclaredFormulas
 from ..lowering import Update
+from ..numerics import closed, stretch
 from ..numerics.entire import lifted
 from ..numerics.frozen import lowest, time_to_top
-from ..numerics.stretch import until_spike
 from .base import AbstractDynamics, Ends, Neurons
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
@@ -25,10 +25,11 @@ class NumericState(NamedTuple):
 
 @final
 class NumericDynamics(AbstractDynamics):
-    """Any neuron, integrated by a Runge-Kutta method of order 8 along the arc length of its path.
+    """Any neuron: by formulas, or by a Runge-Kutta method of order 8 along the arc length of its path.
 
     Attributes:
         field: The declared equations.
+        formulas: Flow and time to spike where they have closed forms; nothing is integrated then.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).
@@ -38,6 +39,7 @@ class NumericDynamics(AbstractDynamics):
     """
 
     field: DeclaredField = eqx.field(static=True)
+    formulas: DeclaredFormulas | None = eqx.field(static=True)
     parameters: dict[str, Neurons]
     resting: dict[str, Neurons]
     top: Neurons
@@ -86,8 +88,11 @@ class NumericDynamics(AbstractDynamics):
 
     def until_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, NumericState]:
         others = [state.others[name] for name in self._names]
-        arguments = (within, self.top, self.bottom, state.x, *others, *self._values)
-        wait, x, *moved = until_spike(self.field, *arguments)
+        arguments = (state.x, *others, *self._values)
+        if self.formulas is None:
+            wait, x, *moved = stretch.until_spike(self.field, within, self.top, self.bottom, *arguments)
+        else:
+            wait, x, *moved = closed.until_spike(self.formulas, within, self.top, *arguments)
         return wait, NumericState(x, dict(zip(self._names, moved, strict=True)))
 
     def reset(self, state: NumericState) -> NumericState:

@@ -9,3 +9,5 @@ from .rules import at_infinity as at_infinity
 from .rules import crosses as crosses
 from .rules import jump as jump
 from .rules import weight as weight
+from .solution import Solution as Solution
+from .solution import time as time

@@ -9,6 +9,7 @@ import sympy as sp
 from ..errors import ModelError
 from .frozen import FrozenMapping
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
+from .solution import Solution, check_solution
 from .validate import validate
 
 Bounds = tuple[sp.Expr, sp.Expr]
@@ -31,6 +32,7 @@ class NeuronModel:
             a parameter open. A collection of symbols leaves all of them open.
         initial: Values of the states at time 0; zero where not named.
         bounds: Ranges that states never leave, such as `{g: (0, oo)}`; any real number where not named.
+        solution: Formulas for flow and time to spike, if you know them; they are checked before they are used.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
@@ -56,6 +58,7 @@ class NeuronModel:
     parameters: FrozenMapping[sp.Symbol, Value]
     initial: FrozenMapping[sp.Symbol, sp.Expr]
     bounds: FrozenMapping[sp.Symbol, Bounds]
+    solution: Solution | None
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class NeuronModel:
         parameters: Mapping[sp.Symbol, Any] | Iterable[sp.Symbol] = (),
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
+        solution: Solution | None = None,
     ) -> None:
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
@@ -84,10 +88,12 @@ class NeuronModel:
             ),
             "initial": FrozenMapping(values),
             "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
+            "solution": solution,
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
         validate(self)
+        check_solution(self)
 
     @classmethod
     def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
@@ -178,6 +184,7 @@ class NeuronModel:
         declared: dict[str, Any] = {
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
+            "solution": self.solution,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 

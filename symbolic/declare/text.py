@@ -10,6 +10,7 @@ from ..errors import ModelError
 from .expressions import RESERVED, Reader, Scope, close_name
 from .model import NeuronModel
 from .rules import Jump, SpikeRule, at_infinity, crosses, jump, weight
+from .solution import Solution
 from .tokens import MAX_NAME, Source, Token, statements
 
 _WEIGHT_ELSEWHERE = "'weight', the weight of an input spike, may only be named in inputs"
@@ -26,6 +27,7 @@ def parse_model(
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     initial: Mapping[str, Any] | None = None,
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    solution: Solution | None = None,
 ) -> NeuronModel:
     """Read a model from text; the result equals the same model declared with SymPy symbols.
 
@@ -45,6 +47,7 @@ def parse_model(
             A collection of names leaves all of them open.
         initial: Values of the states at time 0, as numbers or text; zero where not named.
         bounds: Ranges that states never leave, such as `{"g": (0, "oo")}`.
+        solution: Formulas for flow and time to spike, in SymPy.
 
     Returns:
         The model.
@@ -76,6 +79,7 @@ def parse_model(
         inputs=_inputs(inputs, symbols),
         parameters={symbols.parameters[key]: _given(value, f"parameter {key}") for key, value in parameters.items()},
         initial=_initial(initial or {}, symbols),
+        solution=solution,
         bounds=_bounds(bounds or {}, symbols),
     )
 

@@ -14,7 +14,9 @@ from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
 from .forms import AffineForm as AffineForm
 from .forms import NumericForm as NumericForm
+from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
+from .given import derive_given, method_of
 from .linear import derive_linear
 from .numeric import derive_numeric
 from .phase import derive_phase
@@ -78,6 +80,12 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     if method is not None and method not in METHODS:
         raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
     structure = recognise(model)
+    if model.solution is not None and method in (None, method_of(structure)):
+        return derive_given(model, structure)
+    if structure.kind is StructureClass.LINEAR and model.spike.is_at_infinity:
+        raise DerivationError(
+            f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
+        )
     attempts: list[Attempt] = []
     for name, kind, solver in (*_SOLVERS[structure.kind], *_ALWAYS):
         if method not in (None, kind):
@@ -93,7 +101,11 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
-    """Refuse a closed form that rests on a relation between parameters of which one will change."""
+    """Refuse a closed form that rests on parameters of which one will change."""
+    fixed = derivation.form.fixed if isinstance(derivation.form, PhaseForm) and derivation.closed_form else ()
+    moving = sorted(symbol.name for symbol in fixed if symbol.name in trainable)
+    if moving:
+        raise DerivationError(f"its closed form holds only at the declared value of {', '.join(moving)}, trainable")
     if derivation.relation is None:
         return
     changing = sorted(symbol.name for symbol in derivation.relation.parameters if symbol.name in trainable)

@@ -62,9 +62,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> AffineForm:
         if parts[1] != 0:
             sources[state] = parts[1]
     if model.spike.is_at_infinity:
-        raise DerivationError(
-            f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
-        )
+        raise DerivationError(f"{model.name}: a linear field never reaches infinity")
     if structure.is_circle:
         raise DerivationError(f"{model.name}: its spiking variable lives on a circle")
     return AffineForm(

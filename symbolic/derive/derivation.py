@@ -5,12 +5,12 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import FrozenMapping, NeuronModel
-from .forms import AffineForm, NumericForm, TransferForm
+from ..declare import FrozenMapping, NeuronModel, time
+from .forms import AffineForm, NumericForm, SolutionForm, TransferForm
 from .phase_form import PhaseForm
 
 #: Time since the state was known, in the formulas of a derivation.
-t = sp.Symbol("t", nonnegative=True)
+t = time
 
 StateMap = FrozenMapping[sp.Symbol, sp.Expr]
 
@@ -132,7 +132,7 @@ class Derivation:
     period: sp.Expr | None
     phase: sp.Expr | None
     relation: Relation | None
-    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | PhaseForm | NumericForm
+    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | PhaseForm | NumericForm | SolutionForm
     attempts: tuple[Attempt, ...] = ()
 
     @property

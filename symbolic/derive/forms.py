@@ -108,6 +108,25 @@ class NumericForm:
     is_circle: bool
 
 
+@dataclass(frozen=True)
+class SolutionForm:
+    """Closed formulas for a neuron between events.
+
+    Attributes:
+        resting: Where the synaptic states settle without input.
+        may_graze: Whether the field at a finite threshold is not known to be positive.
+        is_circle: Whether the spiking variable is an angle.
+        flow: Every state a time `t` later.
+        time_to_spike: Time to the next spike, `oo` for never.
+    """
+
+    resting: StateMap
+    may_graze: bool
+    is_circle: bool
+    flow: StateMap
+    time_to_spike: sp.Expr
+
+
 def synaptic_states(model: NeuronModel) -> tuple[sp.Symbol, ...]:
     """Return the states that inputs reach, directly or through others, and that do not depend on the potential.
 

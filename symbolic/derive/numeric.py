@@ -5,9 +5,8 @@ from typing import Any
 import sympy as sp
 
 from ..declare import NeuronModel
-from ..errors import DerivationError
 from ..limits import Budget, TimeLimit
-from ..structure import Structure, StructureClass
+from ..structure import Structure
 from .arrangement import value_rows
 from .derivation import Derivation
 from .forms import NumericForm, resting_states
@@ -17,15 +16,7 @@ _SECONDS = 2.0
 
 
 def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
-    """Prepare the integration of a model of any class.
-
-    Raises:
-        DerivationError: if its potential can never reach the spike.
-    """
-    if structure.kind is StructureClass.LINEAR and model.spike.is_at_infinity:
-        raise DerivationError(
-            f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
-        )
+    """Prepare the integration of a model of any class."""
     at_threshold = sp.simplify(model.field.subs(model.variable, model.spike.threshold)) if structure.is_circle else None
     crosses = model.spike.is_at_infinity or (at_threshold is not None and bool(at_threshold.is_positive))
     form = NumericForm(resting_states(model), may_graze=not crosses, is_circle=structure.is_circle)

@@ -1,5 +1,6 @@
 """Checking a closed form by putting it into the declared equations, at random rational points to 30 digits."""
 
+import itertools
 import random
 from typing import Any
 
@@ -10,6 +11,7 @@ from ..errors import DerivationError
 from .derivation import Relation, t
 
 _POINTS, _DIGITS, _TOLERANCE = 6, 40, sp.Float("1e-25")
+_HORIZON = 20  # how long a neuron that is said never to spike is followed
 
 
 def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | None) -> None:
@@ -47,6 +49,37 @@ def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, re
             raise DerivationError(f"{model.name}: the derived time to spike is not a spike of the declared equations")
     if not found:
         raise DerivationError(f"{model.name}: no spike found at which to check the derived time to spike")
+
+
+def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr) -> None:
+    """Look whether a time to spike is that of the first spike, on the way to it or, where none comes, for a while.
+
+    Raises:
+        DerivationError: if the potential reaches a finite threshold before, is not a real number, or passes through
+            infinity.
+    """
+    at_infinity = model.spike.is_at_infinity
+    for point in _points(model, None, spread=20):
+        if not at_infinity and not sp.N((model.variable - model.spike.threshold).subs(point)) < 0:
+            continue
+        spike = time_to_spike.subs(point)
+        if spike is not sp.oo and not sp.N(spike).is_extended_positive:
+            raise DerivationError(f"{model.name}: the time to spike is {sp.N(spike)} at {_listed(point)}")
+        horizon = sp.Integer(_HORIZON) if spike is sp.oo else spike
+        course = [sp.N(potential.subs({**point, t: horizon * sp.Rational(part, 16)}), 20) for part in range(16)]
+        if not all(value.is_real and value.is_finite for value in course):
+            raise DerivationError(f"{model.name}: the flow is not a real number on the way from {_listed(point)}")
+        rates = [sp.N(model.field.subs({**point, model.variable: value}), 20) for value in course]
+        fell = any(b < a for a, b in itertools.pairwise(course)) and min(rates) > 0 and not model.other_states
+        limit = sp.N(model.spike.threshold.subs(point)) if not at_infinity else sp.oo
+        if fell or any(value >= limit for value in course):
+            raise DerivationError(
+                f"{model.name}: there is a spike before the time to spike {sp.N(spike, 6)} from {_listed(point)}"
+            )
+
+
+def _listed(point: dict[Any, Any]) -> str:
+    return ", ".join(f"{symbol} = {sp.N(value, 6)}" for symbol, value in point.items())
 
 
 def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> list[dict[Any, Any]]:
