@@ -14,6 +14,7 @@ from pathlib import Path
 import sympy as sp
 
 from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models
+from symbolic.derive import singularities
 
 from .terminal import Style, shown
 
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument("--examine", action="store_true", help="compare the certificate with simulations too")
     certify.set_defaults(run=_verify)
     solve = commands.add_parser("derive", help="derive a model's exact spikes")
+    solve.add_argument("--method", help="insist on projective, linear, phase or numeric")
     solve.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
     solve.set_defaults(run=_derive)
     for command in (certify, solve):
@@ -99,15 +101,21 @@ def _verify(options: argparse.Namespace) -> int:
 def _derive(options: argparse.Namespace) -> int:
     model = _model(options.model)
     try:
-        derivation = derive(model)
+        derivation = derive(model, options.method)
     except DerivationError as error:
         print(error, file=sys.stderr)
         return 1
     if options.json:
-        formulas = {name: sp.sstr(formula) for name, formula in derivation.formulas.items()}
         content = {
             "model": model.name, "method": derivation.method, "closed_form": derivation.closed_form,
-            "reason": derivation.reason, "formulas": formulas,
+            "reason": derivation.reason, "relation": derivation.relation and str(derivation.relation),
+            "formulas": {name: sp.sstr(formula) for name, formula in derivation.formulas.items()},
+            "attempts": [{"name": attempt.name, "reason": attempt.reason} for attempt in derivation.attempts],
+            "singularities": [
+                {"formula": one.formula, "condition": sp.sstr(one.condition), "limit": one.limit and sp.sstr(one.limit),
+                 "reason": one.reason}
+                for one in singularities(derivation)
+            ],
         }  # fmt: skip
         print(json.dumps(content, indent=1))
     else:

@@ -69,8 +69,8 @@ def _solver(model: NeuronModel) -> tuple[str, str]:
     try:
         return derive(model).method, ""
     except DerivationError as refusal:
-        words = str(refusal).partition("; ")[0].removeprefix(f"{model.name}: ").removeprefix(f"{model.name} is ")
-        return "-", f"No exact solver yet: {words}."
+        words = str(refusal).partition("; ")[0].removeprefix(f"{model.name}: ")
+        return "-", f"No solver: {words}."
 
 
 def main() -> None:

@@ -84,5 +84,7 @@ CASES = {
 }
 
 
-# The library's models that have an exact solver; `test_which_library_models_have_an_exact_solver` keeps this complete.
+# Library models that need the general solvers: power series on the projective line and of matrices, and integration.
+GENERAL = ("qif_conductance", "qif_finite_reset", "lif_alpha", "xif", "eif", "quartic")
+# The library's models that need only the simplest formulas; `test_derive` keeps this complete.
 SOLVED = ("qif", "qif_delta", "theta_neuron", "theta_current", "lif", "lif_delta", "lif_oscillatory")

@@ -76,6 +76,8 @@ class TransferDynamics(AbstractDynamics):
         return TransferState(sign * moved.g, sign * moved.q, moved.others)
 
     def advance(self, state: TransferState, duration: Neurons) -> tuple[TransferState, Neurons]:
+        if not self.passes_spikes:
+            raise TypeError("a neuron whose reset does more than go on does not pass its spikes; use flow and reset")
         g, q, *rest = carry(self._shape, duration, *self._arguments(state))
         *others, count = rest
         return self._state(g, q, others), count.astype(jnp.int32)

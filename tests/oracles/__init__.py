@@ -42,5 +42,31 @@ def derivatives(neuron: Any, function: Callable, point: Sequence, direction: int
     """
     if not isinstance(neuron, General):
         return central_difference(function, point, direction)
-    near, far = (central_difference(function, point, direction, step) for step in ("1e-4", "2e-4"))
-    return [(4 * one - other) / 3 for one, other in zip(near, far, strict=True)]
+    return _ridders(lambda step: central_difference(function, point, direction, step))
+
+
+def _ridders(difference: Callable) -> list:
+    """Extrapolate central differences to a step of zero, each entry to where neighbouring estimates agree best.
+
+    Source: Ridders, Advances in Engineering Software 4 (1982).
+    """
+    best, errors, above = None, [], []
+    for step in ("4e-4", "2e-4", "1e-4", "5e-5", "2.5e-5"):
+        try:
+            row = [difference(step)]
+        except ValueError:
+            above = []  # too far: another number of spikes
+            continue
+        for order, wider in enumerate(above, start=1):
+            factor = 4**order
+            row.append([(factor * fine - coarse) / (factor - 1) for fine, coarse in zip(row[-1], wider, strict=True)])
+            changes = [abs(new - fine) for new, fine in zip(row[-1], row[-2], strict=True)]
+            if best is None:
+                best, errors = list(row[-1]), changes
+            for entry, change in enumerate(changes):
+                if change < errors[entry]:
+                    best[entry], errors[entry] = row[-1][entry], change
+        above = row
+    if best is None:
+        raise ValueError("the number or the order of the spikes differs between the two sides, however close")
+    return best

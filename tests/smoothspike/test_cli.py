@@ -135,6 +135,12 @@ def test_derive(capsys, file):
     printed = json.loads(capsys.readouterr().out)
     assert printed["method"] == "numeric"
     assert "degree 3" in printed["reason"]
+    assert printed["attempts"][0]["name"] == "matrix exponential"
+    assert main(["derive", "lif", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert any(one["condition"] == "Eq(tau_s, tau_m)" and one["limit"] for one in printed["singularities"])
+    assert main(["derive", "lif", "--method", "projective"]) == 1
+    assert "does not apply" in capsys.readouterr().err
     assert main(["derive", f"{file}:flat"]) == 1
     assert "a linear field never reaches infinity" in capsys.readouterr().err
 
