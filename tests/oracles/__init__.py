@@ -10,7 +10,7 @@ variable the potential is the tangent of half its angle, and `from_declared` tra
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reference import central_difference
+from reference import central_difference, mp
 
 from symbolic import NeuronModel
 
@@ -35,7 +35,9 @@ def general(model: NeuronModel) -> General:
 
 
 def derivatives(neuron: Any, function: Callable, point: Sequence, direction: int | Sequence) -> list:
-    """The derivative of spike times along a direction: 28 digits, or about 1e-8 for a `General` oracle.
+    """The derivative of spike times along a direction: 28 digits, or better than 1e-8 for a `General` oracle.
+
+    The latter is not a number where differences do not tell the derivative that well, as beside a kink.
 
     Raises:
         ValueError: the two sides differ in the number of spikes or in the order of the neurons.
@@ -43,6 +45,9 @@ def derivatives(neuron: Any, function: Callable, point: Sequence, direction: int
     if not isinstance(neuron, General):
         return central_difference(function, point, direction)
     return _ridders(lambda step: central_difference(function, point, direction, step))
+
+
+_DOUBTFUL = mp.mpf("1e-8")
 
 
 def _ridders(difference: Callable) -> list:
@@ -69,4 +74,6 @@ def _ridders(difference: Callable) -> list:
         above = row
     if best is None:
         raise ValueError("the number or the order of the spikes differs between the two sides, however close")
-    return best
+    return [
+        value if error <= _DOUBTFUL * max(1, abs(value)) else mp.nan for value, error in zip(best, errors, strict=True)
+    ]
