@@ -84,7 +84,12 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
-    """Refuse a closed form that rests on a relation between parameters of which one will change."""
+    """Refuse a form that rests on a relation between parameters, or on a sign, where one of them will change."""
+    form = derivation.form
+    for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():
+        loose = sorted(symbol.name for symbol in rate.free_symbols if symbol.name in trainable)
+        if loose and not rate.is_positive:
+            raise DerivationError(f"it needs a {name}, {rate}, above zero, and {', '.join(loose)} is trainable")
     if derivation.relation is None:
         return
     changing = sorted(symbol.name for symbol in derivation.relation.parameters if symbol.name in trainable)
