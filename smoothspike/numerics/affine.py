@@ -12,7 +12,17 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
 from .elementwise import differentiable
-from .series import first_rise, linear_series, longest_step, order_for, slope_at, value_at
+from .series import (
+    at_most,
+    fastest_rate,
+    first_rise,
+    linear_series,
+    longest_step,
+    order_for,
+    size_within,
+    slope_at,
+    value_at,
+)  # fmt: skip
 
 Real = Float[Array, "*shape"]
 _MAX_STEPS = 100_000
@@ -52,14 +62,12 @@ class _System(NamedTuple):
         for index, source in zip(self.shape.sources, self.sources, strict=True):
             sources[index] = source
         series = linear_series(values, self.shape.couplings, self.rates, sources, order_for(dtype))
-        fastest = sum(map(jnp.abs, self.rates), jnp.zeros_like(values[0]))
-        fastest = jnp.where(fastest > 0, fastest, 1.0)
+        fastest = fastest_rate(self.shape.states, self.shape.couplings, self.rates, values[0])
         tolerance, step = float(jnp.finfo(dtype).eps) * 4, jnp.full_like(values[0], jnp.inf)
         for index, part in enumerate(series):
-            scale = jnp.abs(part[0]) + jnp.abs(part[1]) / fastest + (jnp.abs(level) if index == 0 else 0.0)
+            scale = size_within(part, fastest, self.shape.states) + (jnp.abs(level) if index == 0 else 0.0)
             step = jnp.minimum(step, longest_step(scale, [part], tolerance))
-        # all coefficients of high order vanish: any step is exact, but bounds within it must stay useful
-        return series, jnp.where(jnp.isfinite(step), step, stop_gradient(1 / fastest))
+        return series, at_most(step, fastest)
 
 
 def _evaluated(series: list[list[Real]], t: Real) -> tuple[Real, ...]:

@@ -20,6 +20,7 @@ Real = Float[Array, "*shape"]
 _GRID, _SECTIONS = 257, 40
 _MAX_STEPS = 4096
 _GOLDEN = 0.6180339887498949
+_CLOSE = 1e-3
 
 
 class HeldField(Protocol):
@@ -52,20 +53,32 @@ def _per_lane(function: Callable, shape: tuple[int, ...]) -> Callable:
 
 
 def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
-    others, parameters = _split(field, values)
+    moving = _split(field, values)
+    held = stop_gradient(moving)
 
-    def lifted(x: Array) -> Array:
-        variable = jnp.sinh(x)
+    def height(variable: Array, others: Array, parameters: Array) -> Array:
         return field.rate(variable, others, parameters) / field.weight(variable, parameters)
 
-    held = stop_gradient((low, top, others, parameters))
+    slope = jax.grad(height)
+    bend = jax.grad(slope)
+    x, is_low, is_top = _place(lambda x: height(jnp.sinh(x), *held), stop_gradient(low), stop_gradient(top))
+    # one Newton step where the field is smooth: it carries the derivative of the place, too
+    variable, curved = jnp.sinh(x), bend(jnp.sinh(x), *held)
+    shift = slope(variable, *moving) / jnp.where(curved > 0, curved, 1.0)
+    is_close = (curved > 0) & (jnp.abs(stop_gradient(shift)) < _CLOSE * (1 + jnp.abs(variable)))
+    inside = jnp.where(is_close & ~is_low & ~is_top, variable - shift, variable)
+    variable = jnp.where(is_low, jnp.sinh(low), jnp.where(is_top, jnp.sinh(top), inside))
+    return height(variable, *moving), bend(variable, *moving) / 2
+
+
+def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Array, Array, Array]:
+    """Search for the lowest place between two ends; return it, and whether it is one of them."""
 
     def searched(x: Array) -> Array:
-        variable = jnp.sinh(x)
-        value = field.rate(variable, held[2], held[3]) / field.weight(variable, held[3])
+        value = height(x)
         return jnp.where(jnp.isnan(value), jnp.inf, value)
 
-    grid = jnp.linspace(held[0], held[1], _GRID)
+    grid = jnp.linspace(low, top, _GRID)
     place = jnp.argmin(jax.vmap(searched)(grid))
     ends = grid[jnp.maximum(place - 1, 0)], grid[jnp.minimum(place + 1, _GRID - 1)]
 
@@ -78,13 +91,7 @@ def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tu
     left, right = lax.fori_loop(0, _SECTIONS, narrowed, ends)
     x = (left + right) / 2
     at = jnp.where(searched(x) <= searched(grid[place]), x, grid[place])
-
-    def of_variable(variable: Array) -> Array:
-        return field.rate(variable, held[2], held[3]) / field.weight(variable, held[3])
-
-    curvature = jax.grad(jax.grad(of_variable))(jnp.sinh(at)) / 2
-    # by the envelope theorem the minimum changes as the field does at its place
-    return lifted(at), stop_gradient(curvature)
+    return at, at == low, at == top
 
 
 def _lowest(field: HeldField, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:

@@ -18,6 +18,7 @@ Coefficients = Sequence[Real]
 #: Largest angle that a ray may turn in a step, below pi so that no two zeros are in one step.
 _LARGEST_ANGLE = 1.5
 _MARCHES, _HALVINGS = 200, 64
+_SQUARINGS = 3
 
 
 def order_for(dtype: jnp.dtype) -> int:
@@ -87,6 +88,44 @@ def longest_step(scale: Real, series: Sequence[Coefficients], tolerance: float) 
         reach = (tolerance * scale / jnp.where(some, size, 1.0)) ** (1 / k)
         step = jnp.where(some & (reach < step), reach, step)
     return step
+
+
+def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Sequence[Real], like: Real) -> Real:
+    """Return a rate at which solutions of `y' = M y` change, whatever the units of the components; 0 if they do not.
+
+    It is a bound on the eigenvalues of M, from the trace of a power of its absolute values; their sum where all
+    eigenvalues vanish but M does not.
+
+    Example:
+        >>> float(fastest_rate(2, [(0, 0), (0, 1), (1, 1)], [jnp.array(-2.0), jnp.array(1e9), jnp.array(-1.0)],
+        ...                    jnp.zeros(())).round(2))
+        2.0
+    """
+    total = sum(map(jnp.abs, stop_gradient(tuple(rates))), jnp.zeros_like(like))
+    if not couplings:
+        return total
+    unit = jnp.where(total > 0, total, 1.0)
+    power = jnp.zeros((*like.shape, states, states), like.dtype)
+    for (row, column), rate in zip(couplings, rates, strict=True):
+        power = power.at[..., row, column].set(jnp.abs(stop_gradient(rate)) / unit)
+    for _ in range(_SQUARINGS):
+        power = power @ power
+    trace = jnp.trace(power, axis1=-2, axis2=-1) ** (1 / 2**_SQUARINGS) * unit
+    return jnp.where(trace > 0, trace, total)
+
+
+def size_within(series: Coefficients, fastest: Real, terms: int) -> Real:
+    """Return how large a component may become in about the time in which it changes, from its first coefficients.
+
+    With one more term than there are components that is zero only for one that stays zero.
+    """
+    unit = 1 / jnp.where(fastest > 0, fastest, 1.0)
+    return bound_on(stop_gradient(list(series[: terms + 1])), unit)
+
+
+def at_most(step: Real, fastest: Real) -> Real:
+    """Shorten a step so that derivatives converge too: those of a component that is zero itself."""
+    return jnp.where(step * fastest > 1, 1 / jnp.where(fastest > 0, fastest, 1.0), step)
 
 
 def bounded_turn(step: Real, squared_rate: Real, rate: Real) -> Real:

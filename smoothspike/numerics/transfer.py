@@ -17,13 +17,16 @@ from .elementwise import differentiable
 from .projective import normalise
 from .series import (
     Coefficients,
+    at_most,
     bound_on,
     bounded_turn,
     convolved,
     falling_zero,
+    fastest_rate,
     linear_series,
     longest_step,
     order_for,
+    size_within,
     value_at,
 )  # fmt: skip
 
@@ -135,33 +138,22 @@ def _size(
     equation = equation.held()
     g, q, states, d, beta = stop_gradient((g, q, states, d, beta))
     tolerance = float(jnp.finfo(jnp.result_type(q[0])).eps) * 4
-    # weighs g against q: how fast the ray turns now
-    rate = jnp.sqrt(sum(map(jnp.abs, _parts(equation, states)), jnp.abs(equation.drive)))
+    fastest = _fastest(equation)
+    count = len(states)
+    # weighs g against q: how fast the ray turns now, or soon
+    rate = jnp.sqrt(size_within(d, fastest, count) + size_within(beta, fastest, count) ** 2 / 4)
     rate = jnp.where(rate > 0, rate, 1.0)
     weighted = [coefficient / rate for coefficient in g]
     step = longest_step(jnp.abs(q[0]) + jnp.abs(weighted[0]), [q, weighted], tolerance)
-    if states:
-        fastest = _fastest(equation)
-        for series in states:
-            reach = longest_step(jnp.abs(series[0]) + jnp.abs(series[1]) / fastest, [series], tolerance)
-            step = jnp.minimum(step, reach)
-    step = jnp.where(jnp.isfinite(step), step, 1 / rate)
+    for series in states:
+        step = jnp.minimum(step, longest_step(size_within(series, fastest, count), [series], tolerance))
+    step = at_most(jnp.where(jnp.isfinite(step), step, 1 / rate), fastest)
     return bounded_turn(step, bound_on(d, step), bound_on(beta, step))
 
 
-def _parts(equation: Equation, states: list[list[Real]]) -> list[Real]:
-    return [
-        gain * states[index][0] for index, gain in zip(equation.shape.drives, equation.drive_gains, strict=True)
-    ] + [
-        (gain * states[index][0]) ** 2 / 4
-        for index, gain in zip(equation.shape.conductances, equation.conductance_gains, strict=True)
-    ]
-
-
 def _fastest(equation: Equation) -> Real:
-    """A rate above zero at which the driving states change."""
-    total = sum(map(jnp.abs, equation.couplings), jnp.zeros_like(equation.drive))
-    return jnp.where(total > 0, total, 1.0)
+    shape = equation.shape
+    return fastest_rate(shape.states, shape.couplings, equation.couplings, equation.drive)
 
 
 def _normalised(ray: Ray) -> Ray:

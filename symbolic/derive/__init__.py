@@ -1,7 +1,8 @@
 """Deriving spikes: from declared equations to flow, time to spike, rheobase, period and phase."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from typing import Any
 
 from ..declare import NeuronModel
 from ..errors import DerivationError
@@ -101,16 +102,25 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
-    """Refuse a closed form that rests on parameters of which one will change."""
-    fixed = derivation.form.fixed if isinstance(derivation.form, PhaseForm) and derivation.closed_form else ()
-    moving = sorted(symbol.name for symbol in fixed if symbol.name in trainable)
+    """Refuse a form that rests on a relation, a value or a sign of parameters of which one will change."""
+    form = derivation.form
+    fixed = form.fixed if isinstance(form, PhaseForm) and derivation.closed_form else ()
+    moving = _changing(fixed, trainable)
     if moving:
-        raise DerivationError(f"its closed form holds only at the declared value of {', '.join(moving)}, trainable")
+        raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
+    for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():
+        loose = _changing(rate.free_symbols, trainable)
+        if loose and not rate.is_positive:
+            raise DerivationError(f"it needs a {name}, {rate}, above zero, and {loose} is trainable")
     if derivation.relation is None:
         return
-    changing = sorted(symbol.name for symbol in derivation.relation.parameters if symbol.name in trainable)
+    changing = _changing(derivation.relation.parameters, trainable)
     if changing:
-        raise DerivationError(f"it holds only where {derivation.relation}, and {', '.join(changing)} is trainable")
+        raise DerivationError(f"it holds only where {derivation.relation}, and {changing} is trainable")
+
+
+def _changing(symbols: Iterable[Any], trainable: Collection[str]) -> str:
+    return ", ".join(sorted(symbol.name for symbol in symbols if symbol.name in trainable))
 
 
 def _refusal(model: NeuronModel, structure: Structure, method: str | None, attempts: list[Attempt]) -> str:

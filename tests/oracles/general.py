@@ -43,6 +43,8 @@ class General(Declared):
             for each in ([given.field, *given.rates], slope, curvature, drift)
         )
         self._threshold = float(value(given.threshold))
+        # where the curvature jumps, the one below the minimum counts
+        self._aside = 1e-9 if given.field.has(sp.Piecewise, sp.Abs, sp.Min, sp.Max) else 0.0
         self._known: dict[State, tuple] = {}
         if given.threshold is sp.oo:
             self.pseudo_phase = self._pseudo_phase
@@ -156,7 +158,7 @@ class General(Declared):
         state = self.jump(state, x, route)
         with np.errstate(all="ignore"):
             bottom, resting = (self._lowest(each) for each in (state, self.undriven(state)))
-            below = resting[0] - 1e-9 * (1 + abs(resting[0]))  # where the curvature jumps, the one below counts
+            below = resting[0] - self._aside * (1 + abs(resting[0]))
             curvature = self._curvature(below, *map(float, self.undriven(state)[1:])) / 2
             excess = float(lifted(number(bottom[1]), number(resting[1]), number(curvature), duration))
             first, period = (
