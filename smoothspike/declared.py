@@ -68,12 +68,12 @@ class DeclaredField:
     def rates(self, states: Array, parameters: Array) -> Array:
         """Return the rates of change of all states."""
         order = (self.model.variable, *self.model.other_states)
-        rates = [compiled(self.model.dynamics[state], self._symbols)(*states, *parameters) for state in order]
+        rates = [compiled(self.model.dynamics[state], self.symbols)(*states, *parameters) for state in order]
         return jnp.stack([jnp.asarray(rate, states.dtype) for rate in rates])
 
     def rate(self, variable: Array, others: Array, parameters: Array) -> Array:
         """Return the rate of change of the spiking variable."""
-        value = compiled(self.model.field, self._symbols)(variable, *others, *parameters)
+        value = compiled(self.model.field, self.symbols)(variable, *others, *parameters)
         return jnp.asarray(value, variable.dtype)
 
     def weight(self, variable: Array, parameters: Array) -> Array:
@@ -83,7 +83,7 @@ class DeclaredField:
         low, high = self.model.reset_value, self.model.spike.threshold
         stretch = sp.sin(sp.pi * (self.model.variable - low) / (high - low)) ** 2 * (high - low) / sp.pi
         nothing = [jnp.zeros_like(variable)] * (self.states - 1)
-        return jnp.asarray(compiled(stretch, self._symbols)(variable, *nothing, *parameters), variable.dtype)
+        return jnp.asarray(compiled(stretch, self.symbols)(variable, *nothing, *parameters), variable.dtype)
 
     def ends(self, parameters: tuple[Array, ...]) -> tuple[Array, Array]:
         """Return reset and threshold of a spiking variable that has finite ones."""
@@ -93,6 +93,14 @@ class DeclaredField:
             for end in (self.model.reset_value, self.model.spike.threshold)
         )
         return jnp.asarray(low), jnp.asarray(high)
+
+    def inside(self, variable: Array, parameters: tuple[Array, ...]) -> Array:
+        """Keep a circle variable just inside its ends, so that rounding never takes it across to the other one."""
+        if not self.is_circle:
+            return variable
+        low, high = self.ends(parameters)
+        margin = jnp.finfo(variable.dtype).eps * 4 * (high - low)
+        return jnp.clip(variable, low + margin, high - margin)
 
     def threshold(self, parameters: tuple[Array, ...]) -> Array:
         """Return a finite threshold."""
@@ -117,7 +125,8 @@ class DeclaredField:
         return {symbol.name: jnp.asarray(values[symbol]) for symbol in self.model.parameters}
 
     @property
-    def _symbols(self) -> tuple[Any, ...]:
+    def symbols(self) -> tuple[Any, ...]:
+        """States, the spiking variable first, and parameters: the order of arguments."""
         return (self.model.variable, *self.model.other_states, *self.model.parameters)
 
 
@@ -126,32 +135,32 @@ class DeclaredFormulas:
     """Flow and time to spike of a model as functions of its states, the spiking variable first, and its parameters.
 
     Attributes:
-        model: The declared neuron.
+        field: The declared equations.
         formulas: The flow of every state.
         spike: The time to the next spike.
     """
 
-    model: NeuronModel
+    field: DeclaredField
     formulas: FrozenMapping[sp.Symbol, sp.Expr]
     spike: sp.Expr
 
     @property
     def states(self) -> int:
         """How many states there are."""
-        return len(self.model.states)
+        return self.field.states
 
     def flow(self, states: tuple[Array, ...], parameters: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
         """Return all states a time later."""
-        order = (self.model.variable, *self.model.other_states)
-        found = [compiled(self.formulas[state], (*self._symbols, time))(*states, *parameters, t) for state in order]
+        model, values = self.field.model, self._values(states, parameters)
+        order = (model.variable, *model.other_states)
+        found = [compiled(self.formulas[state], (*self.field.symbols, time))(*values, t) for state in order]
         return tuple(jnp.broadcast_to(jnp.asarray(value, t.dtype), t.shape) for value in found)
 
     def time_to_spike(self, states: tuple[Array, ...], parameters: tuple[Array, ...]) -> Array:
         """Return the time to the spike, inf for never."""
         like = states[0]
-        value = compiled(self.spike, self._symbols)(*states, *parameters)
+        value = compiled(self.spike, self.field.symbols)(*self._values(states, parameters))
         return jnp.broadcast_to(jnp.asarray(value, like.dtype), like.shape)
 
-    @property
-    def _symbols(self) -> tuple[Any, ...]:
-        return (self.model.variable, *self.model.other_states, *self.model.parameters)
+    def _values(self, states: tuple[Array, ...], parameters: tuple[Array, ...]) -> tuple[Array, ...]:
+        return (self.field.inside(states[0], parameters), *states[1:], *parameters)

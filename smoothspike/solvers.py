@@ -129,7 +129,7 @@ def _as_declared(
         bottom = jnp.full_like(top, -farthest(top.dtype))
     formulas = None
     if derivation.closed_form and derivation.flow is not None and derivation.time_to_spike is not None:
-        formulas = DeclaredFormulas(derivation.model, derivation.flow, derivation.time_to_spike)
+        formulas = DeclaredFormulas(field, derivation.flow, derivation.time_to_spike)
     return NumericDynamics(field, formulas, named, resting, top, bottom, field.update(values), field.jumps(values))
 
 

@@ -105,7 +105,11 @@ class NumericDynamics(AbstractDynamics):
         for route, change in self.jumps.items():
             before = self.readout(state)
             changed = change(
-                before | {self._variable: self._inside(before[self._variable]), self.field.weight_name: weights[route]}
+                before
+                | {
+                    self._variable: self.field.inside(before[self._variable], self._values),
+                    self.field.weight_name: weights[route],
+                }
             )
             x, others = state
             if self._variable in changed:
@@ -141,11 +145,3 @@ class NumericDynamics(AbstractDynamics):
 
     def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:
         return (*(others[name] for name in self._names), *self._values)
-
-    def _inside(self, value: Neurons) -> Neurons:
-        """Keep a circle variable just inside its ends, so that rounding never takes it across to the other one."""
-        if not self.field.is_circle:
-            return value
-        low, high = self.field.ends(self._values)
-        margin = jnp.finfo(value.dtype).eps * 4 * (high - low)
-        return jnp.clip(value, low + margin, high - margin)
