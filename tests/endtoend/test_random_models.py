@@ -292,7 +292,7 @@ def compiled(family: Family, neuron: ss.Neuron, restore: Any) -> Any:
     return eqx.filter_jit(jax.vmap(each))
 
 
-def check(family: Family, seed: int, cases: int, figures: Figures, gradients_of: int = 4) -> None:
+def check(family: Family, seed: int, cases: int, figures: Figures, gradients_of: int = 8) -> None:
     """Compare random cases of a family with the oracle, every few also in a derivative."""
     generator = np.random.default_rng(seed)
     names = tuple(symbol.name for symbol in family.ranges)
