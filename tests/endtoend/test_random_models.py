@@ -360,9 +360,7 @@ def _check_case(
     transposed = np.abs(back - found.slope[:known]) / (1 + np.abs(found.jacobian[:known] * move).sum(1))
     figures.bound("transposed", transposed.max(initial=0.0), TRANSPOSED)
     if with_slope and exact:
-        slopes = derivatives(
-            neuron, lambda p: case.all_times(p, len(exact), with_later), point.tolist(), move.tolist()
-        )
+        slopes = derivatives(neuron, lambda p: case.all_times(p, len(exact), with_later), point.tolist(), move.tolist())
         for place, expected in enumerate(map(float, slopes)):
             error = abs(found.slope[place] - expected) / max(1, abs(expected)) / scale[place]
             figures.bound("gradients" if place < ordinary else "later gradients", error, GRADIENTS[kind])
