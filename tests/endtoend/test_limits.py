@@ -11,6 +11,7 @@ from reference import simulate_single
 
 import smoothspike as ss
 import symbolic
+from symbolic.derive import LinearForm
 
 pytestmark = pytest.mark.usefixtures("optimised", "float64")
 
@@ -27,7 +28,7 @@ def spike_times(neuron, weights=None, inputs=None):
     """Ordinary spike times, and how many there are."""
     weights = jnp.asarray(WEIGHTS if weights is None else weights)
     inputs = jnp.asarray(INPUTS if inputs is None else inputs)
-    net = ss.FeedForward(neuron, (len(weights), 1), DURATION, weights=[weights[None]], capacity=16)
+    net = ss.FeedForward(neuron, (len(weights), 1), DURATION, weights=[weights[None]], capacity=32)
     record = net(ss.Spikes(inputs, jnp.arange(len(weights))))
     return record.ordinary_spike_times(COUNT)[0]
 
@@ -78,7 +79,7 @@ def test_a_leak_through_zero(figures):
     model = ss.NeuronModel(
         "leaky", dynamics={V: -k * V + I, I: -I}, spike=ss.crosses(V, 1), reset={V: 0}, inputs=I, parameters={k: 0.5}
     )
-    assert isinstance(symbolic.derive(model).form, symbolic.derive.LinearForm)
+    assert isinstance(symbolic.derive(model).form, LinearForm)
     neuron = ss.Neuron(model, trainable=("k",), allow_discontinuous=True)
     assert "k is trainable" in neuron.derivation.attempts[0].reason
     _check_sweep(model, neuron, "k", OFFSETS, False, figures)

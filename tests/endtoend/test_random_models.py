@@ -389,7 +389,7 @@ def run_many(name: str, models: int, cases: int, seed: int, found: Figures, repo
 @pytest.mark.parametrize("name", FAMILIES)
 def test_random_neurons(name, figures):
     found = Figures(name)
-    run_many(name, 2, 24, 0, found)
+    run_many(name, 1, 24, 0, found)
     figures(str(found))
     assert not found.failures
 

@@ -106,6 +106,6 @@ def test_derivatives_by_a_component_that_is_zero():
 
 
 def test_single_precision(float32):
-    wait, at = passage(LINE, 9.0, 1.0, 0.0, -1.0, 2.0)
+    wait, _ = passage(LINE, 9.0, 1.0, 0.0, -1.0, 2.0)
     assert wait.dtype == jnp.float32
     assert float(wait) == pytest.approx(np.log(2), rel=1e-6)
