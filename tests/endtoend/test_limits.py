@@ -88,7 +88,7 @@ def test_a_leak_through_zero(figures):
 def _check_sweep(model, neuron, name, values, positive, figures):
     times, (by_parameter, by_weight) = map(jax.device_get, values_and_gradients(neuron, name, values, positive))
     worst, slopes = 0.0, 0.0
-    for found, slope, change, value in zip(times, by_parameter, by_weight, values, strict=True):
+    for found, value in zip(times, values, strict=True):
         exact = [float(time) for time in expected(model, name, value)][:COUNT]
         assert np.isfinite(found).sum() == len(exact) > 0
         worst = max(worst, np.abs(found[: len(exact)] / exact - 1).max())
