@@ -26,7 +26,7 @@ def differentiable(function: Function) -> Function:
 
     Returns:
         The same function, which broadcasts its arrays first. Only columns of the Jacobian that are asked for are
-        computed.
+        computed. Second derivatives raise `NotImplementedError`.
 
     Example:
         >>> def power(exponent, x):
@@ -62,10 +62,27 @@ def differentiable(function: Function) -> Function:
 def _with_columns(function: Function, primals: tuple[Array, ...], moving: list[int]) -> tuple[Any, Any]:
     """Return values, and for each of them the derivatives by the moving arguments along a new first axis."""
 
+    def of_moving(*moved: Array) -> tuple[Array, ...]:
+        arguments = list(primals)
+        for index, value in zip(moving, moved, strict=True):
+            arguments[index] = value
+        return function(*arguments)
+
+    chosen = tuple(_once_only(primals[index]) for index in moving)
+
     def along(direction: Array) -> tuple[Any, Any]:
-        tangents = [jnp.zeros_like(primal) for primal in primals]
-        for place, index in enumerate(moving):
-            tangents[index] = jnp.full_like(primals[index], direction[place])
-        return jax.jvp(function, primals, tuple(tangents))
+        tangents = tuple(jnp.full_like(primal, part) for primal, part in zip(chosen, direction, strict=True))
+        return jax.jvp(of_moving, chosen, tangents)
 
     return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(moving), dtype=primals[0].dtype))
+
+
+@jax.custom_jvp
+def _once_only(value: Array) -> Array:
+    """Refuse to be differentiated: step sizes and places of events are exact to first order alone."""
+    return value
+
+
+@_once_only.defjvp
+def _refuse(primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    raise NotImplementedError("this solver has no second derivatives: only first derivatives of spike times are exact")

@@ -62,12 +62,14 @@ def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tu
     slope = jax.grad(height)
     bend = jax.grad(slope)
     x, is_low, is_top = _place(lambda x: height(jnp.sinh(x), *held), stop_gradient(low), stop_gradient(top))
-    # one Newton step where the field is smooth: it carries the derivative of the place, too
     variable, curved = jnp.sinh(x), bend(jnp.sinh(x), *held)
-    shift = slope(variable, *moving) / jnp.where(curved > 0, curved, 1.0)
-    is_close = (curved > 0) & (jnp.abs(stop_gradient(shift)) < _CLOSE * (1 + jnp.abs(variable)))
-    inside = jnp.where(is_close & ~is_low & ~is_top, variable - shift, variable)
-    variable = jnp.where(is_low, jnp.sinh(low), jnp.where(is_top, jnp.sinh(top), inside))
+    # Newton steps where the field is smooth: one for the place, one that carries its derivative
+    for arguments in (held, moving):
+        shift = slope(variable, *arguments) / jnp.where(curved > 0, curved, 1.0)
+        is_close = (curved > 0) & (jnp.abs(stop_gradient(shift)) < _CLOSE * (1 + jnp.abs(variable)))
+        variable = jnp.where(is_close & ~is_low & ~is_top, variable - shift, variable)
+        curved = bend(stop_gradient(variable), *held)
+    variable = jnp.where(is_low, jnp.sinh(low), jnp.where(is_top, jnp.sinh(top), variable))
     return height(variable, *moving), bend(variable, *moving) / 2
 
 
