@@ -85,6 +85,6 @@ CASES = {
 
 
 # Library models that need the general solvers: power series on the projective line and of matrices, and integration.
-GENERAL = ("qif_conductance", "qif_finite_reset", "lif_alpha", "xif", "eif", "quartic")
+GENERAL = ("qif_conductance", "lif_alpha", "eif", "quartic")
 # The library's models that need only the simplest formulas; `test_derive` keeps this complete.
 SOLVED = ("qif", "qif_delta", "theta_neuron", "theta_current", "lif", "lif_delta", "lif_oscillatory")

@@ -126,8 +126,9 @@ def test_derive(name):
     assert derivation.rheobase is not None
     assert "rheobase" in derivation.to_latex()
     assert ss.derive(DECLARED[name], method=derivation.method) == derivation
+    assert ss.derive(DECLARED[name], method="numeric").method == "numeric"
     with pytest.raises(ss.DerivationError, match="does not apply"):
-        ss.derive(DECLARED[name], method="numeric")
+        ss.derive(DECLARED[name], method="projective" if name == "lif" else "linear")
 
 
 def _neuron(name, **options):

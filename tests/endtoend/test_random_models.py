@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from jax.flatten_util import ravel_pytree
 from oracles import derivatives, oracle
 from oracles.general import General
-from reference import central_difference, mp, number, pseudospike_times, simulate_single
+from reference import mp, number, pseudospike_times, simulate_single
 
 import smoothspike as ss
 import symbolic
@@ -364,15 +364,11 @@ def _check_case(
         def run(moved: Sequence) -> list:
             return case.all_times(moved, len(exact), with_later)
 
-        # differences of an oracle in double precision: no one step suits every case, so the nearest counts
-        estimates = [derivatives(neuron, run, point.tolist(), move.tolist())]
-        if not is_exact:
-            estimates += [central_difference(run, point.tolist(), move.tolist(), step) for step in ("1e-5", "1e-6")]
-        for place, candidates in enumerate(zip(*estimates, strict=True)):
-            slope = found.slope[place]
-            errors = [abs(slope - float(each)) / max(1, abs(float(each))) for each in candidates]
+        for place, expected in enumerate(map(float, derivatives(neuron, run, point.tolist(), move.tolist()))):
             name = "gradients" if place < ordinary else "later gradients"
-            figures.bound(name, min(errors) / scale[place], GRADIENTS[kind])
+            if np.isfinite(expected):  # an oracle in double precision does not know every derivative
+                error = abs(found.slope[place] - expected) / max(1, abs(expected)) / scale[place]
+                figures.bound(name, error, GRADIENTS[kind])
 
 
 FAMILIES = {"quadratic": quadratic(), "linear": linear(), "scalar": scalar(), "general": general()}

@@ -112,3 +112,14 @@ def test_room_is_rounded_up_to_few_sizes(needed, room):
 def test_only_what_was_short_grows():
     needed = jnp.array([[[10, 3], [7, 20]], [[5, 3], [40, 2]]])  # (batch, layers, [total, busiest])
     assert grown((Capacity(16, 8), Capacity(8, 8)), needed) == (Capacity(16, 8), Capacity(64, 32))
+
+
+@pytest.mark.parametrize("name", ["qif", "lif", "qif_alpha"])
+def test_a_solver_that_gives_up_raises(name):
+    """What is not a number never comes out of a network, outside jit or inside."""
+    neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
+    net = ss.FeedForward(neuron, (1, 1), T, weights=[[[np.nan]]], capacity=8)
+    with pytest.raises(RuntimeError, match=r"the solver of a layer gave up: .* a weight is not a number"):
+        net(ss.Spikes([0.5], [0]))
+    with pytest.raises(RuntimeError, match="the solver of a layer gave up"):
+        eqx.filter_jit(net)(ss.Spikes([0.5], [0]))

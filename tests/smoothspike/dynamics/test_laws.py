@@ -17,7 +17,7 @@ ROUNDING = 1e-11
 STATES = {"V": (-2.0, 2.5), "I": (-2.0, 4.0), "J": (-2.0, 4.0), "g": (0.0, 2.0), "theta": (-3.0, 3.0)}
 # the delta-coupled LIF never spikes between inputs
 MODELS = {name: getattr(ss.models, name)() for name in SOLVED + GENERAL if name != "lif_delta"}
-MODELS |= {f"qif, tau_s = {tau_s} tau_m": ss.models.qif(1.0, tau_s) for tau_s in (1.5, 3.5)}
+MODELS |= {f"qif, tau_s = {tau_s} tau_m": ss.models.qif(1.0, tau_s) for tau_s in (2.5,)}
 
 
 class Population:
