@@ -1,5 +1,5 @@
 # make demo    train the declared neuron on handwritten digits (a few minutes)
-# make test    all tests
+# make test    all tests, but for a few that compile for long: make test-slow
 # Both work alone on a fresh clone: they make .venv and install what they need. Another interpreter: make PYTHON=python3.12 test
 
 PYTHON ?= python3
@@ -9,13 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-quick test lint clean
+.PHONY: help demo demo-quick test test-slow lint clean
 .NOTPARALLEL:
 
 help:
 	@echo "make demo        train the declared neuron on handwritten digits"
 	@echo "make demo-quick  the same in short, to see that it runs"
 	@echo "make test        all tests (WORKERS=$(WORKERS) processes)"
+	@echo "make test-slow   tests that compile for long"
 	@echo "make lint        style, types and import rules"
 	@echo "make clean       remove .venv and caches"
 
@@ -27,6 +28,9 @@ demo-quick: $(VENV)/.installed-datasets
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 """How exact are spike times and their derivatives? All neurons of the library, by every method that applies to them.
 
-    python benchmarks/accuracy.py [--models qif lif] [--patterns 100] [--workers 2] [--markdown FILE] [--json]
+    python benchmarks/accuracy.py [--models qif lif] [--patterns 100] [--workers 2] [--markdown FILE]
 
 Every neuron receives random patterns of 20 inputs in 10 time constants, of both signs where it has both, with weights
 relative to what makes it spike; patterns with 3 to 40 spikes count. The truth comes from the oracles of the tests: 50
@@ -189,19 +189,32 @@ def measured(names: list[str], count: int, workers: int) -> Iterator[list[Row]]:
         yield from pool.map(partial(rows, count=count), names)
 
 
+def resumed(options: argparse.Namespace) -> bool:
+    """Whether there are rows of an earlier run."""
+    return options.results is not None and options.results.exists()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=symbolic.models.names(), default=symbolic.models.names())
     parser.add_argument("--patterns", type=int, default=100, help="random inputs for every model")
     parser.add_argument("--workers", type=int, default=1, help="processes to share the models among")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument(
+        "--results", type=Path, metavar="FILE", help="keep rows there, and measure only what is missing"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    table = []
-    for found in measured(list(options.models), options.patterns, options.workers):
+    table = [Row(**json.loads(line)) for line in options.results.read_text().splitlines()] if resumed(options) else []
+    missing = [name for name in options.models if name not in {row.model for row in table}]
+    for found in measured(missing, options.patterns, options.workers):
         table += found
         for row in found:
             print(f"{', '.join(cells(row))}; {row.seconds:.0f} s", file=sys.stderr, flush=True)
+        if options.results:
+            with options.results.open("a") as file:
+                file.writelines(json.dumps(asdict(row)) + "\n" for row in found)
+    table.sort(key=lambda row: symbolic.models.names().index(row.model))
     print(json.dumps([asdict(row) for row in table], indent=1) if options.json else as_text(table))
     if options.markdown:
         options.markdown.write_text(as_markdown(table))

@@ -85,6 +85,6 @@ CASES = {
 
 
 # Library models that need the general solvers: power series on the projective line and of matrices, and integration.
-GENERAL = ("qif_conductance", "lif_alpha", "eif", "quartic")
+GENERAL = ("qif_conductance", "quartic")
 # The library's models that need only the simplest formulas; `test_derive` keeps this complete.
 SOLVED = ("qif", "qif_delta", "theta_neuron", "theta_current", "lif", "lif_delta", "lif_oscillatory")

@@ -391,7 +391,9 @@ def run_many(name: str, models: int, cases: int, seed: int, found: Figures, repo
     run()
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    "name", ["linear", "quadratic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("scalar", "general"))]
+)
 def test_random_neurons(name, figures):
     found = Figures(name)
     run_many(name, 1, 24, 0, found)
