@@ -45,12 +45,12 @@ def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.
         return None
     at_rest: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
     ends = (model.reset_value, model.spike.threshold)
-    field, row = sp.expand(model.field.subs(at_rest)), value_rows(model)[0]
+    field, row = model.field.subs(at_rest), value_rows(model)[0]
     if any(end.free_symbols & set(model.states) for end in ends) or set(row) != set(model.parameters):
         return None
     budget = Budget(_SECONDS)
     found = _only_minimum(field, model.variable, budget)
-    found = find_rheobase(model.variable, field, ends, row, budget) if found is None else found
+    found = find_rheobase(model.variable, sp.expand(field), ends, row, budget) if found is None else found
     gains = [sp.diff(model.field, state) for state in form.resting]
     plain = [gain for gain in gains if gain != 0 and not gain.free_symbols & set(model.states)]
     return None if found is None else sp.simplify(found / next(iter(plain), sp.Integer(1)))

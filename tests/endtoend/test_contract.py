@@ -138,7 +138,7 @@ def _neuron(name, **options):
 @pytest.mark.parametrize("name", MODELS)
 def test_build_and_run(name):
     key = jax.random.key(0)
-    neuron = _neuron(name, trainable=("tau_m",))
+    neuron = _neuron(name, trainable=("tau_m",) if name == "qif_delta" else ())
     spikes_in = ss.Spikes([[0.5, 1.0, jnp.inf], [2.0, 0.25, 0.75]], [[3, 1, 0], [0, 1, 2]])
     networks = (
         ss.FeedForward(neuron, sizes=(4, 5, 3), duration=4.0, key=key, scale=2.0),
