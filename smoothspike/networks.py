@@ -14,7 +14,7 @@ from ._checks import require_positive
 from .capacity import FAILED, checked, is_known, with_room
 from .initialisation import normal
 from .neuron import Neuron
-from .pseudospikes import Weights, continue_layer, continue_recurrent
+from .pseudospikes import Pseudospikes, Weights, continue_layer, continue_recurrent
 from .recording import LayerRecord, Recording
 from .simulation import Capacity, Drive, Population, simulate_layer, simulate_recurrent
 from .spikes import Spikes
@@ -151,7 +151,7 @@ class FeedForward(eqx.Module):
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)
             records.append(LayerRecord(pseudospikes, population.trajectory, dynamics))
-            needed.append(_needed(population, dynamics.passes_spikes))
+            needed.append(_needed(population, pseudospikes, dynamics.passes_spikes))
         return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed)
 
 
@@ -259,7 +259,7 @@ class Recurrent(eqx.Module):
         population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = _needed(population, True)
+        needed = _needed(population, pseudospikes, True)
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
 
@@ -324,10 +324,12 @@ def _with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
     return copy
 
 
-def _needed(population: Population, passes_spikes: bool) -> Int[Array, "2"]:
+def _needed(population: Population, pseudospikes: Pseudospikes, passes_spikes: bool) -> Int[Array, "2"]:
+    """How much room a population needs, or FAILED where a solver gave up."""
     busiest = jnp.zeros_like(population.busiest) if passes_spikes else population.busiest
     needed = jnp.stack([population.total, busiest]).astype(jnp.int32)
-    return jnp.where(population.went_wrong, FAILED, needed)
+    lost = jnp.isnan(pseudospikes.first).any() | jnp.isnan(pseudospikes.period).any()
+    return jnp.where(population.went_wrong | lost, FAILED, needed)
 
 
 def _valid(spikes: Any, num_sources: int) -> Spikes:

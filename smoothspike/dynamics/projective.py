@@ -95,15 +95,8 @@ class ProjectiveDynamics(AbstractDynamics):
         return state._replace(g=jnp.full_like(state.g, -1.0), q=jnp.zeros_like(state.q))
 
     def jump(self, state: ProjectiveState, weights: Mapping[str, Neurons]) -> ProjectiveState:
-        g, q, currents = state
-        for route, changes in self.jumps.items():
-            for name, slope in changes.items():
-                change = slope * weights[route]
-                if name == self.potential:
-                    g = g + self.chart.gain * change * q
-                else:
-                    currents = currents | {name: currents[name] + change}
-        return ProjectiveState(g, q, currents)
+        g, currents = self.chart.jumped(self.potential, self.jumps, weights, state.g, state.q, state.currents)
+        return state._replace(g=g, currents=currents)
 
     def free_running(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons]:
         half = 0.0 if self.decay is None else self.decay / 2

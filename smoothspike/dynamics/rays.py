@@ -1,5 +1,6 @@
 """Between a declared potential, on the line or on a circle, and rays on the projective line."""
 
+from collections.abc import Mapping
 from typing import final
 
 import equinox as eqx
@@ -38,6 +39,25 @@ class RayChart(eqx.Module):
             half_angle = jnp.pi * (value - reset) / (threshold - reset) - jnp.pi / 2
             p, q = jnp.sin(half_angle), jnp.cos(half_angle)
         return self.gain * (p - self.offset * q), q
+
+    def jumped(
+        self,
+        potential: str,
+        jumps: Mapping[str, Mapping[str, Neurons]],
+        weights: Mapping[str, Neurons],
+        g: Neurons,
+        q: Neurons,
+        others: dict[str, Neurons],
+    ) -> tuple[Neurons, dict[str, Neurons]]:
+        """Return g and the other states after inputs: one to the potential shears the ray."""
+        for route, changes in jumps.items():
+            for name, slope in changes.items():
+                change = slope * weights[route]
+                if name == potential:
+                    g = g + self.gain * change * q
+                else:
+                    others = others | {name: others[name] + change}
+        return g, others
 
     def value(self, g: Neurons, q: Neurons) -> Neurons:
         """Return the declared variable; a potential on the line is infinite at its spike."""

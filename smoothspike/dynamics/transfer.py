@@ -98,15 +98,8 @@ class TransferDynamics(AbstractDynamics):
         return TransferState(g, q, others)
 
     def jump(self, state: TransferState, weights: Mapping[str, Neurons]) -> TransferState:
-        g, q, others = state
-        for route, changes in self.jumps.items():
-            for name, slope in changes.items():
-                change = slope * weights[route]
-                if name == self.potential:
-                    g = g + self.chart.gain * change * q
-                else:
-                    others = others | {name: others[name] + change}
-        return TransferState(g, q, others)
+        g, others = self.chart.jumped(self.potential, self.jumps, weights, state.g, state.q, state.others)
+        return state._replace(g=g, others=others)
 
     def free_running(self, state: TransferState, duration: Neurons) -> tuple[Neurons, Neurons]:
         lowest, half = self._lowest(state.others)

@@ -17,6 +17,18 @@ from jaxtyping import Array
 Function = Callable[..., tuple[Array, ...]]
 
 
+def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
+    """Run a function of scalars on arrays of a shape, every entry by itself."""
+    for _ in shape:
+        function = jax.vmap(function)
+    return function
+
+
+def tolerance_of(dtype: jnp.dtype) -> float:
+    """Return the relative error that a step of an adaptive solver may make: a few thousand roundings."""
+    return 1e-12 if jnp.finfo(dtype).nmant > 30 else 1e-6
+
+
 def differentiable(function: Function) -> Function:
     """Give a function of arrays, elementwise over their common shape, derivatives in both modes.
 

@@ -14,7 +14,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .elementwise import differentiable
+from .elementwise import differentiable, per_lane, tolerance_of
 
 Real = Float[Array, "*shape"]
 _GRID, _SECTIONS = 257, 40
@@ -44,12 +44,6 @@ def _split(field: HeldField, values: tuple[Array, ...]) -> tuple[Array, Array]:
     nothing = jnp.zeros_like(values[-1])
     others = jnp.stack([*values[: field.states - 1], nothing])[:-1]
     return others, jnp.stack([*values[field.states - 1 :], nothing])[:-1]
-
-
-def _per_lane(function: Callable, shape: tuple[int, ...]) -> Callable:
-    for _ in shape:
-        function = jax.vmap(function)
-    return function
 
 
 def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
@@ -97,7 +91,7 @@ def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Ar
 
 
 def _lowest(field: HeldField, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:
-    return _per_lane(lambda *arguments: _lowest_lane(field, *arguments), jnp.shape(low))(low, top, *values)
+    return per_lane(lambda *arguments: _lowest_lane(field, *arguments), jnp.shape(low))(low, top, *values)
 
 
 #: `lowest(field, low, top, *others, *parameters)` returns the minimum of `rate / weight` for x = asinh(V) between low
@@ -115,7 +109,7 @@ def _time_lane(field: HeldField, x: Array, top: Array, floor: Array, lift: Array
         speed = field.rate(variable, others, parameters) + lift * field.weight(variable, parameters)
         return way * jnp.cosh(place) / speed
 
-    relative = 1e-12 if jnp.finfo(x.dtype).nmant > 30 else 1e-6
+    relative = tolerance_of(x.dtype)
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(pace), diffrax.Dopri8(), jnp.zeros_like(x), jnp.ones_like(x), jnp.full_like(x, 1e-3),
         jnp.zeros_like(x), stepsize_controller=diffrax.PIDController(rtol=relative, atol=relative * 1e-4),
@@ -127,7 +121,7 @@ def _time_lane(field: HeldField, x: Array, top: Array, floor: Array, lift: Array
 
 
 def _time_to_top(field: HeldField, x: Real, top: Real, floor: Real, lift: Real, *values: Real) -> tuple[Real, ...]:
-    lane = _per_lane(lambda *arguments: _time_lane(field, *arguments), jnp.shape(x))
+    lane = per_lane(lambda *arguments: _time_lane(field, *arguments), jnp.shape(x))
     return (lane(x, top, floor, lift, *values),)
 
 

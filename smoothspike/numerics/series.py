@@ -171,8 +171,9 @@ def falling_zero(series: Coefficients, step: Real) -> Real:
 def first_rise(series: Coefficients, step: Real) -> tuple[Real, Real]:
     """Return where a series that starts below zero first reaches it within a step, and whether it does.
 
-    It goes ahead by as much as an upper bound on the second derivative shows to be free of crossings, so none is
-    jumped over, however short it is; near a crossing that amounts to Newton's method.
+    The search goes ahead by as much as an upper bound on the second derivative shows to be free of crossings, so none
+    is jumped over, however short it is; near a crossing that amounts to Newton's method. Where it ran out of steps the
+    place is not a number, and counts as a crossing.
     """
     series, step = [stop_gradient(coefficient) for coefficient in series], stop_gradient(step)
     curvature = _upper_curvature(series, step)
@@ -186,9 +187,12 @@ def first_rise(series: Coefficients, step: Real) -> tuple[Real, Real]:
         t, is_done, count = state
         value, slope = value_at(series, t), slope_at(series, t)
         inside = slope**2 - 2 * curvature * value
-        pace = slope + jnp.sqrt(jnp.maximum(inside, 0.0))
-        rises = (inside >= 0) & (pace > 0)
-        ahead = jnp.where(rises, -2 * value / jnp.where(rises, pace, 1.0), jnp.inf)
+        root = jnp.sqrt(jnp.maximum(inside, 0.0))
+        # the first zero of the parabola above the series, by the formula that does not cancel
+        turns, rises = (slope < 0) & (curvature > 0), (slope >= 0) & (inside >= 0) & (slope + root > 0)
+        rising = -2 * value / jnp.where(rises, slope + root, 1.0)
+        turning = (root - slope) / jnp.where(turns, curvature, 1.0)
+        ahead = jnp.where(rises, rising, jnp.where(turns, turning, jnp.inf))
         arrived = (value >= 0) | (ahead <= small * t)
         beyond = ~arrived & ~(t + ahead < step)
         moved = jnp.where(arrived, t, jnp.where(beyond, jnp.inf, t + ahead))
@@ -196,9 +200,9 @@ def first_rise(series: Coefficients, step: Real) -> tuple[Real, Real]:
 
     start = jnp.zeros_like(step)
     t, is_done, _ = lax.while_loop(going, onward, (start, ~(step > 0), jnp.array(0)))
-    crosses = jnp.isfinite(t) & (step > 0) & is_done
+    crosses = jnp.isfinite(t) & (step > 0)
     at_end = ~crosses & (value_at(series, step) >= 0) & (step > 0)
-    return jnp.where(crosses, t, step), crosses | at_end
+    return jnp.where(is_done, jnp.where(crosses, t, step), jnp.nan), crosses | at_end
 
 
 def _upper_curvature(series: Coefficients, step: Real) -> Real:

@@ -4,17 +4,16 @@ Derivatives come from the path itself, carried forwards step by step; where the 
 event, which is the implicit function theorem.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 import diffrax
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from .elementwise import differentiable
+from .elementwise import differentiable, per_lane, tolerance_of
 from .stepping import Engine, Equations, Line, advance, engine_of, is_there, land
 
 Real = Float[Array, "*shape"]
@@ -46,12 +45,9 @@ class Field(Protocol):
         ...
 
 
-def precision(dtype: jnp.dtype) -> tuple[float, float]:
-    """Return the relative error that a step may make, and the part of the time scale at which a spike is over.
-
-    The latter is below the rounding of any spike time.
-    """
-    return (1e-12, 1e-18) if jnp.finfo(dtype).nmant > 30 else (1e-6, 1e-9)
+def instant(dtype: jnp.dtype) -> float:
+    """Return the part of the time scale that is below the rounding of any spike time."""
+    return 1e-18 if jnp.finfo(dtype).nmant > 30 else 1e-9
 
 
 def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
@@ -59,7 +55,7 @@ def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array
     equations = Equations(
         lambda now: field.rates(now, parameters[:-1]), lambda route, weight, now: now, lambda now: now
     )
-    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype), jnp.asarray(precision(top.dtype)[0], top.dtype))
+    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype), jnp.asarray(tolerance_of(top.dtype), top.dtype))
     engine = engine_of(equations, line, diffrax.Dopri8(scan_kind="lax"), field.may_graze)
     target = stop_gradient(within)
 
@@ -99,9 +95,7 @@ def _on_event(engine: Engine, path: Array, top: Array, within: Array, spikes: Ar
 
 
 def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
-    lane: Callable = lambda *arguments: _lane(field, *arguments)  # noqa: E731
-    for _ in range(jnp.ndim(within)):
-        lane = jax.vmap(lane)
+    lane = per_lane(partial(_lane, field), jnp.shape(within))
     return lane(within, top, bottom, *values)
 
 
@@ -128,14 +122,13 @@ def edge(field: Field, direction: int, others: tuple[Real, ...], parameters: tup
     """
     arrays = jnp.broadcast_arrays(*(jnp.asarray(value) for value in (*others, *parameters, 0.0)))
     dtype = jnp.result_type(float, *arrays)
-    fastest = 1 / (precision(dtype)[1] * field.time_scale)
+    fastest = 1 / (instant(dtype) * field.time_scale)
 
-    def pace(x: Array, *values: Array) -> Array:
+    def of_lane(x: Array, *values: Array) -> Array:
         now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
         return field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
 
-    for _ in range(arrays[0].ndim):
-        pace = jax.vmap(pace)
+    pace = per_lane(of_lane, arrays[0].shape)
 
     def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
         low, high = ends
