@@ -79,7 +79,7 @@ def test_range():
     assert fixed_points(ax) == [(0.0, "stable")]
 
 
-def test_a_model_without_a_derivation():
+def test_an_exponential_model():
     exponential = ss.NeuronModel(
         "EIF",
         dynamics={V: -V + sp.exp(V - 2) + I, I: -I},
@@ -87,12 +87,19 @@ def test_a_model_without_a_derivation():
         reset={V: -1},
         inputs=I,
     )
-    ax = phase_line(exponential)
-    assert [kind for _, kind in fixed_points(ax)] == ["stable", "unstable"]
-    stable = fixed_points(ax)[0][0]
+    ax = phase_line(exponential)  # below its rheobase of 1, at it, and above it
+    assert [kind for _, kind in fixed_points(ax)] == ["stable", "unstable", "half"]
+    (stable, _), _, (touched, _) = fixed_points(ax)
     assert abs(-stable + np.exp(stable - 2)) < 1e-3
-    (rate,) = [line.get_ydata() for line in curves(ax)]
-    assert np.isfinite(rate).all()
+    assert abs(touched - 2) < 1e-3
+    assert all(np.isfinite(line.get_ydata()).all() for line in curves(ax))
+
+
+def test_a_model_without_a_derivation():
+    with pytest.raises(ss.DerivationError):
+        ss.derive(ss.models.adex())
+    ax = phase_line(ss.models.adex())  # no rheobase is known, so that one curve is drawn
+    assert len(curves(ax)) == 1
 
 
 def test_an_open_parameter_is_named():
