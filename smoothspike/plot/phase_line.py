@@ -126,9 +126,12 @@ def _number(model: NeuronModel, value: Any) -> float:
 
 def _default_currents(model: NeuronModel) -> list[float]:
     try:
-        rheobase = _number(model, derive(model).rheobase)
+        rheobase = derive(model).rheobase
     except DerivationError:
+        rheobase = None
+    if rheobase is None:
         return [0.0]
+    rheobase = _number(model, rheobase)
     step = abs(rheobase) or 1.0
     return [rheobase - step, rheobase, rheobase + step]
 
@@ -150,7 +153,8 @@ def _default_range(field: Field, currents: Sequence[float], reset: float, thresh
 
 
 def _with_extrema(v: np.ndarray, current: float, field: Field) -> tuple[np.ndarray, np.ndarray]:
-    """Sample the field, its extrema included, so that a fixed point that it only touches is not missed."""
+    """Sample the field where it is finite, its extrema included: a fixed point that it only touches is not missed."""
+    v = v[np.isfinite(field(v, current))]
     rate = field(v, current)
     size = np.abs(rate)
     i = 1 + np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]))
@@ -165,8 +169,6 @@ def _with_extrema(v: np.ndarray, current: float, field: Field) -> tuple[np.ndarr
 
 def _fixed_points(v: np.ndarray, rate: np.ndarray) -> list[FixedPoint]:
     """Return the zeros of the field."""
-    finite = np.isfinite(rate)
-    v, rate = v[finite], rate[finite]
     is_zero = np.abs(rate) < 1e-9 * np.median(np.abs(rate))
     places = np.flatnonzero(~is_zero)
     points = []
