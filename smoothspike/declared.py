@@ -7,6 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 import sympy as sp
+from jax.lax import stop_gradient
 from jaxtyping import Array
 
 from symbolic import NeuronModel, time
@@ -65,7 +66,7 @@ class DeclaredField:
         """Whether the reset is at minus infinity."""
         return self.model.reset_value == -sp.oo
 
-    def rates(self, states: Array, parameters: Array) -> Array:
+    def rates(self, states: Array, parameters: Any) -> Array:
         """Return the rates of change of all states."""
         order = (self.model.variable, *self.model.other_states)
         rates = [compiled(self.model.dynamics[state], self.symbols)(*states, *parameters) for state in order]
@@ -100,7 +101,8 @@ class DeclaredField:
             return variable
         low, high = self.ends(parameters)
         margin = jnp.finfo(variable.dtype).eps * 4 * (high - low)
-        return jnp.clip(variable, low + margin, high - margin)
+        inside = jnp.clip(variable, low + margin, high - margin)
+        return variable + stop_gradient(inside - variable)
 
     def threshold(self, parameters: tuple[Array, ...]) -> Array:
         """Return a finite threshold."""
@@ -148,6 +150,20 @@ class DeclaredFormulas:
     def states(self) -> int:
         """How many states there are."""
         return self.field.states
+
+    @property
+    def is_at_infinity(self) -> bool:
+        """Whether the spike is at infinity."""
+        return self.field.is_at_infinity
+
+    @property
+    def time_scale(self) -> float:
+        """A natural unit of time."""
+        return self.field.time_scale
+
+    def rates(self, states: Array, parameters: Any) -> Array:
+        """Return the rates of change of all states."""
+        return self.field.rates(states, parameters)
 
     def flow(self, states: tuple[Array, ...], parameters: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
         """Return all states a time later."""

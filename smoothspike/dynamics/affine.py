@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from ..lowering import Update
 from ..numerics.affine import Shape, carry, until_level
+from ..numerics.elementwise import not_above
 from ..numerics.entire import exponential, lifted
 from .base import AbstractDynamics, Ends, Neurons
 
@@ -52,7 +53,9 @@ class AffineDynamics(AbstractDynamics):
         return {name: values[name] for name in self.order}
 
     def flow(self, state: AffineState, duration: Neurons) -> AffineState:
-        return self._state(carry(self._shape, duration, *self._arguments(state)))
+        v, *others = carry(self._shape, duration, *self._arguments(state))
+        # a flow ends before its spike
+        return self._state((not_above(v, jnp.maximum(state[self.order[0]], self.threshold)), *others))
 
     def advance(self, state: AffineState, duration: Neurons) -> tuple[AffineState, Neurons]:
         raise TypeError("a neuron with a finite threshold does not pass through its spikes; use flow and reset")

@@ -6,6 +6,7 @@ from typing import NamedTuple, final
 import equinox as eqx
 import jax.numpy as jnp
 
+from ..numerics.elementwise import not_above
 from ..numerics.entire import squareplus
 from ..numerics.leaky import crossing, response
 from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
@@ -60,6 +61,7 @@ class LinearDynamics(AbstractDynamics):
     def flow(self, state: LinearState, duration: Neurons) -> LinearState:
         excess = self.current_decay - self.leak
         v = self.rest + response(duration, state.v - self.rest, self._drive(state), self.leak, excess)
+        v = not_above(v, jnp.maximum(state.v, self.threshold))  # a flow ends before its spike
         shrink = jnp.exp(-self.current_decay * duration)
         return LinearState(v, {name: shrink * value for name, value in state.currents.items()})
 

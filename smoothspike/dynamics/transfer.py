@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 
 from ..lowering import Update
+from ..numerics.elementwise import not_below
 from ..numerics.entire import lifted
 from ..numerics.projective import free_running, normalise, zero
 from ..numerics.transfer import Shape, carry, until_zero
@@ -73,7 +74,7 @@ class TransferDynamics(AbstractDynamics):
         moved, count = self.advance(state, duration)
         # no turn: a spike that rounding puts just before this instant must still be found ahead
         sign = jnp.where(count > 0, -1.0, 1.0)
-        return TransferState(sign * moved.g, sign * moved.q, moved.others)
+        return TransferState(sign * moved.g, not_below(sign * moved.q, jnp.zeros_like(moved.q)), moved.others)
 
     def advance(self, state: TransferState, duration: Neurons) -> tuple[TransferState, Neurons]:
         if not self.passes_spikes:

@@ -11,7 +11,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .elementwise import differentiable
+from .elementwise import differentiable, not_above
 from .series import (
     at_most,
     fastest_rate,
@@ -115,11 +115,15 @@ def _until_level(shape: Shape, within: Real, level: Real, *values: Real) -> tupl
         step = jnp.minimum(step, horizon - elapsed)
         gap = [series[0][0] - level, *series[0][1:]]
         place, crosses = first_rise(gap, jnp.where(is_over, 0.0, step))
+        crosses &= ~(elapsed + place >= horizon)
         # the derivative, by the implicit function theorem: it diverges at a touch, where it stays just finite
         value, slope = value_at(gap, place), stop_gradient(slope_at(gap, place))
-        place = place - (value - stop_gradient(value)) / jnp.maximum(slope, least)
+        reached = (place > 0) | ((value == 0) & (slope > 0))
+        place = place - jnp.where(reached, value - stop_gradient(value), 0.0) / jnp.maximum(slope, least)
         ends = ~crosses & (elapsed + step >= horizon)
         moved = _evaluated(series, jnp.where(crosses, place, jnp.where(ends, within - elapsed, step)))
+        below = not_above(moved[0], jnp.maximum(now[0], level))
+        moved = (jnp.where(crosses, moved[0], below), *moved[1:])
         return (
             _chosen(is_over, now, moved),
             jnp.where(is_over, elapsed, elapsed + step),
@@ -129,8 +133,7 @@ def _until_level(shape: Shape, within: Real, level: Real, *values: Real) -> tupl
         )
 
     nothing, least = jnp.zeros_like(horizon), jnp.finfo(horizon.dtype).tiny ** 0.5
-    at_once = stop_gradient(values[0] >= level)
-    start = (values[: shape.states], nothing, jnp.where(at_once, 0.0, jnp.inf), at_once, jnp.array(0))
+    start = (values[: shape.states], nothing, nothing + jnp.inf, nothing > 0, jnp.array(0))
     now, _, wait, is_over, _ = lax.while_loop(going, onward, start)
     return wait, *(jnp.where(is_over, value, jnp.nan) for value in now)
 
@@ -138,5 +141,6 @@ def _until_level(shape: Shape, within: Real, level: Real, *values: Real) -> tupl
 #: `carry(shape, duration, *states, *couplings, *sources)` returns the states a time later.
 carry = differentiable(_carry)
 #: `until_level(shape, within, level, *states, *couplings, *sources)` returns when the first state first reaches a level
-#: from below, `inf` if it does not `within` that time, and the states there or then.
+#: from below, `inf` if it does not before `within`, and the states there or then. A state above the level is there at
+#: once.
 until_level = differentiable(_until_level)

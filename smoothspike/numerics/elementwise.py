@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
+from jax.lax import stop_gradient
 from jaxtyping import Array
 
 Function = Callable[..., tuple[Array, ...]]
@@ -22,6 +23,16 @@ def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[.
     for _ in shape:
         function = jax.vmap(function)
     return function
+
+
+def not_above(values: Array, limit: Array) -> Array:
+    """Undo what rounding carries beyond a limit; unlike a minimum it changes no derivative."""
+    return values - stop_gradient(jnp.maximum(values - limit, 0.0))
+
+
+def not_below(values: Array, limit: Array) -> Array:
+    """Undo what rounding carries below a limit; unlike a maximum it changes no derivative."""
+    return values + stop_gradient(jnp.maximum(limit - values, 0.0))
 
 
 def tolerance_of(dtype: jnp.dtype) -> float:

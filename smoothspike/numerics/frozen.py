@@ -41,7 +41,7 @@ class HeldField(Protocol):
 
 
 def _split(field: HeldField, values: tuple[Array, ...]) -> tuple[Array, Array]:
-    nothing = jnp.zeros_like(values[-1])
+    nothing = jnp.zeros(())
     others = jnp.stack([*values[: field.states - 1], nothing])[:-1]
     return others, jnp.stack([*values[field.states - 1 :], nothing])[:-1]
 

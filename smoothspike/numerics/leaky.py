@@ -51,7 +51,7 @@ def crossing(v: Real, drive: Real, leak: Real, excess: Real, level: Real, within
 
     Differentiation:
         By the implicit function theorem; the derivative diverges where the potential grazes the level, and is zero
-        where there is no crossing.
+        where there is no crossing, or where the potential is above the level at once.
 
     Example:
         >>> float(crossing(*map(jnp.array, (0.0, 1.0, 1.0, 0.0, 5.0, 9.0))))
@@ -88,9 +88,10 @@ def crossing(v: Real, drive: Real, leak: Real, excess: Real, level: Real, within
 def _crossing_jvp(primals, tangents):
     v, drive, leak, excess, level, within = primals
     t = crossing(v, drive, leak, excess, level, within)
-    exists = jnp.isfinite(t) & (v < level)
-    at = jnp.where(exists, t, 0.0)
+    comes = jnp.isfinite(t) & (v <= level)
+    at = jnp.where(comes, t, 0.0)
     value, change = jax.jvp(lambda *a: response(at, *a), (v, drive, leak, excess), tangents[:4])
     slope = jnp.exp(-(leak + excess) * at) * drive - leak * value
+    exists = comes & ((v < level) | (slope > 0))
     shift = (tangents[4] - change) / jnp.where(exists, slope, 1.0)
     return t, jnp.where(exists, shift, 0.0)

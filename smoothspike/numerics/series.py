@@ -84,8 +84,9 @@ def longest_step(scale: Real, series: Sequence[Coefficients], tolerance: float) 
     step = jnp.full_like(scale, jnp.inf)
     for k in (order - 1, order):
         size = sum((jnp.abs(stop_gradient(coefficients[k])) for coefficients in series), jnp.zeros_like(scale))
-        some = size > 0
-        reach = (tolerance * scale / jnp.where(some, size, 1.0)) ** (1 / k)
+        some = (size > 0) & (scale > 0)
+        # their ratio first: a current that has decayed for long is close to the smallest number
+        reach = (tolerance * (scale / jnp.where(some, size, 1.0))) ** (1 / k)
         step = jnp.where(some & (reach < step), reach, step)
     return step
 

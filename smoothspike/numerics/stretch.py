@@ -13,7 +13,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from .elementwise import differentiable, per_lane, tolerance_of
+from .elementwise import differentiable, not_above, per_lane, tolerance_of
 from .stepping import Engine, Equations, Line, advance, engine_of, is_there, land
 
 Real = Float[Array, "*shape"]
@@ -28,6 +28,11 @@ class Field(Protocol):
     @property
     def may_graze(self) -> bool:
         """Whether the potential may touch the threshold without crossing it."""
+        ...
+
+    @property
+    def is_at_infinity(self) -> bool:
+        """Whether the spike is at infinity: else an input may lift the potential above its threshold."""
         ...
 
     @property
@@ -74,23 +79,54 @@ def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array
 
     no = jnp.array(False)
     path = jnp.concatenate([jnp.zeros(1, states.dtype), states])
+    earlier, states = shifted_in_time(states, engine.all_rates(path), line.time_scale)
+    path = jnp.concatenate([-earlier[None], states])
     start = (path, jnp.asarray(_FIRST_SIZE, states.dtype), jnp.array(0), no, no, no)
     path, _, _, spikes, _, failed = lax.while_loop(running, onward, start)
-    at, wait = _on_event(engine, path, top, within, spikes)
+    above = (values[0] > top) & (not field.is_at_infinity)
+    at, wait = _on_event(engine, path, values[0], within, spikes, above)
     at = jnp.where(failed & ~spikes, jnp.nan, at)
     return wait, *at
 
 
-def _on_event(engine: Engine, path: Array, top: Array, within: Array, spikes: Array) -> tuple[Array, Array]:
+def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tuple[Real, Array]:
+    """Where x runs fast, turn what its start is differentiated by into a shift in time along the same path.
+
+    The derivative of a spike time by the start of x is tiny there, and would be left over from large numbers otherwise.
+
+    Args:
+        states: The states where a path starts, x first.
+        rates: Their rates of change.
+        time_scale: The unit of time.
+
+    Returns:
+        By how much earlier the spike comes, zero but for its derivative, and the states, of which x has none.
+    """
+    held, rates = stop_gradient((states, rates))
+    fast = jnp.abs(rates[0]) * time_scale > 1
+    earlier = jnp.where(fast, states[0] - held[0], 0.0) / jnp.where(fast, rates[0], 1.0)
+    return earlier, (states - earlier * rates).at[0].set(jnp.where(fast, held[0], states[0]))
+
+
+def _on_event(
+    engine: Engine, path: Array, first: Array, within: Array, spikes: Array, above: Array
+) -> tuple[Array, Array]:
     """Move the end of a path along the flow to the spike or to the end of the time; return states and time."""
+    top = engine.line.top
     rates = engine.all_rates(path)
     # rates are constant to first order: what the move changes is rounding, and the derivative
     held = stop_gradient(rates)
-    to_top = (top - path[1]) / jnp.where(spikes, held[0], 1.0)
+    # an input may lift a potential to its threshold or above, where it spikes at once
+    at_once = stop_gradient(above | ((path[0] == 0) & (held[0] <= 0)))
+    comes = spikes & ~at_once
+    to_top = (top - path[1]) / jnp.where(comes, held[0], 1.0)
     left = within - path[0]
-    move = jnp.where(spikes, to_top, left - stop_gradient(left))
+    in_time = stop_gradient(jnp.where(comes, to_top, 0.0) < left)
+    comes, spikes = comes & in_time, spikes & in_time
+    move = jnp.where(comes, to_top, jnp.where(spikes, 0.0, left - stop_gradient(left)))
     at = path[1:] + held * move
-    at = at.at[0].set(jnp.where(spikes, top, at[0]))
+    below = not_above(at[0], jnp.maximum(first, top))
+    at = at.at[0].set(jnp.where(comes, top, jnp.where(spikes, path[1], below)))
     return at, jnp.where(spikes, path[0] + move, jnp.inf)
 
 
@@ -100,7 +136,7 @@ def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: R
 
 
 #: `until_spike(field, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it does
-#: not come within that time, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
+#: not come before that, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
 until_spike = differentiable(_until_spike)
 
 

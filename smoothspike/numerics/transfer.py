@@ -13,7 +13,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .elementwise import differentiable
+from .elementwise import differentiable, not_below
 from .projective import normalise
 from .series import (
     Coefficients,
@@ -160,6 +160,11 @@ def _normalised(ray: Ray) -> Ray:
     return Ray(*normalise(ray.g, ray.q), ray.states)
 
 
+def _ahead(ray: Ray) -> Ray:
+    """Keep a zero ahead that rounding puts just before this instant."""
+    return ray._replace(q=not_below(ray.q, jnp.zeros_like(ray.q)))
+
+
 def _chosen(condition: Array, ray: Ray, other: Ray) -> Ray:
     return Ray(
         jnp.where(condition, ray.g, other.g),
@@ -219,8 +224,9 @@ def _until_zero(shape: Shape, within: Real, index: Real, g: Real, q: Real, *valu
         zero = zero - there.q / stop_gradient(_falling(equation, there))
         ends = ~found & (elapsed + step.size > horizon)
         place = jnp.where(found, zero, jnp.where(ends, within - elapsed, step.size))
-        runs_out = found & (elapsed + stop_gradient(zero) > horizon)
-        moved = _normalised(step.at(jnp.where(runs_out, within - elapsed, place)))
+        runs_out = found & (elapsed + stop_gradient(zero) >= horizon)
+        after = step.at(jnp.where(runs_out, within - elapsed, place))
+        moved = _normalised(_chosen(runs_out | ends, _ahead(after), after))
         return (
             _chosen(is_over, ray, moved),
             jnp.where(is_over, elapsed, elapsed + step.size),
@@ -247,6 +253,6 @@ def _falling(equation: Equation, ray: Ray) -> Real:
 #: `carry(shape, duration, g, q, *states, *coefficients)` returns g, q, the states and the number of zeros passed.
 carry = differentiable(_advance)
 #: `until_zero(shape, within, index, g, q, *states, *coefficients)` returns the time to the (index + 1)-th zero of q,
-#: inf if there is none, and g, q and the states there, or after `within` if that is earlier. A zero soon after is
+#: inf if there is none, and g, q and the states there, or after `within` if that is not later. A zero soon after is
 #: found, too.
 until_zero = differentiable(_until_zero)

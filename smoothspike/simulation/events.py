@@ -9,13 +9,13 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..numerics.elementwise import not_above
 from ..spikes import Spikes
 
 
 def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
-    """Undo what rounding carries beyond a limit; unlike a minimum it changes no derivative."""
-    known = jnp.where(jnp.isfinite(times), times, limit)
-    return known - stop_gradient(jnp.maximum(known - limit, 0.0))
+    """Undo what rounding carries beyond a limit; a time that is infinite is the limit itself."""
+    return not_above(jnp.where(jnp.isfinite(times), times, limit), limit)
 
 
 @final

@@ -12,6 +12,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..numerics.elementwise import not_below
 from ..spikes import Spikes
 from .events import Drive, Population, Trajectory
 
@@ -74,7 +75,7 @@ def simulate_recurrent(
 
 def _ahead(wait: Float[Array, " neurons"]) -> Float[Array, " neurons"]:
     """Move a spike that rounding puts just before this instant to it: time never runs backwards."""
-    return wait - stop_gradient(jnp.minimum(wait, 0.0))
+    return not_below(wait, jnp.zeros_like(wait))
 
 
 def _inputs(weights: Float[Array, "events neurons"], order: _Order) -> Float[Array, "steps neurons"]:

@@ -71,8 +71,31 @@ def test_no_time_changes_nothing(population):
     assert_same(population.readout(population.flow(population.state, jnp.zeros(SIZE))), population.values)
 
 
+def test_the_time_that_is_left_runs_out(population):
+    """Also where an interval ends exactly at a spike, which then comes at once."""
+    wait = population.wait(population.state, 0.0)
+    assert jnp.isfinite(wait).sum() > 2
+
+    @eqx.filter_jit
+    def left(durations):
+        def after(durations):
+            return population.wait(population.dynamics.flow(population.state, durations), 0.0)
+
+        return jax.jvp(after, (durations,), (jnp.ones(SIZE),))
+
+    for part in (0.5, 1.0):
+        remaining, change = left(jnp.where(jnp.isfinite(wait), part * wait, 0.0))
+        comes = jnp.isfinite(wait)
+        np.testing.assert_allclose(remaining[comes], (1 - part) * wait[comes], atol=ROUNDING)
+        np.testing.assert_allclose(change[comes], -1, rtol=1e-8)
+
+
 def test_times_add_up(population):
     first, second = durations(22), durations(23)
+    if not population.dynamics.passes_spikes:  # a flow ends before its spike
+        first, second = (
+            jnp.minimum(duration, 0.4 * population.wait(population.state, 0.0)) for duration in (first, second)
+        )
     step_by_step = population.advance(population.advance(population.state, first), second)
     assert_same(
         population.readout(population.advance(population.state, first + second)), population.readout(step_by_step)

@@ -69,7 +69,9 @@ def test_a_level_is_missed_or_touched():
 
 def test_a_start_at_the_level_and_an_end_at_it():
     assert passage(LINE, 1.0, 3.0, 3.0, 0.0, 1.0)[0] == 0
-    assert passage(LINE, 1.0, 3.0, 2.0, 0.0, 1.0)[0] == 1
+    wait, at_end = passage(LINE, 1.0, 3.0, 2.0, 0.0, 1.0)  # the spike is what comes next
+    assert np.isinf(wait)
+    assert at_end == 3
     assert np.isinf(passage(LINE, 0.0, 3.0, 2.0, 0.0, 1.0)[0])
 
 

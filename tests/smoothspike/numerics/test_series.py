@@ -107,6 +107,7 @@ RISES = {
     "beyond the end": (with_roots(1.0 + 1e-9), None),
     "just not touching": ([*series(-0.16 - 1e-12, 0.8, -1)], None),
     "far below": (series(-5, 0, 1), None),
+    "falling first": (series(-0.1, -1, 3), (1 + 2.2**0.5) / 6),
     "constant": (series(-1, 0, 0), None),
 }
 
@@ -120,6 +121,21 @@ def test_first_rise(name):
     if expected is not None:
         # zeros at a distance of 1e-9 move by more when a coefficient is rounded
         assert float(place) == pytest.approx(expected, abs=1e-8 if "billionth" in name else 1e-14)
+
+
+def test_a_search_that_runs_out_is_no_number_and_counts_as_a_crossing(monkeypatch):
+    monkeypatch.setattr("smoothspike.numerics.series._MARCHES", 1)
+    place, crosses = first_rise(with_roots(0.4, 0.41, 0.42), jnp.asarray(1.0))
+    assert np.isnan(place)
+    assert crosses
+
+
+def test_a_component_close_to_the_smallest_number_does_not_stop_the_steps(float32):
+    smallest = jnp.finfo(jnp.float32).tiny
+    for value in (2 * smallest, 100 * smallest, 1e6 * smallest):
+        (decaying,) = linear_series([jnp.float32(value)], [(0, 0)], [-jnp.float32(1.4)], [jnp.float32(0)], 8)
+        step = longest_step(size_within(decaying, jnp.float32(1.4), 1), [decaying], 5e-7)
+        assert step > 0.1
 
 
 def test_single_precision(float32):

@@ -17,6 +17,7 @@ class Quadratic:
     states: int = 2
     time_scale: float = 1.0
     may_graze: bool = False
+    is_at_infinity: bool = True
 
     def rates(self, states, parameters):
         return jnp.stack([states[0] ** 2 + parameters[0], -states[1]])
@@ -29,6 +30,7 @@ class Oscillator:
     states: int = 2
     time_scale: float = 1.0
     may_graze: bool = True
+    is_at_infinity: bool = False
 
     def rates(self, states, parameters):
         return jnp.stack([states[1], -states[0]])

@@ -1,0 +1,63 @@
+"""Neurons that are integrated as they are declared, or run by formulas that their user gave."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sympy as sp
+
+import smoothspike as ss
+
+pytestmark = pytest.mark.usefixtures("float64")
+V = sp.Symbol("V", real=True)
+tau, I_0 = sp.Symbol("tau", positive=True), sp.Symbol("I_0", real=True)
+
+
+def spike_times(neuron, inputs):
+    """Spike times as a function of the weights, and their derivatives by these."""
+    size = len(inputs)
+
+    def run(weights):
+        net = ss.FeedForward(neuron, (size, 1), 5.0, weights=[weights[None]], capacity=12)
+        return net(ss.Spikes(inputs, range(size))).ordinary_spike_times(4)[0]
+
+    return eqx.filter_jit(lambda weights: (run(weights), jax.jacfwd(run)(weights)))
+
+
+def leaky():
+    wait = sp.Piecewise((tau * sp.log((I_0 - V) / (I_0 - 1)), I_0 > 1), (sp.oo, True))
+    return ss.NeuronModel(
+        "leaky", dynamics={V: (I_0 - V) / tau}, spike=ss.crosses(V, 1), reset={V: 0}, inputs=V,
+        parameters={tau: 1.5, I_0: 1.2},
+        solution=ss.Solution({V: I_0 + (V - I_0) * sp.exp(-ss.time / tau)}, wait),
+    )  # fmt: skip
+
+
+def steep():
+    return ss.NeuronModel(
+        "steep", dynamics={V: sp.exp(V) + 1}, spike=ss.at_infinity(V), reset={V: -1}, inputs=V,
+        solution=ss.Solution({V: -sp.log((sp.exp(-V) + 1) * sp.exp(-ss.time) - 1)}, sp.log(1 + sp.exp(-V))),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("declare", [leaky, steep])
+def test_a_solution_in_a_network(declare):
+    """It runs like the integration of the same equations, an input above the threshold included."""
+    model, inputs = declare(), [0.4, 1.1, 2.3, 3.0]
+    given = ss.Neuron(model, allow_discontinuous=True)
+    assert given.derivation.closed_form
+    weights = jnp.array([0.3, -0.4, 1.6, 0.2])
+    times, slopes = spike_times(given, inputs)(weights)
+    expected = spike_times(ss.Neuron(model, method="numeric", allow_discontinuous=True), inputs)(weights)
+    assert np.isfinite(times).sum() >= 2
+    np.testing.assert_allclose(times, expected[0], rtol=1e-11)
+    np.testing.assert_allclose(slopes, expected[1], atol=1e-9)
+
+
+@pytest.mark.parametrize("method", ["linear", "numeric"])
+def test_an_input_above_the_threshold_is_a_spike_at_once(method):
+    neuron = ss.Neuron(ss.models.lif_delta(), method=method, allow_discontinuous=True)
+    times, slopes = spike_times(neuron, [1.0, 2.0])(jnp.array([5.0, 0.5]))
+    np.testing.assert_array_equal(times, [1.0, np.inf, np.inf, np.inf])
+    np.testing.assert_array_equal(slopes, 0)
