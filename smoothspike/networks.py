@@ -151,7 +151,7 @@ class FeedForward(eqx.Module):
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)
             records.append(LayerRecord(pseudospikes, population.trajectory, dynamics))
-            needed.append(_needed(population, pseudospikes, dynamics.passes_spikes))
+            needed.append(_needed(population, pseudospikes))
         return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed)
 
 
@@ -259,7 +259,7 @@ class Recurrent(eqx.Module):
         population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = _needed(population, pseudospikes, True)
+        needed = _needed(population, pseudospikes)
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
 
@@ -324,10 +324,9 @@ def _with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
     return copy
 
 
-def _needed(population: Population, pseudospikes: Pseudospikes, passes_spikes: bool) -> Int[Array, "2"]:
+def _needed(population: Population, pseudospikes: Pseudospikes) -> Int[Array, "2"]:
     """How much room a population needs, or FAILED where a solver gave up."""
-    busiest = jnp.zeros_like(population.busiest) if passes_spikes else population.busiest
-    needed = jnp.stack([population.total, busiest]).astype(jnp.int32)
+    needed = jnp.stack([population.total, population.busiest]).astype(jnp.int32)
     lost = jnp.isnan(pseudospikes.first).any() | jnp.isnan(pseudospikes.period).any()
     return jnp.where(population.went_wrong | lost, FAILED, needed)
 

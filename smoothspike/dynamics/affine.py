@@ -10,7 +10,7 @@ from ..lowering import Update
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.elementwise import not_above
 from ..numerics.entire import exponential, lifted
-from .base import AbstractDynamics, Ends, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons
 
 AffineState = dict[str, Neurons]
 
@@ -57,7 +57,7 @@ class AffineDynamics(AbstractDynamics):
         # a flow ends before its spike
         return self._state((not_above(v, jnp.maximum(state[self.order[0]], self.threshold)), *others))
 
-    def advance(self, state: AffineState, duration: Neurons) -> tuple[AffineState, Neurons]:
+    def through(self, state: AffineState, interval: Interval) -> tuple[AffineState, Neurons]:
         raise TypeError("a neuron with a finite threshold does not pass through its spikes; use flow and reset")
 
     def time_to_spike(self, state: AffineState, index: Neurons, within: Neurons) -> Neurons:

@@ -10,6 +10,8 @@ from jaxtyping import Array, Float, Int
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
+#: A PyTree of arrays, each with one entry for all neurons or one per neuron.
+Interval = Any
 Neurons = Float[Array, "*neurons"]
 
 
@@ -55,9 +57,25 @@ class AbstractDynamics(eqx.Module):
     def flow(self, state: State, duration: Neurons) -> State:
         """Carry a state through an interval without events."""
 
-    @abstractmethod
     def advance(self, state: State, duration: Neurons) -> tuple[State, Int[Array, "*neurons"]]:
         """Carry a state through an interval and through its spikes; return their number too."""
+        return self.through(state, self.interval(duration))
+
+    def interval(self, duration: Neurons) -> Interval:
+        """Return all that can be computed from an interval without the state, for loops over many of them."""
+        return duration
+
+    @abstractmethod
+    def through(self, state: State, interval: Interval) -> tuple[State, Int[Array, "*neurons"]]:
+        """Do what `advance` does, with what `interval` returned for the duration."""
+
+    def compressed(self, state: State, change: Any) -> Any:
+        """Return what matters of a change of a state; `expanded` is the way back."""
+        return change
+
+    def expanded(self, state: State, change: Any) -> Any:
+        """Return a change of a state that `compressed` turns into this one."""
+        return change
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:

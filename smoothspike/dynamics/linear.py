@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from ..numerics.elementwise import not_above
 from ..numerics.entire import squareplus
 from ..numerics.leaky import crossing, response
-from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
+from .base import AbstractDynamics, Ends, Interval, Neurons, flow_until_spike
 
 
 class LinearState(NamedTuple):
@@ -65,7 +65,7 @@ class LinearDynamics(AbstractDynamics):
         shrink = jnp.exp(-self.current_decay * duration)
         return LinearState(v, {name: shrink * value for name, value in state.currents.items()})
 
-    def advance(self, state: LinearState, duration: Neurons) -> tuple[LinearState, Neurons]:
+    def through(self, state: LinearState, interval: Interval) -> tuple[LinearState, Neurons]:
         raise TypeError("a leaky integrator does not pass through its spikes; use flow and reset")
 
     def time_to_spike(self, state: LinearState, index: Neurons, within: Neurons) -> Neurons:

@@ -11,7 +11,7 @@ from ..lowering import Update
 from ..numerics import closed, stretch
 from ..numerics.entire import lifted
 from ..numerics.frozen import lowest, time_to_top
-from .base import AbstractDynamics, Ends, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
@@ -80,7 +80,7 @@ class NumericDynamics(AbstractDynamics):
     def flow(self, state: NumericState, duration: Neurons) -> NumericState:
         return self.until_spike(state, duration)[1]
 
-    def advance(self, state: NumericState, duration: Neurons) -> tuple[NumericState, Neurons]:
+    def through(self, state: NumericState, interval: Interval) -> tuple[NumericState, Neurons]:
         raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
 
     def time_to_spike(self, state: NumericState, index: Neurons, within: Neurons) -> Neurons:

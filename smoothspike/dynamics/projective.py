@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
-from ..numerics.projective import free_running, normalise, rotate, winding, zero
+from ..numerics.projective import angle_of, free_running, normalise, rotate, turn, turned_by, winding, zero
 from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
 from .rays import RayChart
 
@@ -19,6 +19,20 @@ class ProjectiveState(NamedTuple):
     g: Neurons
     q: Neurons
     currents: dict[str, Neurons]
+
+
+class Turn(NamedTuple):
+    """What is known of an interval.
+
+    Attributes:
+        x: Its length in the clock that makes the ray rotate, or in time where there is none.
+        shrink: The factor by which the scale of `u` shrinks, or currents where there is no such clock.
+        turned: Cosine and sine of the rotation where no current changes its speed.
+    """
+
+    x: Neurons
+    shrink: Neurons
+    turned: tuple[Neurons, Neurons] | None
 
 
 @final
@@ -63,20 +77,32 @@ class ProjectiveDynamics(AbstractDynamics):
         return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
     def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
-        g, q, currents = self._carried(state, duration)
+        g, q, currents = self._carried(state, self.interval(duration))
         turned_g, turned_q = normalise(g, q)
         # no turn: a spike that rounding puts just before this instant must still be found ahead
         sign = jnp.where(q < 0, -1.0, 1.0)
         return ProjectiveState(sign * turned_g, sign * turned_q, currents)
 
-    def advance(self, state: ProjectiveState, duration: Neurons) -> tuple[ProjectiveState, Neurons]:
-        g, q, currents = self._carried(state, duration)
+    def interval(self, duration: Neurons) -> Turn:
+        if self._rate is not None:
+            return Turn(duration, jnp.exp(-2 * self._rate * duration), None)
+        x, shrink = self._clock(duration)
+        return Turn(x, shrink, None if self.current_gains else turn(self.drive, x))
+
+    def through(self, state: ProjectiveState, interval: Turn) -> tuple[ProjectiveState, Neurons]:
+        g, q, currents = self._carried(state, interval)
         start, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is None:
-            count = winding(*start, self._clock(duration)[0], g, q)
+            count = winding(*start, interval.x, g, q)
         else:
-            count = half_odd.winding(self.order, *start, rate, duration, g, q)
+            count = half_odd.winding(self.order, *start, rate, interval.x, g, q)
         return ProjectiveState(*normalise(g, q), currents), count
+
+    def compressed(self, state: ProjectiveState, change: ProjectiveState) -> tuple[Neurons, dict[str, Neurons]]:
+        return angle_of(state.g, state.q, change.g, change.q), change.currents
+
+    def expanded(self, state: ProjectiveState, change: tuple[Neurons, dict[str, Neurons]]) -> ProjectiveState:
+        return ProjectiveState(*turned_by(state.g, state.q, change[0]), change[1])
 
     def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
         ray, rate = (state.g, state.q, self._drive(state)), self._rate
@@ -111,7 +137,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return {self.chart.variable: self.chart.value(state.g, state.q)} | state.currents
 
     def _drive(self, state: ProjectiveState) -> Neurons:
-        drive = jnp.broadcast_to(self.drive, state.q.shape)
+        drive = self.drive
         for name, gain in self.current_gains.items():
             drive = drive + gain * state.currents[name]
         return drive
@@ -127,12 +153,11 @@ class ProjectiveDynamics(AbstractDynamics):
             return duration, jnp.ones_like(duration)
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
-    def _carried(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
-        rate = self._rate
+    def _carried(self, state: ProjectiveState, interval: Turn) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
+        x, shrink, turned = interval
+        rate, drive = self._rate, self._drive(state)
         if rate is not None:
-            g, q = half_odd.carry(self.order, state.g, state.q, self._drive(state), rate, duration)
-            shrink = jnp.exp(-2 * rate * duration)
+            g, q = half_odd.carry(self.order, state.g, state.q, drive, rate, x)
             return g, q, {name: shrink * value for name, value in state.currents.items()}
-        x, shrink = self._clock(duration)
-        g, q = rotate(state.g, state.q, self._drive(state), x)
+        g, q = rotate(state.g, state.q, drive, x, turn(drive, x) if turned is None else turned)
         return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from ..lowering import Update
 from ..numerics.elementwise import not_below
 from ..numerics.entire import lifted
-from ..numerics.projective import free_running, normalise, zero
+from ..numerics.projective import angle_of, free_running, normalise, turned_by, zero
 from ..numerics.transfer import Shape, carry, until_zero
-from .base import AbstractDynamics, Ends, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons
 from .rays import RayChart
 
 
@@ -76,12 +76,18 @@ class TransferDynamics(AbstractDynamics):
         sign = jnp.where(count > 0, -1.0, 1.0)
         return TransferState(sign * moved.g, not_below(sign * moved.q, jnp.zeros_like(moved.q)), moved.others)
 
-    def advance(self, state: TransferState, duration: Neurons) -> tuple[TransferState, Neurons]:
+    def through(self, state: TransferState, interval: Interval) -> tuple[TransferState, Neurons]:
         if not self.passes_spikes:
             raise TypeError("a neuron whose reset does more than go on does not pass its spikes; use flow and reset")
-        g, q, *rest = carry(self._shape, duration, *self._arguments(state))
+        g, q, *rest = carry(self._shape, interval, *self._arguments(state))
         *others, count = rest
         return self._state(g, q, others), count.astype(jnp.int32)
+
+    def compressed(self, state: TransferState, change: TransferState) -> tuple[Neurons, dict[str, Neurons]]:
+        return angle_of(state.g, state.q, change.g, change.q), change.others
+
+    def expanded(self, state: TransferState, change: tuple[Neurons, dict[str, Neurons]]) -> TransferState:
+        return TransferState(*turned_by(state.g, state.q, change[0]), change[1])
 
     def time_to_spike(self, state: TransferState, index: Neurons, within: Neurons) -> Neurons:
         return until_zero(self._shape, within, index, *self._arguments(state))[0]

@@ -7,8 +7,11 @@ Source: the linearisation of the Riccati equation, see e.g. Hille, Ordinary Diff
 Domain (1976), chapter 4.
 """
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
+from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
@@ -17,27 +20,83 @@ from .entire import circular
 Real = Float[Array, "*shape"]
 
 
-def rotate(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
-    """Carry a ray through the interval `x`; spikes on the way are passed, and `q` changes sign at each.
+def turn(drive: Real, x: Real) -> tuple[Real, Real]:
+    r"""Return cosine and sine of the rotation in an interval `x`: $\cos(\sqrt d x)$ and $\sin(\sqrt d x) / \sqrt d$.
+
+    Both have a common factor where `drive` is negative (see `entire.circular`), which no ray depends on.
 
     Differentiation:
         Forward and reverse mode, analytic everywhere.
+    """
+    angle = drive * x**2
+    return circular(-1, angle), x * circular(0, angle)
+
+
+@jax.custom_jvp
+def rotate(g: Real, q: Real, drive: Real, x: Real, turned: tuple[Real, Real]) -> tuple[Real, Real]:
+    """Carry a ray through an interval; spikes on the way are passed, and `q` changes sign at each.
+
+    Args:
+        g: First component of the ray.
+        q: Second component.
+        drive: The drive during the interval.
+        x: Its length.
+        turned: What `turn` returns for these two, which may serve many rays.
+
+    Differentiation:
+        Both modes, from the equation of the ray, whatever derivative `turned` may have.
 
     Example:
-        >>> g, q = rotate(*map(jnp.array, (0.0, 1.0, 1.0, 0.0)))
+        >>> drive, x = jnp.array(1.0), jnp.array(0.0)
+        >>> g, q = rotate(jnp.array(0.0), jnp.array(1.0), drive, x, turn(drive, x))
         >>> float(g), float(q)
         (0.0, 1.0)
     """
-    angle = drive * x**2
-    cosine, sine = circular(-1, angle), x * circular(0, angle)
+    cosine, sine = turned
     return cosine * g + sine * drive * q, cosine * q - sine * g
 
 
+@partial(rotate.defjvp, symbolic_zeros=True)
+def _rotate_jvp(primals, tangents):
+    g, q, drive, x, turned = primals
+    after_g, after_q = rotate(g, q, drive, x, turned)
+    (cosine, sine), changes = turned, [jnp.zeros_like(after_g), jnp.zeros_like(after_q)]
+    g_dot, q_dot, drive_dot, x_dot = (None if isinstance(t, SymbolicZero) else t for t in tangents[:4])
+    for change, by_g, by_q in (
+        (g_dot, cosine, -sine),
+        (q_dot, sine * drive, cosine),
+        (x_dot, drive * after_q, -after_g),
+    ):
+        if change is not None:
+            changes = [changes[0] + by_g * change, changes[1] + by_q * change]
+    if drive_dot is not None:
+        by_cosine, by_sine = -(x**2) / 2 * circular(0, drive * x**2), -(x**3) / 2 * circular(1, drive * x**2)
+        changes[0] = changes[0] + (by_cosine * g + (by_sine * drive + sine) * q) * drive_dot
+        changes[1] = changes[1] + (by_cosine * q - by_sine * g) * drive_dot
+    return (after_g, after_q), tuple(changes)
+
+
 def normalise(g: Real, q: Real) -> tuple[Real, Real]:
-    """Scale a ray to unit size and turn it to `q >= 0`; both are a change of gauge that no result depends on."""
-    size = stop_gradient(jnp.hypot(g, q))
+    """Scale a ray to a size of about 1 and turn it to `q >= 0`: a change of gauge that no result depends on."""
+    size = stop_gradient(jnp.abs(g) + jnp.abs(q))
     scale = jnp.where(q < 0, -1.0, 1.0) / jnp.where(size > 0, size, 1.0)
     return scale * g, scale * q + 0.0  # adding zero turns -0.0 into 0.0, whose side of the cut matters
+
+
+def angle_of(g: Real, q: Real, g_change: Real, q_change: Real) -> Real:
+    """Return all that matters of a change of a ray: the angle by which it turns, its Wronskian over its squared length.
+
+    Example:
+        >>> ray = jnp.array(0.6), jnp.array(0.8)
+        >>> round(float(angle_of(*ray, *turned_by(*ray, jnp.array(2.0)))), 6)
+        2.0
+    """
+    return (g * q_change - q * g_change) / (g**2 + q**2)
+
+
+def turned_by(g: Real, q: Real, angle: Real) -> tuple[Real, Real]:
+    """Return the change of a ray that turns it by a small angle."""
+    return -q * angle, g * angle
 
 
 def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
@@ -62,8 +121,8 @@ def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) ->
         q_end: Second component at the end, whose sign is what it is.
 
     Example:
-        >>> start = tuple(map(jnp.array, (0.0, 1.0, 1.0, 8.0)))
-        >>> int(winding(*start, *rotate(*start)))
+        >>> g, q, drive, x = map(jnp.array, (0.0, 1.0, 1.0, 8.0))
+        >>> int(winding(g, q, drive, x, *rotate(g, q, drive, x, turn(drive, x))))
         3
     """
     frequency = jnp.sqrt(jnp.maximum(drive, 0.0))

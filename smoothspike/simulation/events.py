@@ -1,6 +1,6 @@
 """Input events of a population, the record of a simulation, and the collection of its spikes."""
 
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -24,15 +24,17 @@ class Drive(eqx.Module):
 
     Attributes:
         times: When each input arrives, `duration` for padding.
-        weights: For every route, what each input adds to each neuron; zero for padding.
+        sources: Where it comes from, 0 for padding.
         is_input: Which entries are inputs rather than padding.
+        columns: For every route, what an input of each source adds to each neuron.
 
     Spikes that another layer emitted inside the trial all count, one that rounding puts at its very end included.
     """
 
     times: Float[Array, " events"]
-    weights: dict[str, Float[Array, "events neurons"]]
-    is_input: Float[Array, " events"]
+    sources: Int[Array, " events"]
+    is_input: Bool[Array, " events"]
+    columns: dict[str, Float[Array, "sources neurons"]]
 
     def __init__(
         self,
@@ -42,13 +44,20 @@ class Drive(eqx.Module):
         *,
         inside: bool = False,
     ) -> None:
-        ordered = spikes.sorted()
+        ordered = spikes if inside else spikes.sorted()
         self.is_input = ordered.is_spike if inside else ordered.times < duration
         self.times = jnp.where(self.is_input, not_after(ordered.times, duration), duration)
-        sources = jnp.where(self.is_input, ordered.sources, 0)
-        self.weights = {
-            route: jnp.where(self.is_input[:, None], matrix.T[sources], 0.0) for route, matrix in weights.items()
-        }
+        self.sources = jnp.where(self.is_input, ordered.sources, 0)
+        self.columns = {route: matrix.T for route, matrix in weights.items()}
+
+    def jump(self, source: Int[Array, ""], is_input: Bool[Array, ""]) -> dict[str, Float[Array, " neurons"]]:
+        """Return what an input adds to each neuron, for every route; zero for padding."""
+        return {route: jnp.where(is_input, columns[source], 0.0) for route, columns in self.columns.items()}
+
+    @property
+    def weights(self) -> dict[str, Float[Array, "events neurons"]]:
+        """For every route, what each input adds to each neuron; zero for padding."""
+        return jax.vmap(self.jump)(self.sources, self.is_input)
 
 
 @final
@@ -103,28 +112,85 @@ class Population(eqx.Module):
         return jnp.stack(leaves).any()
 
 
-def collect(
+def caught_spikes(
     dynamics: AbstractDynamics,
-    starts: Float[Array, " steps #neurons"],
-    lengths: Float[Array, " steps #neurons"],
+    times: Float[Array, " events"],
     states: State,
-    counts: Int[Array, "steps neurons"],
+    place: Int[Array, "most neurons"],
+    spiked: Int[Array, " neurons"],
     capacity: int,
 ) -> Spikes:
-    """Solve for the times of all counted spikes and order them; unused places of the capacity are `inf`."""
-    size = counts.shape[1]
-    upto = jnp.cumsum(counts.ravel())
-    slots = jnp.arange(capacity)
-    cell = jnp.minimum(jnp.searchsorted(upto, slots, side="right"), upto.size - 1)
-    exists = slots < upto[-1]
-    stretch, neuron = cell // size, cell % size
-    index = slots - (upto[cell] - counts.ravel()[cell])
+    """Solve for the times of spikes and order them; unused places of the capacity are `inf`.
+
+    Args:
+        dynamics: The neurons.
+        times: Where stretches begin and end.
+        states: For every spike of a neuron the state where its stretch begins.
+        place: Which stretch that is.
+        spiked: How many spikes each neuron has.
+        capacity: How many there is room for.
+    """
+    most, size = place.shape
+    number = jnp.arange(most)[:, None]
+    index = sum((place[earlier] == place) & (earlier < number) for earlier in range(most))
+    start = picked(times, place)
+    length = times[place + 1] - start
+    elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), length), length)
+    found = jnp.where(number < spiked, start + elapsed, jnp.inf).ravel()
+    order = jnp.argsort(stop_gradient(found), stable=True)[:capacity]
+    ordered = Spikes(picked(found, order), jnp.where(jnp.arange(len(order)) < spiked.sum(), order % size, 0))
+    return ordered.padded(capacity)
+
+
+@jax.custom_jvp
+def picked(values: Float[Array, " size"], indices: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Return `values[indices]`; its derivatives are sums over a mask, much faster on a CPU than scattered additions."""
+    return values[indices]
+
+
+@picked.defjvp
+def _picked_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
+    (values, indices), (change, _) = primals, tangents
+    chosen = indices[..., None] == jnp.arange(values.shape[0])
+    return picked(values, indices), jnp.where(chosen, change, 0.0).sum(-1)
+
+
+def collect(
+    dynamics: AbstractDynamics,
+    starts: Float[Array, " steps 1"],
+    lengths: Float[Array, " steps 1"],
+    states: State,
+    upto: Int[Array, "steps neurons"],
+    capacity: int,
+) -> Spikes:
+    """Solve for the times of all counted spikes and order them; unused places of the capacity are `inf`.
+
+    `upto` says how many spikes each neuron has had when each stretch ends.
+    """
+    steps, size = upto.shape
+    of_neurons, slots = jnp.cumsum(upto[-1]), jnp.arange(capacity)
+    exists = slots < of_neurons[-1]
+    neuron = jnp.minimum(_first_above(of_neurons, slots), size - 1)
+    number = jnp.where(exists, slots - (of_neurons - upto[-1])[neuron], 0)
+    stretch = jnp.minimum(_first_above(upto, number, neuron), steps - 1)
+    index = number - jnp.where(stretch > 0, upto[jnp.maximum(stretch - 1, 0), neuron], 0)
     picked = jax.tree.map(lambda leaf: leaf[stretch, neuron], states)
-    start, length = (jnp.broadcast_to(a, counts.shape)[stretch, neuron] for a in (starts, lengths))
+    start, length = (column[stretch, 0] for column in (starts, lengths))
     chosen = jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, dynamics)
     # counted inside the stretch, so rounding may not carry a spike out of it
     elapsed = not_after(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
     return Spikes(jnp.where(exists, start + elapsed, jnp.inf), jnp.where(exists, neuron, 0)).sorted()
+
+
+def _first_above(ascending: Int[Array, " size *columns"], values: Int[Array, " slots"], *at: Array) -> Array:
+    """Return where an ascending column is first above each value, by bisection; `at` says in which column."""
+    low = jnp.zeros_like(values)
+    high = jnp.full_like(values, ascending.shape[0])
+    for _ in range(ascending.shape[0].bit_length()):
+        middle = (low + high) // 2
+        above = ascending[(jnp.minimum(middle, ascending.shape[0] - 1), *at)] > values
+        low, high = jnp.where(above, low, jnp.minimum(middle + 1, high)), jnp.where(above, middle, high)
+    return low
 
 
 def gathered(spike_times: Float[Array, "steps neurons"], capacity: int) -> Spikes:

@@ -7,7 +7,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..dynamics import AbstractDynamics, State
-from .events import Drive, Population, Trajectory, collect, gathered
+from .events import Drive, Population, Trajectory, caught_spikes, collect, gathered
+from .passage import Inputs, carried
+
+#: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
+_MOST_CAUGHT = 8
 
 
 class Capacity(NamedTuple):
@@ -15,7 +19,7 @@ class Capacity(NamedTuple):
 
     Attributes:
         total: Spikes of a whole population.
-        busiest: Spikes of any one neuron, for neurons that stop at their spikes.
+        busiest: Spikes of any one neuron.
     """
 
     total: int
@@ -39,18 +43,16 @@ def _from_input_to_input(
 ) -> Population:
     times = jnp.concatenate([jnp.zeros(1), drive.times, duration[None]], dtype=drive.times.dtype)
     lengths = jnp.diff(times)
-    nothing = jax.tree.map(lambda weights: jnp.zeros((1, weights.shape[1]), weights.dtype), drive.weights)
-    weights = jax.tree.map(lambda w, zero: jnp.concatenate([w, zero]), drive.weights, nothing)
-
-    def step(state, inputs):
-        length, jump = inputs
-        end, count = dynamics.advance(state, length)
-        return dynamics.jump(end, jump), (state, count)
-
-    end, (states, counts) = jax.lax.scan(step, initial, (lengths, weights))
-    starts, lengths = times[:-1, None], lengths[:, None]
-    spikes = collect(dynamics, starts, lengths, states, counts, capacity.total)
-    return Population(spikes, Trajectory(starts, states, end), counts.sum(), counts.sum(0).max(initial=0))
+    intervals = jax.vmap(dynamics.interval)(lengths)
+    inputs = Inputs(intervals, drive.columns, drive.sources, drive.is_input)
+    path = carried(dynamics, initial, inputs, min(capacity.busiest, _MOST_CAUGHT))
+    spiked = path.upto[-1]
+    if capacity.busiest <= _MOST_CAUGHT:
+        spikes = caught_spikes(dynamics, times, path.caught, path.place, spiked, capacity.total)
+    else:
+        spikes = collect(dynamics, times[:-1, None], lengths[:, None], path.states, path.upto, capacity.total)
+    trajectory = Trajectory(times[:-1, None], path.states, path.end)
+    return Population(spikes, trajectory, spiked.sum(), spiked.max(initial=0))
 
 
 def _from_event_to_event(

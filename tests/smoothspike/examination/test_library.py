@@ -28,12 +28,12 @@ EXAMINED = (
     "qif_adaptive",
     "qif_finite_reset_delta",
     "theta_current",
-    "rapid_theta",
-    "izhikevich",
-    "eif",
+    pytest.param("rapid_theta", marks=pytest.mark.slow),
+    pytest.param("izhikevich", marks=pytest.mark.slow),
+    pytest.param("eif", marks=pytest.mark.slow),
     "quartic",
     "lif",
-    "lif_oscillatory",
+    pytest.param("lif_oscillatory", marks=pytest.mark.slow),
 )
 
 

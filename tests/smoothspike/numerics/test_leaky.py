@@ -77,11 +77,15 @@ def test_a_crossing_after_the_interval_is_none():
     np.testing.assert_allclose(found_crossing(0.0, 3.0, 1.6, within=time * 1.001), time, rtol=1e-14)
 
 
-@pytest.mark.parametrize("v", [1.0, 1.5])
-def test_at_and_above_the_threshold_it_is_now(v):
-    time, gradient = crossing_and_gradient(v, 2.0, 1.6)
+def test_at_and_above_the_threshold_it_is_now():
+    """Exactly at it, and rising, the spike moves with the potential; above it, it comes with what lifted it there."""
+    time, gradient = crossing_and_gradient(LEVEL, 2.0, 1.6)
     assert time == 0
-    assert gradient == (0, 0, 0)
+    np.testing.assert_allclose(gradient[0], -1 / (2.0 - LEAK * LEVEL))
+    for v, drive in ((LEVEL, 0.0), (1.5 * LEVEL, 2.0)):
+        time, gradient = crossing_and_gradient(v, drive, 1.6)
+        assert time == 0
+        assert gradient == (0, 0, 0)
 
 
 @pytest.mark.parametrize("decay", [0.8, 1.6])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from smoothspike.numerics.projective import free_running, normalise, rotate, winding, zero
+from smoothspike.numerics.projective import free_running, normalise, rotate, turn, winding, zero
 
 ANGLES = st.floats(0, np.pi, exclude_max=True)  # of the ray: g = cos, q = sin; 0 is at a spike
 DRIVES = st.one_of(st.just(0.0), st.floats(-30, 30), st.floats(-1e-9, 1e-9))
@@ -23,7 +23,7 @@ zero_and_gradient = jax.jit(jax.value_and_grad(zero, (0, 1, 2)))
 @jax.jit
 def carried(g, q, drive, x):
     """The ray after an interval, in the convention of the module, and how many spikes it passed."""
-    end = rotate(g, q, drive, x)
+    end = rotate(g, q, drive, x, turn(drive, x))
     return *normalise(*end), winding(g, q, drive, x, *end)
 
 
@@ -50,7 +50,7 @@ def test_intervals_compose(angle, drive, first, second):
 @given(ANGLES, DRIVES)
 def test_no_time_changes_nothing(angle, drive):
     g, q = ray(angle)
-    assert rotate(g, q, drive, jnp.zeros(())) == (g, q)
+    assert rotate(g, q, drive, jnp.zeros(()), turn(drive, jnp.zeros(()))) == (g, q)
     *same, count = carried(g, q, drive, 0.0)
     assert_same_ray(same, (g, q))
     assert count == 0
@@ -63,7 +63,7 @@ def test_zeros_are_zeros_and_are_counted(angle, drive, index):
     x = jitted_zero(g, q, drive, float(index))
     if not x < 50:
         return
-    at_g, at_q = jitted_rotate(g, q, drive, x)
+    at_g, at_q = jitted_rotate(g, q, drive, x, turn(drive, x))
     assert abs(at_q) <= ROUNDING * abs(at_g) * (1 + x)
     for side, count in ((1 - 1e-6, index), (1 + 1e-6, index + 1)):
         found = carried(g, q, drive, x * side)[2]
