@@ -1,6 +1,6 @@
 """The same short trainings on one device, on several, and in several processes; prints what they yield as JSON.
 
-python tests/sharing.py [PORT PROCESSES PROCESS]
+python tests/sharing.py [PORT PROCESSES PROCESS CHECKPOINT]
 """
 
 import json
@@ -74,9 +74,11 @@ def figures(net, history):
 
 
 if __name__ == "__main__":
+    on_fit, on_loop = {"chunk": 8}, {}
     if sys.argv[1:]:
-        port, processes, process = map(int, sys.argv[1:])
-        jax.distributed.initialize(f"localhost:{port}", processes, process)
+        port, processes, process, checkpoint = sys.argv[1:]
+        jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
+        on_fit, on_loop = {"checkpoint": checkpoint}, {"per_process": True}
     mesh = ss.data_mesh()
-    part = {"per_process": True} if sys.argv[1:] else {}
-    print(json.dumps({"devices": mesh.size, "fitted": fitted(mesh, chunk=8), "looped": looped(mesh, **part)}))
+    figures_of = {"fitted": fitted(mesh, **on_fit), "looped": looped(mesh, **on_loop)}
+    print(json.dumps({"devices": mesh.size} | figures_of))

@@ -111,7 +111,7 @@ def fit(
                 total += _finite(float(value), epoch)
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}
-            row |= {} if validation is None else evaluate(network, validation, mesh=mesh)
+            row |= {} if validation is None else evaluate(network.with_capacity(room), validation, mesh=mesh)
             history.append(row)
             bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
             save(folder, (network, state), history)

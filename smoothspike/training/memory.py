@@ -26,8 +26,8 @@ def memory_needed(function: Callable[..., Any], *arguments: Any) -> int:
 
     Example:
         >>> import jax.numpy as jnp
-        >>> memory_needed(lambda x: x + 1.0, jnp.zeros(1000, jnp.float32))
-        8000
+        >>> memory_needed(lambda x: x + 1.0, jnp.zeros(1000, jnp.float32)) >= 8000
+        True
     """
     jitted = function if hasattr(function, "lower") else eqx.filter_jit(function)
     lowered: Any = jitted
