@@ -37,6 +37,13 @@ from .spikes import Spikes as Spikes
 from .spikes import encode_latency as encode_latency
 from .spikes import jittered as jittered
 from .training import check_gradients as check_gradients
+from .training import data_mesh as data_mesh
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .training import gather as gather
+from .training import largest_chunk as largest_chunk
+from .training import memory_needed as memory_needed
+from .training import replicate as replicate
+from .training import shard_batch as shard_batch
+from .training import value_and_grad_in_chunks as value_and_grad_in_chunks
 from .verification import verify as verify

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ._checks import require_positive
-from .capacity import FAILED, checked, is_known, with_room
+from .capacity import FAILED, after, checked, is_known, with_room
 from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Pseudospikes, Weights, continue_layer, continue_recurrent
@@ -338,9 +338,11 @@ def _valid(spikes: Any, num_sources: int) -> Spikes:
         Spikes(spikes.times, spikes.sources).check_sources(num_sources)
         return spikes
     beyond = spikes.is_spike & ((spikes.sources >= num_sources) | (spikes.sources < 0))
-    spikes = eqx.error_if(spikes, beyond, f"an input spike comes from a source outside 0 to {num_sources - 1}")
+    passed = jnp.zeros((), jnp.int32)
+    passed = eqx.error_if(passed, beyond, f"an input spike comes from a source outside 0 to {num_sources - 1}")
     wrong = ~(spikes.times >= 0)
-    return eqx.error_if(spikes, wrong, "an input spike time is negative or NaN; pad with inf")
+    passed = eqx.error_if(passed, wrong, "an input spike time is negative or NaN; pad with inf")
+    return after(passed, spikes)
 
 
 def _initial(neuron: Neuron, size: int, given: Initial | None) -> dict[str, Float[Array, " neurons"]]:

@@ -2,16 +2,27 @@
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
 from ..capacity import Capacities, with_room
 from ..datasets import Dataset
 from ..networks import Network, simulate
 from ..spikes import Spikes
+from .devices import replicate, shard_batch
 
 
-def evaluate(network: Network, dataset: Dataset, *, batch_size: int = 256) -> dict[str, float]:
+def evaluate(
+    network: Network, dataset: Dataset, *, batch_size: int = 256, mesh: Mesh | None = None
+) -> dict[str, float]:
     """Classify every sample by the output neuron that spikes first.
+
+    Args:
+        network: The network.
+        dataset: The samples.
+        batch_size: How many to simulate at a time.
+        mesh: Devices to share out every batch among, such as `data_mesh()`.
 
     Returns:
         `accuracy`: with pseudospikes; `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any
@@ -27,16 +38,28 @@ def evaluate(network: Network, dataset: Dataset, *, batch_size: int = 256) -> di
         >>> evaluate(net, data)["accuracy"]
         1.0
     """
-    totals: Float[Array, " metrics"] = jnp.zeros(2 + 2 * (len(network.sizes) - 1))
+    totals = np.zeros(2 + 2 * (len(network.sizes) - 1))
     room = network.capacity
+    if mesh is not None:
+        network = replicate(network, mesh)
     for spikes, labels in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
+        if mesh is not None:
+            spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
         result, room = with_room(lambda room, s=spikes, y=labels: _sums(network, s, y, room), room)
-        totals = totals + result
+        totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
     named = {"accuracy": means[0], "accuracy_without_pseudospikes": means[1]}
     for layer in range(len(network.sizes) - 1):
         named |= {f"silent_fraction_{layer}": means[2 + 2 * layer], f"spikes_per_neuron_{layer}": means[3 + 2 * layer]}
     return named
+
+
+def _filled_up(spikes: Spikes, labels: Int[Array, " samples"], devices: int) -> tuple[Spikes, Int[Array, " more"]]:
+    """Add silent trials of class -1, which do not count, until every device has equally many."""
+    missing = -len(labels) % devices
+    times = jnp.pad(spikes.times, ((0, missing), (0, 0)), constant_values=jnp.inf)
+    sources = jnp.pad(spikes.sources, ((0, missing), (0, 0)))
+    return Spikes(times, sources), jnp.pad(labels, (0, missing), constant_values=-1)
 
 
 @eqx.filter_jit
@@ -46,11 +69,15 @@ def _sums(
     recording, needed = simulate(network, spikes, room)
     ordinary = recording.ordinary_spike_times(1)[..., 0]
     spoke = jnp.isfinite(ordinary).any(-1)
+    is_sample = labels >= 0
     sums = [
         (recording.first_spike_times().argmin(-1) == labels).sum(),
         (spoke & (ordinary.argmin(-1) == labels)).sum(),
     ]
     for layer, size in zip(recording.spikes, network.sizes[1:], strict=True):
         counts = layer.counts(size)
-        sums += [(counts == 0).mean(-1).sum(), counts.mean(-1).sum()]
+        sums += [
+            (is_sample * (counts == 0).mean(-1, dtype=float)).sum(),
+            (is_sample * counts.mean(-1, dtype=float)).sum(),
+        ]
     return jnp.stack([jnp.asarray(value, float) for value in sums]), needed

@@ -1,0 +1,86 @@
+"""One step of training, for any number of devices and within any memory."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import equinox as eqx
+import jax
+import optax
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Int
+
+from ..capacity import Capacities
+from ..networks import Network, simulate
+from ..recording import Recording
+from ..spikes import Spikes
+from .chunks import value_and_grad_in_chunks
+from .devices import replicated
+from .memory import largest_within, memory_needed, num_bytes
+
+Loss = Callable[[Any, Any], Float[Array, ""]]
+#: network, optimiser's state, spikes, labels, room -> (network, state, mean loss), how much room was needed
+Step = Callable[..., tuple[tuple[Network, Any, Float[Array, ""]], Int[Array, "batch layers 2"]]]
+
+
+def make_step(
+    optimizer: optax.GradientTransformation,
+    loss: Loss,
+    readout: Callable[[Recording], Any],
+    *,
+    mesh: Mesh | None,
+    chunk: int | None,
+    memory: int | str | None,
+) -> Step:
+    """Return the step of `fit`; within a given memory, it chooses a chunk for every capacity it meets.
+
+    Raises:
+        ValueError: if both chunk and memory are given, or one is no positive number.
+    """
+    if chunk is not None and memory is not None:
+        raise ValueError("give a chunk, or the memory from which to choose one, but not both")
+    devices = 1 if mesh is None else mesh.size
+    if chunk is not None and (chunk < 1 or chunk % devices):
+        raise ValueError(f"chunk is {chunk}; give a positive multiple of the number of devices, which is {devices}")
+    budget = None if memory is None else num_bytes(memory)
+
+    @cache
+    def in_chunks_of(size: int | None) -> Step:
+        return _step(optimizer, loss, readout, mesh, size)
+
+    chosen: dict[Capacities, int] = {}
+
+    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
+        arguments = network, state, spikes, labels, room
+        if budget is None:
+            return in_chunks_of(chunk)(*arguments)
+        if room not in chosen:
+            needed = lambda size: memory_needed(in_chunks_of(size), *arguments)  # noqa: E731
+            chosen[room] = largest_within(budget, needed, labels.shape[0], devices)
+        return in_chunks_of(chosen[room])(*arguments)
+
+    return step
+
+
+def _step(
+    optimizer: optax.GradientTransformation,
+    loss: Loss,
+    readout: Callable[[Recording], Any],
+    mesh: Mesh | None,
+    chunk: int | None,
+) -> Step:
+    @eqx.filter_jit
+    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
+        def mean_loss(network: Network, spikes: Spikes, labels: Int[Array, " samples"]) -> Any:
+            recording, needed = simulate(network, spikes, room)
+            return jax.vmap(loss)(readout(recording), labels).mean(), needed
+
+        differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True)
+        (value, needed), gradient = differentiated(network, spikes, labels)
+        updates, state = optimizer.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
+        trained = eqx.apply_updates(network, updates), state
+        if mesh is not None:
+            trained = eqx.filter_shard(trained, replicated(mesh))
+        return (*trained, value), needed
+
+    return step
