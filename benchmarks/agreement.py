@@ -70,7 +70,7 @@ def spike_difference(one: Answer, other: Answer) -> float:
         return np.inf
     if not exists.any():
         return 0.0
-    return float(np.max(np.abs(one.spikes - other.spikes)[exists]) / np.max(np.abs(other.spikes[exists])))
+    return float(np.max(np.abs(one.spikes[exists] - other.spikes[exists])) / np.max(np.abs(other.spikes[exists])))
 
 
 def gradient_difference(one: Answer, other: Answer) -> float:
@@ -83,7 +83,7 @@ def gradient_difference(one: Answer, other: Answer) -> float:
 
 
 def agreements(
-    peer: str, ours: Sequence[Answer], theirs: Sequence[Answer], *, least: float = 0.0
+    peer: str, ours: Sequence[Answer], theirs: Sequence[Answer], *, least: float = 0.0, note: str = ""
 ) -> tuple[Agreement, ...]:
     """Compare two programs.
 
@@ -92,6 +92,7 @@ def agreements(
         ours: Our answer as it will be timed, and optionally that at another accuracy, which tells our own error.
         theirs: The same of the other program.
         least: An error that is taken for granted, such as that of the last digits.
+        note: Added to what is said to be compared.
     """
     kinds = [("spike times", spike_difference)]
     if ours[0].gradient is not None and theirs[0].gradient is not None:
@@ -101,7 +102,7 @@ def agreements(
         own = [difference(answers[0], answers[1]) for answers in (ours, theirs) if len(answers) > 1]
         # an error that cannot be told excuses nothing
         allowed = MARGIN * (least + sum(error for error in own if np.isfinite(error)))
-        found.append(Agreement(what, peer, difference(ours[0], theirs[0]), allowed))
+        found.append(Agreement(f"{what}{note}", peer, difference(ours[0], theirs[0]), allowed))
     return tuple(found)
 
 

@@ -23,9 +23,9 @@ import numpy as np
 import smoothspike as ss
 
 from .agreement import Answer, agreements
-from .measuring import compiled, measured
+from .comparison import Comparison
 from .peers import find, left_out
-from .question import OURS, Comparison, Options, Report
+from .question import OURS, Options, Report
 
 SIZES, DURATION, INPUT_TIME, ROOM = (784, 100, 100, 10), 2.0, 0.02, 200
 TAU, DRIVE = 6 / pi, 5 / 4
@@ -154,13 +154,7 @@ def answer(options: Options) -> Report:
         comparison.agreements += agreements(peer, answers[OURS], answers[peer], least=float(np.finfo(np.float32).eps))
     with jax.enable_x64(False):
         losses = {name: partial(mean_loss, function, of.labels) for name, function in functions.items()}
-        works = {
-            "forward": losses,
-            "loss and gradient": {name: jax.value_and_grad(loss) for name, loss in losses.items()},
-        }
-        for work, each in works.items():
-            programs = {name: compiled(function, of.weights, of.pixels) for name, function in each.items()}
-            comparison.add(work, measured(programs, options.repeats))
+        comparison.measure(losses, of.weights, of.pixels, repeats=options.repeats)
     setting = f"{'-'.join(map(str, SIZES))} theta neurons, duration {DURATION:g}, one input event, batch of {batch}."
     return Report(
         "A training step on images like MNIST", setting, "float32", comparison.table(), comparison.agreements, remarks,

@@ -17,9 +17,9 @@ import numpy as np
 import smoothspike as ss
 
 from .agreement import Answer, agreements
-from .measuring import compiled, measured
+from .comparison import Comparison
 from .peers import find, left_out
-from .question import OURS, Comparison, Options, Report
+from .question import OURS, Options, Report
 
 EVENTS, NEURONS, KICK, COUPLING = 5000, 100, 8.0, 1.0
 EXCITATION, INHIBITION = 1.0, 0.3  # inputs per time constant and neuron
@@ -112,10 +112,7 @@ def answer(options: Options) -> Report:
             theirs = [found(of_spikegd(of, cut_off), of.weights) for cut_off in (1e-6, 1e-7)]
             comparison.agreements += agreements("spikegd", answers[OURS], theirs, least=1e-12)
         losses = {name: (lambda given, run=run: mean_spike_time(run, given)) for name, run in simulations.items()}
-        works = {"forward": losses, "loss and gradient": {name: jax.value_and_grad(f) for name, f in losses.items()}}
-        for work, functions in works.items():
-            programs = {name: compiled(function, of.weights) for name, function in functions.items()}
-            comparison.add(work, measured(programs, options.repeats))
+        comparison.measure(losses, of.weights, repeats=options.repeats)
     spikes = answers[OURS][0].spikes.size
     setting = (
         f"{NEURONS} recurrent QIF neurons, {of.times.size} inputs and {spikes} spikes in {of.duration:g} time "

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,9 +23,9 @@ import numpy as np
 import smoothspike as ss
 
 from .agreement import Answer, agreements
-from .measuring import compiled, measured
+from .comparison import Comparison
 from .peers import find, left_out
-from .question import OURS, Comparison, Options, Report
+from .question import OURS, Options, Report
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
 from reference import QuadraticCurrent, simulate_layered  # noqa: E402
@@ -59,7 +60,7 @@ def of_smoothspike(room: Any) -> FirstSpikes:
 
 def of_eventax(step: float, events: int) -> FirstSpikes:
     """The same by Eventax, as one recurrent population whose connections lead forward only."""
-    from eventax import EvNN  # pyright: ignore[reportMissingImports]
+    from eventax.evnn import EvNN  # pyright: ignore[reportMissingImports]
     from eventax.neuron_models import QIF  # pyright: ignore[reportMissingImports]
 
     hidden, size = SIZES[1], sum(SIZES[1:])
@@ -69,13 +70,15 @@ def of_eventax(step: float, events: int) -> FirstSpikes:
     mask[size:, :hidden] = 1
     is_output = np.arange(size) >= hidden
 
+    blank = EvNN(
+        QIF, size, DURATION, SIZES[0], jax.random.key(0), wmask=jnp.asarray(mask), init_weights=0.0, init_bias=0.0,
+        tmem=TAU_M, tsyn=TAU_M / 2, input_neurons=jnp.asarray(~is_output), output_neurons=jnp.asarray(is_output),
+        solver_stepsize=step, max_event_steps=events, dtype=jnp.float64,
+    )  # fmt: skip
+
     def trial(given, times):
         matrix = jnp.zeros(mask.shape).at[:hidden, hidden:].set(given[1].T).at[size:, :hidden].set(given[0].T)
-        network = EvNN(
-            QIF, size, DURATION, SIZES[0], jax.random.key(0), wmask=mask, init_weights=matrix, init_bias=0.0,
-            tmem=TAU_M, tsyn=TAU_M / 2, input_neurons=~is_output, output_neurons=is_output,
-            solver_stepsize=step, max_event_steps=events, dtype=jnp.float64,
-        )  # fmt: skip
+        network = eqx.tree_at(lambda tree: tree.neuron_model.weights, blank, matrix)
         found = network.ttfs(times[:, None])
         return jnp.where(jnp.isfinite(found), found, DURATION)
 
@@ -133,11 +136,7 @@ def answer(options: Options) -> Report:
             answers["eventax"] = [found(program, times, labels, given) for program in programs]
             comparison.agreements += agreements("eventax", answers[OURS], answers["eventax"], least=1e-12)
         losses = {name: partial(mean_loss, function, times, labels) for name, function in functions.items()}
-        works = {"forward": losses, "loss and gradient": {name: jax.value_and_grad(f) for name, f in losses.items()}}
-        for work, each in works.items():
-            comparison.add(
-                work, measured({name: compiled(function, given) for name, function in each.items()}, options.repeats)
-            )
+        comparison.measure(losses, given, repeats=options.repeats)
     exact = truth(times[:checked], given)
     errors = {name: np.abs(answer[0].spikes[:checked] / exact - 1) for name, answer in answers.items()}
     remarks += [

@@ -1,0 +1,89 @@
+"""How time and memory of a gradient grow when the work doubles.
+
+A layer of quadratic integrate-and-fire neurons; one of neurons, input spikes, batch and layers is doubled, the rest
+stays. The loss is the sum of all ordinary spike times; the gradient is by all weights. Given are the powers with which
+time and temporary memory grow, fitted on log-log axes: 1 is proportional to the work, less is better. Doubling a small
+work costs little where fixed costs rule, so the largest sizes tell most: the last column is for the last doubling.
+"""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import smoothspike as ss
+
+from .measuring import Program, compiled, measured
+from .question import Options, Report, Table, duration, size, slope
+
+CHANNELS, TRIAL = 32, 8.0
+
+
+@dataclass(frozen=True)
+class Work:
+    """The sizes of a gradient."""
+
+    neurons: int = 100
+    events: int = 128
+    batch: int = 16
+    layers: int = 1
+
+
+BASE = Work()
+SIZES = {
+    "neurons": (100, 200, 400, 800),
+    "events": (128, 256, 512, 1024),
+    "batch": (16, 32, 64, 128),
+    "layers": (1, 2, 4, 8),
+}
+
+
+def program(work: Work) -> Program:
+    """Compile the gradient of a work."""
+    generator = np.random.default_rng(0)
+    shape = (work.batch, work.events)
+    sources, times = generator.integers(0, CHANNELS, shape), generator.uniform(0, TRIAL, shape).astype(np.float32)
+    widths = (CHANNELS, *([work.neurons] * work.layers))
+    neuron = ss.Neuron(ss.models.qif())
+    # inputs of both signs whose sum stays alike when there are more of them; every neuron spikes a few times
+    strengths = [8 * np.sqrt(64 / work.events), *([4 * np.sqrt(64 / work.neurons)] * (work.layers - 1))]
+    weights = [
+        generator.normal(0.15 * strength, strength, (after, before)).astype(np.float32)
+        for strength, after, before in zip(strengths, widths[1:], widths[:-1], strict=True)
+    ]
+
+    def total(weights, times):
+        network = ss.FeedForward(neuron, widths, TRIAL, weights=weights)
+        layers = network(ss.Spikes(times, sources), capacity=8 * work.neurons).spikes
+        return sum(jnp.where(layer.is_spike, layer.times, 0.0).sum() for layer in layers)
+
+    return compiled(jax.grad(total), weights, times)
+
+
+def answer(options: Options) -> Report:
+    """Measure."""
+    doublings = 2 if options.quick else 4
+    table, figures = Table(["doubled", "sizes", "time", "power", "memory", "power", "time, last", "memory, last"]), {}
+    for name, sizes in SIZES.items():
+        sizes = sizes[:doublings]
+        programs = {str(number): program(replace(BASE, **{name: number})) for number in sizes}
+        found = measured(programs, options.repeats)
+        times = [found[str(number)].median for number in sizes]
+        memory = [found[str(number)].temporary_bytes for number in sizes]
+        known = [float(number) for number in memory if number is not None]
+        powers = (slope(sizes, times), slope(sizes[-2:], times[-2:]))
+        grown = (slope(sizes, known), slope(sizes[-2:], known[-2:])) if len(known) == len(sizes) else (np.nan, np.nan)
+        table.rows.append([
+            name, ", ".join(map(str, sizes)), ", ".join(map(duration, times)), f"{powers[0]:.2f}",
+            ", ".join(map(size, memory)), f"{grown[0]:.2f}", f"{powers[1]:.2f}", f"{grown[1]:.2f}",
+        ])  # fmt: skip
+        figures[name] = {
+            "sizes": sizes, "time_power": powers[0], "last_time_power": powers[1], "memory_power": grown[0],
+            "last_memory_power": grown[1], "measurements": [found[str(number)].as_json() for number in sizes],
+        }  # fmt: skip
+    setting = (
+        f"{BASE.layers} layer of {BASE.neurons} QIF neurons, {BASE.events} input spikes in {TRIAL:g} time constants, "
+        f"batch of {BASE.batch}, room for 8 spikes per neuron; the gradient alone."
+    )
+    return Report("How a gradient grows", setting, "float32", table, figures=figures)
