@@ -10,7 +10,16 @@ from .agreement import Agreement
 from .measuring import Measurement, compiled, measured
 from .question import OURS, Table, duration, size
 
-HEADINGS = ("work", "by", "time", "spread", "ours / theirs", "compiling", "memory of the program", "peak of the process")
+HEADINGS = (
+    "work",
+    "by",
+    "time",
+    "spread",
+    "ours / theirs",
+    "compiling",
+    "memory of the program",
+    "peak of the process",
+)
 
 
 @dataclass

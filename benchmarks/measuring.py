@@ -26,12 +26,14 @@ class Program:
         program_bytes: What the compiler says that the program holds at once: arguments, results and temporary values;
             None where it does not say.
         temporary_bytes: The temporary values of these.
+        is_elsewhere: Whether the work is done by another process, of which no memory is measured.
     """
 
     run: Callable[[], Any]
     compile_seconds: float = 0.0
     program_bytes: int | None = None
     temporary_bytes: int | None = None
+    is_elsewhere: bool = False
 
 
 @dataclass
@@ -43,14 +45,14 @@ class Measurement:
         compile_seconds: How long it took to get ready.
         program_bytes: What the compiled program holds at once, by its compiler.
         temporary_bytes: The temporary values of these.
-        resident_bytes: The largest resident memory of this process while the program ran.
+        resident_bytes: The largest resident memory of this process while the program ran; None where that tells nothing.
     """
 
     compile_seconds: float
     program_bytes: int | None
     temporary_bytes: int | None
     seconds: list[float] = field(default_factory=list)
-    resident_bytes: int = 0
+    resident_bytes: int | None = None
 
     @property
     def median(self) -> float:
@@ -96,7 +98,7 @@ def measured(programs: Mapping[str, Program], repeats: int) -> dict[str, Measure
     for name, program in programs.items():
         _forget_peak()
         program.run()
-        found[name].resident_bytes = _peak()
+        found[name].resident_bytes = None if program.is_elsewhere else _peak()
     for _ in range(repeats):
         for name, program in programs.items():
             begin = time.perf_counter()

@@ -9,7 +9,7 @@ from types import ModuleType
 HOW_TO_GET = {
     "spikegd": "git clone https://github.com/chklos/spikegd FOLDER, then --peer spikegd=FOLDER",
     "eventax": "pip install --no-deps --target FOLDER eventax==0.1.0, then --peer eventax=FOLDER",
-    "brian2": "pip install --target FOLDER brian2, then --peer brian2=FOLDER",
+    "brian2": "pip install --target FOLDER brian2 'numpy<2.4', then --peer brian2=FOLDER",
 }
 
 

@@ -35,7 +35,7 @@ SIZES = {
     "neurons": (100, 200, 400, 800),
     "events": (128, 256, 512, 1024),
     "batch": (16, 32, 64, 128),
-    "layers": (1, 2, 4, 8),
+    "layers": (2, 4, 8),  # the first receives inputs, all others the spikes of a layer
 }
 
 
@@ -47,9 +47,9 @@ def program(work: Work) -> Program:
     widths = (CHANNELS, *([work.neurons] * work.layers))
     neuron = ss.Neuron(ss.models.qif())
     # inputs of both signs whose sum stays alike when there are more of them; every neuron spikes a few times
-    strengths = [8 * np.sqrt(64 / work.events), *([4 * np.sqrt(64 / work.neurons)] * (work.layers - 1))]
+    strengths = [6 * np.sqrt(64 / work.events), *([2 * np.sqrt(64 / work.neurons)] * (work.layers - 1))]
     weights = [
-        generator.normal(0.15 * strength, strength, (after, before)).astype(np.float32)
+        generator.normal(0.1 * strength, strength, (after, before)).astype(np.float32)
         for strength, after, before in zip(strengths, widths[1:], widths[:-1], strict=True)
     ]
 
