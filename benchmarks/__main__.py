@@ -25,6 +25,9 @@ QUESTIONS = {
     "roofline": "one neuron update against what memory and arithmetic of this machine allow",
 }
 
+# a module of a package's own name would hide it
+MODULES = {"brian2": "clock_driven"}
+
 
 def main() -> None:
     options = _parser().parse_args()
@@ -36,7 +39,7 @@ def main() -> None:
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
     for name in options.names or QUESTIONS:
-        question = importlib.import_module(f".{name}", __package__)
+        question = importlib.import_module(f".{MODULES.get(name, name)}", __package__)
         reports[name] = question.answer(Options(dict(options.peer), options.repeats, options.quick))
         print(as_text(reports[name]), flush=True)
     if options.json:

@@ -17,8 +17,8 @@ HEADINGS = (
     "spread",
     "ours / theirs",
     "compiling",
-    "memory of the program",
-    "peak of the process",
+    "memory of program",
+    "peak of process",
 )
 
 

@@ -45,7 +45,8 @@ class Measurement:
         compile_seconds: How long it took to get ready.
         program_bytes: What the compiled program holds at once, by its compiler.
         temporary_bytes: The temporary values of these.
-        resident_bytes: The largest resident memory of this process while the program ran; None where that tells nothing.
+        resident_bytes: The largest resident memory of this process while the program ran first; None where the program
+            runs in another.
     """
 
     compile_seconds: float

@@ -137,8 +137,8 @@ def answer(options: Options) -> Report:
     most, room = rooms(of)
     functions = {OURS: of_smoothspike(room)}
     remarks = [
-        f"Spikes of the busiest trials in the three layers: {', '.join(map(str, most))}; room for "
-        f"{ROOM} events ({', '.join(map(str, room))} spikes of the layers and one input here, {ROOM} in all in spikegd)."
+        f"Spikes of the busiest trials in the three layers: {', '.join(map(str, most))}; room for {ROOM} "
+        f"events ({', '.join(map(str, room))} spikes of the layers and one input here, {ROOM} in all in spikegd)."
     ]
     if find("spikegd", options.peers) is None:
         remarks.append(left_out("spikegd"))

@@ -125,9 +125,8 @@ def answer(options: Options) -> Report:
                 else:
                     ours.append(doubles[OURS])
                     theirs.append(doubles["spikegd"])
-                comparison.agreements += agreements(
-                    "spikegd", ours, theirs, least=float(np.finfo(dtype).eps), note=note
-                )
+                least = float(np.finfo(dtype).eps)
+                comparison.agreements += agreements("spikegd", ours, theirs, least=least, note=note)
             losses = {name: total(program) for name, program in programs.items()}
             given = [matrix.astype(dtype) for matrix in of.weights], of.times.astype(dtype)
             comparison.measure(losses, *given, repeats=options.repeats, note=note)

@@ -2,10 +2,10 @@
 
 An update takes a neuron over the stretch to the next input and applies that input. At the best it reads its state, the
 weight and the length of the stretch and writes its state, and does the operations that the compiler counts in it.
-Memory bandwidth is measured by adding arrays as large as the states of the neurons, arithmetic by a long chain of multiplications and additions on
-many numbers at once, both by JAX on the same device. Exponentials and tangents count as one operation each, though
-they cost many, so the bound of arithmetic is out of reach. In a network, the same update runs within a loop over
-events, for few neurons at a time, and keeps its state for the reverse pass.
+Memory bandwidth is measured by adding arrays as large as the states of the neurons, arithmetic by a long chain of
+multiplications and additions on them, both by JAX on the same device. Exponentials and tangents count as one operation
+each, though they cost many, so the bound of arithmetic is out of reach. In a network, the same update runs within a
+loop over events, for few neurons at a time, and keeps its state for the reverse pass.
 """
 
 from collections.abc import Callable

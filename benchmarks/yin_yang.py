@@ -28,7 +28,7 @@ from .peers import find, left_out
 from .question import OURS, Options, Report
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from reference import QuadraticCurrent, simulate_layered  # noqa: E402
+from reference import QuadraticCurrent, simulate_layered
 
 SIZES, DURATION, STEP, TAU_M = (5, 20, 3), 4.0, 0.05, 1.0
 # mean and spread of the weights: most neurons spike, some of them twice

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
+from benchmarks.__main__ import MODULES  # noqa: E402
 from benchmarks.agreement import Answer, agreements, spike_difference  # noqa: E402
 from benchmarks.comparison import Comparison  # noqa: E402
 from benchmarks.measuring import Measurement, Program, compiled, measured  # noqa: E402
@@ -106,4 +107,4 @@ def test_the_questions_are_listed():
     )
     names = [line.split()[0] for line in found.stdout.splitlines()]
     assert names[:3] == ["mnist", "yin_yang", "recurrent"]
-    assert all((ROOT / "benchmarks" / f"{name}.py").exists() for name in names)
+    assert all((ROOT / "benchmarks" / f"{MODULES.get(name, name)}.py").exists() for name in names)

@@ -1,6 +1,6 @@
 """Runs Brian2 in a process of its own, because it may need another NumPy than JAX does.
 
-Started by `brian2.py` with a file that holds the network. It answers each line of its input by one line of JSON:
+Started by `clock_driven.py` with a file that holds the network. It answers each line of its input by one line of JSON:
 `build DT`, `run`, and `spikes FILE`, which writes the spikes of the last run.
 """
 

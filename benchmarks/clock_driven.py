@@ -97,8 +97,7 @@ def start(of: Task, peer: Path | None, folder: Path) -> Brian2:
     """Start the process."""
     np.savez(folder / "network.npz", duration=DURATION, tau_m=TAU_M, tau_s=TAU_S, **of._asdict())
     environment = os.environ | ({} if peer is None else {"PYTHONPATH": str(Path(peer).resolve())})
-    # -P: the folder of the worker holds a module of the peer's name
-    command = [sys.executable, "-P", str(Path(__file__).with_name("brian2_worker.py")), str(folder / "network.npz")]
+    command = [sys.executable, str(Path(__file__).with_name("brian2_process.py")), str(folder / "network.npz")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
     return Brian2(process, folder)
 
