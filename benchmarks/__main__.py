@@ -41,6 +41,7 @@ def main() -> None:
     for name in options.names or QUESTIONS:
         question = importlib.import_module(f".{MODULES.get(name, name)}", __package__)
         reports[name] = question.answer(Options(dict(options.peer), options.repeats, options.quick))
+        reports[name].figures["load"] = hardware()["load"]  # how busy the machine was with this and other work
         print(as_text(reports[name]), flush=True)
     if options.json:
         everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}

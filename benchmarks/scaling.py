@@ -6,6 +6,7 @@ time and temporary memory grow, fitted on log-log axes: 1 is proportional to the
 work costs little where fixed costs rule, so the largest sizes tell most: the last column is for the last doubling.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import jax
@@ -71,12 +72,10 @@ def answer(options: Options) -> Report:
         found = measured(programs, options.repeats)
         times = [found[str(number)].median for number in sizes]
         memory = [found[str(number)].temporary_bytes for number in sizes]
-        known = [float(number) for number in memory if number is not None]
-        powers = (slope(sizes, times), slope(sizes[-2:], times[-2:]))
-        grown = (slope(sizes, known), slope(sizes[-2:], known[-2:])) if len(known) == len(sizes) else (np.nan, np.nan)
+        powers, grown = _powers(sizes, times), _powers(sizes, memory)
         table.rows.append([
-            name, ", ".join(map(str, sizes)), ", ".join(map(duration, times)), f"{powers[0]:.2f}",
-            ", ".join(map(size, memory)), f"{grown[0]:.2f}", f"{powers[1]:.2f}", f"{grown[1]:.2f}",
+            name, ", ".join(map(str, sizes)), ", ".join(map(duration, times)), _shown(powers[0]),
+            ", ".join(map(size, memory)), _shown(grown[0]), _shown(powers[1]), _shown(grown[1]),
         ])  # fmt: skip
         figures[name] = {
             "sizes": sizes, "time_power": powers[0], "last_time_power": powers[1], "memory_power": grown[0],
@@ -87,3 +86,15 @@ def answer(options: Options) -> Report:
         f"batch of {BASE.batch}, room for 8 spikes per neuron; the gradient alone."
     )
     return Report("How a gradient grows", setting, "float32", table, figures=figures)
+
+
+def _powers(sizes: Sequence[int], values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """The powers with which values grow, over all sizes and over the last doubling; None where values are unknown."""
+    known = [float(value) for value in values if value]
+    if len(known) != len(values):
+        return None, None
+    return slope(sizes, known), slope(sizes[-2:], known[-2:])
+
+
+def _shown(power: float | None) -> str:
+    return "" if power is None else f"{power:.2f}"
