@@ -43,7 +43,7 @@ def task(events: int) -> Task:
     """Draw inputs and weights for a trial that fills most of the room."""
     generator = np.random.default_rng(0)
     # of 10 events 7 are inputs
-    duration = round(events / (NEURONS * (EXCITATION + INHIBITION) * 1.43))
+    duration = round(events / (NEURONS * (EXCITATION + INHIBITION) * 1.46), 1)
     rates = np.repeat([EXCITATION, INHIBITION], NEURONS) * duration
     sources = np.repeat(np.arange(2 * NEURONS), generator.poisson(rates))
     times = np.sort(generator.uniform(0, duration, sources.size))
