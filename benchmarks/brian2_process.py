@@ -53,13 +53,15 @@ def main() -> None:
     whole = monitor = None
     for line in sys.stdin:
         command, *arguments = line.split()
-        reply: dict[str, Any] = {"version": b2.__version__, "target": b2.prefs.codegen.target}
+        reply: dict[str, Any] = {"version": b2.__version__}
         if command == "build":
             whole, monitor = build(network, float(arguments[0]))
         elif command == "run":
             assert whole is not None
             whole.restore()
             whole.run(duration, namespace={})
+            neurons = next(each for each in whole.objects if isinstance(each, b2.NeuronGroup))
+            reply["target"] = neurons.state_updater.codeobj.class_name
         else:
             assert monitor is not None
             np.savez(arguments[0], times=np.asarray(monitor.t / b2.second), sources=np.asarray(monitor.i))

@@ -3,8 +3,9 @@
 100 leaky integrate-and-fire neurons with an exponential current (tau_m = 1, tau_s = 1/2, threshold 1, reset to 0, the
 same equations in both), all connected at random, driven by random inputs; double precision. Brian2 integrates such
 linear equations exactly, but lets inputs and spikes happen at its steps alone, so its spike times have errors of the
-order of a step, of which half a step, the mean, is taken off. Steps are made smaller until the largest relative error
-of all spike times, against ours, falls below 1e-3. Brian2 runs in a process of its own, in turns with ours: its NumPy
+order of a step, of which half a step, the mean, is taken off. Steps are made smaller until 99 of 100 spike times differ
+from ours by less than 1e-3, relatively; a spike that only one of both finds, as when a potential nearly grazes the
+threshold, counts as wrong. Brian2 runs in a process of its own, in turns with ours: its NumPy
 need not be that of JAX. Compiling is what the first run takes longer than the later ones.
 """
 
@@ -32,6 +33,7 @@ from .question import OURS, Options, Report
 
 TAU_M, TAU_S, DURATION, NEURONS, INPUTS = 1.0, 0.5, 10.0, 100, 200
 STEPS, BAR, QUICK_BAR = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5), 1e-3, 3e-2
+PART = 0.99  # of the spike times
 
 
 class Task(NamedTuple):
@@ -102,24 +104,28 @@ def start(of: Task, peer: Path | None, folder: Path) -> Brian2:
     return Brian2(process, folder)
 
 
-def exact_enough(brian2: Brian2, ours: Answer, bar: float) -> tuple[float, float, Program]:
-    """Make steps smaller until spike times are exact; the step, the error with it, and the program."""
-    step = error = np.inf
-    compiling = 0.0
+def exact_enough(brian2: Brian2, ours: Answer, bar: float) -> tuple[float, np.ndarray, Program]:
+    """Make steps smaller until spike times are exact; the step, all errors with it, and the program."""
+    step, found, compiling = np.inf, np.full(1, np.inf), 0.0
     for step in STEPS:
         brian2.ask("build", step)
         compiling = brian2.run()
-        error = largest_error(brian2.spikes(step), ours)
-        if error <= bar:
+        found = errors(brian2.spikes(step), ours)
+        if np.quantile(found, PART, method="higher") <= bar:
             break
-    return step, error, Program(brian2.run, max(0.0, compiling - brian2.run()), is_elsewhere=True)
+    return step, found, Program(brian2.run, max(0.0, compiling - brian2.run()), is_elsewhere=True)
 
 
-def largest_error(found: Answer, truth: Answer) -> float:
-    """The largest relative error of a spike time; infinite where a neuron spikes more or less often."""
-    if found.sources is None or truth.sources is None or not np.array_equal(found.sources, truth.sources):
-        return np.inf
-    return float(np.max(np.abs(found.spikes / truth.spikes - 1)))
+def errors(found: Answer, truth: Answer) -> np.ndarray:
+    """Relative errors of spike times, by neuron and its number; infinite where only one of both has that spike."""
+    assert found.sources is not None
+    assert truth.sources is not None
+    collected = []
+    for neuron in range(NEURONS):
+        one, other = (answer.spikes[answer.sources == neuron] for answer in (found, truth))
+        both = min(one.size, other.size)
+        collected += [np.abs(one[:both] / other[:both] - 1), np.full(max(one.size, other.size) - both, np.inf)]
+    return np.concatenate(collected)
 
 
 def _grouped(times: np.ndarray, sources: np.ndarray) -> Answer:
@@ -146,10 +152,14 @@ def answer(options: Options) -> Report:
             remarks.append(left_out("brian2"))
         else:
             brian2 = start(of, options.peers.get("brian2"), Path(folder))
-            version = brian2.ask("build", STEPS[0])
-            step, error, programs["brian2"] = exact_enough(brian2, ours, bar)
-            comparison.agreements.append(Agreement("spike times", "brian2", error, bar))
-            remarks.append(f"Brian2 {version['version']} (target {version['target']}) with steps of {step:g}.")
+            step, wrong, programs["brian2"] = exact_enough(brian2, ours, bar)
+            version = brian2.ask("run")
+            error = float(np.quantile(wrong, PART, method="higher"))
+            comparison.agreements.append(Agreement("99 of 100 spike times", "brian2", error, bar))
+            remarks.append(
+                f"Brian2 {version['version']} ({version['target']} code) with steps of {step:g}: "
+                f"median error {np.median(wrong):.1e}, {np.sum(~np.isfinite(wrong))} spikes too many or too few."
+            )
         comparison.add("simulation", measured(programs, options.repeats))
         if brian2 is not None:
             brian2.process.stdin.close()
