@@ -4,12 +4,14 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+# questions and options of `python -m benchmarks`, such as BENCH="mnist --peer spikegd=FOLDER"; all questions by default
+BENCH ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-quick test test-slow lint clean
+.PHONY: help demo demo-quick test test-slow bench lint clean
 .NOTPARALLEL:
 
 help:
@@ -17,6 +19,7 @@ help:
 	@echo "make demo-quick  the same in short, to see that it runs"
 	@echo "make test        all tests (WORKERS=$(WORKERS) processes)"
 	@echo "make test-slow   tests that compile for long"
+	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
 	@echo "make lint        style, types and import rules"
 	@echo "make clean       remove .venv and caches"
 
@@ -31,6 +34,9 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

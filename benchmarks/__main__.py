@@ -1,0 +1,84 @@
+"""How fast is smoothspike? Every question side by side with other packages, on the same work in one process.
+
+Before any time is taken, answers are compared: where they disagree, that is printed instead of a ratio. Times are
+medians of runs in turns after a warm-up; compiling is given apart.
+"""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+from .measuring import hardware
+from .peers import HOW_TO_GET
+from .question import Options, Report, as_markdown, as_text, described
+
+QUESTIONS = {
+    "mnist": "a training step of a 784-100-100-10 network of theta neurons (peer: spikegd)",
+    "yin_yang": "a training step on the Yin-Yang task, and errors of spike times (peer: eventax)",
+    "recurrent": "a gradient through up to 5000 events of a recurrent network (peer: spikegd)",
+    "scaling": "how time and memory of a gradient grow with neurons, events, batch and layers",
+    "speech": "700 channels and 5000 input spikes a sample: events per second",
+    "precision": "single and double precision on handwritten digits (peer: spikegd)",
+    "brian2": "simulation alone, at the step with which Brian2 is as exact as 1e-3 (peer: brian2)",
+    "roofline": "one neuron update against what memory and arithmetic of this machine allow",
+}
+
+# a module of a package's own name would hide it
+MODULES = {"brian2": "clock_driven"}
+
+
+def main() -> None:
+    options = _parser().parse_args()
+    if options.list:
+        for name, text in QUESTIONS.items():
+            print(f"{name:10} {text}")
+        return
+    machine = hardware()
+    print(f"on {described(machine)}\n", flush=True)
+    reports: dict[str, Report] = {}
+    for name in options.names or QUESTIONS:
+        question = importlib.import_module(f".{MODULES.get(name, name)}", __package__)
+        reports[name] = question.answer(Options(dict(options.peer), options.repeats, options.quick))
+        reports[name].figures["load"] = hardware()["load"]  # how busy the machine was with this and other work
+        print(as_text(reports[name]), flush=True)
+    if options.json:
+        everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}
+        options.json.write_text(json.dumps(everything, indent=1) + "\n")
+    if options.markdown:
+        command = " ".join(["python -m benchmarks", *options.names, *(["--quick"] if options.quick else [])])
+        options.markdown.write_text(as_markdown(reports, machine, command))
+    sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = "\n".join(f"  {name:10} {text}" for name, text in QUESTIONS.items())
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description=f"{__doc__}\nQuestions:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*QUESTIONS, []], help="questions; default: all")
+    parser.add_argument("--list", action="store_true", help="list the questions")
+    parser.add_argument(
+        "--peer", action="append", default=[], type=_peer, metavar="NAME=FOLDER", help="where to import a peer from"
+    )
+    parser.add_argument("--repeats", type=int, default=7, help="how often everything is timed")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
+    return parser
+
+
+def _peer(text: str) -> tuple[str, Path]:
+    name, _, folder = text.partition("=")
+    if name not in HOW_TO_GET or not folder:
+        raise argparse.ArgumentTypeError(f"{text!r}: write NAME=FOLDER with a name of {', '.join(HOW_TO_GET)}")
+    if not Path(folder).is_dir():
+        raise argparse.ArgumentTypeError(f"{folder} is no folder")
+    return name, Path(folder)
+
+
+if __name__ == "__main__":
+    main()

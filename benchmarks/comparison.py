@@ -1,0 +1,76 @@
+"""The same works done by several programs: checked against one another, then timed side by side."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+
+from .agreement import Agreement
+from .measuring import Measurement, compiled, measured
+from .question import OURS, Table, duration, size
+
+HEADINGS = (
+    "work",
+    "by",
+    "time",
+    "spread",
+    "ours / theirs",
+    "compiling",
+    "memory of program",
+    "peak of process",
+)
+
+
+@dataclass
+class Comparison:
+    """Times of the same works by several programs, side by side.
+
+    A ratio is given only for peers whose answers agree with ours.
+    """
+
+    agreements: list[Agreement] = field(default_factory=list)
+    found: dict[str, dict[str, Measurement]] = field(default_factory=dict)
+
+    def add(self, work: str, measurements: Mapping[str, Measurement]) -> None:
+        """Note what was measured of one work, by the names of the programs."""
+        self.found[work] = dict(measurements)
+
+    def measure(
+        self, losses: Mapping[str, Callable[..., jax.Array]], *arguments: Any, repeats: int, note: str = ""
+    ) -> None:
+        """Time losses and their gradients with respect to the first argument, by the names of the programs."""
+        works = {"forward": losses, "loss and gradient": {name: jax.value_and_grad(f) for name, f in losses.items()}}
+        for work, functions in works.items():
+            programs = {name: compiled(function, *arguments) for name, function in functions.items()}
+            self.add(f"{work}{note}", measured(programs, repeats))
+
+    def agrees(self, name: str) -> bool:
+        """Whether all that was compared with a peer agrees."""
+        return all(agreement.holds for agreement in self.agreements if agreement.peer == name)
+
+    def table(self) -> Table:
+        """One row for every work and program."""
+        return Table(HEADINGS, list(self._rows()))
+
+    def _rows(self) -> Iterator[Sequence[str]]:
+        for work, measurements in self.found.items():
+            for name, measurement in measurements.items():
+                yield (
+                    work, name, duration(measurement.median), f"± {measurement.spread:.0%}",
+                    self._ratio(work, name), duration(measurement.compile_seconds),
+                    size(measurement.program_bytes), size(measurement.resident_bytes),
+                )  # fmt: skip
+
+    def _ratio(self, work: str, name: str) -> str:
+        ours = self.found[work].get(OURS)
+        if name == OURS or ours is None:
+            return ""
+        return f"{ours.median / self.found[work][name].median:.2g}" if self.agrees(name) else "they disagree"
+
+    def figures(self) -> dict[str, Any]:
+        """All numbers, for machines."""
+        return {
+            work: {name: measurement.as_json() for name, measurement in measurements.items()}
+            for work, measurements in self.found.items()
+        }

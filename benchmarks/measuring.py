@@ -1,0 +1,151 @@
+"""How long programs take and how much memory they need, measured in turns so that a busy machine is fair to all."""
+
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Program:
+    """Something ready to be run again and again.
+
+    Attributes:
+        run: Does the work once, and returns when it is done.
+        compile_seconds: How long it took to get ready.
+        program_bytes: What the compiler says that the program holds at once: arguments, results and temporary values;
+            None where it does not say.
+        temporary_bytes: The temporary values of these.
+        is_elsewhere: Whether the work is done by another process, of which no memory is measured.
+    """
+
+    run: Callable[[], Any]
+    compile_seconds: float = 0.0
+    program_bytes: int | None = None
+    temporary_bytes: int | None = None
+    is_elsewhere: bool = False
+
+
+@dataclass
+class Measurement:
+    """What was measured of one program.
+
+    Attributes:
+        seconds: Of every repeat after the first run, which does not count.
+        compile_seconds: How long it took to get ready.
+        program_bytes: What the compiled program holds at once, by its compiler.
+        temporary_bytes: The temporary values of these.
+        resident_bytes: The largest resident memory of this process while the program ran first; None where the program
+            runs in another.
+    """
+
+    compile_seconds: float
+    program_bytes: int | None
+    temporary_bytes: int | None
+    seconds: list[float] = field(default_factory=list)
+    resident_bytes: int | None = None
+
+    @property
+    def median(self) -> float:
+        """The median time in seconds."""
+        return float(np.median(self.seconds))
+
+    @property
+    def spread(self) -> float:
+        """Half the distance between the quartiles, relative to the median."""
+        low, high = np.quantile(self.seconds, [0.25, 0.75])
+        return float((high - low) / 2 / self.median)
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything, as JSON can hold it."""
+        return asdict(self) | {"median_seconds": self.median, "relative_spread": self.spread}
+
+
+def compiled(function: Callable[..., Any], *arguments: Any) -> Program:
+    """Compile a function of arrays ahead of time, and say how long that took and how much memory it will need."""
+    begin = time.perf_counter()
+    executable = jax.jit(function).lower(*arguments).compile()
+    seconds = time.perf_counter() - begin
+    memory = _memory_analysis(executable)
+    temporary = getattr(memory, "temp_size_in_bytes", None)
+    parts = [temporary, *(getattr(memory, f"{part}_size_in_bytes", None) for part in ("argument", "output"))]
+    total = None if None in parts else sum(part for part in parts if part is not None)
+    return Program(lambda: jax.block_until_ready(executable(*arguments)), seconds, total, temporary)
+
+
+def _memory_analysis(executable: Any) -> Any:
+    try:
+        return executable.memory_analysis()
+    except (NotImplementedError, jax.errors.JaxRuntimeError):  # not every back-end has it
+        return None
+
+
+def measured(programs: Mapping[str, Program], repeats: int) -> dict[str, Measurement]:
+    """Run all programs in turns, once to warm up and then `repeats` times, and take the time of each run."""
+    found = {
+        name: Measurement(program.compile_seconds, program.program_bytes, program.temporary_bytes)
+        for name, program in programs.items()
+    }
+    for name, program in programs.items():
+        _forget_peak()
+        program.run()
+        found[name].resident_bytes = None if program.is_elsewhere else _peak()
+    for _ in range(repeats):
+        for name, program in programs.items():
+            begin = time.perf_counter()
+            program.run()
+            found[name].seconds.append(time.perf_counter() - begin)
+    return found
+
+
+def _forget_peak() -> None:
+    """Let the kernel start to look for the largest resident memory afresh, where it can (Linux)."""
+    try:
+        _CLEAR.write_text("5")
+    except OSError:
+        return
+
+
+def _peak() -> int:
+    """The largest resident memory of this process since the peak was last forgotten, in bytes."""
+    try:
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
+        return 1024 * int(line.split()[1])
+    except (OSError, StopIteration):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def hardware() -> dict[str, Any]:
+    """On what was measured: processor, cores, versions and JAX's device."""
+    device = jax.devices()[0]
+    return {
+        "device_kind": device.device_kind,
+        "platform": device.platform,
+        "cpu": _cpu(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "load": os.getloadavg()[0],
+        "jax": jax.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "date": time.strftime("%Y-%m-%d"),
+    }
+
+
+def _cpu() -> str:
+    """The model of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
