@@ -255,8 +255,9 @@ class Recurrent(eqx.Module):
         duration = jnp.asarray(self.duration, spikes.times.dtype)
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(states[0])
-        drive = Drive(spikes, self.input_weights, duration)
-        population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
+        population = simulate_recurrent(
+            dynamics, start, spikes, self.input_weights, self.recurrent_weights, duration, capacities[0].total
+        )
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
         needed = _needed(population, pseudospikes, True)

@@ -1,15 +1,16 @@
 """Quadratic neurons, solved exactly on the projective line (see `symbolic.derive.projective` for the derivation)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
-from ..numerics.projective import free_running, normalise, rotate, winding, zero
-from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
+from ..numerics.projective import free_running, normalise, rotate, rotate_briefly, winding, zero
+from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
 from .rays import RayChart
 
 
@@ -63,14 +64,14 @@ class ProjectiveDynamics(AbstractDynamics):
         return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
     def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
-        g, q, currents = self._carried(state, duration)
+        g, q, currents = self._carried(state, duration, rotate_briefly)
         turned_g, turned_q = normalise(g, q)
         # no turn: a spike that rounding puts just before this instant must still be found ahead
         sign = jnp.where(q < 0, -1.0, 1.0)
         return ProjectiveState(sign * turned_g, sign * turned_q, currents)
 
     def advance(self, state: ProjectiveState, duration: Neurons) -> tuple[ProjectiveState, Neurons]:
-        g, q, currents = self._carried(state, duration)
+        g, q, currents = self._carried(state, duration, rotate)
         start, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is None:
             count = winding(*start, self._clock(duration)[0], g, q)
@@ -82,7 +83,18 @@ class ProjectiveDynamics(AbstractDynamics):
         ray, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is not None:
             return half_odd.zero_time(self.order, *jnp.broadcast_arrays(*ray, rate, index))
-        x = zero(*jnp.broadcast_arrays(*ray, index))
+        return self._when(zero(*jnp.broadcast_arrays(*ray, index)))
+
+    def first_to_spike(self, state: ProjectiveState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        if self._rate is not None or jnp.ndim(self.decay if self.decay is not None else 0.0):
+            return earliest(self, state, within)
+        # the clock is common to all neurons: the first on it is the first in time
+        x = zero(*jnp.broadcast_arrays(state.g, state.q, self._drive(state), jnp.zeros_like(within)))
+        first = jnp.argmin(x)
+        return self._when(x[first]), first
+
+    def _when(self, x: Neurons) -> Neurons:
+        """When the clock shows `x`, `inf` if it never does."""
         if self.decay is None:
             return x
         comes = self.decay * x < 1
@@ -127,7 +139,9 @@ class ProjectiveDynamics(AbstractDynamics):
             return duration, jnp.ones_like(duration)
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
-    def _carried(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
+    def _carried(
+        self, state: ProjectiveState, duration: Neurons, rotate: Callable[..., tuple[Neurons, Neurons]]
+    ) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
         rate = self._rate
         if rate is not None:
             g, q = half_odd.carry(self.order, state.g, state.q, self._drive(state), rate, duration)
