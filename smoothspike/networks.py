@@ -307,7 +307,9 @@ def _run(
     spikes = _valid(spikes, network.sizes[0])
     if not is_known(network, spikes, states):
         recording, needed = _simulate(network, spikes, states, capacities)
-        return checked(recording, capacities, needed.reshape(-1, len(capacities), 2), names)
+        # checking the spikes alone leaves states that nobody asks for out of the computation
+        spikes_out = checked(recording.spikes, capacities, needed.reshape(-1, len(capacities), 2), names)
+        return eqx.tree_at(lambda each: each.spikes, recording, spikes_out)
     return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
 
 

@@ -43,36 +43,62 @@ def rotate_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
     """Do what `rotate` does, faster where no neuron turns far: the same ray, up to its length.
 
     Differentiation:
-        As `rotate`.
+        Forward and reverse mode, first order.
 
     Example:
         >>> g, q = rotate_briefly(*map(jnp.array, (0.0, 1.0, 1.0, 0.0)))
         >>> float(g), float(q)
         (0.0, 1.0)
     """
-    is_brief = jnp.all(jnp.abs(drive * x**2) < _BRIEF)
-    return jax.lax.cond(is_brief, _rotate_by_series, rotate, *jnp.broadcast_arrays(g, q, drive, x))
+    cosine, sine = _functions(2, drive * x**2)
+    return cosine * g + x * sine * drive * q, cosine * q - x * sine * g
 
 
 @rotate_briefly.defjvp
 def _rotate_briefly_jvp(primals, tangents):
-    return jax.jvp(rotate, primals, tangents)
+    (g, q, drive, x), (g_dot, q_dot, drive_dot, x_dot) = primals, tangents
+    cosine, sine, next_order = _functions(3, drive * x**2)
+    angle_dot = x**2 * drive_dot + 2 * drive * x * x_dot
+    cosine_dot, sine_dot = -sine / 2 * angle_dot, sine * x_dot - x * next_order / 2 * angle_dot
+    sine = x * sine
+    ray = cosine * g + sine * drive * q, cosine * q - sine * g
+    turned = cosine * g_dot + sine * (drive * q_dot + drive_dot * q), cosine * q_dot - sine * g_dot
+    return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
 
 
-def _rotate_by_series(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
-    angle = drive * x**2
+def _functions(orders: int, angle: Real) -> tuple[Real, ...]:
+    """Return `circular(-1, angle)` and the orders after it, up to a common factor.
+
+    The choice between series and closed forms is made once for all neurons; that also keeps the compiler from working
+    them out again for each of their uses.
+    """
+    return jax.lax.cond(
+        jnp.all(jnp.abs(angle) < _BRIEF),
+        lambda angle: _by_series(angle)[:orders],
+        lambda angle: tuple(circular(order, angle) for order in range(-1, orders - 1)),
+        angle,
+    )
+
+
+def _by_series(angle: Real) -> tuple[Real, ...]:
+    """Sum series at a quarter of the root, then double twice; nothing cancels, as 1 - cos is kept."""
     quarter = angle / 16
-    # 1 - cos and sin / root of a quarter of the angle by their series, then doubled twice, without cancellation
-    gap = -quarter * jnp.polyval(_coefficients(2, angle.dtype), quarter)
-    sine = jnp.polyval(_coefficients(1, angle.dtype), quarter)
+    gap = quarter * _series(quarter, [math.factorial(2 * k + 2) for k in range(_BRIEF_TERMS)])
+    sine = _series(quarter, [math.factorial(2 * k + 1) for k in range(_BRIEF_TERMS)])
+    next_order = _series(
+        quarter / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in range(_BRIEF_TERMS)]
+    )
     for _ in range(2):
-        gap, sine = 2 * gap * (2 - gap), sine * (1 - gap)
-    return g - gap * g + x * sine * drive * q, q - gap * q - x * sine * g
+        gap, sine, next_order = 2 * gap * (2 - gap), sine * (1 - gap), (sine**2 + next_order * (1 - gap)) / 4
+    return 1 - gap, sine, next_order
 
 
-def _coefficients(start: int, dtype: jnp.dtype) -> Float[Array, " terms"]:
-    signed = [(-1) ** (k + start + 1) / math.factorial(2 * k + start) for k in range(_BRIEF_TERMS)]
-    return jnp.asarray(signed[::-1], dtype)
+def _series(x: Real, divisors: list[int]) -> Real:
+    coefficients = [(-1) ** k / divisor for k, divisor in enumerate(divisors)]
+    total = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = total * x + coefficient
+    return total
 
 
 def normalise(g: Real, q: Real) -> tuple[Real, Real]:

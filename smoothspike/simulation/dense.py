@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from .event_step import Tangents, after_event, linearised_event, linearised_wait
+from .event_step import Parts, Tangents, after_event, linearised_event, linearised_wait, materialised
 
 Table = dict[str, Float[Array, "sources neurons"]]
 
@@ -96,6 +96,7 @@ def run(
         row = jnp.where(spikes, first, rows[position])
         jump = {route: jnp.where(is_over, 0.0, weights[row]) for route, weights in table.items()}
         after = after_event(dynamics, state, length, spikes & (neurons == first), jump)
+        after = jax.tree.map(lambda a, b: jnp.where(is_over, a, b), state, after)
         then = jnp.where(spikes, now + wait, jnp.where(is_over, now, until[position]))
         name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(which.dtype)
         return (
@@ -153,7 +154,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
         after, times_move = jax.lax.cond(event[2][0] >= 0, follow, skip, carry, event)
         return after, (carry[0], times_move)
 
-    start = (_materialised(initial_moves, initial), jnp.zeros((), times.dtype))
+    start = (materialised(initial_moves, initial), jnp.zeros((), times.dtype))
     events = (course.states, course.times, course.which, come, starts, until, rows)
     (end, last), (states, when) = jax.lax.scan(each, start, events)
     return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
@@ -173,6 +174,14 @@ def _piece_moves(
     states = states_before(dynamics, state, times - previous, own, jumps)
 
     parts = linearised_event(dynamics, moving, states, (times - previous)[:, None], own, jumps, jump_moves)
+    # after the last event nothing happens, not even a change of the state's scale
+    parts = Parts(
+        [
+            [jnp.where(is_event, column, float(row == place)) for place, column in enumerate(columns)]
+            for row, columns in enumerate(parts.by_state)
+        ],
+        *jax.tree.map(lambda part: jnp.where(is_event, part, 0.0), parts[1:]),
+    )
     is_spike, is_input = (which >= 0) & (which < size), which >= size
     neuron = jnp.where(is_spike, which, 0)
     picked = jax.tree.map(lambda leaf: leaf[jnp.arange(neuron.size), neuron], states)
@@ -183,10 +192,23 @@ def _piece_moves(
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     waits = jnp.where(is_spike, forced, come)
 
+    by_before = jnp.stack([jnp.stack(row, 1) for row in parts.by_state], 1)
+    by_length, forced = jnp.stack(parts.by_length, 1), jnp.stack(parts.forced, 1)
+
     def step(carry, event):
-        (leaves, now), (parts, by_state, wait, is_input, neuron) = carry, event
-        wait = wait + sum(column * leaf[neuron] for column, leaf in zip(by_state, leaves, strict=True))
-        wait = wait - jnp.where(is_input, now, 0.0)
+        (leaves, now), (by_before, by_length, forced, by_own, wait, is_input) = carry, event
+        wait = wait + (by_own * leaves).sum() - is_input * now
+        after = (by_before * leaves).sum(1) + by_length * wait + forced
+        return (after, now + wait), now + wait
+
+    leaves, structure = jax.tree.flatten(carry[0])
+    # a product with zeros is cheaper, backwards, than picking the neuron that spikes
+    by_own = [jnp.where(own, column[:, None], 0.0) for column in by_state]
+
+    def step(carry, event):
+        (leaves, now), (parts, by_own, wait, is_input) = carry, event
+        wait = wait - is_input * now
+        wait = wait + sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)).sum()
         after = [
             sum((column * leaf for column, leaf in zip(row, leaves, strict=True)), by_length * wait + force)
             for row, by_length, force in zip(*parts, strict=True)
@@ -194,7 +216,8 @@ def _piece_moves(
         return (after, now + wait), now + wait
 
     leaves, structure = jax.tree.flatten(carry[0])
-    (leaves, now), when = jax.lax.scan(step, (leaves, carry[1]), (parts, by_state, waits, is_input, neuron))
+    coefficients = (parts, by_own, waits, is_input.astype(times.dtype))
+    (leaves, now), when = jax.lax.scan(step, (leaves, carry[1]), coefficients)
     return (jax.tree.unflatten(structure, leaves), now), when
 
 
@@ -205,13 +228,6 @@ def states_before(dynamics: AbstractDynamics, state: State, lengths: Any, own: A
         return after_event(dynamics, state, *event), state
 
     return jax.lax.scan(step, state, (lengths, own, jumps))[1]
-
-
-def _materialised(tangents: Tangents, tree: Any) -> Any:
-    return jax.tree.map(
-        lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent,
-        tangents, tree, is_leaf=lambda tangent: tangent is None,
-    )  # fmt: skip
 
 
 def _put(rows: Array, place: Array, value: Array) -> Array:

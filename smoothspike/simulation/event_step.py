@@ -87,15 +87,22 @@ def linearised_wait(
     return row[: len(leaves)], forced
 
 
+def materialised(tangents: Tangents, tree: Any) -> Any:
+    """Put zeros where nothing moves."""
+    return jax.tree.map(
+        lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, tree, is_leaf=_is_none
+    )
+
+
 def _columns(function: Callable[..., list[Array]], arguments: Sequence[Array]) -> list[list[Array]]:
     """Return, for each result of a function that acts elementwise, its derivatives by each argument."""
 
-    def along(direction: Array) -> list[Array]:
-        tangents = [jnp.full_like(value, part) for value, part in zip(arguments, direction, strict=True)]
-        return jax.jvp(function, list(arguments), tangents)[1]
-
-    number = len(arguments)
-    return [list(rows) for rows in jax.vmap(along)(jnp.eye(number, dtype=arguments[0].dtype))]
+    _, push = jax.linearize(lambda *values: function(*values), *arguments)
+    columns = [
+        push(*(jnp.full_like(value, float(place == index)) for index, value in enumerate(arguments)))
+        for place in range(len(arguments))
+    ]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _moving(tree: Any, tangents: Tangents) -> tuple[list[Array], list[Array]]:
