@@ -141,7 +141,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
     starts = jnp.concatenate([jnp.zeros(1, times.dtype), course.times[:-1, -1]])
     come = jnp.zeros_like(course.times) if times_move is None or not times.size else times_move[position]
     come = jnp.where(is_input, come, 0.0)
-    rows = jnp.where(is_input, sources[position] + size if times.size else 0, jnp.maximum(course.which, 0))
+    rows = _rows(course.which, sources, size)
 
     def follow(carry, event):
         return _piece_moves(dynamics, moving, table, table_moves, carry, event)
@@ -228,6 +228,29 @@ def states_before(dynamics: AbstractDynamics, state: State, lengths: Any, own: A
         return after_event(dynamics, state, *event), state
 
     return jax.lax.scan(step, state, (lengths, own, jumps))[1]
+
+
+def stretches(
+    dynamics: AbstractDynamics, course: Course, table: Table, sources: Int[Array, " inputs"]
+) -> tuple[Float[Array, " stretches"], State]:
+    """Work out when all stretches between events start and the states there; not done where nobody asks for them."""
+    size = _size(course.end)
+    starts = jnp.concatenate([jnp.zeros(1, course.times.dtype), course.times.ravel()])
+    lengths = jnp.diff(starts).reshape(course.times.shape)
+    own = course.which[..., None] == jnp.arange(size)
+    rows = _rows(course.which, sources, size)
+    jumps = {route: jnp.where((course.which >= 0)[..., None], each[rows], 0.0) for route, each in table.items()}
+    states = jax.vmap(states_before, (None, 0, 0, 0, 0))(dynamics, course.states, lengths, own, jumps)
+    return starts, jax.tree.map(
+        lambda leaf, last: jnp.concatenate([leaf.reshape(-1, *last.shape), last[None]]), states, course.end
+    )
+
+
+def _rows(which: Int[Array, "*events"], sources: Int[Array, " inputs"], size: int) -> Int[Array, "*events"]:
+    """Return which row of the table each event applies; the first for none."""
+    if not sources.size:
+        return jnp.maximum(which, 0)
+    return jnp.where(which >= size, size + sources[jnp.maximum(which - size, 0)], jnp.maximum(which, 0))
 
 
 def _put(rows: Array, place: Array, value: Array) -> Array:

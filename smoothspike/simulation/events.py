@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ..dynamics import AbstractDynamics, State
 from ..numerics.elementwise import not_above
 from ..spikes import Spikes
+from .visits import Visits
 
 
 def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
@@ -92,7 +93,7 @@ class Population(eqx.Module):
     """
 
     spikes: Spikes
-    trajectory: Trajectory
+    trajectory: "Trajectory | Visits"
     total: Int[Array, ""]
     busiest: Int[Array, ""]
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from .connections import Connections
@@ -249,8 +249,3 @@ def _put(rows: Array, place: Array, value: Array) -> Array:
 def _in_pieces(leaf: Array, length: int) -> Array:
     padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)))
     return padded.reshape(-1, length, *leaf.shape[1:])
-
-
-def is_known_spike(which: Int[Array, "*events"], size: int) -> Bool[Array, "*events"]:
-    """Whether events are spikes rather than inputs or nothing."""
-    return (which >= 0) & (which < size)
