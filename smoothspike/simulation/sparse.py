@@ -112,14 +112,14 @@ def run(
     is_own = jnp.arange(width) == 0
 
     def step(carry):
-        state, since, due, position, place, log, _ = carry
-        when, first = due.first()
+        state, since, due, (when, first), position, place, log, _ = carry
         spikes = when < until[position]
         is_over = ~spikes & (until[position] >= duration)
         now = jnp.where(spikes, when, until[position])
         row = jnp.where(spikes, first, rows[position])
         reached = targets[row]
-        before, was = pick((state, since), reached)
+        # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
+        before, was = jax.lax.cond(is_over, _nothing, pick, (state, since), reached)
         jump = {route: each[row] for route, each in weights.items()}
         some = of_neurons(dynamics, reached)
         after = after_event(some, before, now - was, is_own & spikes, jump)
@@ -129,9 +129,11 @@ def run(
         # what does not fit is put where it will be cut off
         entry = (now, name, reached, was, before)
         log = jax.tree.map(lambda kept, value: _put(kept, jnp.minimum(place, room), value), log, entry)
-        state, since = _set((state, since), reached, (after, jnp.broadcast_to(now, was.shape)))
+        # the maximum is always the first; it makes the write wait for the read, which saves a copy
+        state, since = _set((state, since), reached, (after, jnp.maximum(now, was)))
+        due = due.changed(reached, now + wait)
         return (
-            state, since, due.changed(reached, now + wait), position + (~spikes & ~is_over), place + ~is_over, log,
+            state, since, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
             is_over,
         )  # fmt: skip
 
@@ -143,11 +145,11 @@ def run(
         jnp.full((room + 1, width), NOBODY, targets.dtype), empty(times), jax.tree.map(empty, initial),
     )  # fmt: skip
     wait = dynamics.time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
+    due = Due.at(jnp.maximum(wait, 0.0))
     start = (
-        initial, jnp.zeros(size, times.dtype), Due.at(jnp.maximum(wait, 0.0)), jnp.array(0), jnp.array(0), log,
-        jnp.array(False),
+        initial, jnp.zeros(size, times.dtype), due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False),
     )  # fmt: skip
-    end, last, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
+    end, last, _, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
     when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], log)
     return Log(when, which, (place - position).astype(jnp.int32), reached, since, states, last, end)
 
@@ -236,6 +238,10 @@ def of_neurons(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
 def pick(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
     """Pick the values of some neurons."""
     return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip"), tree)
+
+
+def _nothing(tree: Any, neurons: Int[Array, " targets"]) -> Any:
+    return jax.tree.map(lambda leaf: jnp.zeros(neurons.shape, leaf.dtype), tree)
 
 
 def _set(tree: Any, neurons: Int[Array, " targets"], values: Any) -> Any:
