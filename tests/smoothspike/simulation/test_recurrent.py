@@ -89,7 +89,7 @@ def test_gradients_when_pieces_are_just_full(capacity, float64):
     weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
     expected, slope = jax.value_and_grad(found)(weights, 64)
     value, gradient = jax.value_and_grad(found)(weights, capacity)
-    assert value == pytest.approx(expected, rel=1e-13)
+    assert float(value) == pytest.approx(float(expected), rel=1e-13)
     np.testing.assert_allclose(gradient, slope, rtol=1e-10)
 
 

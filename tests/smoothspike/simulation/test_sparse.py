@@ -115,10 +115,10 @@ def test_a_matrix_with_sparse_inputs(drawn):
 
 def test_due_follows_the_earliest():
     generator = np.random.default_rng(8)
-    times = generator.uniform(size=200)
+    times = generator.uniform(size=2000)
     due = Due.at(jnp.asarray(times))
     for _ in range(20):
-        chosen = generator.choice(200, 5, replace=False)
+        chosen = generator.choice(2000, 5, replace=False)
         times[chosen] = generator.uniform(size=5)
         due = due.changed(jnp.append(jnp.asarray(chosen), 2**30), jnp.append(jnp.asarray(times[chosen]), 0.0))
         when, who = due.first()
