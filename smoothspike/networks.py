@@ -263,7 +263,7 @@ class Recurrent(eqx.Module):
             dynamics, start, spikes, self.input_weights, self.recurrent_weights, duration, capacities[0].total
         )
         own = self.recurrent_weights
-        matrices = own.matrices(self.size) if isinstance(own, Connections) else own
+        matrices: Any = own.matrices(self.size) if isinstance(own, Connections) else own
         pseudospikes = continue_recurrent(dynamics, population.trajectory.end, matrices, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
         needed = _needed(population, pseudospikes, True)
@@ -416,7 +416,7 @@ def _connections(neuron: Neuron, given: Connections | BCOO, size: int, sources: 
     if not isinstance(given.weights, Mapping):
         if len(neuron.routes) > 1:
             raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
-        given = Connections(given.targets, dict.fromkeys(neuron.routes, given.weights))
+        given = Connections(given.targets, {route: given.weights for route in neuron.routes})
     if set(given.weights) != set(neuron.routes):
         raise ValueError(
             f"{name}: weights for routes {sorted(given.weights)}, but the routes are {sorted(neuron.routes)}"

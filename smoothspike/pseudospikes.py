@@ -13,13 +13,11 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.experimental.sparse import BCOO
 from jaxtyping import Array, Float
 
 from .dynamics import AbstractDynamics, State
 
-#: For every route, what each neuron receives from each source.
-Weights = dict[str, Float[Array, "neurons sources"]] | dict[str, BCOO]
+Weights = dict[str, Float[Array, "neurons sources"]]
 
 
 @final

@@ -95,9 +95,7 @@ class AbstractDynamics(eqx.Module):
         """Return the declared states by name."""
 
 
-def earliest(
-    dynamics: AbstractDynamics, state: State, within: Neurons
-) -> tuple[Float[Array, ""], Int[Array, ""]]:
+def earliest(dynamics: AbstractDynamics, state: State, within: Neurons) -> tuple[Float[Array, ""], Int[Array, ""]]:
     """Implement `first_to_spike` by `time_to_spike`."""
     # rounding may put a spike just before this instant: time never runs backwards
     wait = jnp.maximum(dynamics.time_to_spike(state, jnp.zeros_like(within), within), 0.0)

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, Int
 
@@ -41,7 +41,7 @@ class Connections(eqx.Module):
             if array.shape != self.targets.shape:
                 raise ValueError(f"weights {route} have shape {array.shape}, but targets {self.targets.shape}")
         self.weights = arrays if isinstance(weights, Mapping) else arrays[""]
-        if not isinstance(self.targets, jax.core.Tracer):
+        if not isinstance(self.targets, Tracer):
             _check_once(np.asarray(self.targets))
 
     @classmethod
@@ -53,7 +53,7 @@ class Connections(eqx.Module):
             >>> Connections.from_bcoo(matrix).targets.tolist()
             [[1], [0]]
         """
-        if isinstance(matrix.indices, jax.core.Tracer):
+        if isinstance(matrix.indices, Tracer):
             raise ValueError("a sparse matrix cannot be made into Connections inside jit: make them before")
         if matrix.n_batch or matrix.n_dense or matrix.ndim != 2:
             raise ValueError(f"give a plain matrix, not {matrix.n_batch} batch and {matrix.n_dense} dense dimensions")

@@ -107,7 +107,7 @@ def run(
     def piece(carry):
         state, now, position, number, kept, _ = carry
         nothing = jnp.zeros(shape.events, now.dtype), jnp.full(shape.events, -1, jnp.int32), jnp.array(0)
-        end, then, position, when, which, place, is_over = jax.lax.while_loop(
+        end, then, position, when, which, _, is_over = jax.lax.while_loop(
             goes_on, step, (state, now, position, *nothing, jnp.array(False))
         )
         # what does not fit is put where it will be cut off
@@ -192,23 +192,13 @@ def _piece_moves(
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     waits = jnp.where(is_spike, forced, come)
 
-    by_before = jnp.stack([jnp.stack(row, 1) for row in parts.by_state], 1)
-    by_length, forced = jnp.stack(parts.by_length, 1), jnp.stack(parts.forced, 1)
-
-    def step(carry, event):
-        (leaves, now), (by_before, by_length, forced, by_own, wait, is_input) = carry, event
-        wait = wait + (by_own * leaves).sum() - is_input * now
-        after = (by_before * leaves).sum(1) + by_length * wait + forced
-        return (after, now + wait), now + wait
-
-    leaves, structure = jax.tree.flatten(carry[0])
     # a product with zeros is cheaper, backwards, than picking the neuron that spikes
     by_own = [jnp.where(own, column[:, None], 0.0) for column in by_state]
 
     def step(carry, event):
         (leaves, now), (parts, by_own, wait, is_input) = carry, event
         wait = wait - is_input * now
-        wait = wait + sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)).sum()
+        wait = wait + jnp.sum(sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)))
         after = [
             sum((column * leaf for column, leaf in zip(row, leaves, strict=True)), by_length * wait + force)
             for row, by_length, force in zip(*parts, strict=True)

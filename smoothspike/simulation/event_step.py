@@ -96,7 +96,6 @@ def materialised(tangents: Tangents, tree: Any) -> Any:
 
 def _columns(function: Callable[..., list[Array]], arguments: Sequence[Array]) -> list[list[Array]]:
     """Return, for each result of a function that acts elementwise, its derivatives by each argument."""
-
     _, push = jax.linearize(lambda *values: function(*values), *arguments)
     columns = [
         push(*(jnp.full_like(value, float(place == index)) for index, value in enumerate(arguments)))

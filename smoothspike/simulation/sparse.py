@@ -110,16 +110,22 @@ def run(
     until = jnp.append(times, duration)
     rows = jnp.append(kinds, targets.shape[0] - 1)
     is_own = jnp.arange(width) == 0
+    leaves, structure = jax.tree.flatten(initial)
+
+    def unpacked(found: Array) -> tuple[State, Array]:
+        *values, since = found.T
+        return jax.tree.unflatten(structure, values), since
 
     def step(carry):
-        state, since, due, (when, first), position, place, log, _ = carry
+        rows_kept, due, (when, first), position, place, log, _ = carry
         spikes = when < until[position]
         is_over = ~spikes & (until[position] >= duration)
         now = jnp.where(spikes, when, until[position])
         row = jnp.where(spikes, first, rows[position])
         reached = targets[row]
         # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
-        before, was = jax.lax.cond(is_over, _nothing, pick, (state, since), reached)
+        found = jax.lax.cond(is_over, _nothing, pick, rows_kept, reached)
+        before, was = unpacked(found)
         jump = {route: each[row] for route, each in weights.items()}
         some = of_neurons(dynamics, reached)
         after = after_event(some, before, now - was, is_own & spikes, jump)
@@ -130,10 +136,11 @@ def run(
         entry = (now, name, reached, was, before)
         log = jax.tree.map(lambda kept, value: _put(kept, jnp.minimum(place, room), value), log, entry)
         # the maximum is always the first; it makes the write wait for the read, which saves a copy
-        state, since = _set((state, since), reached, (after, jnp.maximum(now, was)))
+        for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
+            rows_kept = rows_kept.at[reached, column].set(value, mode="drop")
         due = due.changed(reached, now + wait)
         return (
-            state, since, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
+            rows_kept, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
             is_over,
         )  # fmt: skip
 
@@ -146,10 +153,13 @@ def run(
     )  # fmt: skip
     wait = dynamics.time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
     due = Due.at(jnp.maximum(wait, 0.0))
+    # one row for each neuron: what an event needs of it lies together in memory
+    together = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
     start = (
-        initial, jnp.zeros(size, times.dtype), due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False),
+        together, due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False),
     )  # fmt: skip
-    end, last, _, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
+    together, _, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
+    end, last = unpacked(together)
     when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], log)
     return Log(when, which, (place - position).astype(jnp.int32), reached, since, states, last, end)
 
@@ -240,12 +250,8 @@ def pick(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
     return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip"), tree)
 
 
-def _nothing(tree: Any, neurons: Int[Array, " targets"]) -> Any:
-    return jax.tree.map(lambda leaf: jnp.zeros(neurons.shape, leaf.dtype), tree)
-
-
-def _set(tree: Any, neurons: Int[Array, " targets"], values: Any) -> Any:
-    return jax.tree.map(lambda leaf, value: leaf.at[neurons].set(value, mode="drop"), tree, values)
+def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
+    return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
 
 
 def _put(rows: Array, place: Array, value: Array) -> Array:

@@ -38,9 +38,7 @@ class Visits(eqx.Module):
         """Return the declared states at any times of the trial."""
         size, events = self.last.shape[0], self.times.shape[0]
         starts = jnp.concatenate([self.since.ravel(), self.last])
-        states = jax.tree.map(
-            lambda a, b: jnp.concatenate([a.reshape(-1, *b.shape[1:]), b]), self.states, self.final
-        )
+        states = jax.tree.map(lambda a, b: jnp.concatenate([a.reshape(-1, *b.shape[1:]), b]), self.states, self.final)
         neurons = jnp.concatenate([self.targets.ravel(), jnp.arange(size)])
         number = jnp.concatenate(
             [jnp.broadcast_to(jnp.arange(events)[:, None], self.targets.shape).ravel(), jnp.full(size, events)]
