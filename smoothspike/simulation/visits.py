@@ -32,6 +32,11 @@ class Visits(eqx.Module):
     final: State
     end: State
 
+    @property
+    def starts(self) -> Float[Array, "events 1"]:
+        """When the stretches of any neuron start; 0 for padding."""
+        return self.times[:, None]
+
     def at(
         self, dynamics: AbstractDynamics, ts: Float[Array, " samples"]
     ) -> dict[str, Float[Array, "samples neurons"]]:
