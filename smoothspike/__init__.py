@@ -33,6 +33,7 @@ from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .neuron import Neuron as Neuron
 from .recording import Recording as Recording
+from .simulation import Connections as Connections
 from .spikes import Spikes as Spikes
 from .spikes import encode_latency as encode_latency
 from .spikes import jittered as jittered

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy.typing as npt
+from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, Int, PRNGKeyArray
 
 from ._checks import require_positive
@@ -16,7 +17,7 @@ from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Pseudospikes, Weights, continue_layer, continue_recurrent
 from .recording import LayerRecord, Recording
-from .simulation import Capacity, Drive, Population, simulate_layer, simulate_recurrent
+from .simulation import Capacity, Connections, Drive, Population, simulate_layer, simulate_recurrent
 from .spikes import Spikes
 
 Initial = Mapping[str, ArrayLike]
@@ -167,8 +168,9 @@ class Recurrent(eqx.Module):
         key: Draws the weights; see `initialisation.normal`.
         scale: Spread of the weights, in units of what one spike-triggering input needs.
         mean: Their mean, in the same units.
-        recurrent_weights: Weights to use instead, (size, size): row i holds what neuron i receives.
-        input_weights: Weights to use instead, (size, inputs).
+        recurrent_weights: Weights to use instead, (size, size): row i holds what neuron i receives. As `Connections`,
+            or a sparse matrix (`jax.experimental.sparse.BCOO`), an event costs as much as it has targets.
+        input_weights: Weights to use instead, (size, inputs); of the same kinds.
         capacity: How many spikes there is room for; grown automatically outside jit.
 
     Raises:
@@ -182,8 +184,8 @@ class Recurrent(eqx.Module):
     """
 
     neuron: Neuron
-    recurrent_weights: Weights
-    input_weights: Weights
+    recurrent_weights: Weights | Connections
+    input_weights: Weights | Connections
     size: int = eqx.field(static=True)
     inputs: int = eqx.field(static=True)
     duration: float = eqx.field(static=True)
@@ -199,8 +201,8 @@ class Recurrent(eqx.Module):
         key: PRNGKeyArray | None = None,
         scale: float = 0.5,
         mean: float = 0.0,
-        recurrent_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
-        input_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+        recurrent_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO | None = None,
+        input_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO | None = None,
         capacity: CapacityLike | None = None,
     ) -> None:
         self.neuron, self.duration = neuron, _duration(duration)
@@ -209,7 +211,9 @@ class Recurrent(eqx.Module):
         missing = recurrent_weights is None or input_weights is None
         keys = jax.random.split(_required(key), 2) if missing else (None, None)
 
-        def weights(given: Any, columns: int, layer_key: PRNGKeyArray | None, name: str) -> Weights:
+        def weights(given: Any, columns: int, layer_key: PRNGKeyArray | None, name: str) -> Weights | Connections:
+            if isinstance(given, Connections | BCOO):
+                return _connections(neuron, given, size, columns, name)
             if given is not None:
                 return _given(neuron, given, (size, columns), name)
             return normal(neuron, (size, columns), self.duration, _required(layer_key), scale=scale, mean=mean)
@@ -255,9 +259,12 @@ class Recurrent(eqx.Module):
         duration = jnp.asarray(self.duration, spikes.times.dtype)
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(states[0])
-        drive = Drive(spikes, self.input_weights, duration)
-        population = simulate_recurrent(dynamics, start, drive, self.recurrent_weights, duration, capacities[0].total)
-        pseudospikes = continue_recurrent(dynamics, population.trajectory.end, self.recurrent_weights, duration)
+        population = simulate_recurrent(
+            dynamics, start, spikes, self.input_weights, self.recurrent_weights, duration, capacities[0].total
+        )
+        own = self.recurrent_weights
+        matrices: Any = own.matrices(self.size) if isinstance(own, Connections) else own
+        pseudospikes = continue_recurrent(dynamics, population.trajectory.end, matrices, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
         needed = _needed(population, pseudospikes)
         return Recording((population.spikes,), (record,), self.duration), needed[None]
@@ -306,7 +313,9 @@ def _run(
     spikes = _valid(spikes, network.sizes[0])
     if not is_known(network, spikes, states):
         recording, needed = _simulate(network, spikes, states, capacities)
-        return checked(recording, capacities, needed.reshape(-1, len(capacities), 2), names)
+        # checking the spikes alone leaves states that nobody asks for out of the computation
+        spikes_out = checked(recording.spikes, capacities, needed.reshape(-1, len(capacities), 2), names)
+        return eqx.tree_at(lambda each: each.spikes, recording, spikes_out)
     return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
 
 
@@ -395,6 +404,27 @@ def _given(neuron: Neuron, weights: Any, shape: tuple[int, int], name: str) -> W
         route: matrix if jnp.issubdtype(matrix.dtype, jnp.floating) else matrix.astype(float)
         for route, matrix in arrays.items()
     }
+
+
+def _connections(neuron: Neuron, given: Connections | BCOO, size: int, sources: int, name: str) -> Connections:
+    """Check sparse weights, and name their routes."""
+    if isinstance(given, BCOO):
+        if given.shape != (size, sources):
+            raise ValueError(f"{name}: a matrix of shape {given.shape}, but (neurons, sources) is {(size, sources)}")
+        given = Connections.from_bcoo(given)
+    if given.sources != sources:
+        raise ValueError(f"{name}: lists for {given.sources} sources, but there are {sources}")
+    if not isinstance(given.weights, Mapping):
+        if len(neuron.routes) > 1:
+            raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
+        given = Connections(given.targets, {route: given.weights for route in neuron.routes})
+    if set(given.weights) != set(neuron.routes):
+        raise ValueError(
+            f"{name}: weights for routes {sorted(given.weights)}, but the routes are {sorted(neuron.routes)}"
+        )
+    if is_known(given.targets) and (given.targets >= size).any():
+        raise ValueError(f"{name}: a target is {int(given.targets.max())}, but there are only {size} neurons")
+    return given
 
 
 def _capacities(given: CapacityLike | None, sizes: Sequence[int]) -> tuple[Capacity, ...]:

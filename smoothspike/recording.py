@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .dynamics import AbstractDynamics
 from .pseudospikes import Pseudospikes
-from .simulation import Trajectory
+from .simulation import Trajectory, Visits
 from .spikes import Spikes
 
 
@@ -20,7 +20,7 @@ class LayerRecord(eqx.Module):
     """One layer's part of a recording."""
 
     pseudospikes: Pseudospikes
-    trajectory: Trajectory
+    trajectory: Trajectory | Visits
     dynamics: AbstractDynamics
 
 

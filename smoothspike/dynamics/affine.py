@@ -5,12 +5,13 @@ from typing import final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..lowering import Update
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.elementwise import not_above
 from ..numerics.entire import exponential, lifted
-from .base import AbstractDynamics, Ends, Interval, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons, earliest
 
 AffineState = dict[str, Neurons]
 
@@ -62,6 +63,9 @@ class AffineDynamics(AbstractDynamics):
 
     def time_to_spike(self, state: AffineState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
+
+    def first_to_spike(self, state: AffineState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        return earliest(self, state, within)
 
     def until_spike(self, state: AffineState, within: Neurons) -> tuple[Neurons, AffineState]:
         wait, *values = until_level(self._shape, within, self.threshold, *self._arguments(state))

@@ -82,6 +82,13 @@ class AbstractDynamics(eqx.Module):
         """Return when the (`index` + 1)-th spike comes, `inf` if it does not come `within` that time."""
 
     @abstractmethod
+    def first_to_spike(self, state: State, within: Neurons) -> tuple[Float[Array, ""], Int[Array, ""]]:
+        """Return when the next spike of a population comes, `inf` if not `within` that time, and whose it is.
+
+        Among simultaneous spikes it is that of the lowest index.
+        """
+
+    @abstractmethod
     def until_spike(self, state: State, within: Neurons) -> tuple[Neurons, State]:
         """Return when the next spike comes, `inf` if not `within` that time, and the state just before it, or then."""
 
@@ -104,6 +111,14 @@ class AbstractDynamics(eqx.Module):
     @abstractmethod
     def readout(self, state: State) -> dict[str, Neurons]:
         """Return the declared states by name."""
+
+
+def earliest(dynamics: AbstractDynamics, state: State, within: Neurons) -> tuple[Float[Array, ""], Int[Array, ""]]:
+    """Implement `first_to_spike` by `time_to_spike`."""
+    # rounding may put a spike just before this instant: time never runs backwards
+    wait = jnp.maximum(dynamics.time_to_spike(state, jnp.zeros_like(within), within), 0.0)
+    first = jnp.argmin(wait)
+    return wait[first], first
 
 
 def flow_until_spike(dynamics: AbstractDynamics, state: State, within: Neurons) -> tuple[Neurons, State]:

@@ -5,11 +5,12 @@ from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..numerics.elementwise import not_above
 from ..numerics.entire import squareplus
 from ..numerics.leaky import crossing, response
-from .base import AbstractDynamics, Ends, Interval, Neurons, flow_until_spike
+from .base import AbstractDynamics, Ends, Interval, Neurons, earliest, flow_until_spike
 
 
 class LinearState(NamedTuple):
@@ -74,6 +75,9 @@ class LinearDynamics(AbstractDynamics):
             self.threshold - self.rest, within,
         )  # fmt: skip
         return crossing(*jnp.broadcast_arrays(*(jnp.asarray(value, state.v.dtype) for value in arguments)))
+
+    def first_to_spike(self, state: LinearState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        return earliest(self, state, within)
 
     def until_spike(self, state: LinearState, within: Neurons) -> tuple[Neurons, LinearState]:
         return flow_until_spike(self, state, within)

@@ -5,13 +5,14 @@ from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..declared import DeclaredField, DeclaredFormulas
 from ..lowering import Update
 from ..numerics import closed, stretch
 from ..numerics.entire import lifted
 from ..numerics.frozen import lowest, time_to_top
-from .base import AbstractDynamics, Ends, Interval, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons, earliest
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
@@ -85,6 +86,9 @@ class NumericDynamics(AbstractDynamics):
 
     def time_to_spike(self, state: NumericState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
+
+    def first_to_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        return earliest(self, state, within)
 
     def until_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, NumericState]:
         others = [state.others[name] for name in self._names]

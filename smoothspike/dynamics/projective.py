@@ -5,11 +5,22 @@ from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
-from ..numerics.projective import angle_of, free_running, normalise, rotate, turn, turned_by, winding, zero
-from .base import AbstractDynamics, Ends, Neurons, flow_until_spike
+from ..numerics.projective import (
+    angle_of,
+    free_running,
+    normalise,
+    rotate,
+    rotate_briefly,
+    turn,
+    turned_by,
+    winding,
+    zero,
+)  # fmt: skip
+from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
 from .rays import RayChart
 
 
@@ -77,7 +88,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
     def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
-        g, q, currents = self._carried(state, self.interval(duration))
+        g, q, currents = self._carried(state, self.interval(duration), briefly=True)
         turned_g, turned_q = normalise(g, q)
         # no turn: a spike that rounding puts just before this instant must still be found ahead
         sign = jnp.where(q < 0, -1.0, 1.0)
@@ -108,7 +119,18 @@ class ProjectiveDynamics(AbstractDynamics):
         ray, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is not None:
             return half_odd.zero_time(self.order, *jnp.broadcast_arrays(*ray, rate, index))
-        x = zero(*jnp.broadcast_arrays(*ray, index))
+        return self._when(zero(*jnp.broadcast_arrays(*ray, index)))
+
+    def first_to_spike(self, state: ProjectiveState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        if self._rate is not None or jnp.ndim(self.decay if self.decay is not None else 0.0):
+            return earliest(self, state, within)
+        # the clock is common to all neurons: the first on it is the first in time
+        x = zero(*jnp.broadcast_arrays(state.g, state.q, self._drive(state), jnp.zeros_like(within)))
+        first = jnp.argmin(x)
+        return self._when(x[first]), first
+
+    def _when(self, x: Neurons) -> Neurons:
+        """When the clock shows `x`, `inf` if it never does."""
         if self.decay is None:
             return x
         comes = self.decay * x < 1
@@ -153,11 +175,16 @@ class ProjectiveDynamics(AbstractDynamics):
             return duration, jnp.ones_like(duration)
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
-    def _carried(self, state: ProjectiveState, interval: Turn) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
+    def _carried(
+        self, state: ProjectiveState, interval: Turn, *, briefly: bool = False
+    ) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
         x, shrink, turned = interval
         rate, drive = self._rate, self._drive(state)
         if rate is not None:
             g, q = half_odd.carry(self.order, state.g, state.q, drive, rate, x)
             return g, q, {name: shrink * value for name, value in state.currents.items()}
-        g, q = rotate(state.g, state.q, drive, x, turn(drive, x) if turned is None else turned)
+        if briefly:
+            g, q = rotate_briefly(state.g, state.q, drive, x)
+        else:
+            g, q = rotate(state.g, state.q, drive, x, turn(drive, x) if turned is None else turned)
         return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}

@@ -5,13 +5,14 @@ from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
+from jaxtyping import Array, Int
 
 from ..lowering import Update
 from ..numerics.elementwise import not_below
 from ..numerics.entire import lifted
 from ..numerics.projective import angle_of, free_running, normalise, turned_by, zero
 from ..numerics.transfer import Shape, carry, until_zero
-from .base import AbstractDynamics, Ends, Interval, Neurons
+from .base import AbstractDynamics, Ends, Interval, Neurons, earliest
 from .rays import RayChart
 
 
@@ -91,6 +92,9 @@ class TransferDynamics(AbstractDynamics):
 
     def time_to_spike(self, state: TransferState, index: Neurons, within: Neurons) -> Neurons:
         return until_zero(self._shape, within, index, *self._arguments(state))[0]
+
+    def first_to_spike(self, state: TransferState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        return earliest(self, state, within)
 
     def until_spike(self, state: TransferState, within: Neurons) -> tuple[Neurons, TransferState]:
         wait, g, q, *others = until_zero(self._shape, within, jnp.zeros_like(within), *self._arguments(state))

@@ -3,7 +3,7 @@
 Derivatives are taken forwards, where the cases that do not apply are discarded; backwards their infinities would leak.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import jax.numpy as jnp
 from jax.lax import stop_gradient
@@ -33,7 +33,7 @@ class Formulas(Protocol):
         """A natural unit of time."""
         ...
 
-    def rates(self, states: Array, parameters: Array) -> Array:
+    def rates(self, states: Array, parameters: Any) -> Array:
         """Return the rates of change of all states."""
         ...
 

@@ -7,17 +7,21 @@ Source: the linearisation of the Riccati equation, see e.g. Hille, Ordinary Diff
 Domain (1976), chapter 4.
 """
 
+import math
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from .entire import circular
 
 Real = Float[Array, "*shape"]
+
+# Below this square of the angle a series of so many terms and two doublings give a rotation to rounding errors.
+_BRIEF, _BRIEF_TERMS = 8.0, 9
 
 
 def turn(drive: Real, x: Real) -> tuple[Real, Real]:
@@ -73,7 +77,70 @@ def _rotate_jvp(primals, tangents):
         by_cosine, by_sine = -(x**2) / 2 * circular(0, drive * x**2), -(x**3) / 2 * circular(1, drive * x**2)
         changes[0] = changes[0] + (by_cosine * g + (by_sine * drive + sine) * q) * drive_dot
         changes[1] = changes[1] + (by_cosine * q - by_sine * g) * drive_dot
-    return (after_g, after_q), tuple(changes)
+    return (after_g, after_q), (changes[0], changes[1])
+
+
+@jax.custom_jvp
+def rotate_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
+    """Do what `rotate` does, faster where no neuron turns far: the same ray, up to its length.
+
+    Differentiation:
+        Forward and reverse mode, first order.
+
+    Example:
+        >>> g, q = rotate_briefly(*map(jnp.array, (0.0, 1.0, 1.0, 0.0)))
+        >>> float(g), float(q)
+        (0.0, 1.0)
+    """
+    cosine, sine = _functions(2, drive * x**2)
+    return cosine * g + x * sine * drive * q, cosine * q - x * sine * g
+
+
+@rotate_briefly.defjvp
+def _rotate_briefly_jvp(primals, tangents):
+    (g, q, drive, x), (g_dot, q_dot, drive_dot, x_dot) = primals, tangents
+    cosine, sine, next_order = _functions(3, drive * x**2)
+    angle_dot = x**2 * drive_dot + 2 * drive * x * x_dot
+    cosine_dot, sine_dot = -sine / 2 * angle_dot, sine * x_dot - x * next_order / 2 * angle_dot
+    sine = x * sine
+    ray = cosine * g + sine * drive * q, cosine * q - sine * g
+    turned = cosine * g_dot + sine * (drive * q_dot + drive_dot * q), cosine * q_dot - sine * g_dot
+    return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
+
+
+def _functions(orders: int, angle: Real) -> tuple[Real, ...]:
+    """Return `circular(-1, angle)` and the orders after it, up to a common factor.
+
+    The choice between series and closed forms is made once for all neurons; that also keeps the compiler from working
+    them out again for each of their uses.
+    """
+    return jax.lax.cond(
+        jnp.all(jnp.abs(angle) < _BRIEF),
+        lambda angle: _by_series(angle)[:orders],
+        lambda angle: tuple(circular(order, angle) for order in range(-1, orders - 1)),
+        angle,
+    )
+
+
+def _by_series(angle: Real) -> tuple[Real, ...]:
+    """Sum series at a quarter of the root, then double twice; nothing cancels, as 1 - cos is kept."""
+    quarter = angle / 16
+    gap = quarter * _series(quarter, [math.factorial(2 * k + 2) for k in range(_BRIEF_TERMS)])
+    sine = _series(quarter, [math.factorial(2 * k + 1) for k in range(_BRIEF_TERMS)])
+    next_order = _series(
+        quarter / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in range(_BRIEF_TERMS)]
+    )
+    for _ in range(2):
+        gap, sine, next_order = 2 * gap * (2 - gap), sine * (1 - gap), (sine**2 + next_order * (1 - gap)) / 4
+    return 1 - gap, sine, next_order
+
+
+def _series(x: Real, divisors: list[int]) -> Real:
+    coefficients = [(-1) ** k / divisor for k, divisor in enumerate(divisors)]
+    total = jnp.full_like(x, coefficients[-1])
+    for coefficient in coefficients[-2::-1]:
+        total = total * x + coefficient
+    return total
 
 
 def normalise(g: Real, q: Real) -> tuple[Real, Real]:
@@ -103,7 +170,14 @@ def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
     """Angular frequency of a positive drive, angle to the first zero, and the rate of a negative one."""
     frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
     rate = jnp.sqrt(jnp.maximum(-drive, 0.0))
-    return frequency, jnp.arctan2(frequency * q, g), rate
+    return frequency, _upper_angle(frequency * q, g), rate
+
+
+def _upper_angle(y: Real, x: Real) -> Real:
+    """Return `arctan2(y, x)` for `y >= 0`, at half its cost; small angles keep all their digits."""
+    ahead = x > 0
+    quotient = jnp.where(ahead, y, -x) / jnp.where(ahead, x, y)
+    return jnp.where(ahead, 0.0, jnp.pi / 2) + jnp.arctan(quotient)
 
 
 def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) -> Real:
@@ -158,12 +232,18 @@ def zero(g: Real, q: Real, drive: Real, index: Real) -> Real:
     """
     frequency, angle, rate = _remaining(g, q, drive)
     rotating = (angle + index * jnp.pi) / jnp.where(drive > 0, frequency, 1.0)
-    # atanh(rate * q / g) / rate without cancellation near the separatrix; q / g where the rate vanishes
-    reached = (g > rate * q) & (index == 0)
-    gap = jnp.where(reached, g - rate * q, 1.0)
+    escapes = (drive <= 0) & (g > rate * q) & (index == 0)
+    none = jnp.full_like(rotating, jnp.inf)
+    # few neurons come to their spike against a negative drive, and often none does
+    escaping = jax.lax.cond(escapes.any(), _escaping, lambda *_: none, g, q, rate, escapes, none)
+    return jnp.where(drive > 0, rotating, escaping)
+
+
+def _escaping(g: Real, q: Real, rate: Real, escapes: Bool[Array, "*shape"], none: Real) -> Real:
+    """Return atanh(rate * q / g) / rate without cancellation near the separatrix; q / g where the rate vanishes."""
+    gap = jnp.where(escapes, g - rate * q, 1.0)
     rate_or_one = jnp.where(rate > 0, rate, 1.0)
-    escaping = jnp.where(rate > 0, jnp.log1p(2 * rate * q / gap) / (2 * rate_or_one), q / gap)
-    return jnp.where(drive > 0, rotating, jnp.where(reached, escaping, jnp.inf))
+    return jnp.where(escapes, jnp.where(rate > 0, jnp.log1p(2 * rate * q / gap) / (2 * rate_or_one), q / gap), none)
 
 
 @zero.defjvp

@@ -1,8 +1,10 @@
 """Running populations of neurons from event to event; knows neurons only as `AbstractDynamics`."""
 
+from .connections import Connections as Connections
 from .events import Drive as Drive
 from .events import Population as Population
 from .events import Trajectory as Trajectory
 from .layer import Capacity as Capacity
 from .layer import simulate_layer as simulate_layer
 from .recurrent import simulate_recurrent as simulate_recurrent
+from .visits import Visits as Visits

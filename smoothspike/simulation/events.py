@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ..dynamics import AbstractDynamics, State
 from ..numerics.elementwise import not_above
 from ..spikes import Spikes
+from .visits import Visits
 
 
 def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
@@ -101,7 +102,7 @@ class Population(eqx.Module):
     """
 
     spikes: Spikes
-    trajectory: Trajectory
+    trajectory: "Trajectory | Visits"
     total: Int[Array, ""]
     busiest: Int[Array, ""]
 
@@ -132,7 +133,9 @@ def caught_spikes(
     """
     most, size = place.shape
     number = jnp.arange(most)[:, None]
-    index = sum((place[earlier] == place) & (earlier < number) for earlier in range(most))
+    index = jnp.zeros_like(place)
+    for earlier in range(most):
+        index += (place[earlier] == place) & (earlier < number)
     start = picked(times, place)
     length = times[place + 1] - start
     elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), length), length)

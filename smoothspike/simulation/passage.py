@@ -70,7 +70,8 @@ def _carried(most: int, dynamics: AbstractDynamics, initial: State, inputs: Inpu
     before, last = _split(inputs.intervals)
     number = jnp.arange(most)[:, None]
 
-    def through(state: State, spiked: Array, caught: Any, interval: Any, place: Any) -> tuple[State, Array, Any]:
+    def through(carry: tuple, interval: Any, place: Any) -> tuple[State, Array, Any]:
+        state, spiked, caught = carry
         end, count = dynamics.through(state, interval)
         now = (spiked <= number) & (number < spiked + count)
         caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (state, place))
@@ -78,14 +79,14 @@ def _carried(most: int, dynamics: AbstractDynamics, initial: State, inputs: Inpu
 
     def step(carry: tuple, event: tuple) -> tuple:
         interval, place, source, is_input = event
-        end, spiked, caught = through(*carry, interval, place)
+        end, spiked, caught = through(carry, interval, place)
         after = dynamics.jump(end, _added(inputs.columns, source, is_input))
         return (after, spiked, caught), (carry[0], spiked)
 
     nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, size)), (initial, jnp.array(0)))
     events = (before, jnp.arange(stretches - 1), inputs.sources, inputs.counts)
     carry, (states, upto) = jax.lax.scan(step, (initial, jnp.zeros(size, jnp.int32), nothing), events)
-    end, spiked, (caught, place) = through(*carry, last, stretches - 1)
+    end, spiked, (caught, place) = through(carry, last, stretches - 1)
     states, upto = jax.tree.map(_appended, (states, upto), (carry[0], spiked))
     return Path(states, end, caught, place, upto)
 
@@ -135,7 +136,7 @@ def _carried_jvp(most: int, primals: tuple, tangents: tuple) -> tuple[Path, Path
     # apart from the other, so that reverse mode leaves it out where only spikes matter
     _, all_changes = jax.lax.scan(keeping, start, events)
     all_changes = jax.tree.map(_appended, all_changes, change)
-    integers = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.upto))
+    integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.upto))
     return path, Path(
         dynamics.expanded(path.states, all_changes), end_change, dynamics.expanded(path.caught, caught), *integers
     )

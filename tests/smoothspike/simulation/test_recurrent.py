@@ -71,3 +71,42 @@ def test_a_neuron_can_act_on_itself():
 def test_without_inputs(capacity):
     net = ss.Recurrent(MODELS["theta_neuron"], 2, 1, T, recurrent_weights=np.zeros((2, 2)), input_weights=[[0.0]] * 2)
     assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6
+
+
+@pytest.mark.parametrize("capacity", [5, 6, 7, 14])
+def test_gradients_when_pieces_are_just_full(capacity, float64):
+    """However many events there is room for, and whether or not any of it stays empty."""
+
+    @eqx.filter_jit
+    def found(weights, capacity):
+        net = ss.Recurrent(
+            MODELS["theta_neuron"], 2, 1, 6.0, recurrent_weights=weights, input_weights=np.array([[0.7], [-0.4]]),
+            capacity=capacity,
+        )  # fmt: skip
+        spikes = ss.Spikes(jnp.array([0.5, 2.0]), jnp.array([0, 0]))
+        return net(spikes).spike_times(5).sum()
+
+    weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
+    expected, slope = jax.value_and_grad(found)(weights, 64)
+    value, gradient = jax.value_and_grad(found)(weights, capacity)
+    assert float(value) == pytest.approx(float(expected), rel=1e-13)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-10)
+
+
+def test_memory_of_a_gradient_grows_with_events_alone(float64):
+    """Twice the events need little more than their own record, whatever the number of neurons."""
+    size, inputs = 64, np.zeros((64, 1))
+
+    def total(weights, capacity):
+        net = ss.Recurrent(
+            MODELS["theta_neuron"], size, 1, T, recurrent_weights=weights, input_weights=inputs, capacity=capacity
+        )
+        spikes = net(ss.Spikes.empty(0)).spikes[0]
+        return jnp.where(spikes.is_spike, spikes.times, 0.0).sum()
+
+    def needed(capacity):
+        compiled = jax.jit(jax.grad(total), static_argnums=1).lower(jnp.zeros((size, size)), capacity).compile()
+        return compiled.memory_analysis().temp_size_in_bytes
+
+    per_event = (needed(8192) - needed(4096)) / 4096
+    assert per_event < 8 * size * 3

@@ -1,0 +1,251 @@
+"""A population in which every event reaches every neuron: one loop finds the events, one line of tangents follows them.
+
+The loop keeps the times of the events and, every so often, the state. Derivatives are linear recursions over the same
+events, whose coefficients are worked out from the kept states, a piece at a time: memory grows with the number of
+events, not with events times neurons. Reverse mode is the transpose of that recursion.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..dynamics import AbstractDynamics, State
+from .event_step import Parts, Tangents, after_event, linearised_event, linearised_wait, materialised
+
+Table = dict[str, Float[Array, "sources neurons"]]
+
+
+class Course(NamedTuple):
+    """What happened in a trial, in pieces of equally many events.
+
+    Attributes:
+        times: When each event came; unused places hold the time of the last.
+        which: What it was: a spike by its neuron, an input by its position after the number of neurons; -1 for none.
+        total: How many spikes there were, whether or not they fitted.
+        states: The state just after the event before each piece.
+        last: When the last event came.
+        end: The state just after it.
+    """
+
+    times: Float[Array, "pieces events"]
+    which: Int[Array, "pieces events"]
+    total: Int[Array, ""]
+    states: State
+    last: Float[Array, ""]
+    end: State
+
+
+class Shape(NamedTuple):
+    """How many pieces of how many events there is room for."""
+
+    pieces: int
+    events: int
+
+
+def room_for(events: int) -> Shape:
+    """Choose pieces as long as there are many, which needs the least memory."""
+    length = max(1, round(max(events, 1) ** 0.5))
+    return Shape(-(-max(events, 1) // length), length)
+
+
+@eqx.filter_custom_jvp
+def run(
+    dynamics: AbstractDynamics,
+    initial: State,
+    times: Float[Array, " inputs"],
+    table: Table,
+    sources: Int[Array, " inputs"],
+    duration: Float[Array, ""],
+    *,
+    shape: Shape,
+) -> Course:
+    """Simulate one trial.
+
+    Args:
+        dynamics: The neurons.
+        initial: Their state at the start.
+        times: Of the inputs, ascending; those at `duration` are padding.
+        table: For every route, what each source adds to each neuron: the neurons themselves first, then the inputs.
+        sources: Of the inputs, counted from 0.
+        duration: The trial end.
+        shape: For how many events there is room; those beyond it are counted, not kept.
+
+    Differentiation:
+        Forward and reverse mode. The end of the trial does not move.
+    """
+    size = _size(initial)
+    until = jnp.append(times, duration)
+    rows = jnp.append(sources, 0) + size
+    neurons = jnp.arange(size)
+
+    def goes_on(carry):
+        *_, place, is_over = carry
+        return ~is_over & (place < shape.events)
+
+    def step(carry):
+        state, now, position, when, which, place, _ = carry
+        left = until[position] - now
+        wait, first = dynamics.first_to_spike(state, left)
+        spikes = wait < left
+        is_over = ~spikes & (until[position] >= duration)
+        length = jnp.where(spikes, wait, jnp.where(is_over, 0.0, left))
+        row = jnp.where(spikes, first, rows[position])
+        jump = {route: jnp.where(is_over, 0.0, weights[row]) for route, weights in table.items()}
+        after = after_event(dynamics, state, length, spikes & (neurons == first), jump)
+        after = jax.tree.map(lambda a, b: jnp.where(is_over, a, b), state, after)
+        then = jnp.where(spikes, now + wait, jnp.where(is_over, now, until[position]))
+        name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(which.dtype)
+        return (
+            after, then, position + (~spikes & ~is_over), _put(when, place, then), _put(which, place, name),
+            place + ~is_over, is_over,
+        )  # fmt: skip
+
+    def piece(carry):
+        state, now, position, number, kept, _ = carry
+        nothing = jnp.zeros(shape.events, now.dtype), jnp.full(shape.events, -1, jnp.int32), jnp.array(0)
+        end, then, position, when, which, _, is_over = jax.lax.while_loop(
+            goes_on, step, (state, now, position, *nothing, jnp.array(False))
+        )
+        # what does not fit is put where it will be cut off
+        row = jnp.minimum(number, shape.pieces)
+        kept = jax.tree.map(lambda rows, value: _put(rows, row, value), kept, (when, which, state))
+        return end, then, position, number + 1, kept, is_over
+
+    rows_kept = shape.pieces + 1
+    kept = (
+        jnp.zeros((rows_kept, shape.events), times.dtype),
+        jnp.full((rows_kept, shape.events), -1, jnp.int32),
+        jax.tree.map(lambda leaf: jnp.zeros((rows_kept, *leaf.shape), leaf.dtype), initial),
+    )
+    start = (initial, jnp.zeros((), times.dtype), jnp.array(0), jnp.array(0), kept, jnp.array(False))
+    end, last, position, number, (when, which, states), _ = jax.lax.while_loop(lambda c: ~c[-1], piece, start)
+    counted = (which >= 0).sum(dtype=jnp.int32) + jnp.maximum(number - rows_kept, 0) * shape.events
+    when, which, states = jax.tree.map(lambda rows: rows[:-1], (when, which, states))
+    return Course(jnp.where(which < 0, last, when), which, counted - position, states, last, end)
+
+
+@run.def_jvp
+def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, Course]:
+    dynamics, initial, times, table, sources, duration = primals
+    moving, initial_moves, times_move, table_moves, _, _ = tangents
+    course = run(*primals, shape=shape)
+    size = _size(initial)
+    is_input = course.which >= size
+    position = jnp.where(is_input, course.which - size, 0)
+    before = (jnp.cumsum(is_input.ravel()) - is_input.ravel()).reshape(is_input.shape)
+    until = jnp.append(times, duration)[before]
+    starts = jnp.concatenate([jnp.zeros(1, times.dtype), course.times[:-1, -1]])
+    come = jnp.zeros_like(course.times) if times_move is None or not times.size else times_move[position]
+    come = jnp.where(is_input, come, 0.0)
+    rows = _rows(course.which, sources, size)
+
+    def follow(carry, event):
+        return _piece_moves(dynamics, moving, table, table_moves, carry, event)
+
+    def skip(carry, event):
+        return carry, jnp.broadcast_to(carry[1], event[1].shape)
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def each(carry, event):
+        after, times_move = jax.lax.cond(event[2][0] >= 0, follow, skip, carry, event)
+        return after, (carry[0], times_move)
+
+    start = (materialised(initial_moves, initial), jnp.zeros((), times.dtype))
+    events = (course.states, course.times, course.which, come, starts, until, rows)
+    (end, last), (states, when) = jax.lax.scan(each, start, events)
+    return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
+
+
+def _piece_moves(
+    dynamics: AbstractDynamics, moving: Tangents, table: Table, table_moves: Tangents, carry: Any, events: Any
+) -> tuple[Any, Float[Array, " events"]]:
+    """Follow tangents of the state and of the time through the events of a piece."""
+    state, times, which, come, start, until, rows = events
+    size = _size(state)
+    previous = jnp.concatenate([start[None], times[:-1]])
+    own = which[:, None] == jnp.arange(size)
+    is_event = (which >= 0)[:, None]
+    jumps = {route: jnp.where(is_event, weights[rows], 0.0) for route, weights in table.items()}
+    jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
+    states = states_before(dynamics, state, times - previous, own, jumps)
+
+    parts = linearised_event(dynamics, moving, states, (times - previous)[:, None], own, jumps, jump_moves)
+    # after the last event nothing happens, not even a change of the state's scale
+    parts = Parts(
+        [
+            [jnp.where(is_event, column, float(row == place)) for place, column in enumerate(columns)]
+            for row, columns in enumerate(parts.by_state)
+        ],
+        *jax.tree.map(lambda part: jnp.where(is_event, part, 0.0), parts[1:]),
+    )
+    is_spike, is_input = (which >= 0) & (which < size), which >= size
+    neuron = jnp.where(is_spike, which, 0)
+    picked = jax.tree.map(lambda leaf: leaf[jnp.arange(neuron.size), neuron], states)
+    alone, alone_moving = (
+        jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
+    )
+    by_state, forced = linearised_wait(alone, alone_moving, picked, (until - previous) * (1 + 1e-6))
+    by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
+    waits = jnp.where(is_spike, forced, come)
+
+    # a product with zeros is cheaper, backwards, than picking the neuron that spikes
+    by_own = [jnp.where(own, column[:, None], 0.0) for column in by_state]
+
+    def step(carry, event):
+        (leaves, now), (parts, by_own, wait, is_input) = carry, event
+        wait = wait - is_input * now
+        wait = wait + jnp.sum(sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)))
+        after = [
+            sum((column * leaf for column, leaf in zip(row, leaves, strict=True)), by_length * wait + force)
+            for row, by_length, force in zip(*parts, strict=True)
+        ]
+        return (after, now + wait), now + wait
+
+    leaves, structure = jax.tree.flatten(carry[0])
+    coefficients = (parts, by_own, waits, is_input.astype(times.dtype))
+    (leaves, now), when = jax.lax.scan(step, (leaves, carry[1]), coefficients)
+    return (jax.tree.unflatten(structure, leaves), now), when
+
+
+def states_before(dynamics: AbstractDynamics, state: State, lengths: Any, own: Any, jumps: Any) -> State:
+    """Run through the events of a piece again; return the states before each."""
+
+    def step(state, event):
+        return after_event(dynamics, state, *event), state
+
+    return jax.lax.scan(step, state, (lengths, own, jumps))[1]
+
+
+def stretches(
+    dynamics: AbstractDynamics, course: Course, table: Table, sources: Int[Array, " inputs"]
+) -> tuple[Float[Array, " stretches"], State]:
+    """Work out when all stretches between events start and the states there; not done where nobody asks for them."""
+    size = _size(course.end)
+    starts = jnp.concatenate([jnp.zeros(1, course.times.dtype), course.times.ravel()])
+    lengths = jnp.diff(starts).reshape(course.times.shape)
+    own = course.which[..., None] == jnp.arange(size)
+    rows = _rows(course.which, sources, size)
+    jumps = {route: jnp.where((course.which >= 0)[..., None], each[rows], 0.0) for route, each in table.items()}
+    states = jax.vmap(states_before, (None, 0, 0, 0, 0))(dynamics, course.states, lengths, own, jumps)
+    return starts, jax.tree.map(
+        lambda leaf, last: jnp.concatenate([leaf.reshape(-1, *last.shape), last[None]]), states, course.end
+    )
+
+
+def _rows(which: Int[Array, "*events"], sources: Int[Array, " inputs"], size: int) -> Int[Array, "*events"]:
+    """Return which row of the table each event applies; the first for none."""
+    if not sources.size:
+        return jnp.maximum(which, 0)
+    return jnp.where(which >= size, size + sources[jnp.maximum(which - size, 0)], jnp.maximum(which, 0))
+
+
+def _put(rows: Array, place: Array, value: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
+
+
+def _size(state: State) -> int:
+    return jax.tree.leaves(state)[0].shape[0]

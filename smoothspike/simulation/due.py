@@ -1,0 +1,56 @@
+"""When each neuron is due to spike: a tournament, in which the earliest of every block goes on to the next round."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+# Small enough that a block lies in two lines of a processor's cache.
+_BLOCK = 16
+# So many are compared faster at once than in another round.
+_FEW = 512
+
+
+class Due(NamedTuple):
+    """Spike times in blocks, the earliest of the blocks in blocks, and so on; then a last, short list.
+
+    Attributes:
+        rounds: Blocks of times, `inf` beyond the last.
+        final: The earliest of each block of the last round.
+    """
+
+    rounds: tuple[Float[Array, "blocks block"], ...]
+    final: Float[Array, " few"]
+
+    @classmethod
+    def at(cls, times: Float[Array, " neurons"]) -> "Due":
+        """Put spike times into blocks.
+
+        Example:
+            >>> due = Due.at(jnp.arange(1000.0)[::-1])
+            >>> [float(due.first()[0]), int(due.first()[1])]
+            [0.0, 999]
+        """
+        rounds = []
+        while not rounds or times.size > _FEW:
+            padded = jnp.pad(times, (0, -times.size % _BLOCK), constant_values=jnp.inf).reshape(-1, _BLOCK)
+            rounds.append(padded)
+            times = padded.min(1)
+        return cls(tuple(rounds), times)
+
+    def first(self) -> tuple[Float[Array, ""], Int[Array, ""]]:
+        """Return the earliest time and whose it is: of simultaneous ones, that of the lowest index."""
+        place = jnp.argmin(self.final)
+        for blocks in self.rounds[::-1]:
+            place = place * _BLOCK + jnp.argmin(blocks[place])
+        return self.rounds[0].ravel()[place], place
+
+    def changed(self, neurons: Int[Array, " targets"], times: Float[Array, " targets"]) -> "Due":
+        """Set some times; indices beyond the last neuron are passed over."""
+        rounds = []
+        for blocks in self.rounds:
+            moved = blocks.ravel().at[neurons].set(times, mode="drop").reshape(blocks.shape)
+            rounds.append(moved)
+            neurons = neurons // _BLOCK
+            times = moved.at[neurons].get(mode="clip").min(1)
+        return Due(tuple(rounds), self.final.at[neurons].set(times, mode="drop"))

@@ -1,0 +1,263 @@
+"""A population in which every event reaches few neurons: each keeps its own time and its own next spike.
+
+A neuron is carried forward when something reaches it, and only then is its next spike solved for again, so the work of
+an event grows with the number of its targets alone. Derivatives follow the same events in lists of targets.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..dynamics import AbstractDynamics, State
+from .connections import Connections
+from .due import Due
+from .event_step import Tangents, after_event, linearised_event, linearised_wait, materialised
+
+#: Stands for no target: beyond every neuron, so that what is written there is dropped.
+NOBODY = 2**30
+
+
+class Lists(NamedTuple):
+    """What each kind of event reaches: a neuron's spike itself first, then its targets; then inputs; then nothing."""
+
+    targets: Int[Array, "kinds targets"]
+    weights: dict[str, Float[Array, "kinds targets"]]
+
+
+class Log(NamedTuple):
+    """What happened in a trial.
+
+    Attributes:
+        times: When each event came.
+        which: What it was: a spike by its neuron, an input by its position after the number of neurons; -1 for none.
+        total: How many spikes there were, whether or not they fitted.
+        targets: Whom each event reached.
+        since: When these had been reached before.
+        states: Their states just after that.
+        last: When each neuron was reached last.
+        end: Its state just after that.
+    """
+
+    times: Float[Array, " events"]
+    which: Int[Array, " events"]
+    total: Int[Array, ""]
+    targets: Int[Array, "events targets"]
+    since: Float[Array, "events targets"]
+    states: State
+    last: Float[Array, " neurons"]
+    end: State
+
+
+def split(recurrent: Connections, inputs: Connections) -> tuple[Lists, int]:
+    """Make lists of one length; an input with more targets than a spike is as many inputs at one time.
+
+    Returns:
+        The lists, and how many of them an input takes.
+    """
+    size, width = recurrent.sources, max(recurrent.out_degree, 1)
+    pieces = max(1, -(-inputs.out_degree // width))
+    own = jnp.arange(size)[:, None]
+    itself = recurrent.targets == own
+
+    def room(values: Array, columns: int, fill: float) -> Array:
+        return jnp.pad(values, ((0, 0), (0, columns - values.shape[1])), constant_values=fill)
+
+    of_inputs = room(inputs.targets, pieces * width, -1).reshape(-1, width)
+    of_inputs = jnp.pad(of_inputs, ((0, 1), (1, 0)), constant_values=-1)
+    of_spikes = room(jnp.where(itself, -1, recurrent.targets), width, -1)
+    targets = jnp.concatenate([jnp.concatenate([own, of_spikes], 1), of_inputs])
+    weights = {}
+    for route, given in recurrent.weights.items():
+        on_itself = jnp.where(itself, given, 0.0).sum(1, keepdims=True)
+        entering = room(inputs.weights[route], pieces * width, 0.0).reshape(-1, width)
+        entering = jnp.pad(entering, ((0, 1), (1, 0)))
+        weights[route] = jnp.concatenate([jnp.concatenate([on_itself, room(given, width, 0.0)], 1), entering])
+    return Lists(jnp.where(targets < 0, NOBODY, targets), weights), pieces
+
+
+@eqx.filter_custom_jvp
+def run(
+    dynamics: AbstractDynamics,
+    initial: State,
+    times: Float[Array, " inputs"],
+    weights: dict[str, Float[Array, "kinds targets"]],
+    targets: Int[Array, "kinds targets"],
+    kinds: Int[Array, " inputs"],
+    duration: Float[Array, ""],
+    *,
+    room: int,
+) -> Log:
+    """Simulate one trial.
+
+    Args:
+        dynamics: The neurons.
+        initial: Their state at the start.
+        times: Of the inputs, ascending; those at `duration` are padding.
+        weights: For every route, what each kind of event adds to its targets; see `Lists`.
+        targets: Whom each kind of event reaches.
+        kinds: Of which kind each input is.
+        duration: The trial end.
+        room: For how many events there is room; those beyond it are counted, not kept.
+
+    Differentiation:
+        Forward and reverse mode. The end of the trial does not move.
+    """
+    size, width = jax.tree.leaves(initial)[0].shape[0], targets.shape[1]
+    until = jnp.append(times, duration)
+    rows = jnp.append(kinds, targets.shape[0] - 1)
+    is_own = jnp.arange(width) == 0
+    leaves, structure = jax.tree.flatten(initial)
+
+    def unpacked(found: Array) -> tuple[State, Array]:
+        *values, since = found.T
+        return jax.tree.unflatten(structure, values), since
+
+    def step(carry):
+        rows_kept, due, (when, first), position, place, log, _ = carry
+        spikes = when < until[position]
+        is_over = ~spikes & (until[position] >= duration)
+        now = jnp.where(spikes, when, until[position])
+        row = jnp.where(spikes, first, rows[position])
+        reached = targets[row]
+        # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
+        found = jax.lax.cond(is_over, _nothing, pick, rows_kept, reached)
+        before, was = unpacked(found)
+        jump = {route: each[row] for route, each in weights.items()}
+        some = of_neurons(dynamics, reached)
+        after = after_event(some, before, now - was, is_own & spikes, jump)
+        # rounding may put a spike just before this instant: time never runs backwards
+        wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(width, now.dtype), duration - now), 0.0)
+        name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(jnp.int32)
+        # what does not fit is put where it will be cut off
+        entry = (now, name, reached, was, before)
+        log = jax.tree.map(lambda kept, value: _put(kept, jnp.minimum(place, room), value), log, entry)
+        # the maximum is always the first; it makes the write wait for the read, which saves a copy
+        for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
+            rows_kept = rows_kept.at[reached, column].set(value, mode="drop")
+        due = due.changed(reached, now + wait)
+        return (
+            rows_kept, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
+            is_over,
+        )  # fmt: skip
+
+    def empty(leaf: Array) -> Array:
+        return jnp.zeros((room + 1, width), leaf.dtype)
+
+    log = (
+        jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, -1, jnp.int32),
+        jnp.full((room + 1, width), NOBODY, targets.dtype), empty(times), jax.tree.map(empty, initial),
+    )  # fmt: skip
+    wait = dynamics.time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
+    due = Due.at(jnp.maximum(wait, 0.0))
+    # one row for each neuron: what an event needs of it lies together in memory
+    together = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
+    start = (
+        together, due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False),
+    )  # fmt: skip
+    together, _, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
+    end, last = unpacked(together)
+    when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], log)
+    return Log(when, which, (place - position).astype(jnp.int32), reached, since, states, last, end)
+
+
+@run.def_jvp
+def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
+    dynamics, initial, times, weights, _, kinds, duration = primals
+    moving, initial_moves, times_move, weight_moves, *_ = tangents
+    log = run(*primals, room=room)
+    size = jax.tree.leaves(initial)[0].shape[0]
+    position = jnp.where(log.which >= size, log.which - size, 0)
+    come = jnp.zeros_like(log.times) if times_move is None or not times.size else times_move[position]
+    rows = jnp.where(log.which >= size, kinds[position] if times.size else 0, jnp.maximum(log.which, 0))
+    # a whole table of tangents must not be carried through the pieces
+    jumps = {route: each[rows] for route, each in weights.items()}
+    jump_moves = jax.tree.map(lambda move: move[rows], weight_moves)
+
+    def follow(carry, event):
+        return _piece_moves(dynamics, moving, duration, carry, event)
+
+    def skip(carry, event):
+        log, *_ = event
+        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), jax.tree.map(jnp.zeros_like, log.states))
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def each(carry, event):
+        return jax.lax.cond(event[0].which[0] >= 0, follow, skip, carry, event)
+
+    length = max(1, round(room**0.5))
+    entries = log._replace(total=None, last=None, end=None)  # pyright: ignore[reportArgumentType]
+    xs = jax.tree.map(lambda leaf: _in_pieces(leaf, length), (entries, come, jumps, jump_moves))
+    # the padding of a piece must not look like a spike of the first neuron
+    filled = jnp.arange(xs[0].which.size).reshape(xs[0].which.shape) < room
+    names = jnp.where(filled, xs[0].which, -1)
+    reached = jnp.where(filled[..., None], xs[0].targets, NOBODY)
+    xs = (xs[0]._replace(which=names, targets=reached), *xs[1:])
+    start = (materialised(initial_moves, initial), jnp.zeros(size, times.dtype))
+    (end, last), (when, since, states) = jax.lax.scan(each, start, xs)
+    when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:room], (when, since, states))
+    return log, Log(when, None, None, None, since, states, last, end)  # pyright: ignore[reportArgumentType]
+
+
+def _piece_moves(
+    dynamics: AbstractDynamics, moving: Tangents, duration: Float[Array, ""], carry: Any, events: Any
+) -> Any:
+    """Follow tangents of states, and of when these hold, through the events of a piece."""
+    log, come, jumps, jump_moves = events
+    size = carry[1].shape[0]
+    is_spike = (log.which >= 0) & (log.which < size)
+    own = is_spike[:, None] & (jnp.arange(log.targets.shape[1]) == 0)
+    some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
+    lengths = log.times[:, None] - log.since
+    parts = linearised_event(some, some_moving, log.states, lengths, own, jumps, jump_moves)
+    alone, alone_moving = (of_neurons(tree, log.targets[:, 0]) for tree in (dynamics, moving))
+    own_states, own_since = jax.tree.map(lambda leaf: leaf[:, 0], (log.states, log.since))
+    by_state, forced = linearised_wait(alone, alone_moving, own_states, (duration - own_since) * (1 + 1e-6))
+    by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
+    come = jnp.where(is_spike, forced, come)
+    structure = jax.tree.structure(carry[0])
+
+    def step(carry, event):
+        (leaves, since), (parts, by_state, come, is_spike, reached) = carry, event
+        before, was = pick((leaves, since), reached)
+        when = come + is_spike * was[0] + sum(column * leaf[0] for column, leaf in zip(by_state, before, strict=True))
+        after = [
+            sum((column * leaf for column, leaf in zip(row, before, strict=True)), by_length * (when - was) + force)
+            for row, by_length, force in zip(*parts, strict=True)
+        ]
+        # adding the change, not setting the value, has a transpose as cheap as itself
+        moved = jax.tree.map(
+            lambda kept, new, old: kept.at[reached].add(new - old, mode="drop"),
+            (leaves, since), (after, jnp.broadcast_to(when, was.shape)), (before, was),
+        )  # fmt: skip
+        return moved, (when, was, before)
+
+    coefficients = (parts, by_state, come, is_spike.astype(come.dtype), log.targets)
+    (leaves, since), (when, was, before) = jax.lax.scan(step, (jax.tree.leaves(carry[0]), carry[1]), coefficients)
+    return (jax.tree.unflatten(structure, leaves), since), (when, was, jax.tree.unflatten(structure, before))
+
+
+def of_neurons(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
+    """Pick the parameters of some neurons, where there is one for each."""
+    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip") if jnp.ndim(leaf) else leaf, tree)
+
+
+def pick(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
+    """Pick the values of some neurons."""
+    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip"), tree)
+
+
+def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
+    return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
+
+
+def _put(rows: Array, place: Array, value: Array) -> Array:
+    return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
+
+
+def _in_pieces(leaf: Array, length: int) -> Array:
+    padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)))
+    return padded.reshape(-1, length, *leaf.shape[1:])
