@@ -37,10 +37,19 @@ class Comparison:
         self.found[work] = dict(measurements)
 
     def measure(
-        self, losses: Mapping[str, Callable[..., jax.Array]], *arguments: Any, repeats: int, note: str = ""
+        self,
+        losses: Mapping[str, Callable[..., jax.Array]],
+        *arguments: Any,
+        repeats: int,
+        note: str = "",
+        differentiated: Callable[[str, Callable], Callable] = lambda _, loss: jax.value_and_grad(loss),
     ) -> None:
-        """Time losses and their gradients with respect to the first argument, by the names of the programs."""
-        works = {"forward": losses, "loss and gradient": {name: jax.value_and_grad(f) for name, f in losses.items()}}
+        """Time losses and their gradients with respect to the first argument, by the names of the programs.
+
+        `differentiated(name, loss)` returns what computes both.
+        """
+        steps = {name: differentiated(name, loss) for name, loss in losses.items()}
+        works = {"forward": losses, "loss and gradient": steps}
         for work, functions in works.items():
             programs = {name: compiled(function, *arguments) for name, function in functions.items()}
             self.add(f"{work}{note}", measured(programs, repeats))

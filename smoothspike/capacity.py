@@ -22,9 +22,9 @@ GAVE_UP = (
 )
 
 
-def rounded_up(needed: int) -> int:
+def rounded_up(needed: int, least: int = 8) -> int:
     """Return the next power of two, so that few different capacities are ever compiled."""
-    return 1 << max(3, (int(needed) - 1).bit_length())
+    return max(least, 1 << max(0, int(needed) - 1).bit_length())
 
 
 def grown(capacities: Capacities, needed: Int[Array, "*batch layers 2"]) -> Capacities:
@@ -39,7 +39,7 @@ def grown(capacities: Capacities, needed: Int[Array, "*batch layers 2"]) -> Capa
     return tuple(
         Capacity(
             have.total if total <= have.total else rounded_up(total),
-            have.busiest if busiest <= have.busiest else rounded_up(busiest),
+            have.busiest if busiest <= have.busiest else rounded_up(busiest, least=2),
         )
         for have, (total, busiest) in zip(capacities, most.tolist(), strict=True)
     )

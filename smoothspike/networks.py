@@ -89,7 +89,7 @@ class FeedForward(eqx.Module):
                 normal(each, shape, self.duration, layer_key, scale=scale, mean=mean)
                 for each, shape, layer_key in zip(self.neurons, shapes, keys, strict=True)
             )
-        self.capacity = _capacities(capacity, self.sizes[1:])
+        self.capacity = _capacities(capacity, self.sizes[1:], self.neurons)
 
     def __call__(
         self,
@@ -427,9 +427,13 @@ def _connections(neuron: Neuron, given: Connections | BCOO, size: int, sources: 
     return given
 
 
-def _capacities(given: CapacityLike | None, sizes: Sequence[int]) -> tuple[Capacity, ...]:
+def _capacities(
+    given: CapacityLike | None, sizes: Sequence[int], neurons: Sequence[Neuron] = ()
+) -> tuple[Capacity, ...]:
     if given is None:
-        return tuple(Capacity(max(16, 2 * size), 8) for size in sizes)
+        # room for one more spike of a neuron costs little where it stops at them, but something where it passes them
+        busiest = [2 if neuron.dynamics().passes_spikes else 8 for neuron in neurons] or [8] * len(sizes)
+        return tuple(Capacity(max(16, 2 * size), most) for size, most in zip(sizes, busiest, strict=True))
     each = [given] * len(sizes) if isinstance(given, int) else list(given)
     each = [number if isinstance(number, Capacity) else Capacity(int(number), int(number)) for number in each]
     if len(each) != len(sizes) or any(number.total < 1 or number.busiest < 1 for number in each):
