@@ -37,7 +37,9 @@ def readings(net, times, sources):
 
 
 @pytest.mark.parametrize("entering", [sparse, np.asarray], ids=["sparse inputs", "dense inputs"])
-@pytest.mark.parametrize("name", list(NEURON))
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if index == 0 else pytest.mark.slow) for index, name in enumerate(NEURON)]
+)
 def test_the_same_as_a_matrix(name, entering, drawn, float64):
     """Spikes, pseudospikes, states and all gradients; inputs with more targets than spikes have are split."""
     recurrent, inputs, spikes = drawn
@@ -71,6 +73,7 @@ def test_the_same_as_a_matrix(name, entering, drawn, float64):
     np.testing.assert_allclose(shift @ cotangent, gradient[1].sum(), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_batches_and_capacity(drawn):
     recurrent, inputs, spikes = drawn
     net = ss.Recurrent(
@@ -103,6 +106,7 @@ def test_no_connections_and_no_inputs():
     assert net(ss.Spikes.empty(0)).spikes[0].num_events == 9
 
 
+@pytest.mark.slow
 def test_a_matrix_with_sparse_inputs(drawn):
     recurrent, inputs, spikes = drawn
     nets = [

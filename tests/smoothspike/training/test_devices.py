@@ -61,6 +61,7 @@ def test_eight_devices_learn_what_one_learns(alone):
     assert_same(found, alone)
 
 
+@pytest.mark.slow
 def test_two_processes_resume_and_learn_what_one_learns(alone, tmp_path):
     sharing.fitted(None, epochs=1, checkpoint=tmp_path)
     with socket.socket() as free:

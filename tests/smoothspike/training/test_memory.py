@@ -64,6 +64,7 @@ def test_sizes_in_text():
             num_bytes(wrong)
 
 
+@pytest.mark.slow
 def test_fit_keeps_a_budget():
     options = {"epochs": 1, "validation": None}
     plenty = sharing.fitted(None, memory="1 GiB", **options)
