@@ -71,8 +71,10 @@ NASTY = {
     ),
 }  # fmt: skip
 
+LONG = ("reset depends on an input state", "jump that fades with V")
 
-@pytest.mark.parametrize("name", NASTY)
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NASTY])
 def test_nasty_models(name):
     declare, failures = NASTY[name]
     found = cross_examine(declare(), trials=8)

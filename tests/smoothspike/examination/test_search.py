@@ -27,6 +27,7 @@ def swapped():
     return ss.verify(ss.models.qif_finite_reset_delta())
 
 
+@pytest.mark.slow
 def test_the_touch_of_a_leaky_neuron(lif):
     """V = w (exp(-t) - exp(-2 t)) has its maximum w/4 at t = log(2): it touches the threshold at w = 4."""
     witness = lif.witness
@@ -105,6 +106,7 @@ def test_open_parameters_get_numbers():
     assert value > 0
 
 
+@pytest.mark.slow
 def test_initial_values_are_changed_where_nothing_happens_from_the_declared_ones():
     declared = ss.NeuronModel(
         "at rest", dynamics={V: V**3}, spike=ss.at_infinity(V), reset={V: 1}, inputs=ss.jump({V: V * sp.exp(ss.weight)})
@@ -114,6 +116,7 @@ def test_initial_values_are_changed_where_nothing_happens_from_the_declared_ones
     assert witness.model.initial[V] < 0
 
 
+@pytest.mark.slow
 def test_single_precision_elsewhere_does_not_matter(float32):
     witness = find_witness(ss.verify(ss.models.lif_delta()), trials=4)
     assert abs(witness.values[1] - witness.values[0]) <= 1e-9
