@@ -127,7 +127,14 @@ def assert_finite(names, *arrays):
 
 @pytest.mark.parametrize(
     ("name", "network"),
-    [("QIF", layered), ("QIF (delta)", single), ("theta", single), *((name, recurrent) for name in NEURONS)],
+    [
+        ("QIF", layered),
+        ("QIF (delta)", single),
+        ("theta", single),
+        ("QIF", recurrent),
+        pytest.param("QIF (delta)", recurrent, marks=pytest.mark.slow),
+        pytest.param("theta", recurrent, marks=pytest.mark.slow),
+    ],
 )
 def test_gradients_are_finite(name, network, dtype):
     names, points = stacked(NEURONS[name])
