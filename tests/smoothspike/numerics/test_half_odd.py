@@ -132,7 +132,8 @@ def test_rays_at_special_values(order, drive):
 def test_order_zero_is_the_projective_neuron():
     for g, q, drive, rate, time in random_rays(5, 100):
         x, shrink = -np.expm1(-rate * time) / rate, np.exp(-rate * time)
-        turned = projective.rotate(*map(jnp.asarray, (g, q, drive, x)))
+        arguments = [jnp.asarray(value) for value in (g, q, drive, x)]
+        turned = projective.rotate(*arguments, projective.turn(*arguments[2:]))
         expected = shrink * turned[0], turned[1]
         np.testing.assert_allclose(moved(0, g, q, drive, rate, time), expected, rtol=1e-11)
         assert counted(0, g, q, drive, rate, time) == projective.winding(*map(jnp.asarray, (g, q, drive, x, *turned)))
