@@ -136,15 +136,13 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
     size = _size(initial)
     is_input = course.which >= size
     position = jnp.where(is_input, course.which - size, 0)
-    before = (jnp.cumsum(is_input.ravel()) - is_input.ravel()).reshape(is_input.shape)
-    until = jnp.append(times, duration)[before]
     starts = jnp.concatenate([jnp.zeros(1, times.dtype), course.times[:-1, -1]])
     come = jnp.zeros_like(course.times) if times_move is None or not times.size else times_move[position]
     come = jnp.where(is_input, come, 0.0)
     rows = _rows(course.which, sources, size)
 
     def follow(carry, event):
-        return _piece_moves(dynamics, moving, table, table_moves, carry, event)
+        return _piece_moves(dynamics, moving, table, table_moves, duration, carry, event)
 
     def skip(carry, event):
         return carry, jnp.broadcast_to(carry[1], event[1].shape)
@@ -155,16 +153,22 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
         return after, (carry[0], times_move)
 
     start = (materialised(initial_moves, initial), jnp.zeros((), times.dtype))
-    events = (course.states, course.times, course.which, come, starts, until, rows)
+    events = (course.states, course.times, course.which, come, starts, rows)
     (end, last), (states, when) = jax.lax.scan(each, start, events)
     return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
 def _piece_moves(
-    dynamics: AbstractDynamics, moving: Tangents, table: Table, table_moves: Tangents, carry: Any, events: Any
+    dynamics: AbstractDynamics,
+    moving: Tangents,
+    table: Table,
+    table_moves: Tangents,
+    duration: Float[Array, ""],
+    carry: Any,
+    events: Any,
 ) -> tuple[Any, Float[Array, " events"]]:
     """Follow tangents of the state and of the time through the events of a piece."""
-    state, times, which, come, start, until, rows = events
+    state, times, which, come, start, rows = events
     size = _size(state)
     previous = jnp.concatenate([start[None], times[:-1]])
     own = which[:, None] == jnp.arange(size)
@@ -188,7 +192,7 @@ def _piece_moves(
     alone, alone_moving = (
         jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
     )
-    by_state, forced = linearised_wait(alone, alone_moving, picked, (until - previous) * (1 + 1e-6))
+    by_state, forced = linearised_wait(alone, alone_moving, picked, jnp.full_like(times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     waits = jnp.where(is_spike, forced, come)
 

@@ -73,7 +73,10 @@ def linearised_event(
 def linearised_wait(
     dynamics: AbstractDynamics, moving: Tangents, state: State, within: Values
 ) -> tuple[list[Values], Values]:
-    """Linearise the time to the next spike: by every leaf of the state, and what parameters make of it."""
+    """Linearise the time to the next spike: by every leaf of the state, and what parameters make of it.
+
+    Where a spike is known to come, any ample time `within` which to look for it will do.
+    """
     leaves, structure = jax.tree.flatten(state)
     parameters, moves = _moving(dynamics, moving)
 

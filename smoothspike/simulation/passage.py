@@ -3,9 +3,9 @@
 The derivative of a path is a linear recursion over the inputs, and a light one: of the change of a ray only the angle
 matters by which it turns, one number per neuron (its Wronskian with the ray, over the ray's squared length, which no
 gauge changes). Nothing is kept for it but the states at the inputs; each step is made again from them. Reverse mode is
-the transpose of the recursion: what EventProp's adjoint state is for leaky neurons.
+the transpose of the recursion; that carries one number per neuron backwards, as EventProp does its adjoint states.
 
-Source: Abel's identity for the Wronskian; Wunderlich & Pehle, Scientific Reports 11 (2021), for EventProp.
+Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Scientific Reports 11 (2021).
 """
 
 from collections.abc import Callable

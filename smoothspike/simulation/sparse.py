@@ -215,7 +215,7 @@ def _piece_moves(
     parts = linearised_event(some, some_moving, log.states, lengths, own, jumps, jump_moves)
     alone, alone_moving = (of_neurons(tree, log.targets[:, 0]) for tree in (dynamics, moving))
     own_states, own_since = jax.tree.map(lambda leaf: leaf[:, 0], (log.states, log.since))
-    by_state, forced = linearised_wait(alone, alone_moving, own_states, (duration - own_since) * (1 + 1e-6))
+    by_state, forced = linearised_wait(alone, alone_moving, own_states, jnp.full_like(own_since, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     come = jnp.where(is_spike, forced, come)
     structure = jax.tree.structure(carry[0])

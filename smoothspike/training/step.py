@@ -55,7 +55,10 @@ def make_step(
         if budget is None:
             return in_chunks_of(chunk)(*arguments)
         if room not in chosen:
-            needed = lambda size: memory_needed(in_chunks_of(size), *arguments)  # noqa: E731
+
+            def needed(size: int) -> int:
+                return memory_needed(in_chunks_of(size), *arguments)
+
             chosen[room] = largest_within(budget, needed, labels.shape[0], devices)
         return in_chunks_of(chosen[room])(*arguments)
 
