@@ -8,6 +8,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .following import Step, pushed
+
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
 #: A PyTree of arrays, each with one entry for all neurons or one per neuron.
@@ -76,6 +78,24 @@ class AbstractDynamics(eqx.Module):
     def expanded(self, state: State, change: Any) -> Any:
         """Return a change of a state that `compressed` turns into this one."""
         return change
+
+    def followed(self, moving: Any, step: Step, change: Step) -> Any:
+        """Follow a change of a state through a stretch and the input that ends it.
+
+        Args:
+            moving: How these dynamics change.
+            step: The stretch and the input.
+            change: How they change.
+
+        Returns:
+            The change of the state after the input, `compressed`.
+        """
+
+        def after(dynamics: AbstractDynamics, state: State, interval: Interval, weights: Any) -> State:
+            return dynamics.jump(dynamics.through(state, interval)[0], weights)
+
+        moved = moving, self.expanded(step.state, change.state), change.interval, change.weights
+        return self.compressed(*pushed(after, (self, *step), moved))
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:

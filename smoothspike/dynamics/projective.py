@@ -1,17 +1,23 @@
 """Quadratic neurons, solved exactly on the projective line (see `symbolic.derive.projective` for the derivation)."""
 
+import functools
+import operator
 from collections.abc import Mapping
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
 from ..numerics.projective import (
+    Rotation,
     angle_of,
+    followed,
     free_running,
+    gauge,
     normalise,
     rotate,
     rotate_briefly,
@@ -21,6 +27,7 @@ from ..numerics.projective import (
     zero,
 )  # fmt: skip
 from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
+from .following import Step
 from .rays import RayChart
 
 
@@ -38,12 +45,12 @@ class Turn(NamedTuple):
     Attributes:
         x: Its length in the clock that makes the ray rotate, or in time where there is none.
         shrink: The factor by which the scale of `u` shrinks, or currents where there is no such clock.
-        turned: Cosine and sine of the rotation where no current changes its speed.
+        turned: The rotation where no current changes its speed.
     """
 
     x: Neurons
     shrink: Neurons
-    turned: tuple[Neurons, Neurons] | None
+    turned: Rotation | None
 
 
 @final
@@ -104,7 +111,7 @@ class ProjectiveDynamics(AbstractDynamics):
         g, q, currents = self._carried(state, interval)
         start, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is None:
-            count = winding(*start, interval.x, g, q)
+            count = winding(state.g, start[2], interval.x, q)
         else:
             count = half_odd.winding(self.order, *start, rate, interval.x, g, q)
         return ProjectiveState(*normalise(g, q), currents), count
@@ -114,6 +121,29 @@ class ProjectiveDynamics(AbstractDynamics):
 
     def expanded(self, state: ProjectiveState, change: tuple[Neurons, dict[str, Neurons]]) -> ProjectiveState:
         return ProjectiveState(*turned_by(state.g, state.q, change[0]), change[1])
+
+    def followed(self, moving: Any, step: Step, change: Step) -> tuple[Neurons, dict[str, Neurons]]:
+        if self._rate is not None or jax.tree.leaves(moving):
+            return super().followed(moving, step, change)
+        state, (x, shrink, turned), weights = step
+        (angle, others), (x_change, shrink_change, _), weights_change = change
+        drive = self._drive(state)
+        turned = turn(drive, x) if turned is None else turned
+        # the Wronskian, which is carried on more simply than the angle
+        ray, turning = (state.g, state.q), angle * (state.g**2 + state.q**2)
+        g, q = rotate(*ray, drive, x, turned)
+        turning = followed(ray, (g, q), turning, drive, x, turned, self._by_currents(others), x_change)
+        turning = shrink * turning
+        others = {name: shrink**2 * value for name, value in others.items()}
+        if shrink_change is not None:
+            turning = turning - g * q * shrink_change
+            others = {name: value + 2 * shrink * shrink_change * state.currents[name] for name, value in others.items()}
+        scale = gauge(shrink * g, q)
+        g, q, nothing = scale * shrink * g, scale * q, jnp.zeros_like(q)
+        added = {route: nothing if value is None else value for route, value in weights_change.items()}
+        sheared, others = self.chart.jumped(self.potential, self.jumps, added, nothing, q, others)
+        after = self.jump(ProjectiveState(g, q, state.currents), weights)
+        return (scale**2 * turning - q * sheared) / (after.g**2 + after.q**2), others
 
     def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
         ray, rate = (state.g, state.q, self._drive(state)), self._rate
@@ -159,10 +189,13 @@ class ProjectiveDynamics(AbstractDynamics):
         return {self.chart.variable: self.chart.value(state.g, state.q)} | state.currents
 
     def _drive(self, state: ProjectiveState) -> Neurons:
-        drive = self.drive
-        for name, gain in self.current_gains.items():
-            drive = drive + gain * state.currents[name]
-        return drive
+        added = self._by_currents(state.currents)
+        return self.drive if added is None else self.drive + added
+
+    def _by_currents(self, currents: Mapping[str, Neurons]) -> Neurons | None:
+        """What currents add to the drive, None without currents."""
+        added = [gain * currents[name] for name, gain in self.current_gains.items()]
+        return functools.reduce(operator.add, added) if added else None
 
     @property
     def _rate(self) -> Neurons | None:

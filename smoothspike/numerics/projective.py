@@ -9,6 +9,7 @@ Domain (1976), chapter 4.
 
 import math
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,20 +25,35 @@ Real = Float[Array, "*shape"]
 _BRIEF, _BRIEF_TERMS = 8.0, 9
 
 
-def turn(drive: Real, x: Real) -> tuple[Real, Real]:
-    r"""Return cosine and sine of the rotation in an interval `x`: $\cos(\sqrt d x)$ and $\sin(\sqrt d x) / \sqrt d$.
+class Rotation(NamedTuple):
+    r"""What carries rays through an interval.
 
-    Both have a common factor where `drive` is negative (see `entire.circular`), which no ray depends on.
+    Attributes:
+        cosine: $\cos(\sqrt d x)$.
+        sine: $\sin(\sqrt d x) / \sqrt d$.
+        determinant: 1, or the square of the factor that both have where the drive is negative.
+    """
+
+    cosine: Real
+    sine: Real
+    determinant: Real
+
+
+def turn(drive: Real, x: Real) -> Rotation:
+    """Return the rotation in an interval `x`, up to a factor where the drive is negative (see `entire.circular`).
+
+    No ray depends on that factor, and derivatives hold it constant.
 
     Differentiation:
         Forward and reverse mode, analytic everywhere.
     """
     angle = drive * x**2
-    return circular(-1, angle), x * circular(0, angle)
+    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(stop_gradient(-angle), 0.0)))
+    return Rotation(circular(-1, angle), x * circular(0, angle), determinant)
 
 
 @jax.custom_jvp
-def rotate(g: Real, q: Real, drive: Real, x: Real, turned: tuple[Real, Real]) -> tuple[Real, Real]:
+def rotate(g: Real, q: Real, drive: Real, x: Real, turned: Rotation) -> tuple[Real, Real]:
     """Carry a ray through an interval; spikes on the way are passed, and `q` changes sign at each.
 
     Args:
@@ -56,7 +72,7 @@ def rotate(g: Real, q: Real, drive: Real, x: Real, turned: tuple[Real, Real]) ->
         >>> float(g), float(q)
         (0.0, 1.0)
     """
-    cosine, sine = turned
+    cosine, sine, _ = turned
     return cosine * g + sine * drive * q, cosine * q - sine * g
 
 
@@ -64,7 +80,7 @@ def rotate(g: Real, q: Real, drive: Real, x: Real, turned: tuple[Real, Real]) ->
 def _rotate_jvp(primals, tangents):
     g, q, drive, x, turned = primals
     after_g, after_q = rotate(g, q, drive, x, turned)
-    (cosine, sine), changes = turned, [jnp.zeros_like(after_g), jnp.zeros_like(after_q)]
+    (cosine, sine, _), changes = turned, [jnp.zeros_like(after_g), jnp.zeros_like(after_q)]
     g_dot, q_dot, drive_dot, x_dot = (None if isinstance(t, SymbolicZero) else t for t in tangents[:4])
     for change, by_g, by_q in (
         (g_dot, cosine, -sine),
@@ -74,10 +90,46 @@ def _rotate_jvp(primals, tangents):
         if change is not None:
             changes = [changes[0] + by_g * change, changes[1] + by_q * change]
     if drive_dot is not None:
-        by_cosine, by_sine = -(x**2) / 2 * circular(0, drive * x**2), -(x**3) / 2 * circular(1, drive * x**2)
-        changes[0] = changes[0] + (by_cosine * g + (by_sine * drive + sine) * q) * drive_dot
-        changes[1] = changes[1] + (by_cosine * q - by_sine * g) * drive_dot
+        by_drive = _by_drive(g, q, drive, x, turned)
+        changes = [change + by * drive_dot for change, by in zip(changes, by_drive, strict=True)]
     return (after_g, after_q), (changes[0], changes[1])
+
+
+def _by_drive(g: Real, q: Real, drive: Real, x: Real, turned: Rotation) -> tuple[Real, Real]:
+    """Return how the end of an interval changes with the drive during it."""
+    by_cosine, by_sine = -x * turned.sine / 2, -(x**3) / 2 * circular(1, drive * x**2)
+    return by_cosine * g + (by_sine * drive + turned.sine) * q, by_cosine * q - by_sine * g
+
+
+def followed(
+    ray: tuple[Real, Real], end: tuple[Real, Real], change: Real, drive: Real, x: Real, turned: Rotation,
+    drive_change: Real | None, x_change: Real | None,
+) -> Real:  # fmt: skip
+    """Carry the Wronskian of a change through an interval: what `rotate` does to it, in one number.
+
+    Args:
+        ray: At the start.
+        end: Where `rotate` takes it.
+        change: The Wronskian of the change at the start.
+        drive: The drive during the interval.
+        x: Its length.
+        turned: What `turn` returns for these two.
+        drive_change: The change of the drive, if it has one.
+        x_change: The change of the length, if it has one.
+
+    Example:
+        >>> ray, drive, x = (jnp.array(0.6), jnp.array(0.8)), jnp.array(1.0), jnp.array(2.0)
+        >>> turned = turn(drive, x)
+        >>> end = rotate(*ray, drive, x, turned)
+        >>> float(followed(ray, end, jnp.array(0.5), drive, x, turned, None, None))
+        0.5
+    """
+    change = turned.determinant * change
+    if drive_change is not None:
+        change = change + wronskian(*end, *_by_drive(*ray, drive, x, turned)) * drive_change
+    if x_change is not None:
+        change = change - (end[0] ** 2 + drive * end[1] ** 2) * x_change
+    return change
 
 
 @jax.custom_jvp
@@ -143,11 +195,21 @@ def _series(x: Real, divisors: list[int]) -> Real:
     return total
 
 
-def normalise(g: Real, q: Real) -> tuple[Real, Real]:
-    """Scale a ray to a size of about 1 and turn it to `q >= 0`: a change of gauge that no result depends on."""
+def gauge(g: Real, q: Real) -> Real:
+    """Return the factor that scales a ray to a size of about 1 and turns it to `q >= 0`; no result depends on it."""
     size = stop_gradient(jnp.abs(g) + jnp.abs(q))
-    scale = jnp.where(q < 0, -1.0, 1.0) / jnp.where(size > 0, size, 1.0)
+    return jnp.where(q < 0, -1.0, 1.0) / jnp.where(size > 0, size, 1.0)
+
+
+def normalise(g: Real, q: Real) -> tuple[Real, Real]:
+    """Scale a ray by its `gauge`."""
+    scale = gauge(g, q)
     return scale * g, scale * q + 0.0  # adding zero turns -0.0 into 0.0, whose side of the cut matters
+
+
+def wronskian(g: Real, q: Real, g_change: Real, q_change: Real) -> Real:
+    """Return the Wronskian of a ray and its change; a rotation keeps it, a shear too."""
+    return g * q_change - q * g_change
 
 
 def angle_of(g: Real, q: Real, g_change: Real, q_change: Real) -> Real:
@@ -158,7 +220,7 @@ def angle_of(g: Real, q: Real, g_change: Real, q_change: Real) -> Real:
         >>> round(float(angle_of(*ray, *turned_by(*ray, jnp.array(2.0)))), 6)
         2.0
     """
-    return (g * q_change - q * g_change) / (g**2 + q**2)
+    return wronskian(g, q, g_change, q_change) / (g**2 + q**2)
 
 
 def turned_by(g: Real, q: Real, angle: Real) -> tuple[Real, Real]:
@@ -180,39 +242,28 @@ def _upper_angle(y: Real, x: Real) -> Real:
     return jnp.where(ahead, 0.0, jnp.pi / 2) + jnp.arctan(quotient)
 
 
-def winding(g: Real, q: Real, drive: Real, x: Real, g_end: Real, q_end: Real) -> Real:
+def winding(g: Real, drive: Real, x: Real, q_end: Real) -> Real:
     """Count the zeros of `q` between a ray and where `rotate` took it, consistently with the sign of `q_end`.
 
     Whether the count is even or odd is the sign of `q_end`, so a spike at the very end of an interval belongs to
-    exactly one interval; among those, the angle that was turned, known well enough, decides.
+    exactly one interval. The angle that was turned, and on which side of the circle, leaves one such number.
 
     Args:
         g: First component of the ray at the start, in the convention of this module.
-        q: Second component.
         drive: The drive during the interval.
         x: Length of the interval.
-        g_end: First component at the end, not normalised.
-        q_end: Second component at the end, whose sign is what it is.
+        q_end: Second component at the end, not normalised, whose sign is what it is.
 
     Example:
         >>> g, q, drive, x = map(jnp.array, (0.0, 1.0, 1.0, 8.0))
-        >>> int(winding(g, q, drive, x, *rotate(g, q, drive, x, turn(drive, x))))
+        >>> int(winding(g, drive, x, rotate(g, q, drive, x, turn(drive, x))[1]))
         3
     """
-    frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
-    passed = (q_end < 0).astype(q.dtype)
-    turned = jnp.where(q_end < 0, -1.0, 1.0)
-    half_turns = (
-        frequency * x / jnp.pi - _diamond(frequency * q, g) + _diamond(frequency * turned * q_end, turned * g_end)
-    )
-    count = passed + 2 * jnp.round((half_turns - passed) / 2)
-    return jnp.where(drive > 0, count, passed).astype(jnp.int32)
-
-
-def _diamond(y: Real, x: Real) -> Real:
-    """Angle of a point of the upper half plane in half turns, to within 0.04: what rounding to even or odd needs."""
-    size = jnp.abs(x) + y
-    return 0.5 - 0.5 * x / jnp.where(size > 0, size, 1.0)
+    half_turns = jnp.sqrt(jnp.maximum(drive, 0.0)) * x / jnp.pi
+    passed = (q_end < 0).astype(q_end.dtype)
+    # the first zero is a quarter of a half turn away or three, give or take one: the count is known to within 3/4
+    about = half_turns + jnp.where(g > 0, 0.25, -0.25)
+    return (passed + 2 * jnp.round((about - passed) / 2)).astype(jnp.int32)
 
 
 @jax.custom_jvp

@@ -1,6 +1,6 @@
 """Input events of a population, the record of a simulation, and the collection of its spikes."""
 
-from typing import Any, final
+from typing import final
 
 import equinox as eqx
 import jax
@@ -136,26 +136,14 @@ def caught_spikes(
     index = jnp.zeros_like(place)
     for earlier in range(most):
         index += (place[earlier] == place) & (earlier < number)
-    start = picked(times, place)
+    start = times[place]
     length = times[place + 1] - start
     elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), length), length)
     found = jnp.where(number < spiked, start + elapsed, jnp.inf).ravel()
-    order = jnp.argsort(stop_gradient(found), stable=True)[:capacity]
-    ordered = Spikes(picked(found, order), jnp.where(jnp.arange(len(order)) < spiked.sum(), order % size, 0))
+    # the smallest, of equal ones the first, in half the time of sorting all
+    _, order = jax.lax.top_k(stop_gradient(-found), min(capacity, found.size))
+    ordered = Spikes(found[order], jnp.where(jnp.arange(len(order)) < spiked.sum(), order % size, 0))
     return ordered.padded(capacity)
-
-
-@jax.custom_jvp
-def picked(values: Float[Array, " size"], indices: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Return `values[indices]`; its derivatives are sums over a mask, much faster on a CPU than scattered additions."""
-    return values[indices]
-
-
-@picked.defjvp
-def _picked_jvp(primals: tuple[Array, Array], tangents: tuple[Array, Any]) -> tuple[Array, Array]:
-    (values, indices), (change, _) = primals, tangents
-    chosen = indices[..., None] == jnp.arange(values.shape[0])
-    return picked(values, indices), jnp.where(chosen, change, 0.0).sum(-1)
 
 
 def collect(

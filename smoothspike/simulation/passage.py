@@ -8,7 +8,6 @@ the transpose of the recursion; that carries one number per neuron backwards, as
 Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Scientific Reports 11 (2021).
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..dynamics.following import Step, is_none, pushed
 
 
 class Inputs(NamedTuple):
@@ -103,18 +103,14 @@ def _carried_jvp(most: int, primals: tuple, tangents: tuple) -> tuple[Path, Path
     def through(dynamics: AbstractDynamics, state: State, interval: Any) -> State:
         return dynamics.through(state, interval)[0]
 
-    def following(dynamics: AbstractDynamics, state: State, interval: Any, added: Any) -> State:
-        return dynamics.jump(through(dynamics, state, interval), added)
-
     def caught_here(caught: Any, change: Any, place: Any) -> Any:
-        return jax.tree.map(lambda old, new: jnp.where(path.place == place, new, old), caught, change)
+        # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
+        return jax.tree.map(lambda old, new: old + jnp.where(path.place == place, new, 0.0), caught, change)
 
     def step(change: Any, event: tuple) -> Any:
         (state, interval), interval_change, *which = event
-        arguments = dynamics, state, interval, _added(inputs.columns, *which)
-        added_change = _added(inputs_change.columns, *which)
-        moved = dynamics_change, dynamics.expanded(state, change), interval_change, added_change
-        return dynamics.compressed(*_pushed(following, arguments, moved))
+        moved = Step(change, interval_change, _added(inputs_change.columns, *which))
+        return dynamics.followed(dynamics_change, Step(state, interval, _added(inputs.columns, *which)), moved)
 
     @partial(jax.checkpoint, prevent_cse=False)
     def catching(carry: tuple, event: tuple) -> tuple:
@@ -126,13 +122,13 @@ def _carried_jvp(most: int, primals: tuple, tangents: tuple) -> tuple[Path, Path
         _, *rest = event
         return step(change, tuple(rest)), change
 
-    start = dynamics.compressed(initial, jax.tree.map(_zero_if_none, initial, initial_change, is_leaf=_is_none))
+    start = dynamics.compressed(initial, jax.tree.map(_zero_if_none, initial, initial_change, is_leaf=is_none))
     nothing = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), start)
     events = jnp.arange(stretches - 1), before, changes_before, inputs.sources, inputs.counts
     (change, caught), _ = jax.lax.scan(catching, (start, nothing), events)
     caught = caught_here(caught, change, stretches - 1)
     arguments = dynamics, *last
-    _, end_change = _pushed(through, arguments, (dynamics_change, dynamics.expanded(last[0], change), change_last))
+    _, end_change = pushed(through, arguments, (dynamics_change, dynamics.expanded(last[0], change), change_last))
     # apart from the other, so that reverse mode leaves it out where only spikes matter
     _, all_changes = jax.lax.scan(keeping, start, events)
     all_changes = jax.tree.map(_appended, all_changes, change)
@@ -147,25 +143,6 @@ def _added(columns: dict[str, Any], source: Array, counts: Array) -> dict[str, A
     return {
         route: None if column is None else jnp.where(counts, column[source], 0.0) for route, column in columns.items()
     }
-
-
-def _pushed(function: Callable, arguments: tuple, changes: tuple) -> tuple[Any, Any]:
-    """Return value and change of a function; `None` stands for what does not change."""
-    leaves, structure = jax.tree.flatten(arguments, is_leaf=_is_none)
-    moved = jax.tree.leaves(changes, is_leaf=_is_none)
-    places = [place for place, change in enumerate(moved) if change is not None]
-
-    def of_moving(*values: Array) -> Any:
-        given = list(leaves)
-        for place, value in zip(places, values, strict=True):
-            given[place] = value
-        return function(*jax.tree.unflatten(structure, given))
-
-    return jax.jvp(of_moving, [leaves[place] for place in places], [moved[place] for place in places])
-
-
-def _is_none(leaf: Any) -> bool:
-    return leaf is None
 
 
 def _none_if_zero(change: Any) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from smoothspike.numerics.projective import free_running, normalise, rotate, turn, winding, zero
+from smoothspike.numerics.projective import followed, free_running, normalise, rotate, turn, winding, wronskian, zero
 
 ANGLES = st.floats(0, np.pi, exclude_max=True)  # of the ray: g = cos, q = sin; 0 is at a spike
 DRIVES = st.one_of(st.just(0.0), st.floats(-30, 30), st.floats(-1e-9, 1e-9))
@@ -24,16 +24,32 @@ zero_and_gradient = jax.jit(jax.value_and_grad(zero, (0, 1, 2)))
 def carried(g, q, drive, x):
     """The ray after an interval, in the convention of the module, and how many spikes it passed."""
     end = rotate(g, q, drive, x, turn(drive, x))
-    return *normalise(*end), winding(g, q, drive, x, *end)
+    return *normalise(*end), winding(g, drive, x, end[1])
 
 
 def ray(angle):
     return jnp.cos(angle), jnp.sin(angle)
 
 
+@jax.jit
+def pushed_and_followed(g, q, drive, x, changes):
+    """The Wronskian of a change after an interval, by differentiating what carries the ray and by its own equation."""
+    turned = turn(drive, x)
+    end, end_change = jax.jvp(lambda *of: rotate(*of, turned), (g, q, drive, x), changes)
+    at_start = wronskian(g, q, *changes[:2])
+    return wronskian(*end, *end_change), followed((g, q), end, at_start, drive, x, turned, *changes[2:])
+
+
 def assert_same_ray(one, other):
     np.testing.assert_allclose(one[0] * other[1], one[1] * other[0], atol=ROUNDING)
     assert one[0] * other[0] + one[1] * other[1] != 0
+
+
+@given(ANGLES, DRIVES, LENGTHS, st.tuples(*[st.floats(-1, 1)] * 4))
+def test_a_change_is_followed_by_its_wronskian(angle, drive, x, changes):
+    given = [jnp.asarray(value) for value in (*ray(angle), drive, x)]
+    one, other = pushed_and_followed(*given, tuple(map(jnp.asarray, changes)))
+    np.testing.assert_allclose(one, other, atol=1e-11, rtol=1e-11)
 
 
 @given(ANGLES, DRIVES, LENGTHS, LENGTHS)

@@ -62,3 +62,24 @@ def test_no_stretch_has_a_negative_length():
     found, _ = population("lif", 9)
     assert (jnp.diff(found.trajectory.starts, axis=0) >= 0).all()
     assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))
+
+
+@pytest.mark.parametrize("name", ["qif", "qif_delta"])
+def test_second_derivatives(name):
+    """Forward over reverse mode, by weights and input times, against differences of the gradient."""
+    net = ss.FeedForward(
+        ss.Neuron(getattr(ss.models, name)()), (2, 2, 1), T, weights=[[[2.5, 1.0], [2.0, 2.5]], [[2.0, 3.0]]]
+    )
+    at = jnp.concatenate(
+        [jnp.array([0.3, 0.9]), *(matrix.ravel() for layer in net.weights for matrix in layer.values())]
+    )
+
+    def loss(values):
+        layers = values[2:6].reshape(2, 2), values[6:].reshape(1, 2)
+        same = ss.FeedForward(net.neurons, net.sizes, T, weights=layers, capacity=net.capacity)
+        return jnp.sum(same(ss.Spikes(values[:2], jnp.array([0, 1]))).spike_times(2) ** 2)
+
+    gradient = jax.jit(jax.grad(loss))
+    step = 1e-5 * jnp.eye(len(at))
+    differences = jnp.stack([(gradient(at + each) - gradient(at - each)) / 2e-5 for each in step])
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
