@@ -1,7 +1,7 @@
 """Randomly declared neurons of every class, with random parameters and inputs, against the oracle.
 
 A structure is drawn rarely, for it has to be compiled; parameters and inputs often. Many more by hand:
-`python tests/endtoend/test_random_models.py --cases 1000`.
+`PYTHONPATH=tests python tests/endtoend/test_random_models.py --cases 1000`.
 """
 
 import argparse
