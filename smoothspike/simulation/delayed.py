@@ -94,7 +94,7 @@ def ways(recurrent: Connections, inputs: Connections, dtype: Any) -> Ways:
     widths = [part[0].shape[1] for part in parts]
     own = jnp.arange(recurrent.sources) * widths[0]
     entering = recurrent.sources * widths[0] + jnp.arange(inputs.sources) * widths[1]
-    return Ways(targets, delays, weights, jnp.concatenate([own, entering]))
+    return Ways(targets, delays, weights, jnp.concatenate([own, entering]).astype(jnp.int32))
 
 
 def room_for(recurrent: Connections, inputs: Connections, num_inputs: int, spikes: int) -> int:
@@ -160,7 +160,7 @@ def run(
             # one row for each neuron: what an event needs of it lies together in memory
             jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1), Due.at(jnp.maximum(wait, 0.0)),
             Due.at(sent + delays[connection]), sent, connection, jnp.zeros(capacity, jnp.int32),
-            jnp.array(0), jnp.array(0), log, jnp.array(False),
+            jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log, jnp.array(False),
         )  # fmt: skip
 
     def step(arguments: tuple, carry: _Carry) -> _Carry:
@@ -170,9 +170,9 @@ def run(
         is_over = ~(now < duration)
         is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
         fresh = jnp.where(carry.total < capacity, num_inputs + carry.total, NOBODY)
-        traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller))
+        traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
         along = carry.connection.at[traveller].get(mode="clip")
-        reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along]))[None]
+        reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
 
         # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
         before, was = unpacked(jax.lax.cond(is_over, _nothing, pick, carry.rows, reached))
@@ -200,7 +200,7 @@ def run(
             carry.arrivals.changed(traveller[None], (left_at + delays[then])[None]),
             carry.sent.at[traveller].set(left_at, mode="drop"),
             carry.connection.at[traveller].set(then, mode="drop"),
-            carry.neurons.at[jnp.where(is_spike, traveller - num_inputs, NOBODY)].set(neuron, mode="drop"),
+            carry.neurons.at[jnp.where(is_spike, traveller - num_inputs, NOBODY)].set(reached[0], mode="drop"),
             carry.total + is_spike,
             carry.place + ~is_over,
             log,

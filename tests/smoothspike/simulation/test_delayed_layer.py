@@ -86,7 +86,23 @@ def test_gradients_are_those_of_differences(name):
     assert report.reverse_error < 1e-10
 
 
-def test_parameters_and_initial_values_of_every_neuron():
+def test_parameters_of_every_neuron():
     """Neurons that differ are sliced with their arrivals."""
-    model = ss.NeuronModel
-    del model
+    weights, spikes = drawn()
+    neurons = [ss.Neuron(ss.models.qif_delta(tau_m=tau_m)) for tau_m in ((1.0, 2.0, 0.5, 1.5), 1.0)]
+    plain, late = (
+        ss.FeedForward(neurons, SIZES, T, weights=weights, delays=delays, capacity=ROOM)(spikes)
+        for delays in (None, [np.zeros(SIZES[1::-1]), 0.0])
+    )
+    np.testing.assert_allclose(late.spike_times(3), plain.spike_times(3), rtol=1e-12)
+
+
+def test_more_spikes_than_there_is_room_for():
+    weights, spikes = drawn()
+    net = ss.FeedForward(NEURON["lif"], SIZES, T, weights=weights, delays=different(), capacity=1)
+    found, expected = (each(spikes).spikes[-1] for each in (net, net.with_capacity(64)))
+    assert found.num_events == expected.num_events > 1
+    times = np.asarray(found.times)
+    np.testing.assert_allclose(times[np.isfinite(times)], expected.times[: found.num_events], rtol=1e-12)
+    with pytest.raises(Exception, match="room for 1"):
+        jax.block_until_ready(jax.jit(lambda times: net(ss.Spikes(times, spikes.sources)).spike_times(1))(spikes.times))
