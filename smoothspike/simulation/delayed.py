@@ -68,10 +68,22 @@ class Log(NamedTuple):
     end: State
 
 
+class _Next(NamedTuple):
+    """The next spike, and the next arrival; read as soon as these are known, which saves copies of all others."""
+
+    when: Float[Array, ""]
+    neuron: Int[Array, ""]
+    arrival: Float[Array, ""]
+    traveller: Int[Array, ""]
+    along: Int[Array, ""]
+    left: Float[Array, ""]
+
+
 class _Carry(NamedTuple):
     """What the loop carries: neurons, spikes under way, and the log so far."""
 
     rows: Float[Array, "neurons columns"]
+    following: _Next
     due: Due
     arrivals: Due
     sent: Float[Array, " travellers"]
@@ -144,6 +156,10 @@ def run(
         *values, since = found.T
         return jax.tree.unflatten(structure, values), since
 
+    def following(due: Due, arrivals: Due, connection: Array, sent: Array) -> _Next:
+        (when, neuron), (arrival, traveller) = due.first(), arrivals.first()
+        return _Next(when, neuron, arrival, traveller, connection[traveller], sent[traveller])
+
     def begin(arguments: tuple) -> _Carry:
         arrays, initial, times, _, delays, (_, first), sources, duration = arguments
         leaves = jax.tree.leaves(initial)
@@ -156,22 +172,22 @@ def run(
             jnp.full(room + 1, NOBODY), jnp.zeros(room + 1, times.dtype),
             jax.tree.map(lambda leaf: jnp.zeros(room + 1, leaf.dtype), initial),
         )  # fmt: skip
+        # one row for each neuron: what an event needs of it lies together in memory
+        rows = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
+        due, arrivals = Due.at(jnp.maximum(wait, 0.0)), Due.at(sent + delays[connection])
         return _Carry(
-            # one row for each neuron: what an event needs of it lies together in memory
-            jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1), Due.at(jnp.maximum(wait, 0.0)),
-            Due.at(sent + delays[connection]), sent, connection, jnp.zeros(capacity, jnp.int32),
-            jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log, jnp.array(False),
+            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
+            jnp.zeros(capacity, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log, jnp.array(False),
         )  # fmt: skip
 
     def step(arguments: tuple, carry: _Carry) -> _Carry:
         arrays, _, _, weights, delays, (targets, first), _, duration = arguments
-        (when, neuron), (arrival, traveller) = carry.due.first(), carry.arrivals.first()
+        when, neuron, arrival, traveller, along, left = carry.following
         now = jnp.minimum(when, arrival)
         is_over = ~(now < duration)
         is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
         fresh = jnp.where(carry.total < capacity, num_inputs + carry.total, NOBODY)
         traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
-        along = carry.connection.at[traveller].get(mode="clip")
         reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
 
         # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
@@ -186,26 +202,23 @@ def run(
         for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
             rows = rows.at[reached, column].set(value, mode="drop")
 
-        then = jnp.where(is_spike, first[neuron], along + 1)
-        left_at = jnp.where(is_spike, now, carry.sent.at[traveller].get(mode="clip"))
+        then, left = jnp.where(is_spike, first[neuron], along + 1), jnp.where(is_spike, now, left)
         entry = (now, traveller, jnp.where(is_arrival, along, -1), reached[0], was[0], jax.tree.map(_only, before))
         # what does not fit is put where it will be cut off
         log = jax.tree.map(
             lambda kept, value: put(kept, jnp.minimum(carry.place, room), value.astype(kept.dtype)),
             carry.log, entry,
         )  # fmt: skip
+        due = carry.due.changed(reached, now + wait)
+        arrivals = carry.arrivals.changed(traveller[None], (left + delays[then])[None])
+        sent = carry.sent.at[traveller].set(left, mode="drop")
+        connection = carry.connection.at[traveller].set(then, mode="drop")
+        own = jnp.where(is_spike, traveller - num_inputs, NOBODY)
         return _Carry(
-            rows,
-            carry.due.changed(reached, now + wait),
-            carry.arrivals.changed(traveller[None], (left_at + delays[then])[None]),
-            carry.sent.at[traveller].set(left_at, mode="drop"),
-            carry.connection.at[traveller].set(then, mode="drop"),
-            carry.neurons.at[jnp.where(is_spike, traveller - num_inputs, NOBODY)].set(reached[0], mode="drop"),
-            carry.total + is_spike,
-            carry.place + ~is_over,
-            log,
-            is_over,
-        )
+            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
+            carry.neurons.at[own].set(reached[0], mode="drop"),
+            carry.total + is_spike, carry.place + ~is_over, log, is_over,
+        )  # fmt: skip
 
     arguments = arrays, initial, times, weights, delays, network, sources, duration
     carry = until_over(begin, step, lambda carry: carry.is_over, arguments)

@@ -203,5 +203,7 @@ def test_a_spike_arrives_at_itself():
 
 def test_no_connections_and_no_inputs():
     own = ss.Connections(np.full((3, 0), -1), np.zeros((3, 0)), 0.5)
-    net = ss.Recurrent(ss.Neuron(ss.models.theta_neuron()), 3, 1, 10.0, recurrent_weights=own, input_weights=[[0.0]] * 3)
+    net = ss.Recurrent(
+        ss.Neuron(ss.models.theta_neuron()), 3, 1, 10.0, recurrent_weights=own, input_weights=[[0.0]] * 3
+    )
     assert net(ss.Spikes.empty(0)).spikes[0].num_events == 9
