@@ -209,8 +209,8 @@ def run(
             lambda kept, value: put(kept, jnp.minimum(carry.place, room), value.astype(kept.dtype)),
             carry.log, entry,
         )  # fmt: skip
-        due = carry.due.changed(reached, now + wait)
-        arrivals = carry.arrivals.changed(traveller[None], (left + delays[then])[None])
+        due = carry.due.changed_at(reached[0], (now + wait)[0])
+        arrivals = carry.arrivals.changed_at(traveller, left + delays[then])
         sent = carry.sent.at[traveller].set(left, mode="drop")
         connection = carry.connection.at[traveller].set(then, mode="drop")
         own = jnp.where(is_spike, traveller - num_inputs, NOBODY)

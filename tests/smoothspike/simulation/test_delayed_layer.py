@@ -1,5 +1,7 @@
 """Layers with delays: against layers without them and inputs that come later, and against differences."""
 
+from itertools import pairwise
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -20,9 +22,7 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 def drawn(name, seed=3):
     generator, scale = np.random.default_rng(seed), 0.4 if name == "lif" else 1.0
-    weights = [
-        scale * generator.uniform(1, 6, (after, before)) for before, after in zip(SIZES, SIZES[1:], strict=False)
-    ]
+    weights = [scale * generator.uniform(1, 6, (after, before)) for before, after in pairwise(SIZES)]
     spikes = ss.Spikes(np.sort(generator.uniform(0, 0.6 * T, INPUTS)), generator.integers(0, SIZES[0], INPUTS))
     return weights, spikes
 
