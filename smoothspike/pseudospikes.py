@@ -92,7 +92,7 @@ def continue_delayed(
     """Continue a population to which spikes come late."""
     size = jax.tree.leaves(end)[0].shape[0]
     parts = [_pseudo_input(each, size, duration) for each in incoming]
-    pseudo_input = {route: sum(part[route] for part in parts) for route in parts[0]}
+    pseudo_input = {route: jnp.stack([part[route] for part in parts]).sum(0) for route in parts[0]}
     return Pseudospikes(*dynamics.free_running(dynamics.jump(end, pseudo_input), duration))
 
 

@@ -140,7 +140,7 @@ class Spikes(eqx.Module):
             jnp.take_along_axis(self.times, order, axis=-1), jnp.take_along_axis(self.sources, order, axis=-1)
         )
 
-    def before(self, end: npt.ArrayLike) -> "Spikes":
+    def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and make padding of the spikes that come at or after an end.
 
         Example:

@@ -224,7 +224,8 @@ def run(
     carry = until_over(begin, step, lambda carry: carry.is_over, arguments)
     end, last = unpacked(carry.rows)
     log = jax.tree.map(lambda kept: kept[:-1], carry.log)
-    return Log(*log, carry.sent, carry.neurons, carry.total.astype(jnp.int32), last, end)
+    when, travellers, connections, reached, since, states = log
+    return Log(when, travellers, connections, reached, since, states, carry.sent, carry.neurons, carry.total, last, end)
 
 
 @run.def_jvp

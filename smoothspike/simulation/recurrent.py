@@ -38,8 +38,8 @@ def simulate_recurrent(
     sources = jnp.where(is_input, ordered.sources, 0)
     given = (inputs, input_delays), (recurrent, recurrent_delays)
     if any(delays is not None or (isinstance(each, Connections) and each.delays is not None) for each, delays in given):
-        lists = (listed(each, delays) for each, delays in given)
-        return _late(dynamics, initial, times, sources, *lists, duration, capacity)
+        entering, own = (listed(each, delays) for each, delays in given)
+        return _late(dynamics, initial, times, sources, entering, own, duration, capacity)
     if isinstance(recurrent, Connections):
         return _few(dynamics, initial, times, sources, listed(inputs), recurrent, duration, capacity)
     if isinstance(inputs, Connections):

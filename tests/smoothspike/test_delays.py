@@ -106,19 +106,18 @@ def test_lists_without_a_target_need_no_delay():
 
 
 def test_delays_are_learnt_from_spike_times(figures):
-    """Known delays of a layer come back from its spike times, in different trials, by their gradient alone."""
+    """Known delays of a layer come back from first spike times, in different trials, by their gradient alone."""
     generator = np.random.default_rng(2)
     times = np.sort(generator.uniform(0, 1, (12, 3)), 1)
-    sources = np.stack([generator.permutation(3) for _ in range(12)])
-    trials = ss.Spikes(times, sources)
+    trials = ss.Spikes(times, generator.integers(0, 3, (12, 3)))
     weights, known = generator.uniform(5, 7, (2, 3)), generator.uniform(0.2, 1.0, (2, 3))
     net = ss.FeedForward(QIF, (3, 2), T, weights=[weights], delays=[known], capacity=8)
-    target = net(trials).spike_times(2)
-    optimizer = optax.adam(optax.exponential_decay(0.05, 300, 1e-3))
+    target = net(trials).spike_times(1)
+    optimizer = optax.adam(optax.exponential_decay(0.1, 300, 0.03))
 
     def error(delays):
         late = eqx.tree_at(lambda net: net.delays, net, (jnp.exp(delays),))
-        return ((late(trials, capacity=16).spike_times(2) - target) ** 2).mean()
+        return ((late(trials, capacity=16).spike_times(1) - target) ** 2).mean()
 
     @jax.jit
     def learnt(delays):
@@ -133,4 +132,4 @@ def test_delays_are_learnt_from_spike_times(figures):
     (found, _), errors = learnt(jnp.log(jnp.full((2, 3), 0.5)))
     worst = np.abs(np.exp(found) - known).max()
     figures(f"six delays learnt from spike times: squared error {errors[0]:.1e} to {errors[-1]:.1e}, to {worst:.1e}")
-    assert worst < 1e-2
+    assert worst < 1e-5
