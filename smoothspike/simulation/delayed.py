@@ -183,7 +183,8 @@ def run(
     def step(arguments: tuple, carry: _Carry) -> _Carry:
         arrays, _, _, weights, delays, (targets, first), _, duration = arguments
         when, neuron, arrival, traveller, along, left = carry.following
-        now = jnp.minimum(when, arrival)
+        # when nothing comes any more the log must not hold infinity: derivatives would multiply it by zero
+        now = jnp.minimum(jnp.minimum(when, arrival), duration)
         is_over = ~(now < duration)
         is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
         fresh = jnp.where(carry.total < capacity, num_inputs + carry.total, NOBODY)
