@@ -140,6 +140,16 @@ class Spikes(eqx.Module):
             jnp.take_along_axis(self.times, order, axis=-1), jnp.take_along_axis(self.sources, order, axis=-1)
         )
 
+    def before(self, end: float | Float[Array, ""]) -> "Spikes":
+        """Sort each trial by time, and make padding of the spikes that come at or after an end.
+
+        Example:
+            >>> Spikes([2.0, 0.5, 1.0], [0, 0, 1]).before(2.0).times.tolist()
+            [0.5, 1.0, inf]
+        """
+        ordered = self.sorted()
+        return Spikes(jnp.where(ordered.times < end, ordered.times, jnp.inf), ordered.sources)
+
     def padded(self, capacity: int) -> "Spikes":
         """Make room for `capacity` spikes in each trial.
 

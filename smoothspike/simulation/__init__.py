@@ -1,6 +1,7 @@
 """Running populations of neurons from event to event; knows neurons only as `AbstractDynamics`."""
 
 from .connections import Connections as Connections
+from .delayed_layer import simulate_delayed_layer as simulate_delayed_layer
 from .events import Drive as Drive
 from .events import Population as Population
 from .events import Trajectory as Trajectory

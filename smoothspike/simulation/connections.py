@@ -10,6 +10,8 @@ from jax.core import Tracer
 from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from .._checks import require_delays
+
 
 @final
 class Connections(eqx.Module):
@@ -18,20 +20,29 @@ class Connections(eqx.Module):
     Args:
         targets: For every source, the neurons its spikes reach, none of them twice; -1 fills shorter lists.
         weights: Of these connections, in the same places; one array, or one for each route by name.
+        delays: How long a spike takes along each of them, in the same places, or one delay for all; None for no time.
 
     Raises:
-        ValueError: if shapes do not fit together, or a source reaches a neuron twice.
+        ValueError: if shapes do not fit together, a source reaches a neuron twice, or a delay is negative or infinite.
 
     Example:
         >>> ring = Connections([[1], [2], [0]], [[0.5], [0.5], [0.5]])
         >>> ring.sources, ring.out_degree
         (3, 1)
+        >>> Connections([[1], [2], [0]], [[0.5], [0.5], [0.5]], delays=[[0.1], [0.2], [0.3]]).delays.shape
+        (3, 1)
     """
 
     targets: Int[Array, "sources out_degree"]
     weights: Any
+    delays: Float[Array, "#sources #out_degree"] | Float[Array, ""] | None
 
-    def __init__(self, targets: ArrayLike, weights: ArrayLike | Mapping[str, ArrayLike]) -> None:
+    def __init__(
+        self,
+        targets: ArrayLike,
+        weights: ArrayLike | Mapping[str, ArrayLike],
+        delays: ArrayLike | None = None,
+    ) -> None:
         self.targets = jnp.asarray(targets, jnp.int32)
         if self.targets.ndim != 2:
             raise ValueError(f"targets have shape {self.targets.shape}; give (sources, out_degree), -1 for none")
@@ -41,6 +52,13 @@ class Connections(eqx.Module):
             if array.shape != self.targets.shape:
                 raise ValueError(f"weights {route} have shape {array.shape}, but targets {self.targets.shape}")
         self.weights = arrays if isinstance(weights, Mapping) else arrays[""]
+        self.delays = None if delays is None else _floating(delays)
+        if self.delays is not None and self.delays.shape not in ((), self.targets.shape):
+            raise ValueError(
+                f"delays have shape {self.delays.shape}, but targets {self.targets.shape}; give one for all"
+            )
+        if self.delays is not None and not isinstance(self.targets, Tracer):
+            require_delays("delays", self.delays, np.asarray(self.targets) >= 0)
         if not isinstance(self.targets, Tracer):
             _check_once(np.asarray(self.targets))
 
@@ -89,13 +107,17 @@ class Connections(eqx.Module):
         }
 
 
-def listed(weights: "Connections | dict[str, Float[Array, 'neurons sources']]") -> Connections:
-    """Return matrices as lists of all neurons; lists as they are."""
+def listed(
+    weights: "Connections | dict[str, Float[Array, 'neurons sources']]",
+    delays: Float[Array, "*#neurons #sources"] | None = None,
+) -> Connections:
+    """Return matrices, of weights and of delays, as lists of all neurons; lists as they are."""
     if isinstance(weights, Connections):
         return weights
-    size, sources = next(iter(weights.values())).shape
+    shape = size, sources = next(iter(weights.values())).shape
     targets = jnp.broadcast_to(jnp.arange(size), (sources, size))
-    return Connections(targets, {route: matrix.T for route, matrix in weights.items()})
+    late = None if delays is None else jnp.broadcast_to(delays, shape).T
+    return Connections(targets, {route: matrix.T for route, matrix in weights.items()}, late)
 
 
 def _floating(values: ArrayLike) -> Array:

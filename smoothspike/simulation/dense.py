@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from .event_step import Parts, Tangents, after_event, linearised_event, linearised_wait, materialised
+from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
 
@@ -100,7 +101,7 @@ def run(
         then = jnp.where(spikes, now + wait, jnp.where(is_over, now, until[position]))
         name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(which.dtype)
         return (
-            after, then, position + (~spikes & ~is_over), _put(when, place, then), _put(which, place, name),
+            after, then, position + (~spikes & ~is_over), put(when, place, then), put(which, place, name),
             place + ~is_over, is_over,
         )  # fmt: skip
 
@@ -112,7 +113,7 @@ def run(
         )
         # what does not fit is put where it will be cut off
         row = jnp.minimum(number, shape.pieces)
-        kept = jax.tree.map(lambda rows, value: _put(rows, row, value), kept, (when, which, state))
+        kept = jax.tree.map(lambda rows, value: put(rows, row, value), kept, (when, which, state))
         return end, then, position, number + 1, kept, is_over
 
     rows_kept = shape.pieces + 1
@@ -245,10 +246,6 @@ def _rows(which: Int[Array, "*events"], sources: Int[Array, " inputs"], size: in
     if not sources.size:
         return jnp.maximum(which, 0)
     return jnp.where(which >= size, size + sources[jnp.maximum(which - size, 0)], jnp.maximum(which, 0))
-
-
-def _put(rows: Array, place: Array, value: Array) -> Array:
-    return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
 
 
 def _size(state: State) -> int:

@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from .rows import put
 
 # Small enough that a block lies in two lines of a processor's cache.
 _BLOCK = 16
@@ -54,3 +57,14 @@ class Due(NamedTuple):
             neurons = neurons // _BLOCK
             times = moved.at[neurons].get(mode="clip").min(1)
         return Due(tuple(rounds), self.final.at[neurons].set(times, mode="drop"))
+
+    def changed_at(self, neuron: Int[Array, ""], time: Float[Array, ""]) -> "Due":
+        """Set one time, a block at a time; an index beyond the last neuron is passed over."""
+        rounds, is_one = [], neuron < self.rounds[0].size
+        for blocks in self.rounds:
+            place = neuron // _BLOCK
+            block = jax.lax.dynamic_index_in_dim(blocks, place, keepdims=False)
+            block = jnp.where(is_one & (jnp.arange(_BLOCK) == neuron % _BLOCK), time, block)
+            rounds.append(put(blocks, place, block))
+            neuron, time = place, block.min()
+        return Due(tuple(rounds), self.final.at[neuron].set(time, mode="drop"))

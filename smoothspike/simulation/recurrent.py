@@ -6,7 +6,7 @@ from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..spikes import Spikes
-from . import dense, sparse
+from . import delayed, dense, sparse
 from .connections import Connections, listed
 from .events import Population, Trajectory, not_after
 from .visits import Visits
@@ -22,16 +22,24 @@ def simulate_recurrent(
     recurrent: Weights | Connections,
     duration: Float[Array, ""],
     capacity: int,
+    *,
+    input_delays: Float[Array, "*shape"] | None = None,
+    recurrent_delays: Float[Array, "*shape"] | None = None,
 ) -> Population:
     """Simulate a population whose spikes act on itself, in one trial.
 
     Simultaneous events are taken inputs first, then neurons in the order of their index. With matrices an event costs
-    as much as there are neurons, with `Connections` as much as it has targets.
+    as much as there are neurons, with `Connections` as much as it has targets, and with delays every arrival is an
+    event. Delays of matrices are given beside them, those of lists are with these.
     """
     ordered = spikes.sorted()
     is_input = ordered.times < duration
     times = jnp.where(is_input, not_after(ordered.times, duration), duration)
     sources = jnp.where(is_input, ordered.sources, 0)
+    given = (inputs, input_delays), (recurrent, recurrent_delays)
+    if any(delays is not None or (isinstance(each, Connections) and each.delays is not None) for each, delays in given):
+        entering, own = (listed(each, delays) for each, delays in given)
+        return _late(dynamics, initial, times, sources, entering, own, duration, capacity)
     if isinstance(recurrent, Connections):
         return _few(dynamics, initial, times, sources, listed(inputs), recurrent, duration, capacity)
     if isinstance(inputs, Connections):
@@ -80,6 +88,29 @@ def _few(
     end = dynamics.flow(log.end, duration - log.last)
     found = _spikes(log.times, log.which, size, capacity)
     visits = Visits(log.times, log.targets, log.since, log.states, log.last, log.end, end)
+    return Population(found, visits, log.total, found.counts(size).max(initial=0))
+
+
+def _late(
+    dynamics: AbstractDynamics,
+    initial: State,
+    times: Float[Array, " inputs"],
+    sources: Int[Array, " inputs"],
+    inputs: Connections,
+    recurrent: Connections,
+    duration: Float[Array, ""],
+    capacity: int,
+) -> Population:
+    size, num_inputs = jax.tree.leaves(initial)[0].shape[0], times.shape[0]
+    targets, delays, weights, first = delayed.ways(recurrent, inputs, times.dtype)
+    log = delayed.run(
+        dynamics, initial, times, weights, delays, (targets, first), size + sources, duration,
+        capacity=capacity, room=delayed.room_for(recurrent, inputs, num_inputs, capacity),
+    )  # fmt: skip
+    found = Spikes(log.sent[num_inputs:], log.neurons)
+    states = jax.tree.map(lambda leaf: leaf[:, None], log.states)
+    end = dynamics.flow(log.end, duration - log.last)
+    visits = Visits(log.times, log.targets[:, None], log.since[:, None], states, log.last, log.end, end)
     return Population(found, visits, log.total, found.counts(size).max(initial=0))
 
 

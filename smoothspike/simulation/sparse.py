@@ -16,9 +16,7 @@ from ..dynamics import AbstractDynamics, State
 from .connections import Connections
 from .due import Due
 from .event_step import Tangents, after_event, linearised_event, linearised_wait, materialised
-
-#: Stands for no target: beyond every neuron, so that what is written there is dropped.
-NOBODY = 2**30
+from .rows import NOBODY, in_pieces, of_neurons, pick, put
 
 
 class Lists(NamedTuple):
@@ -134,7 +132,7 @@ def run(
         name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(jnp.int32)
         # what does not fit is put where it will be cut off
         entry = (now, name, reached, was, before)
-        log = jax.tree.map(lambda kept, value: _put(kept, jnp.minimum(place, room), value), log, entry)
+        log = jax.tree.map(lambda kept, value: put(kept, jnp.minimum(place, room), value), log, entry)
         # the maximum is always the first; it makes the write wait for the read, which saves a copy
         for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
             rows_kept = rows_kept.at[reached, column].set(value, mode="drop")
@@ -190,7 +188,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
 
     length = max(1, round(room**0.5))
     entries = log._replace(total=None, last=None, end=None)  # pyright: ignore[reportArgumentType]
-    xs = jax.tree.map(lambda leaf: _in_pieces(leaf, length), (entries, come, jumps, jump_moves))
+    xs = jax.tree.map(lambda leaf: in_pieces(leaf, length), (entries, come, jumps, jump_moves))
     # the padding of a piece must not look like a spike of the first neuron
     filled = jnp.arange(xs[0].which.size).reshape(xs[0].which.shape) < room
     names = jnp.where(filled, xs[0].which, -1)
@@ -240,24 +238,5 @@ def _piece_moves(
     return (jax.tree.unflatten(structure, leaves), since), (when, was, jax.tree.unflatten(structure, before))
 
 
-def of_neurons(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
-    """Pick the parameters of some neurons, where there is one for each."""
-    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip") if jnp.ndim(leaf) else leaf, tree)
-
-
-def pick(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
-    """Pick the values of some neurons."""
-    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip"), tree)
-
-
 def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
     return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
-
-
-def _put(rows: Array, place: Array, value: Array) -> Array:
-    return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
-
-
-def _in_pieces(leaf: Array, length: int) -> Array:
-    padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)))
-    return padded.reshape(-1, length, *leaf.shape[1:])

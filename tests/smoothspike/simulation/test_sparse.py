@@ -125,6 +125,9 @@ def test_due_follows_the_earliest():
         chosen = generator.choice(2000, 5, replace=False)
         times[chosen] = generator.uniform(size=5)
         due = due.changed(jnp.append(jnp.asarray(chosen), 2**30), jnp.append(jnp.asarray(times[chosen]), 0.0))
+        times[chosen[0]] = generator.uniform()
+        due = due.changed_at(jnp.asarray(chosen[0]), jnp.asarray(times[chosen[0]]))
+        due = due.changed_at(jnp.asarray(2**30), jnp.asarray(0.0))
         when, who = due.first()
         assert (when, who) == (times.astype(when.dtype).min(), times.argmin())
 

@@ -1,0 +1,214 @@
+"""`FeedForward`: layers of neurons, each driven by the spikes of the one before."""
+
+from collections.abc import Mapping, Sequence
+from typing import final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy.typing as npt
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from .arguments import (
+    CapacityLike,
+    DelaysLike,
+    Initial,
+    NamedDelays,
+    States,
+    check_size,
+    checked_duration,
+    checked_sizes,
+    given_capacities,
+    given_delays,
+    given_weights,
+    initial_states,
+    named_delays,
+    required_key,
+)
+from .dynamics import AbstractDynamics, State
+from .initialisation import normal
+from .neuron import Neuron
+from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_layer
+from .recording import LayerRecord, Recording
+from .running import capacity_for, needed_room, run, with_capacity
+from .simulation import Capacity, Drive, Population, simulate_delayed_layer, simulate_layer
+from .spikes import Spikes
+
+
+@final
+class FeedForward(eqx.Module):
+    """Layers of neurons, each driven by the spikes of the one before.
+
+    Args:
+        neuron: The neuron of all layers, or one for each layer.
+        sizes: Number of input channels, then of neurons in every layer.
+        duration: The trial end.
+        key: Draws the weights; see `initialisation.normal`. They start the network silent.
+        scale: Spread of the weights, in units of what one spike-triggering input needs.
+        mean: Their mean, in the same units.
+        weights: Weights to use instead: for every layer a matrix (neurons, sources), or one for each route by name.
+        capacity: How many spikes each layer has room for, one number or one per layer; grown automatically outside jit.
+        delays: For every layer how long spikes take to it, in units of time: an array that broadcasts to (neurons,
+            sources), or None for no time. A spike at t arrives at t + delay, and at or after the trial end it does
+            nothing but on pseudospikes, in part (see `pseudospikes`). Delays are leaves of the network, so an optimiser
+            trains them with the weights: all spike times are differentiable in them.
+
+    Raises:
+        ValueError: if sizes, duration, weights, neurons or delays do not fit together, or a delay is negative or not
+            finite.
+
+    Source of delays trained by exact gradients of spike times: Göltz et al., DelGrad, Nature Communications 16 (2025).
+
+    Example:
+        >>> from symbolic import models
+        >>> net = FeedForward(Neuron(models.qif()), sizes=(2, 3), duration=4.0, weights=[jnp.full((3, 2), 2.0)])
+        >>> net.first_spike_times(Spikes([0.5, 1.0], [0, 1])).shape
+        (3,)
+        >>> late = FeedForward(
+        ...     Neuron(models.qif()), sizes=(2, 3), duration=4.0, weights=[jnp.full((3, 2), 2.0)], delays=[[0.1, 0.5]]
+        ... )
+        >>> late.delays[0].shape
+        (2,)
+    """
+
+    neurons: tuple[Neuron, ...]
+    weights: tuple[Weights, ...]
+    delays: tuple[Float[Array, "*#neurons #sources"] | None, ...]
+    sizes: tuple[int, ...] = eqx.field(static=True)
+    duration: float = eqx.field(static=True)
+    capacity: tuple[Capacity, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        neuron: Neuron | Sequence[Neuron],
+        sizes: Sequence[int],
+        duration: float,
+        *,
+        key: PRNGKeyArray | None = None,
+        scale: float = 0.5,
+        mean: float = 0.0,
+        weights: Sequence[npt.ArrayLike | Mapping[str, npt.ArrayLike]] | None = None,
+        capacity: CapacityLike | None = None,
+        delays: Sequence[DelaysLike] | None = None,
+    ) -> None:
+        self.sizes, self.duration = checked_sizes(sizes), checked_duration(duration)
+        layers = len(self.sizes) - 1
+        self.neurons = (neuron,) * layers if isinstance(neuron, Neuron) else tuple(neuron)
+        if len(self.neurons) != layers:
+            raise ValueError(f"{len(self.neurons)} neurons for {layers} layers; give one, or one for each layer")
+        shapes = tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
+        for each, (size, _) in zip(self.neurons, shapes, strict=True):
+            check_size(each, size)
+        if weights is not None:
+            if len(weights) != layers:
+                raise ValueError(f"{len(weights)} weight matrices for {layers} layers; give one for each layer")
+            self.weights = tuple(
+                given_weights(each, matrix, shape, f"layer {index}")
+                for index, (each, matrix, shape) in enumerate(zip(self.neurons, weights, shapes, strict=True))
+            )
+        else:
+            keys = jax.random.split(required_key(key), layers)
+            self.weights = tuple(
+                normal(each, shape, self.duration, layer_key, scale=scale, mean=mean)
+                for each, shape, layer_key in zip(self.neurons, shapes, keys, strict=True)
+            )
+        if delays is not None and len(delays) != layers:
+            raise ValueError(f"{len(delays)} entries of delays for {layers} layers; give one for each, or None")
+        self.delays = tuple(
+            given_delays(each, shape, f"delays[{index}]")
+            for index, (each, shape) in enumerate(zip(delays or (None,) * layers, shapes, strict=True))
+        )
+        self.capacity = given_capacities(capacity, self.sizes[1:], self.neurons)
+
+    def __call__(
+        self,
+        spikes: Spikes,
+        *,
+        initial: Sequence[Initial | None] | None = None,
+        capacity: CapacityLike | None = None,
+    ) -> Recording:
+        """Run one trial, or a batch of trials with leading axes.
+
+        Args:
+            spikes: The input. Inputs at or after the trial end do nothing.
+            initial: For every layer, initial values of states by name, instead of the declared ones.
+            capacity: How many spikes each layer has room for, instead of the network's own.
+
+        Raises:
+            ValueError: if sources are out of range, times negative or NaN, or initial values do not fit; if a delay
+                has become negative or infinite.
+            RuntimeError: inside jit, for the same, or if a layer emits more spikes than it has room for.
+        """
+        states = self._states(initial)
+        names = [f"layer {index} ({size} neurons)" for index, size in enumerate(self.sizes[1:])]
+        capacities = self.capacity if capacity is None else given_capacities(capacity, self.sizes[1:])
+        return run(self, spikes, states, capacities, names)
+
+    def first_spike_times(self, spikes: Spikes) -> Float[Array, "*batch neurons"]:
+        """Return the first spike times of the last layer, pseudospikes included: always finite."""
+        return self(spikes).first_spike_times()
+
+    def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
+        """Return how much room these inputs need, to be passed as `capacity` inside jit."""
+        return capacity_for(self, spikes)
+
+    def with_capacity(self, capacity: CapacityLike | Spikes) -> "FeedForward":
+        """Return the network with room for more spikes: numbers, or as many as it emits on these inputs.
+
+        The capacity is part of the network's static structure, so set it before making an optimiser's state.
+        """
+        return with_capacity(self, capacity)
+
+    @property
+    def _delays(self) -> NamedDelays:
+        return [named for index, each in enumerate(self.delays) for named in named_delays(f"delays[{index}]", each)]
+
+    def _states(self, initial: Sequence[Initial | None] | None) -> States:
+        given = (None,) * len(self.neurons) if initial is None else tuple(initial)
+        if len(given) != len(self.neurons):
+            raise ValueError(
+                f"initial: {len(given)} entries for {len(self.neurons)} layers; give one for each, or None"
+            )
+        return tuple(
+            initial_states(neuron, size, values)
+            for neuron, size, values in zip(self.neurons, self.sizes[1:], given, strict=True)
+        )
+
+    def _trial(
+        self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
+    ) -> tuple[Recording, Int[Array, "layers 2"]]:
+        rates = jnp.zeros(self.sizes[0], spikes.times.dtype)
+        all_spikes, records, needed = [], [], []
+        for layer, (neuron, values, capacity) in enumerate(zip(self.neurons, states, capacities, strict=True)):
+            dynamics = neuron.dynamics()
+            start = dynamics.initial_state(values)
+            population, pseudospikes = self._layer(layer, dynamics, start, spikes, rates, capacity)
+            spikes, rates = population.spikes, pseudospikes.rates
+            all_spikes.append(spikes)
+            records.append(LayerRecord(pseudospikes, population.trajectory, dynamics))
+            needed.append(needed_room(population, pseudospikes))
+        return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed)
+
+    def _layer(
+        self,
+        layer: int,
+        dynamics: AbstractDynamics,
+        start: State,
+        spikes: Spikes,
+        rates: Float[Array, " sources"],
+        capacity: Capacity,
+    ) -> tuple[Population, Pseudospikes]:
+        duration = jnp.asarray(self.duration, spikes.times.dtype)
+        weights, delays = self.weights[layer], self.delays[layer]
+        if delays is None:
+            drive = Drive(spikes, weights, duration, inside=layer > 0)
+            population = simulate_layer(dynamics, start, drive, duration, capacity)
+            return population, continue_layer(dynamics, population.trajectory.end, weights, rates, duration)
+        if layer == 0:
+            spikes = spikes.before(duration)
+        delays = jnp.broadcast_to(delays, (self.sizes[layer + 1], self.sizes[layer])).astype(spikes.times.dtype)
+        population = simulate_delayed_layer(
+            dynamics, start, spikes, weights, delays, duration, capacity, inside=layer > 0
+        )
+        incoming = Late(weights, delays, spikes, rates)
+        return population, continue_delayed(dynamics, population.trajectory.end, (incoming,), duration)

@@ -1,0 +1,203 @@
+"""`Recurrent`: neurons that are connected to one another and to input channels."""
+
+from collections.abc import Mapping
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy.typing as npt
+from jax.experimental.sparse import BCOO
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from .arguments import (
+    CapacityLike,
+    DelaysLike,
+    Initial,
+    NamedDelays,
+    States,
+    check_size,
+    checked_duration,
+    checked_sizes,
+    given_capacities,
+    given_connections,
+    given_delays,
+    given_weights,
+    initial_states,
+    named_delays,
+    required_key,
+)
+from .dynamics import AbstractDynamics, State
+from .initialisation import normal
+from .neuron import Neuron
+from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_recurrent, rates_alone
+from .recording import LayerRecord, Recording
+from .running import capacity_for, needed_room, run, with_capacity
+from .simulation import Capacity, Connections, simulate_recurrent
+from .spikes import Spikes
+
+
+@final
+class Recurrent(eqx.Module):
+    """A population of neurons that are connected to one another and to input channels.
+
+    Args:
+        neuron: The neuron.
+        size: How many there are.
+        inputs: How many input channels.
+        duration: The trial end.
+        key: Draws the weights; see `initialisation.normal`.
+        scale: Spread of the weights, in units of what one spike-triggering input needs.
+        mean: Their mean, in the same units.
+        recurrent_weights: Weights to use instead, (size, size): row i holds what neuron i receives. As `Connections`,
+            or a sparse matrix (`jax.experimental.sparse.BCOO`), an event costs as much as it has targets.
+        input_weights: Weights to use instead, (size, inputs); of the same kinds.
+        capacity: How many spikes there is room for; grown automatically outside jit.
+        recurrent_delays: How long a spike takes from neuron to neuron, in units of time: an array that broadcasts to
+            (size, size), or None for no time. `Connections` have delays of their own. A spike at t arrives at
+            t + delay, after the spike where that is 0, and at or after the trial end it does nothing but on
+            pseudospikes, in part (see `pseudospikes`). With delays anywhere, every arrival is an event of one neuron.
+        input_delays: How long an input takes, (size, inputs); in the same way.
+
+    Raises:
+        ValueError: if sizes, duration, weights or delays do not fit together, or a delay is negative or not finite.
+
+    Source of event-based gradients in recurrent networks with trained delays: Mészáros et al., arXiv:2501.07331.
+
+    Example:
+        >>> from symbolic import models
+        >>> net = Recurrent(Neuron(models.qif()), size=3, inputs=2, duration=4.0, key=jax.random.key(0))
+        >>> net.first_spike_times(Spikes([0.5, 1.0], [0, 1])).shape
+        (3,)
+        >>> ring = Connections([[1], [2], [0]], [[6.0]] * 3, delays=[[0.5], [0.25], [1.0]])
+        >>> net = Recurrent(
+        ...     Neuron(models.qif()), 3, 1, 4.0, recurrent_weights=ring, input_weights=[[6.0], [0.0], [0.0]],
+        ...     input_delays=0.5,
+        ... )
+        >>> net.recurrent_weights.delays.shape, net.input_delays.shape
+        ((3, 1), ())
+    """
+
+    neuron: Neuron
+    recurrent_weights: Weights | Connections
+    input_weights: Weights | Connections
+    recurrent_delays: Float[Array, "*#neurons #neurons"] | None
+    input_delays: Float[Array, "*#neurons #inputs"] | None
+    size: int = eqx.field(static=True)
+    inputs: int = eqx.field(static=True)
+    duration: float = eqx.field(static=True)
+    capacity: tuple[Capacity, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        neuron: Neuron,
+        size: int,
+        inputs: int,
+        duration: float,
+        *,
+        key: PRNGKeyArray | None = None,
+        scale: float = 0.5,
+        mean: float = 0.0,
+        recurrent_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO | None = None,
+        input_weights: npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO | None = None,
+        capacity: CapacityLike | None = None,
+        recurrent_delays: DelaysLike = None,
+        input_delays: DelaysLike = None,
+    ) -> None:
+        self.neuron, self.duration = neuron, checked_duration(duration)
+        self.inputs, self.size = (int(number) for number in checked_sizes((inputs, size)))
+        check_size(neuron, size)
+        missing = recurrent_weights is None or input_weights is None
+        keys = jax.random.split(required_key(key), 2) if missing else (None, None)
+
+        def weights(given: Any, columns: int, layer_key: PRNGKeyArray | None, name: str) -> Weights | Connections:
+            if isinstance(given, Connections | BCOO):
+                return given_connections(neuron, given, size, columns, name)
+            if given is not None:
+                return given_weights(neuron, given, (size, columns), name)
+            return normal(neuron, (size, columns), self.duration, required_key(layer_key), scale=scale, mean=mean)
+
+        self.recurrent_weights = weights(recurrent_weights, size, keys[0], "recurrent_weights")
+        self.input_weights = weights(input_weights, inputs, keys[1], "input_weights")
+        for name, given in (("recurrent", recurrent_delays), ("input", input_delays)):
+            if given is not None and isinstance(getattr(self, f"{name}_weights"), Connections):
+                raise ValueError(
+                    f"{name}_delays are for matrices; give lists theirs by Connections(targets, weights, delays=...)"
+                )
+        self.recurrent_delays = given_delays(recurrent_delays, (size, size), "recurrent_delays")
+        self.input_delays = given_delays(input_delays, (size, inputs), "input_delays")
+        self.capacity = given_capacities(capacity, (size,))
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Number of input channels and of neurons."""
+        return self.inputs, self.size
+
+    def __call__(
+        self, spikes: Spikes, *, initial: Initial | None = None, capacity: CapacityLike | None = None
+    ) -> Recording:
+        """Run one trial, or a batch of trials with leading axes; arguments and errors as for `FeedForward`.
+
+        Simultaneous events are taken inputs first, then neurons by index.
+        """
+        states = self._states(initial)
+        capacities = self.capacity if capacity is None else given_capacities(capacity, (self.size,))
+        return run(self, spikes, states, capacities, [f"the recurrent layer ({self.size} neurons)"])
+
+    def first_spike_times(self, spikes: Spikes) -> Float[Array, "*batch neurons"]:
+        """Return the first spike times, pseudospikes included: always finite."""
+        return self(spikes).first_spike_times()
+
+    def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
+        """Return how much room these inputs need, to be passed as `capacity` inside jit."""
+        return capacity_for(self, spikes)
+
+    def with_capacity(self, capacity: CapacityLike | Spikes) -> "Recurrent":
+        """Return the network with room for more spikes: a number, or as many as it emits on these inputs.
+
+        The capacity is part of the network's static structure, so set it before making an optimiser's state.
+        """
+        return with_capacity(self, capacity)
+
+    @property
+    def _delays(self) -> NamedDelays:
+        return [
+            *named_delays("recurrent_delays", self.recurrent_delays, self.recurrent_weights),
+            *named_delays("input_delays", self.input_delays, self.input_weights),
+        ]
+
+    def _states(self, initial: Initial | None) -> States:
+        return (initial_states(self.neuron, self.size, initial),)
+
+    def _trial(
+        self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
+    ) -> tuple[Recording, Int[Array, "layers 2"]]:
+        duration = jnp.asarray(self.duration, spikes.times.dtype)
+        dynamics = self.neuron.dynamics()
+        start = dynamics.initial_state(states[0])
+        population = simulate_recurrent(
+            dynamics, start, spikes, self.input_weights, self.recurrent_weights, duration, capacities[0].total,
+            input_delays=self.input_delays, recurrent_delays=self.recurrent_delays,
+        )  # fmt: skip
+        end = population.trajectory.end
+        pseudospikes = self._continued(dynamics, end, spikes, population.spikes, duration)
+        record = LayerRecord(pseudospikes, population.trajectory, dynamics)
+        needed = needed_room(population, pseudospikes)
+        return Recording((population.spikes,), (record,), self.duration), needed[None]
+
+    def _continued(
+        self, dynamics: AbstractDynamics, end: State, inputs: Spikes, found: Spikes, duration: Float[Array, ""]
+    ) -> Pseudospikes:
+        own = self.recurrent_weights
+        if not self._delays:
+            matrices: Any = own.matrices(self.size) if isinstance(own, Connections) else own
+            return continue_recurrent(dynamics, end, matrices, duration)
+        rates, early = rates_alone(dynamics, end, duration), inputs.before(duration)
+        incoming = (
+            Late(own, self._whole(self.recurrent_delays, self.size), found, rates),
+            Late(self.input_weights, self._whole(self.input_delays, self.inputs), early, jnp.zeros(self.inputs)),
+        )
+        return continue_delayed(dynamics, end, incoming, duration)
+
+    def _whole(self, delays: Array | None, sources: int) -> Float[Array, "neurons sources"] | None:
+        return None if delays is None else jnp.broadcast_to(delays, (self.size, sources))

@@ -1,0 +1,325 @@
+"""A population whose spikes arrive late, at every neuron after a delay of its own.
+
+A spike travels along the connections of its source in the order of their delays, so of all its arrivals only the next
+one has to wait in line: there are as many waiting as there are spikes. An event is a spike or an arrival and touches
+one neuron. Derivatives follow the same events; an arrival moves as the spike that it comes from, and as its delay.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array, Bool, Float, Int
+
+from ..dynamics import AbstractDynamics, State
+from .connections import Connections
+from .due import Due
+from .event_step import Tangents, after_event, linearised_event, linearised_wait, materialised
+from .rows import NOBODY, in_pieces, of_neurons, pick, put
+from .together import until_over
+
+
+class Ways(NamedTuple):
+    """All connections in one list: those of a source together, in the order of their delays, then one to nobody.
+
+    Attributes:
+        targets: Whom each reaches.
+        delays: How long it takes; `inf` where it reaches nobody.
+        weights: What it adds there, for every route.
+        first: Where the connections of each source begin: neurons first, then input channels.
+    """
+
+    targets: Int[Array, " connections"]
+    delays: Float[Array, " connections"]
+    weights: dict[str, Float[Array, " connections"]]
+    first: Int[Array, " sources"]
+
+
+class Log(NamedTuple):
+    """What happened in a trial.
+
+    Attributes:
+        times: When each event came.
+        travellers: Which spike came about or arrived: inputs by their position, then spikes in their order.
+        connections: Along which connection it arrived; -1 for a spike.
+        targets: Which neuron it reached; NOBODY for no event.
+        since: When this had been reached before.
+        states: Its state just after that.
+        sent: When each input and spike set out, `inf` where there is none.
+        neurons: Whose spike it was.
+        total: How many spikes there were, whether or not they fitted.
+        last: When each neuron was reached last.
+        end: Its state just after that.
+    """
+
+    times: Float[Array, " events"]
+    travellers: Int[Array, " events"]
+    connections: Int[Array, " events"]
+    targets: Int[Array, " events"]
+    since: Float[Array, " events"]
+    states: State
+    sent: Float[Array, " travellers"]
+    neurons: Int[Array, " spikes"]
+    total: Int[Array, ""]
+    last: Float[Array, " neurons"]
+    end: State
+
+
+class _Next(NamedTuple):
+    """The next spike, and the next arrival; read as soon as these are known, which saves copies of all others."""
+
+    when: Float[Array, ""]
+    neuron: Int[Array, ""]
+    arrival: Float[Array, ""]
+    traveller: Int[Array, ""]
+    along: Int[Array, ""]
+    left: Float[Array, ""]
+
+
+class _Carry(NamedTuple):
+    """What the loop carries: neurons, spikes under way, and the log so far."""
+
+    rows: Float[Array, "neurons columns"]
+    following: _Next
+    due: Due
+    arrivals: Due
+    sent: Float[Array, " travellers"]
+    connection: Int[Array, " travellers"]
+    neurons: Int[Array, " spikes"]
+    total: Int[Array, ""]
+    place: Int[Array, ""]
+    log: tuple[Any, ...]
+    is_over: Bool[Array, ""]
+
+
+def ways(recurrent: Connections, inputs: Connections, dtype: Any) -> Ways:
+    """Put the connections of every source in the order of their delays.
+
+    Differentiation:
+        Weights and delays keep their derivatives; the order has none.
+    """
+    parts = [_in_order(each, dtype) for each in (recurrent, inputs)]
+    targets, delays, weights = jax.tree.map(lambda *both: jnp.concatenate([each.ravel() for each in both]), *parts)
+    widths = [part[0].shape[1] for part in parts]
+    own = jnp.arange(recurrent.sources) * widths[0]
+    entering = recurrent.sources * widths[0] + jnp.arange(inputs.sources) * widths[1]
+    return Ways(targets, delays, weights, jnp.concatenate([own, entering]).astype(jnp.int32))
+
+
+def room_for(recurrent: Connections, inputs: Connections, num_inputs: int, spikes: int) -> int:
+    """Return how many events there can be: all spikes and all their arrivals."""
+    return num_inputs * inputs.out_degree + spikes * (1 + recurrent.out_degree)
+
+
+@eqx.filter_custom_jvp
+def run(
+    dynamics: AbstractDynamics,
+    initial: State,
+    times: Float[Array, " inputs"],
+    weights: dict[str, Float[Array, " connections"]],
+    delays: Float[Array, " connections"],
+    network: tuple[Int[Array, " connections"], Int[Array, " sources"]],
+    sources: Int[Array, " inputs"],
+    duration: Float[Array, ""],
+    *,
+    capacity: int,
+    room: int,
+) -> Log:
+    """Simulate one trial.
+
+    Simultaneous events are taken arrivals first, in the order of their spikes, inputs before those; then neurons by
+    index.
+
+    Args:
+        dynamics: The neurons.
+        initial: Their state at the start.
+        times: Of the inputs, ascending; those at `duration` are padding.
+        weights: For every route, what each connection adds.
+        delays: Of the connections.
+        network: Their targets, and where those of each source begin; see `Ways`.
+        sources: Of the inputs: channels are counted after the neurons.
+        duration: The trial end.
+        capacity: For how many spikes there is room. Those beyond it are counted, but do not arrive.
+        room: For how many events.
+
+    Differentiation:
+        Forward and reverse mode. The end of the trial does not move.
+    """
+    size, num_inputs = jax.tree.leaves(initial)[0].shape[0], times.shape[0]
+    arrays, rest = eqx.partition(dynamics, eqx.is_array)
+    structure = jax.tree.structure(initial)
+
+    def unpacked(found: Array) -> tuple[State, Array]:
+        *values, since = found.T
+        return jax.tree.unflatten(structure, values), since
+
+    def following(due: Due, arrivals: Due, connection: Array, sent: Array) -> _Next:
+        (when, neuron), (arrival, traveller) = due.first(), arrivals.first()
+        return _Next(when, neuron, arrival, traveller, connection[traveller], sent[traveller])
+
+    def begin(arguments: tuple) -> _Carry:
+        arrays, initial, times, _, delays, (_, first), sources, duration = arguments
+        leaves = jax.tree.leaves(initial)
+        wait = eqx.combine(arrays, rest).time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
+        nothing = jnp.full(capacity, jnp.inf, times.dtype)
+        connection = jnp.append(first[sources], jnp.zeros(capacity, first.dtype))
+        sent = jnp.append(jnp.where(times < duration, times, jnp.inf), nothing)
+        log = (
+            jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, NOBODY), jnp.full(room + 1, -1, first.dtype),
+            jnp.full(room + 1, NOBODY), jnp.zeros(room + 1, times.dtype),
+            jax.tree.map(lambda leaf: jnp.zeros(room + 1, leaf.dtype), initial),
+        )  # fmt: skip
+        # one row for each neuron: what an event needs of it lies together in memory
+        rows = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
+        due, arrivals = Due.at(jnp.maximum(wait, 0.0)), Due.at(sent + delays[connection])
+        return _Carry(
+            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
+            jnp.zeros(capacity, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log, jnp.array(False),
+        )  # fmt: skip
+
+    def step(arguments: tuple, carry: _Carry) -> _Carry:
+        arrays, _, _, weights, delays, (targets, first), _, duration = arguments
+        when, neuron, arrival, traveller, along, left = carry.following
+        # when nothing comes any more the log must not hold infinity: derivatives would multiply it by zero
+        now = jnp.minimum(jnp.minimum(when, arrival), duration)
+        is_over = ~(now < duration)
+        is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
+        fresh = jnp.where(carry.total < capacity, num_inputs + carry.total, NOBODY)
+        traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
+        reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
+
+        # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
+        before, was = unpacked(jax.lax.cond(is_over, _nothing, pick, carry.rows, reached))
+        some = of_neurons(eqx.combine(arrays, rest), reached)
+        jump = {route: jnp.where(is_arrival, each[along], 0.0)[None] for route, each in weights.items()}
+        after = after_event(some, before, now - was, is_spike[None], jump)
+        # rounding may put a spike just before this instant: time never runs backwards
+        wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(1, now.dtype), duration - now[None]), 0.0)
+        # the maximum is always the first; it makes the write wait for the read, which saves a copy
+        rows = carry.rows
+        for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
+            rows = rows.at[reached, column].set(value, mode="drop")
+
+        then, left = jnp.where(is_spike, first[neuron], along + 1), jnp.where(is_spike, now, left)
+        entry = (now, traveller, jnp.where(is_arrival, along, -1), reached[0], was[0], jax.tree.map(_only, before))
+        # what does not fit is put where it will be cut off
+        log = jax.tree.map(
+            lambda kept, value: put(kept, jnp.minimum(carry.place, room), value.astype(kept.dtype)),
+            carry.log, entry,
+        )  # fmt: skip
+        due = carry.due.changed_at(reached[0], (now + wait)[0])
+        arrivals = carry.arrivals.changed_at(traveller, left + delays[then])
+        sent = carry.sent.at[traveller].set(left, mode="drop")
+        connection = carry.connection.at[traveller].set(then, mode="drop")
+        own = jnp.where(is_spike, traveller - num_inputs, NOBODY)
+        return _Carry(
+            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
+            carry.neurons.at[own].set(reached[0], mode="drop"),
+            carry.total + is_spike, carry.place + ~is_over, log, is_over,
+        )  # fmt: skip
+
+    arguments = arrays, initial, times, weights, delays, network, sources, duration
+    carry = until_over(begin, step, lambda carry: carry.is_over, arguments)
+    end, last = unpacked(carry.rows)
+    log = jax.tree.map(lambda kept: kept[:-1], carry.log)
+    when, travellers, connections, reached, since, states = log
+    return Log(when, travellers, connections, reached, since, states, carry.sent, carry.neurons, carry.total, last, end)
+
+
+@run.def_jvp
+def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tuple[Log, Log]:
+    dynamics, initial, times, weights, *_, duration = primals
+    moving, initial_moves, times_move, weight_moves, delay_moves, *_ = tangents
+    log = run(*primals, capacity=capacity, room=room)
+    is_arrival = log.connections >= 0
+    along = jnp.where(is_arrival, log.connections, 0)
+    # whole lists of tangents must not be carried through the pieces
+    jumps = {route: jnp.where(is_arrival, each[along], 0.0) for route, each in weights.items()}
+    jump_moves = jax.tree.map(lambda move: jnp.where(is_arrival, move[along], 0.0), weight_moves)
+    later = jnp.zeros_like(log.times) if delay_moves is None else jnp.where(is_arrival, delay_moves[along], 0.0)
+
+    def follow(carry, event):
+        return _piece_moves(dynamics, moving, duration, carry, event)
+
+    def skip(carry, event):
+        log, *_ = event
+        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), jax.tree.map(jnp.zeros_like, log.states))
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def each(carry, event):
+        return jax.lax.cond(event[0].targets[0] < NOBODY, follow, skip, carry, event)
+
+    length = max(1, round(room**0.5))
+    rest: Any = dict.fromkeys(("sent", "neurons", "total", "last", "end"))
+    events = log._replace(**rest)
+    xs = jax.tree.map(lambda leaf: in_pieces(leaf, length), (events, later, jumps, jump_moves))
+    # the padding of a piece must not look like events
+    xs = (xs[0]._replace(targets=in_pieces(log.targets, length, NOBODY)), *xs[1:])
+    leave = jnp.zeros_like(log.sent)
+    leave = leave if times_move is None else leave.at[: times.shape[0]].set(times_move)
+    start = (materialised(initial_moves, initial), jnp.zeros_like(log.last), leave)
+    (end, last, sent), (when, since, states) = jax.lax.scan(each, start, xs)
+    when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1)[:room], (when, since, states))
+    fixed: Any = dict.fromkeys(("travellers", "connections", "targets", "neurons", "total"))
+    return log, Log(times=when, since=since, states=states, sent=sent, last=last, end=end, **fixed)
+
+
+def _piece_moves(
+    dynamics: AbstractDynamics, moving: Tangents, duration: Float[Array, ""], carry: Any, events: Any
+) -> Any:
+    """Follow tangents of states, of when these hold, and of when spikes set out, through the events of a piece."""
+    log, later, jumps, jump_moves = events
+    is_arrival = log.connections >= 0
+    is_spike = (log.targets < NOBODY) & ~is_arrival
+    some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
+    parts = linearised_event(some, some_moving, log.states, log.times - log.since, is_spike, jumps, jump_moves)
+    by_state, forced = linearised_wait(some, some_moving, log.states, jnp.full_like(log.times, duration))
+    by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
+    later = jnp.where(is_spike, forced, later)
+    structure = jax.tree.structure(carry[0])
+
+    def step(carry, event):
+        (leaves, since, sent), (parts, by_state, later, is_spike, is_arrival, neuron, traveller) = carry, event
+        before, was = pick((leaves, since), neuron)
+        set_out = is_arrival * pick(sent, traveller) + is_spike * was
+        when = set_out + later + sum(column * leaf for column, leaf in zip(by_state, before, strict=True))
+        after = [
+            sum((column * leaf for column, leaf in zip(row, before, strict=True)), by_length * (when - was) + force)
+            for row, by_length, force in zip(*parts, strict=True)
+        ]
+        # adding the change, not setting the value, has a transpose as cheap as itself
+        leaves, since = jax.tree.map(
+            lambda kept, new, old: kept.at[neuron].add(new - old, mode="drop"),
+            (leaves, since), (after, when), (before, was),
+        )  # fmt: skip
+        return (leaves, since, sent.at[traveller].add(is_spike * when, mode="drop")), (when, was, before)
+
+    is_spike, is_arrival = (each.astype(later.dtype) for each in (is_spike, is_arrival))
+    coefficients = (parts, by_state, later, is_spike, is_arrival, log.targets, log.travellers)
+    start = (jax.tree.leaves(carry[0]), *carry[1:])
+    (leaves, since, sent), (when, was, before) = jax.lax.scan(step, start, coefficients)
+    return (jax.tree.unflatten(structure, leaves), since, sent), (when, was, jax.tree.unflatten(structure, before))
+
+
+def _in_order(connections: Connections, dtype: Any) -> tuple[Array, Array, dict[str, Array]]:
+    """Order every source's connections by delay, and end them with one to nobody."""
+    is_there = connections.targets >= 0
+    delays = jnp.where(is_there, 0.0 if connections.delays is None else connections.delays, jnp.inf).astype(dtype)
+    order = jnp.argsort(stop_gradient(delays), axis=1, stable=True)
+
+    def ordered(values: Array, end: float) -> Array:
+        return jnp.pad(jnp.take_along_axis(values, order, 1), ((0, 0), (0, 1)), constant_values=end)
+
+    weights = {route: ordered(each, 0.0) for route, each in connections.weights.items()}
+    return ordered(jnp.where(is_there, connections.targets, NOBODY), NOBODY), ordered(delays, jnp.inf), weights
+
+
+def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
+    return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
+
+
+def _only(values: Float[Array, "1"]) -> Float[Array, ""]:
+    return values[0]

@@ -1,0 +1,31 @@
+"""Reading and writing what belongs to some neurons, or to some events, in arrays of all."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+#: Stands for no neuron: beyond every one, so that what is written there is dropped.
+NOBODY = 2**30
+
+
+def of_neurons(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
+    """Pick the parameters of some neurons, where there is one for each."""
+    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip") if jnp.ndim(leaf) else leaf, tree)
+
+
+def pick(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
+    """Pick the values of some neurons."""
+    return jax.tree.map(lambda leaf: leaf.at[neurons].get(mode="clip"), tree)
+
+
+def put(rows: Array, place: Array, value: Array) -> Array:
+    """Write one row; a place beyond the last means the last."""
+    return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
+
+
+def in_pieces(leaf: Array, length: int, fill: float = 0) -> Array:
+    """Cut rows into pieces of one length, the last of them filled up."""
+    padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)), constant_values=fill)
+    return padded.reshape(-1, length, *leaf.shape[1:])
