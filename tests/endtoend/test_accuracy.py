@@ -233,7 +233,7 @@ def recurrent_oracle(case, point):
     return spikes + [(time, PSEUDO) for train in pseudo for time in train]
 
 
-@pytest.mark.parametrize("name", ["QIF", "theta"])
+@pytest.mark.parametrize("name", ["QIF", pytest.param("theta", marks=pytest.mark.slow)])
 def test_recurrent_networks(name, figures, float64):
     case, generator = CASES[name], np.random.default_rng(3)
     points = recurrent_networks(case, generator)
@@ -298,7 +298,7 @@ def layered_oracle(case, point):
     return labelled + [(time, PSEUDO) for layer in pseudo for (time,) in layer]
 
 
-@pytest.mark.parametrize("name", ["QIF", "theta"])
+@pytest.mark.parametrize("name", ["QIF", pytest.param("theta", marks=pytest.mark.slow)])
 def test_layered_networks(name, figures, float64):
     """Three layers; pseudo-rates pass from each to the next."""
     case, generator = CASES[name], np.random.default_rng(4)

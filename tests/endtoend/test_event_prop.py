@@ -21,7 +21,7 @@ class Event(NamedTuple):
 
     time: float
     layer: int
-    index: int
+    source: int
 
 
 class EventProp:

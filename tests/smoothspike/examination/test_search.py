@@ -51,6 +51,7 @@ def test_the_oracle_confirms_it(lif):
     assert sorted(counts) == [0, 1]
 
 
+@pytest.mark.slow
 def test_another_solver_confirms_it(lif, swapped):
     for certificate in (lif, swapped):
         replay = ss.simulate_witness(certificate.witness)

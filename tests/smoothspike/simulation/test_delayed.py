@@ -15,10 +15,13 @@ import smoothspike as ss
 T, SIZE, CHANNELS, INPUTS, ROOM = 8.0, 4, 3, 10, 32
 NAMES = ("qif", "qif_delta", "lif")
 NEURON = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in NAMES}
-#: One of them by default; the others compile as long again.
-SOME = [pytest.param(name, marks=pytest.mark.slow if name == "qif_delta" else ()) for name in NAMES]
 
 pytestmark = pytest.mark.usefixtures("float64")
+
+
+def only(quick):
+    """One of the neurons by default; the others compile as long again."""
+    return [pytest.param(name, marks=() if name == quick else pytest.mark.slow) for name in NAMES]
 
 
 def drawn(name, seed=7):
@@ -73,7 +76,7 @@ def value_and_gradient(net, spikes, cotangent):
 COTANGENT = np.random.default_rng(6).normal(size=8 * SIZE)
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", only("lif"))
 def test_delays_of_zero_change_nothing(name):
     weights, _, spikes = drawn(name)
     plain, late = network(name, weights, (None, None)), network(name, weights, (np.zeros((SIZE, SIZE)), None))
@@ -155,7 +158,7 @@ def test_an_event_queue_finds_the_same_spikes(name, figures):
     assert error < 1e-11
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", only("qif"))
 def test_gradients_are_those_of_differences(name):
     """Of weights, delays and input times, in both modes, with several spikes of every neuron."""
     weights, delays, spikes = drawn(name)

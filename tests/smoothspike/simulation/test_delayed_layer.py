@@ -14,10 +14,12 @@ T, SIZES, INPUTS, ROOM = 6.0, (3, 4, 2), 8, 16
 NAMES = ("qif", "qif_delta", "lif")
 NEURON = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in NAMES}
 
-#: The others compile as long again.
-SOME = [pytest.param(name, marks=pytest.mark.slow if name == "qif_delta" else ()) for name in NAMES]
-
 pytestmark = pytest.mark.usefixtures("float64")
+
+
+def only(quick):
+    """One of the neurons by default; the others compile as long again."""
+    return [pytest.param(name, marks=() if name == quick else pytest.mark.slow) for name in NAMES]
 
 
 def drawn(name, seed=3):
@@ -50,7 +52,7 @@ def value_and_gradient(net, spikes):
     return eqx.filter_value_and_grad(total, has_aux=True)((net, spikes.times))
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", only("lif"))
 def test_one_delay_for_all_is_a_shift_of_the_inputs(name):
     weights, spikes = drawn(name)
     shifted = ss.Spikes(spikes.times + 0.5, spikes.sources)
@@ -65,7 +67,7 @@ def test_one_delay_for_all_is_a_shift_of_the_inputs(name):
             np.testing.assert_allclose(each, exactly[route], rtol=1e-11, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", only("qif"))
 def test_every_neuron_has_arrivals_of_its_own(name):
     """Each neuron is one that is alone and whose every channel is shifted by its delay."""
     weights, spikes = drawn(name)
@@ -80,7 +82,7 @@ def test_every_neuron_has_arrivals_of_its_own(name):
         assert (np.asarray(found[index][~inside]) >= T).all()
 
 
-@pytest.mark.parametrize("name", SOME)
+@pytest.mark.parametrize("name", only("qif"))
 def test_gradients_are_those_of_differences(name):
     """Of weights, delays and input times, in both modes, with several spikes of every neuron."""
     weights, spikes = drawn(name)
