@@ -18,6 +18,7 @@ QUESTIONS = {
     "mnist": "a training step of a 784-100-100-10 network of theta neurons (peer: spikegd)",
     "yin_yang": "a training step on the Yin-Yang task, and errors of spike times (peer: eventax)",
     "recurrent": "a gradient through up to 5000 events of a recurrent network (peer: spikegd)",
+    "sparse": "what an event costs in recurrent networks of up to 100,000 neurons",
     "scaling": "how time and memory of a gradient grow with neurons, events, batch and layers",
     "speech": "700 channels and 5000 input spikes a sample: events per second",
     "precision": "single and double precision on handwritten digits (peer: spikegd)",

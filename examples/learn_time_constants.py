@@ -26,6 +26,8 @@ from smoothspike.plot import style
 
 NAMES = ("tau_m", "tau_s")
 INPUTS, SPIKES, DURATION = 12, 3, 6.0
+# More than there are time constants, so that L-BFGS learns all curvatures and converges to the last digits.
+_MEMORY = 50
 
 
 def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.FeedForward:
@@ -42,7 +44,7 @@ def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, ste
     mask = eqx.tree_at(lambda net: net.neurons[0].raw, mask, dict.fromkeys(NAMES, True))
     raw: Any
     raw, rest = eqx.partition(student, mask)
-    optimizer = optax.lbfgs()
+    optimizer = optax.lbfgs(memory_size=_MEMORY)
 
     def loss(raw: Any) -> jax.Array:
         return jnp.mean((eqx.combine(raw, rest)(patterns).spike_times(SPIKES) - targets) ** 2)

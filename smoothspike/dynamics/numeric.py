@@ -129,10 +129,8 @@ class NumericDynamics(AbstractDynamics):
         floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
         low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
         at_rest = state.others | self.resting
-        now, _ = lowest(self.field, low, self.top, *self._held(state.others))
-        least, curvature = lowest(self.field, low, self.top, *self._held(at_rest))
-        curved, long = curvature > 0, jnp.asarray(duration, now.dtype)
-        slow = jnp.where(curved, 1 / (jnp.where(curved, curvature, 1.0) * long**2), 1 / long)
+        now, _ = lowest(self.field, duration, low, self.top, *self._held(state.others))
+        least, slow = lowest(self.field, duration, low, self.top, *self._held(at_rest))
         lift = lifted(now - least, least, slow) - now
         held = self._held(state.others)
         first, period = (

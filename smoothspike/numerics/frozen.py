@@ -17,9 +17,9 @@ from jaxtyping import Array, Float
 from .elementwise import differentiable, per_lane, tolerance_of
 
 Real = Float[Array, "*shape"]
-_GRID, _SECTIONS = 257, 40
+_GRID, _HALVINGS = 257, 60
+_WIDEST = 30.0  # the logarithm of a width
 _MAX_STEPS = 4096
-_GOLDEN = 0.6180339887498949
 _CLOSE = 1e-3
 
 
@@ -46,7 +46,7 @@ def _split(field: HeldField, values: tuple[Array, ...]) -> tuple[Array, Array]:
     return others, jnp.stack([*values[field.states - 1 :], nothing])[:-1]
 
 
-def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
+def _lowest_lane(field: HeldField, duration: Array, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
     moving = _split(field, values)
     held = stop_gradient(moving)
 
@@ -64,7 +64,33 @@ def _lowest_lane(field: HeldField, low: Array, top: Array, *values: Array) -> tu
         variable = jnp.where(is_close & ~is_low & ~is_top, variable - shift, variable)
         curved = bend(stop_gradient(variable), *held)
     variable = jnp.where(is_low, jnp.sinh(low), jnp.where(is_top, jnp.sinh(top), variable))
-    return height(variable, *moving), bend(variable, *moving) / 2
+    width = _width(lambda *of: _rise(height, *of), duration, variable, held, moving)
+    return height(variable, *moving), jnp.where(is_low | is_top, 1.0, width) / duration
+
+
+def _rise(height: Callable[..., Array], width: Array, variable: Array, *arguments: Array) -> Array:
+    """How much higher a field is on both sides, at this distance."""
+    sides = height(variable + width, *arguments) + height(variable - width, *arguments)
+    return sides / 2 - height(variable, *arguments)
+
+
+def _width(rise: Callable[..., Array], duration: Array, variable: Array, held: Any, moving: Any) -> Array:
+    """Return the width w of a minimum in which a neuron stays for about the duration T: where it rises by w / T.
+
+    A minimum that is flat, as that of V**4, is as good as any. Where the field nowhere rises that fast, it is 1.
+    """
+
+    def excess(logarithm: Array, duration: Array, variable: Array, *arguments: Array) -> Array:
+        width = jnp.exp(logarithm)
+        return rise(width, variable, *arguments) * duration / width - 1
+
+    here = (*stop_gradient((duration, variable)), *held)
+    widest = jnp.full_like(variable, _WIDEST)
+    rises = ~(excess(widest, *here) < 0)
+    logarithm = stop_gradient(_sign_change(lambda middle: excess(middle, *here), -widest, widest))
+    # one Newton step carries the derivative
+    slope = jnp.where(rises, jax.grad(excess)(logarithm, *here), 1.0)
+    return jnp.where(rises, jnp.exp(logarithm - excess(logarithm, duration, variable, *moving) / slope), 1.0)
 
 
 def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Array, Array, Array]:
@@ -77,25 +103,34 @@ def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Ar
     grid = jnp.linspace(low, top, _GRID)
     place = jnp.argmin(jax.vmap(searched)(grid))
     ends = grid[jnp.maximum(place - 1, 0)], grid[jnp.minimum(place + 1, _GRID - 1)]
-
-    def narrowed(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
-        left, right = ends
-        way = _GOLDEN * (right - left)
-        is_left = searched(right - way) < searched(left + way)
-        return jnp.where(is_left, left, right - way), jnp.where(is_left, left + way, right)
-
-    left, right = lax.fori_loop(0, _SECTIONS, narrowed, ends)
-    x = (left + right) / 2
-    at = jnp.where(searched(x) <= searched(grid[place]), x, grid[place])
+    # by the sign of the slope, which tells more digits than the height does where a minimum is flat
+    x = _sign_change(jax.grad(searched), *ends)
+    at_end = (place == 0) | (place == _GRID - 1)
+    kept, found = searched(grid[place]), searched(x)
+    at = jnp.where((kept < found) | (at_end & (kept == found)), grid[place], x)
     return at, at == low, at == top
 
 
-def _lowest(field: HeldField, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:
-    return per_lane(lambda *arguments: _lowest_lane(field, *arguments), jnp.shape(low))(low, top, *values)
+def _sign_change(function: Callable[[Array], Array], left: Array, right: Array) -> Array:
+    """Return where a function stops being negative, by bisection."""
+
+    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+        left, right = ends
+        middle = (left + right) / 2
+        is_below = function(middle) < 0
+        return jnp.where(is_below, middle, left), jnp.where(is_below, right, middle)
+
+    left, right = lax.fori_loop(0, _HALVINGS, halved, (left, right))
+    return (left + right) / 2
 
 
-#: `lowest(field, low, top, *others, *parameters)` returns the minimum of `rate / weight` for x = asinh(V) between low
-#: and top, and half its second derivative by V there.
+def _lowest(field: HeldField, duration: Real, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:
+    return per_lane(lambda *arguments: _lowest_lane(field, *arguments), jnp.shape(low))(duration, low, top, *values)
+
+
+#: `lowest(field, duration, low, top, *others, *parameters)` returns the minimum of `rate / weight` for x = asinh(V)
+#: between low and top, and the minimum at which it takes about the duration to pass it, 1 / (c duration**2) where
+#: c V**2 is added to the minimum; at an end 1 / duration.
 lowest = differentiable(_lowest)
 
 

@@ -36,15 +36,13 @@ class General(Declared):
 
     def __init__(self, given: Equations) -> None:
         super().__init__(given)
-        slope, curvature = (sp.diff(given.field, given.potential, order) for order in (1, 2))
+        slope = sp.diff(given.field, given.potential)
         drift = sum(sp.diff(given.field, state) * rate for state, rate in zip(given.others, given.rates, strict=True))
-        self._rates, self._slope, self._curvature, self._drift = (
+        self._rates, self._slope, self._drift = (
             sp.lambdify(given.states, each, modules=[_FUNCTIONS, "math"])
-            for each in ([given.field, *given.rates], slope, curvature, drift)
+            for each in ([given.field, *given.rates], slope, drift)
         )
         self._threshold = float(value(given.threshold))
-        # where the curvature jumps, the one below the minimum counts
-        self._aside = 1e-9 if given.field.has(sp.Piecewise, sp.Abs, sp.Min, sp.Max) else 0.0
         self._known: dict[State, tuple] = {}
         if given.threshold is sp.oo:
             self.pseudo_phase = self._pseudo_phase
@@ -158,8 +156,7 @@ class General(Declared):
         state = self.jump(state, x, route)
         with np.errstate(all="ignore"):
             bottom, resting = (self._lowest(each) for each in (state, self.undriven(state)))
-            below = resting[0] - self._aside * (1 + abs(resting[0]))
-            curvature = self._curvature(below, *map(float, self.undriven(state)[1:])) / 2
+            curvature = self._mean_curvature(resting[0], self.undriven(state), float(duration))
             excess = float(lifted(number(bottom[1]), number(resting[1]), number(curvature), duration))
             first, period = (
                 self._time_to_infinity(float(start), state, bottom, excess, curvature)
@@ -177,6 +174,21 @@ class General(Declared):
         low, high = grid[index - 1], grid[index + 1]
         place: Any = brentq(lambda potential: self._slope(potential, *others), low, high, xtol=1e-15)
         return place, self._rates(place, *others)[0]
+
+    def _mean_curvature(self, place: float, state: State, duration: float) -> float:
+        """How far the field rises at a distance w from its minimum, over w**2, with w such that it is w / duration."""
+        others = [float(part) for part in state[1:]]
+
+        def raised(width: float) -> float:
+            sides = self._rates(place + width, *others)[0] + self._rates(place - width, *others)[0]
+            return sides / 2 - self._rates(place, *others)[0]
+
+        def excess(logarithm: float) -> float:
+            return raised(np.exp(logarithm)) * duration / np.exp(logarithm) - 1
+
+        above = next(each for each in np.arange(-12.0, 30.0, 0.5) if not excess(each) < 0)
+        width: Any = np.exp(brentq(excess, above - 0.5, above, xtol=1e-15))
+        return raised(width) / width**2
 
     def _time_to_infinity(
         self, start: float, state: State, bottom: tuple[float, float], excess: float, curvature: float

@@ -1,0 +1,107 @@
+"""What an event costs in a large recurrent network with sparse connections.
+
+Quadratic integrate-and-fire neurons, each of which reaches 100 others at random. Inputs make neurons spike, 10 for each
+input; the weights between neurons have no mean, so that the number of spikes hardly depends on how many neurons there
+are. The same network gets some inputs and then twice as many: the difference of the times over the difference of the
+numbers of events is what an event costs, without what a trial costs anyhow (to start and continue every neuron), which
+is given apart. The gradient is that of the sum of all spike times by all weights.
+"""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import smoothspike as ss
+
+from .measuring import Program, compiled, measured
+from .question import Options, Report, Table, duration, size
+
+OUT_DEGREE, REACHED, TRIAL, ROOM = 100, 10, 2.0, 8192
+INPUTS = 240
+
+
+def network(neurons: int) -> ss.Recurrent:
+    """Draw a network; the targets of a neuron are one of each hundredth of all, so that none is reached twice."""
+    generator = np.random.default_rng(0)
+
+    def targets(sources: int, count: int) -> np.ndarray:
+        part = neurons // count
+        return np.arange(count) * part + generator.integers(0, part, (sources, count))
+
+    recurrent = ss.Connections(targets(neurons, OUT_DEGREE), generator.normal(0, 0.2, (neurons, OUT_DEGREE)))
+    entering = ss.Connections(targets(2 * INPUTS, REACHED), generator.uniform(4, 6, (2 * INPUTS, REACHED)))
+    return ss.Recurrent(
+        ss.Neuron(ss.models.qif()), neurons, 2 * INPUTS, TRIAL, recurrent_weights=recurrent, input_weights=entering,
+        capacity=ROOM,
+    )  # fmt: skip
+
+
+def spikes(inputs: int) -> ss.Spikes:
+    """The first inputs, one of each channel, the rest left out."""
+    times = np.random.default_rng(1).uniform(0, TRIAL / 4, 2 * INPUTS)
+    return ss.Spikes(np.where(np.arange(times.size) < inputs, times, np.inf), np.arange(times.size))
+
+
+def total(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
+    """The sum of all spike times."""
+    found = net(given).spikes[0]
+    return jnp.where(found.is_spike, found.times, 0.0).sum()
+
+
+def programs(net: ss.Recurrent) -> dict[str, Program]:
+    """Simulation and gradient, with few inputs and with many."""
+
+    connections = net.recurrent_weights
+    assert isinstance(connections, ss.Connections)
+
+    def by_weights(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
+        def of(weights: dict[str, jax.Array]) -> jax.Array:
+            own = ss.Connections(connections.targets, weights)
+            again = ss.Recurrent(
+                net.neuron, net.size, net.inputs, TRIAL, recurrent_weights=own, input_weights=net.input_weights,
+                capacity=net.capacity,
+            )  # fmt: skip
+            return total(again, given)
+
+        return jax.grad(of)(connections.weights)
+
+    works = {"forward": total, "gradient": by_weights}
+    return {
+        f"{work} {inputs}": compiled(function, net, spikes(inputs))
+        for work, function in works.items()
+        for inputs in (INPUTS, 2 * INPUTS)
+    }
+
+
+def answer(options: Options) -> Report:
+    """Measure."""
+    table = Table(["neurons", "events", "forward, an event", "a trial", "gradient, an event", "a trial", "memory"])
+    figures, costs = {}, []
+    with jax.enable_x64(True):
+        for neurons in (1000, 10_000) if options.quick else (1000, 10_000, 100_000):
+            net = network(neurons)
+            few, many = (inputs + int(net(spikes(inputs)).spikes[0].num_events) for inputs in (INPUTS, 2 * INPUTS))
+            found = measured(programs(net), options.repeats)
+            row: list[str] = [f"{neurons}", f"{few}, {many}"]
+            cost = {}
+            for work in ("forward", "gradient"):
+                short, long = (found[f"{work} {inputs}"].median for inputs in (INPUTS, 2 * INPUTS))
+                cost[work] = (long - short) / (many - few)
+                row += [f"{1e6 * cost[work]:.3g} us", duration(short - cost[work] * few)]
+            costs.append(cost)
+            table.rows.append([*row, size(found[f"gradient {2 * INPUTS}"].program_bytes)])
+            figures[str(neurons)] = {"events": [few, many], "seconds_per_event": cost} | {
+                name: measurement.as_json() for name, measurement in found.items()
+            }
+    remarks = [
+        f"From one row to the next the cost of an event grows by a factor of "
+        f"{', '.join(f'{after[work] / before[work]:.2f}' for before, after in pairwise(costs))} "
+        f"({work})."
+        for work in ("forward", "gradient")
+    ]
+    setting = (
+        f"Out-degree {OUT_DEGREE}, {INPUTS} and {2 * INPUTS} inputs to {REACHED} neurons each, trials of {TRIAL:g}."
+    )
+    return Report("Sparse recurrent networks", setting, "float64", table, remarks=remarks, figures=figures)
