@@ -16,8 +16,7 @@ def value_and_grad_in_chunks(
 
     A drop-in for `eqx.filter_value_and_grad` where the loss is a mean over samples: the same value and gradient up to
     rounding. Where the chunk does not divide the batch, the samples that are left over are compiled and run on their
-    own, with their due weight. Small chunks can also be faster on a processor,
-    as they stay in its cache.
+    own, with their due weight. Small chunks can also be faster on a processor, as they stay in its cache.
 
     Args:
         loss: `loss(model, *batch)`, the mean over the samples that it is given. Every array in `batch` has the samples
