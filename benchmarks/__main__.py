@@ -7,8 +7,11 @@ medians of runs in turns after a warm-up; compiling is given apart.
 import argparse
 import importlib
 import json
+import os
 import sys
 from pathlib import Path
+
+import jax
 
 from .measuring import hardware
 from .peers import HOW_TO_GET
@@ -36,6 +39,7 @@ def main() -> None:
         for name, text in QUESTIONS.items():
             print(f"{name:10} {text}")
         return
+    jax.config.update("jax_num_cpu_devices", options.devices)
     machine = hardware()
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
@@ -66,10 +70,17 @@ def _parser() -> argparse.ArgumentParser:
         "--peer", action="append", default=[], type=_peer, metavar="NAME=FOLDER", help="where to import a peer from"
     )
     parser.add_argument("--repeats", type=int, default=7, help="how often everything is timed")
+    parser.add_argument(
+        "--devices", type=int, default=_cores(), help="as how many devices JAX takes this processor (%(default)s)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
     return parser
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _peer(text: str) -> tuple[str, Path]:

@@ -43,12 +43,16 @@ class Comparison:
         repeats: int,
         note: str = "",
         differentiated: Callable[[str, Callable], Callable] = lambda _, loss: jax.value_and_grad(loss),
+        on_devices: Callable[..., Any] | None = None,
     ) -> None:
         """Time losses and their gradients with respect to the first argument, by the names of the programs.
 
-        `differentiated(name, loss)` returns what computes both.
+        `differentiated(name, loss)` returns what computes both, and `on_devices` is ours on all devices, if there are
+        several.
         """
         steps = {name: differentiated(name, loss) for name, loss in losses.items()}
+        if on_devices is not None and jax.device_count() > 1:
+            steps[f"{OURS}, {jax.device_count()} devices"] = on_devices
         works = {"forward": losses, "loss and gradient": steps}
         for work, functions in works.items():
             programs = {name: compiled(function, *arguments) for name, function in functions.items()}
@@ -73,7 +77,7 @@ class Comparison:
 
     def _ratio(self, work: str, name: str) -> str:
         ours = self.found[work].get(OURS)
-        if name == OURS or ours is None:
+        if name.startswith(OURS) or ours is None:
             return ""
         return f"{ours.median / self.found[work][name].median:.2g}" if self.agrees(name) else "they disagree"
 

@@ -148,7 +148,8 @@ def answer(options: Options) -> Report:
     remarks = [
         f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, for which "
         f"there is room here, and for {ROOM} events in all in spikegd; of the busiest neurons: "
-        f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials."
+        f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on every "
+        "device."
     ]
     if find("spikegd", options.peers) is None:
         remarks.append(left_out("spikegd"))
@@ -165,7 +166,13 @@ def answer(options: Options) -> Report:
     with jax.enable_x64(False):
         losses = {name: partial(mean_loss, function) for name, function in functions.items()}
         comparison.measure(
-            losses, of.weights, of.pixels, of.labels, repeats=options.repeats, differentiated=differentiated
+            losses,
+            of.weights,
+            of.pixels,
+            of.labels,
+            repeats=options.repeats,
+            differentiated=differentiated,
+            on_devices=ss.value_and_grad_in_chunks(losses[OURS], CHUNK * jax.device_count(), mesh=ss.data_mesh()),
         )
     setting = f"{'-'.join(map(str, SIZES))} theta neurons, duration {DURATION:g}, one input event, batch of {batch}."
     return Report(

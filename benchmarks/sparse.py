@@ -9,6 +9,7 @@ is given apart. The gradient is that of the sum of all spike times by all weight
 
 from itertools import pairwise
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -53,18 +54,12 @@ def total(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
 def programs(net: ss.Recurrent) -> dict[str, Program]:
     """Simulation and gradient, with few inputs and with many."""
 
-    connections = net.recurrent_weights
-    assert isinstance(connections, ss.Connections)
-
     def by_weights(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
         def of(weights: dict[str, jax.Array]) -> jax.Array:
-            own = ss.Connections(connections.targets, weights)
-            again = ss.Recurrent(
-                net.neuron, net.size, net.inputs, TRIAL, recurrent_weights=own, input_weights=net.input_weights,
-                capacity=net.capacity,
-            )  # fmt: skip
-            return total(again, given)
+            return total(eqx.tree_at(lambda each: each.recurrent_weights.weights, net, weights), given)
 
+        connections = net.recurrent_weights
+        assert isinstance(connections, ss.Connections)
         return jax.grad(of)(connections.weights)
 
     works = {"forward": total, "gradient": by_weights}

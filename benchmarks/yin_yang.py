@@ -91,6 +91,16 @@ def mean_loss(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) ->
     return jax.vmap(ss.losses.first_spike_cross_entropy)(found, labels).mean()
 
 
+def on_devices(first_spikes: FirstSpikes, times: Any, labels: Any, batch: int) -> Callable[..., Any]:
+    """Loss and gradient of our weights, the batch shared out among all devices."""
+
+    def loss(given: Any, times: Any, labels: Any) -> jax.Array:
+        return mean_loss(first_spikes, times, labels, given)
+
+    shared = ss.value_and_grad_in_chunks(loss, batch, mesh=ss.data_mesh())
+    return lambda given: shared(given, jnp.asarray(times), jnp.asarray(labels))
+
+
 def found(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) -> Answer:
     """Spike times and gradient."""
     spikes = jax.jit(jax.vmap(first_spikes, (None, 0)))(given, times)
@@ -136,7 +146,8 @@ def answer(options: Options) -> Report:
             answers["eventax"] = [found(program, times, labels, given) for program in programs]
             comparison.agreements += agreements("eventax", answers[OURS], answers["eventax"], least=1e-12)
         losses = {name: partial(mean_loss, function, times, labels) for name, function in functions.items()}
-        comparison.measure(losses, given, repeats=options.repeats)
+        shared = on_devices(functions[OURS], times, labels, batch)
+        comparison.measure(losses, given, repeats=options.repeats, on_devices=shared)
     exact = truth(times[:checked], given)
     errors = {name: np.abs(answer[0].spikes[:checked] / exact - 1) for name, answer in answers.items()}
     remarks += [

@@ -78,7 +78,7 @@ def _step(
             recording, needed = simulate(network, spikes, room)
             return jax.vmap(loss)(readout(recording), labels).mean(), needed
 
-        differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True)
+        differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True, mesh=mesh)
         (value, needed), gradient = differentiated(network, spikes, labels)
         updates, state = optimizer.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
         trained = eqx.apply_updates(network, updates), state

@@ -27,6 +27,15 @@ def test_value_gradient_and_auxiliary_outputs_are_those_of_the_whole_batch(chunk
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, whole)
 
 
+def test_shared_among_devices():
+    """One here; test_devices has more of them."""
+    whole = eqx.filter_value_and_grad(mean_loss, has_aux=True)(MODEL, XS, LABELS)
+    shared = ss.value_and_grad_in_chunks(mean_loss, 5, has_aux=True, mesh=ss.data_mesh())
+    found = eqx.filter_jit(shared)(MODEL, XS, LABELS)
+    assert jax.tree.structure(found) == jax.tree.structure(whole)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, whole)
+
+
 def test_without_auxiliary_outputs_and_with_other_arguments():
     def scaled(model, xs, scale):
         return scale * mean_loss(model, xs, jnp.zeros(len(xs)))[0]
