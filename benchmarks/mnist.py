@@ -148,8 +148,8 @@ def answer(options: Options) -> Report:
     remarks = [
         f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, for which "
         f"there is room here, and for {ROOM} events in all in spikegd; of the busiest neurons: "
-        f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on every "
-        "device."
+        f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on "
+        "every device."
     ]
     if find("spikegd", options.peers) is None:
         remarks.append(left_out("spikegd"))
