@@ -78,6 +78,8 @@ def _cosine_and_sine(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"],
     first, second = _QUARTER_TURN[jnp.finfo(x.dtype).bits]
     quarters = jnp.round(x * (2 / math.pi))
     rest = (x - quarters * first) - quarters * second
+    # so far out that rounding of x alone is a good part of a turn, one angle is as good as another
+    rest = jnp.where(jnp.abs(rest) < 1, rest, 0.0)
     square = rest**2
     cosine = jnp.polyval(jnp.asarray(_COSINE[::-1], x.dtype), square, unroll=len(_COSINE))
     sine = rest * jnp.polyval(jnp.asarray(_SINE[::-1], x.dtype), square, unroll=len(_SINE))

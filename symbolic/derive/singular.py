@@ -16,7 +16,7 @@ from ..errors import DerivationError
 from ..limits import Budget, TimeLimit
 from .derivation import Derivation, t
 
-_SECONDS, _DIGITS, _POINTS = 2.5, 60, 4
+_SECONDS, _DIGITS, _POINTS = 6.0, 60, 4
 _NEAR, _CLOSE = sp.Rational(1, 10**16), sp.Float("1e-12")
 _SHORT = 40
 _VERY_NEAR = sp.Rational(1, 10**60)

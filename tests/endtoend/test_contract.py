@@ -160,7 +160,9 @@ def test_build_and_run(name):
         assert jnp.allclose(mapped(spikes_in.times, spikes_in.sources), net.first_spike_times(spikes_in), rtol=1e-12)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name == "qif_delta" else pytest.mark.slow) for name in MODELS]
+)
 def test_an_optax_loop_needs_no_trainer(name):
     net = ss.FeedForward(_neuron(name, trainable=("tau_m",)), sizes=(4, 5, 3), duration=4.0, key=jax.random.key(1))
     spikes = ss.Spikes([0.5, 1.0, 0.2], [3, 1, 0])

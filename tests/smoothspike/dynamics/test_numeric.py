@@ -41,7 +41,8 @@ def steep():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("declare", [leaky, pytest.param(steep, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("declare", [leaky, steep])
 def test_a_solution_in_a_network(declare):
     """It runs like the integration of the same equations, an input above the threshold included."""
     model, inputs = declare(), [0.4, 1.1, 2.3, 3.0]

@@ -170,6 +170,7 @@ def test_gradients_are_those_of_differences(name):
     assert report.reverse_error < 1e-10
 
 
+@pytest.mark.slow
 def test_batches_and_capacity():
     """Trials that are over at different times, more spikes than there is room for at first, and jit."""
     weights, delays, spikes = drawn("qif")

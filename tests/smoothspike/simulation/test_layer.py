@@ -64,7 +64,7 @@ def test_no_stretch_has_a_negative_length():
     assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))
 
 
-@pytest.mark.parametrize("name", ["qif", "qif_delta"])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta"])
 def test_second_derivatives(name):
     """Forward over reverse mode, by weights and input times, against differences of the gradient."""
     net = ss.FeedForward(

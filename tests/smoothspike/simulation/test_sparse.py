@@ -36,7 +36,10 @@ def readings(net, times, sources):
     )
 
 
-@pytest.mark.parametrize("entering", [sparse, np.asarray], ids=["sparse inputs", "dense inputs"])
+@pytest.mark.parametrize(
+    "entering",
+    [pytest.param(sparse, id="sparse inputs"), pytest.param(np.asarray, id="dense inputs", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if index == 0 else pytest.mark.slow) for index, name in enumerate(NEURON)]
 )

@@ -11,7 +11,7 @@ from smoothspike.numerics import projective
 SPIKES = ss.Spikes([0.5, 1.0, 0.2, jnp.inf], [0, 1, 2, 0])
 
 
-@pytest.mark.parametrize("name", ["theta_neuron", "lif"])
+@pytest.mark.parametrize("name", [pytest.param("theta_neuron", marks=pytest.mark.slow), "lif"])
 def test_gradients_of_feed_forward_networks(name):
     neuron = ss.Neuron(getattr(ss.models, name)(), trainable=("tau_m",), allow_discontinuous=name == "lif")
     net = ss.FeedForward(neuron, (3, 4, 2), 4.0, key=jax.random.key(3), scale=1.5)
