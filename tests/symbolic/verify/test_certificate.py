@@ -11,7 +11,6 @@ import sympy as sp
 
 from symbolic import NeuronModel, at_infinity, models
 from symbolic.errors import ContinuityError, ModelError
-from symbolic.limits import TimeLimit, within
 from symbolic.verify import Condition, Regularity, Verdict, verify
 
 V, I, w = sp.symbols("V I w", real=True)
@@ -225,17 +224,3 @@ def test_conditions_carry_their_statement():
         assert isinstance(condition, Condition)
         assert isinstance(condition.statement, sp.Basic)
         assert condition.reason.endswith(".")
-
-
-def test_the_time_limit_stops_and_leaves_nothing_behind():
-    def forever():
-        while True:
-            pass
-
-    for _ in range(5):
-        with pytest.raises(TimeLimit, match=r"^$"):
-            within(0.01, forever)
-    assert within(10.0, lambda: 1) == 1
-    until = time.monotonic() + 0.3
-    while time.monotonic() < until:
-        pass
