@@ -18,7 +18,6 @@ from .question import OURS, Options, Report
 SIZES, DURATION = (700, 128, 20), 50.0
 # mean and spread of the weights: hidden neurons spike a few times in a sample
 WEIGHTS = ((0.004, 0.12), (0.02, 0.4))
-ROOM = (2048, 512)
 
 
 def inputs(batch: int, events: int) -> ss.Spikes:
@@ -40,10 +39,12 @@ def answer(options: Options) -> Report:
         for (mean, spread), after, before in zip(WEIGHTS, SIZES[1:], SIZES[:-1], strict=True)
     ]
     neuron = ss.Neuron(ss.models.qif())
+    # as much as the busiest sample and neuron need, which a training finds out by itself
+    room = ss.FeedForward(neuron, SIZES, DURATION, weights=weights).capacity_for(spikes)
 
     def simulate(weights, times):
         network = ss.FeedForward(neuron, SIZES, DURATION, weights=weights)
-        return network(ss.Spikes(times, spikes.sources), capacity=ROOM)
+        return network(ss.Spikes(times, spikes.sources), capacity=room)
 
     def loss(weights, times):
         found = simulate(weights, times).first_spike_times()
@@ -62,6 +63,7 @@ def answer(options: Options) -> Report:
     remarks.append(f"{hidden / SIZES[1]:.1f} spikes per hidden and {last / SIZES[2]:.1f} per output neuron and sample.")
     setting = (
         f"{'-'.join(map(str, SIZES))} QIF neurons, {events} input spikes in {DURATION:g} time constants, batch of "
-        f"{batch}, room for {ROOM[0]} and {ROOM[1]} spikes of the layers."
+        f"{batch}, room for {' and '.join(str(layer.total) for layer in room)} spikes of the layers and "
+        f"{' and '.join(str(layer.busiest) for layer in room)} of one neuron."
     )
     return Report("Inputs as large as spoken digits", setting, "float32", comparison.table(), [], remarks, figures)

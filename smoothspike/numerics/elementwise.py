@@ -17,6 +17,9 @@ from jaxtyping import Array
 
 Function = Callable[..., tuple[Array, ...]]
 
+# step sizes and places of events are exact to first order alone
+_FIRST_ORDER = "this solver has no second derivatives: only first derivatives of spike times are exact"
+
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:
     """Run a function of scalars on arrays of a shape, every entry by itself."""
@@ -91,7 +94,7 @@ def _with_columns(function: Function, primals: tuple[Array, ...], moving: list[i
             arguments[index] = value
         return function(*arguments)
 
-    chosen = tuple(_once_only(primals[index]) for index in moving)
+    chosen = tuple(once_only(_FIRST_ORDER, primals[index]) for index in moving)
 
     def along(direction: Array) -> tuple[Any, Any]:
         tangents = tuple(jnp.full_like(primal, part) for primal, part in zip(chosen, direction, strict=True))
@@ -100,12 +103,12 @@ def _with_columns(function: Function, primals: tuple[Array, ...], moving: list[i
     return jax.vmap(along, out_axes=(None, 0))(jnp.eye(len(moving), dtype=primals[0].dtype))
 
 
-@jax.custom_jvp
-def _once_only(value: Array) -> Array:
-    """Refuse to be differentiated: step sizes and places of events are exact to first order alone."""
+@partial(jax.custom_jvp, nondiff_argnums=(0,))
+def once_only(reason: str, value: Array) -> Array:
+    """Refuse to be differentiated, for values that are used in a first derivative only."""
     return value
 
 
-@_once_only.defjvp
-def _refuse(primals: tuple[Array], tangents: tuple[Array]) -> Any:
-    raise NotImplementedError("this solver has no second derivatives: only first derivatives of spike times are exact")
+@once_only.defjvp
+def _refuse(reason: str, primals: tuple[Array], tangents: tuple[Array]) -> Any:
+    raise NotImplementedError(reason)

@@ -48,8 +48,8 @@ def turn(drive: Real, x: Real) -> Rotation:
         Forward and reverse mode, analytic everywhere.
     """
     angle = drive * x**2
-    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(stop_gradient(-angle), 0.0)))
-    return Rotation(circular(-1, angle), x * circular(0, angle), determinant)
+    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(-angle, 0.0)))
+    return Rotation(circular(-1, angle), x * circular(0, angle), stop_gradient(determinant))
 
 
 @jax.custom_jvp
@@ -259,6 +259,8 @@ def winding(g: Real, drive: Real, x: Real, q_end: Real) -> Real:
         >>> int(winding(g, drive, x, rotate(g, q, drive, x, turn(drive, x))[1]))
         3
     """
+    # a count has no derivative, also none whose zero would be multiplied by an infinite one of the root
+    g, drive, x, q_end = map(stop_gradient, (g, drive, x, q_end))
     half_turns = jnp.sqrt(jnp.maximum(drive, 0.0)) * x / jnp.pi
     passed = (q_end < 0).astype(q_end.dtype)
     # the first zero is a quarter of a half turn away or three, give or take one: the count is known to within 3/4

@@ -8,10 +8,12 @@ from jaxtyping import Array, Float
 
 from ..dynamics import AbstractDynamics, State
 from .events import Drive, Population, Trajectory, caught_spikes, collect, gathered
-from .passage import Inputs, carried
+from .passage import Inputs, carried, length_of_pieces, visited
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8
+#: The same where a search would have to keep the states at many inputs.
+_MOST_CAUGHT_OF_MANY = 32
 
 
 class Capacity(NamedTuple):
@@ -41,18 +43,24 @@ def simulate_layer(
 def _from_input_to_input(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""], capacity: Capacity
 ) -> Population:
-    times = jnp.concatenate([jnp.zeros(1), drive.times, duration[None]], dtype=drive.times.dtype)
+    piece = length_of_pieces(drive.times.shape[0] + 1)
+    # the trial end is an input that adds nothing, and so is what is missing to a full piece
+    padding = piece - drive.times.shape[0] % piece
+    ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, padding)], dtype=drive.times.dtype)
+    times = jnp.concatenate([jnp.zeros(1, ends.dtype), ends])
     lengths = jnp.diff(times)
-    intervals = jax.vmap(dynamics.interval)(lengths)
-    inputs = Inputs(intervals, drive.columns, drive.sources, drive.is_input)
-    path = carried(dynamics, initial, inputs, min(capacity.busiest, _MOST_CAUGHT))
-    spiked = path.upto[-1]
-    if capacity.busiest <= _MOST_CAUGHT:
-        spikes = caught_spikes(dynamics, times, path.caught, path.place, spiked, capacity.total)
+    sources, is_input = (jnp.pad(leaf, (0, padding)) for leaf in (drive.sources, drive.is_input))
+    inputs = Inputs(jax.vmap(dynamics.interval)(lengths), drive.columns, sources, is_input)
+    course = visited(dynamics, initial, inputs)
+    if capacity.busiest <= (_MOST_CAUGHT if piece == 1 else _MOST_CAUGHT_OF_MANY):
+        path = carried(dynamics, initial, inputs, capacity.busiest, piece)
+        spikes = caught_spikes(dynamics, times, path.caught, path.place, path.spiked, capacity.total)
+        end, spiked = path.end, path.spiked
     else:
-        spikes = collect(dynamics, times[:-1, None], lengths[:, None], path.states, path.upto, capacity.total)
-    trajectory = Trajectory(times[:-1, None], path.states, path.end)
-    return Population(spikes, trajectory, spiked.sum(), spiked.max(initial=0))
+        end, spiked = course.end, course.upto[-1]
+        spikes = collect(dynamics, times[:-1, None], lengths[:, None], course.states, course.upto, capacity.total)
+    # the states on the way are not worked out where nobody asks for them
+    return Population(spikes, Trajectory(times[:-1, None], course.states, end), spiked.sum(), spiked.max(initial=0))
 
 
 def _from_event_to_event(

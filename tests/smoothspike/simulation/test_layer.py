@@ -1,12 +1,14 @@
 """A layer's two ways to be run: from input to input, and from a neuron's own event to the next."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.simulation import Capacity, Drive, simulate_layer
+from smoothspike.simulation import Capacity, Drive, layer, passage, simulate_layer
 
 T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
@@ -83,3 +85,36 @@ def test_second_derivatives(name):
     step = 1e-5 * jnp.eye(len(at))
     differences = jnp.stack([(gradient(at + each) - gradient(at - each)) / 2e-5 for each in step])
     np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["qif", pytest.param("theta_neuron", marks=pytest.mark.slow)])
+def test_states_that_are_worked_out_again(name, monkeypatch):
+    """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""
+    neuron = ss.Neuron(getattr(ss.models, name)())
+    dynamics = neuron.dynamics()
+    start = dynamics.initial_state({str(state): jnp.zeros(SIZE) for state in neuron.model.states})
+    generator = np.random.default_rng(3)
+    times, sources = generator.uniform(0, T, 11), np.arange(11) % CHANNELS
+    weights = generator.normal(3, 2, (SIZE, CHANNELS))
+
+    def total(weights, times):
+        drive = Drive(ss.Spikes(times, sources), {dynamics.routes[0]: weights}, jnp.asarray(T))
+        found = simulate_layer(dynamics, start, drive, jnp.asarray(T), Capacity(16, 6))
+        end = dynamics.readout(found.trajectory.end).values()
+        spikes = jnp.where(found.spikes.is_spike, found.spikes.times, 0.0)
+        return jnp.sum(spikes**2) + sum(jnp.sum(jnp.sin(value)) for value in end), found.spikes.times
+
+    def derivatives():
+        backwards = jax.jit(jax.value_and_grad(total, (0, 1), has_aux=True))(weights, times)
+        return *backwards, jax.jit(partial(jax.jvp, total))((weights, times), (weights, times))[1]
+
+    expected = derivatives()
+    assert np.isfinite(expected[0][1]).sum() > 3
+    for most_kept, most_caught in ((0, 32), (0, 0)):
+        monkeypatch.setattr(passage, "_MOST_KEPT", most_kept)
+        monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
+        assert passage.length_of_pieces(12) == 3
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
+        if most_caught:
+            with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):
+                jax.jacfwd(jax.grad(total, has_aux=True), has_aux=True)(weights, times)
