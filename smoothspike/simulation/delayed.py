@@ -17,7 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ..dynamics import AbstractDynamics, State
 from .connections import Connections
 from .due import Due
-from .event_step import Tangents, after_event, linearised_event, linearised_wait, materialised
+from .event_step import Tangents, after_event, compressed, linearised_event, linearised_wait
 from .rows import NOBODY, in_pieces, of_neurons, pick, put
 from .together import until_over
 
@@ -170,7 +170,7 @@ def run(
         log = (
             jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, NOBODY), jnp.full(room + 1, -1, first.dtype),
             jnp.full(room + 1, NOBODY), jnp.zeros(room + 1, times.dtype),
-            jax.tree.map(lambda leaf: jnp.zeros(room + 1, leaf.dtype), initial),
+            jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], room + 1), initial),
         )  # fmt: skip
         # one row for each neuron: what an event needs of it lies together in memory
         rows = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
@@ -246,7 +246,8 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
 
     def skip(carry, event):
         log, *_ = event
-        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), jax.tree.map(jnp.zeros_like, log.states))
+        nothing = compressed(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
     def each(carry, event):
@@ -260,9 +261,10 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
     xs = (xs[0]._replace(targets=in_pieces(log.targets, length, NOBODY)), *xs[1:])
     leave = jnp.zeros_like(log.sent)
     leave = leave if times_move is None else leave.at[: times.shape[0]].set(times_move)
-    start = (materialised(initial_moves, initial), jnp.zeros_like(log.last), leave)
+    start = (compressed(dynamics, initial, initial_moves), jnp.zeros_like(log.last), leave)
     (end, last, sent), (when, since, states) = jax.lax.scan(each, start, xs)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1)[:room], (when, since, states))
+    states, end = dynamics.expanded(log.states, states), dynamics.expanded(log.end, end)
     fixed: Any = dict.fromkeys(("travellers", "connections", "targets", "neurons", "total"))
     return log, Log(times=when, since=since, states=states, sent=sent, last=last, end=end, **fixed)
 
@@ -318,7 +320,8 @@ def _in_order(connections: Connections, dtype: Any) -> tuple[Array, Array, dict[
 
 
 def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
-    return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
+    # some state, of which derivatives are numbers
+    return jnp.broadcast_to(rows[0], (neurons.shape[0], rows.shape[1]))
 
 
 def _only(values: Float[Array, "1"]) -> Float[Array, ""]:

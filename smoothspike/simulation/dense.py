@@ -14,10 +14,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from .event_step import Parts, Tangents, after_event, linearised_event, linearised_wait, materialised
+from .event_step import Parts, Tangents, after_event, compressed, linearised_event, linearised_wait
 from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
+
+#: How many pieces of long trials are worked out again side by side: a step of eight costs little more than one of one.
+_GROUP = 4
 
 
 class Course(NamedTuple):
@@ -41,16 +44,24 @@ class Course(NamedTuple):
 
 
 class Shape(NamedTuple):
-    """How many pieces of how many events there is room for."""
+    """How many pieces of how many events there is room for.
+
+    Attributes:
+        pieces: As many as fill groups.
+        events: Of a piece.
+        group: How many pieces are worked out again side by side.
+    """
 
     pieces: int
     events: int
+    group: int
 
 
 def room_for(events: int) -> Shape:
-    """Choose pieces as long as there are many, which needs the least memory."""
-    length = max(1, round(max(events, 1) ** 0.5))
-    return Shape(-(-max(events, 1) // length), length)
+    """Choose groups as long as there are pieces, which needs the least memory."""
+    group = _GROUP if events >= _GROUP**3 else 1
+    length = max(1, round((max(events, 1) / group) ** 0.5))
+    return Shape(group * -(-max(events, 1) // (length * group)), length, group)
 
 
 @eqx.filter_custom_jvp
@@ -137,29 +148,33 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
     size = _size(initial)
     is_input = course.which >= size
     position = jnp.where(is_input, course.which - size, 0)
-    starts = jnp.concatenate([jnp.zeros(1, times.dtype), course.times[:-1, -1]])
+    previous = jnp.concatenate([jnp.zeros(1, times.dtype), course.times.ravel()[:-1]]).reshape(course.times.shape)
     come = jnp.zeros_like(course.times) if times_move is None or not times.size else times_move[position]
     come = jnp.where(is_input, come, 0.0)
     rows = _rows(course.which, sources, size)
 
     def follow(carry, event):
-        return _piece_moves(dynamics, moving, table, table_moves, duration, carry, event)
+        return _group_moves(dynamics, moving, table, table_moves, duration, carry, event)
 
     def skip(carry, event):
-        return carry, jnp.broadcast_to(carry[1], event[1].shape)
+        state, now = carry
+        pieces, length = event[1].shape
+        return carry, (_repeated(state, pieces), jnp.broadcast_to(now, (pieces, length)))
 
     @partial(jax.checkpoint, prevent_cse=False)
     def each(carry, event):
-        after, times_move = jax.lax.cond(event[2][0] >= 0, follow, skip, carry, event)
-        return after, (carry[0], times_move)
+        return jax.lax.cond(event[2][0, 0] >= 0, follow, skip, carry, event)
 
-    start = (materialised(initial_moves, initial), jnp.zeros((), times.dtype))
-    events = (course.states, course.times, course.which, come, starts, rows)
-    (end, last), (states, when) = jax.lax.scan(each, start, events)
+    start = (compressed(dynamics, initial, initial_moves), jnp.zeros((), times.dtype))
+    events = course.states, course.times, course.which, come, previous, rows
+    groups = jax.tree.map(lambda leaf: leaf.reshape(-1, shape.group, *leaf.shape[1:]), events)
+    (end, last), moves = jax.lax.scan(each, start, groups)
+    states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moves)
+    states, end = dynamics.expanded(course.states, states), dynamics.expanded(course.end, end)
     return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
-def _piece_moves(
+def _group_moves(
     dynamics: AbstractDynamics,
     moving: Tangents,
     table: Table,
@@ -167,18 +182,21 @@ def _piece_moves(
     duration: Float[Array, ""],
     carry: Any,
     events: Any,
-) -> tuple[Any, Float[Array, " events"]]:
-    """Follow tangents of the state and of the time through the events of a piece."""
-    state, times, which, come, start, rows = events
-    size = _size(state)
-    previous = jnp.concatenate([start[None], times[:-1]])
-    own = which[:, None] == jnp.arange(size)
-    is_event = (which >= 0)[:, None]
+) -> tuple[Any, tuple[State, Float[Array, "pieces events"]]]:
+    """Follow tangents of the state and of the time through the events of a group of pieces.
+
+    What does not depend on the tangents is worked out for all its events side by side.
+    """
+    starts, times, which, come, previous, rows = events
+    size = jax.tree.leaves(starts)[0].shape[-1]
+    lengths = times - previous
+    own = which[..., None] == jnp.arange(size)
+    is_event = (which >= 0)[..., None]
     jumps = {route: jnp.where(is_event, weights[rows], 0.0) for route, weights in table.items()}
     jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
-    states = states_before(dynamics, state, times - previous, own, jumps)
+    states = states_before(dynamics, starts, lengths, own, jumps)
 
-    parts = linearised_event(dynamics, moving, states, (times - previous)[:, None], own, jumps, jump_moves)
+    parts = linearised_event(dynamics, moving, states, lengths[..., None], own, jumps, jump_moves)
     # after the last event nothing happens, not even a change of the state's scale
     parts = Parts(
         [
@@ -189,16 +207,15 @@ def _piece_moves(
     )
     is_spike, is_input = (which >= 0) & (which < size), which >= size
     neuron = jnp.where(is_spike, which, 0)
-    picked = jax.tree.map(lambda leaf: leaf[jnp.arange(neuron.size), neuron], states)
+    picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, neuron[..., None], -1)[..., 0], states)
     alone, alone_moving = (
         jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
     )
     by_state, forced = linearised_wait(alone, alone_moving, picked, jnp.full_like(times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     waits = jnp.where(is_spike, forced, come)
-
     # a product with zeros is cheaper, backwards, than picking the neuron that spikes
-    by_own = [jnp.where(own, column[:, None], 0.0) for column in by_state]
+    by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
 
     def step(carry, event):
         (leaves, now), (parts, by_own, wait, is_input) = carry, event
@@ -210,19 +227,33 @@ def _piece_moves(
         ]
         return (after, now + wait), now + wait
 
+    def piece(carry, events):
+        after, when = jax.lax.scan(step, carry, events)
+        return after, (carry[0], when)
+
     leaves, structure = jax.tree.flatten(carry[0])
     coefficients = (parts, by_own, waits, is_input.astype(times.dtype))
-    (leaves, now), when = jax.lax.scan(step, (leaves, carry[1]), coefficients)
-    return (jax.tree.unflatten(structure, leaves), now), when
+    (leaves, now), (begin, when) = jax.lax.scan(piece, (leaves, carry[1]), coefficients)
+    end, begin = (jax.tree.unflatten(structure, each) for each in (leaves, begin))
+    return (end, now), (begin, when)
 
 
-def states_before(dynamics: AbstractDynamics, state: State, lengths: Any, own: Any, jumps: Any) -> State:
-    """Run through the events of a piece again; return the states before each."""
+def _repeated(tree: Any, times: int) -> Any:
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times, *leaf.shape)), tree)
 
-    def step(state, event):
+
+def states_before(
+    dynamics: AbstractDynamics, starts: State, lengths: Float[Array, "pieces events"], own: Any, jumps: Table
+) -> State:
+    """Run through the events of pieces again, through all pieces at once; return the states before each event."""
+
+    def step(state: State, event: tuple) -> tuple[State, State]:
         return after_event(dynamics, state, *event), state
 
-    return jax.lax.scan(step, state, (lengths, own, jumps))[1]
+    # not mapped, so that the dynamics may choose once for all neurons of all pieces
+    events = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (lengths[..., None], own, jumps))
+    _, states = jax.lax.scan(step, starts, events)
+    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), states)
 
 
 def stretches(
@@ -235,7 +266,7 @@ def stretches(
     own = course.which[..., None] == jnp.arange(size)
     rows = _rows(course.which, sources, size)
     jumps = {route: jnp.where((course.which >= 0)[..., None], each[rows], 0.0) for route, each in table.items()}
-    states = jax.vmap(states_before, (None, 0, 0, 0, 0))(dynamics, course.states, lengths, own, jumps)
+    states = states_before(dynamics, course.states, lengths, own, jumps)
     return starts, jax.tree.map(
         lambda leaf, last: jnp.concatenate([leaf.reshape(-1, *last.shape), last[None]]), states, course.end
     )

@@ -1,6 +1,6 @@
 """What one event does to neurons, each by itself, and how that changes with everything it depends on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ..dynamics import AbstractDynamics, State
+from ..dynamics.following import is_none
 
 Values = Float[Array, "*shape"]
 #: Tangents of a PyTree: None where a leaf does not move.
@@ -25,10 +26,10 @@ def after_event(
 
 
 class Parts(NamedTuple):
-    """How an event's outcome moves with each argument; a list for every leaf of the outcome.
+    """How what matters of an event's outcome moves with each argument; a list for every leaf of the outcome.
 
     Attributes:
-        by_state: One array for every leaf of the state before.
+        by_state: One array for every leaf of what matters of the state before.
         by_length: One array, for the time that passes before the event.
         forced: What moves by other reasons: weights and parameters.
     """
@@ -47,76 +48,76 @@ def linearised_event(
     jump: dict[str, Values],
     jump_moving: Tangents,
 ) -> Parts:
-    """Linearise `after_event`, given how the parameters and what the event brings move."""
-    leaves, structure = jax.tree.flatten(state)
+    """Linearise `after_event`, given how the parameters and what the event brings move.
+
+    Changes of states are `compressed`, before and after.
+    """
     weights, weight_moves = _moving(jump, jump_moving)
     parameters, parameter_moves = _moving(dynamics, moving)
 
-    def event(*arguments: Array) -> list[Array]:
-        *before, passed = arguments[: len(leaves) + 1]
-        added, changed = arguments[len(leaves) + 1 :][: len(weights)], arguments[len(leaves) + 1 + len(weights) :]
-        outcome = after_event(
-            _with_moving(dynamics, moving, changed), jax.tree.unflatten(structure, before), passed, own,
-            _with_moving(jump, jump_moving, added),
-        )  # fmt: skip
-        return jax.tree.leaves(outcome)
+    def event(state: State, length: Values, weights: Sequence[Array], parameters: Sequence[Array]) -> State:
+        neurons = _with_moving(dynamics, moving, parameters)
+        return after_event(neurons, state, length, own, _with_moving(jump, jump_moving, weights))
 
-    columns = _columns(event, [*leaves, length, *weights, *parameters])
-    moves = [*weight_moves, *parameter_moves]
-    forced = [
-        sum((column * move for column, move in zip(row[len(leaves) + 1 :], moves, strict=True)), jnp.zeros_like(row[0]))
-        for row in columns
-    ]
-    return Parts([row[: len(leaves)] for row in columns], [row[len(leaves)] for row in columns], forced)
+    arguments = state, length, weights, parameters
+    after, push = jax.linearize(event, *arguments)
+    nothing = jax.tree.map(jnp.zeros_like, arguments)
+
+    def outcome(*changes: Any) -> list[Values]:
+        return jax.tree.leaves(dynamics.compressed(after, push(*changes)))
+
+    columns = [outcome(unit, *nothing[1:]) for unit in _units(dynamics, state)]
+    by_length = outcome(nothing[0], jnp.ones_like(length), *nothing[2:])
+    forced = outcome(*nothing[:2], weight_moves, parameter_moves)
+    return Parts([list(row) for row in zip(*columns, strict=True)], by_length, forced)
 
 
 def linearised_wait(
     dynamics: AbstractDynamics, moving: Tangents, state: State, within: Values
 ) -> tuple[list[Values], Values]:
-    """Linearise the time to the next spike: by every leaf of the state, and what parameters make of it.
+    """Linearise the time to the next spike: by what matters of the state, and what parameters make of it.
 
     Where a spike is known to come, any ample time `within` which to look for it will do.
     """
-    leaves, structure = jax.tree.flatten(state)
     parameters, moves = _moving(dynamics, moving)
 
-    def wait(*arguments: Array) -> list[Array]:
-        neuron = _with_moving(dynamics, moving, arguments[len(leaves) :])
-        before = jax.tree.unflatten(structure, arguments[: len(leaves)])
-        return [neuron.time_to_spike(before, jnp.zeros_like(within), within)]
+    def wait(state: State, parameters: Sequence[Array]) -> Values:
+        return _with_moving(dynamics, moving, parameters).time_to_spike(state, jnp.zeros_like(within), within)
 
-    (row,) = _columns(wait, [*leaves, *parameters])
-    forced = sum((c * move for c, move in zip(row[len(leaves) :], moves, strict=True)), jnp.zeros_like(within))
-    return row[: len(leaves)], forced
+    _, push = jax.linearize(wait, state, parameters)
+    still = jax.tree.map(jnp.zeros_like, parameters)
+    return [push(unit, still) for unit in _units(dynamics, state)], push(jax.tree.map(jnp.zeros_like, state), moves)
 
 
-def materialised(tangents: Tangents, tree: Any) -> Any:
-    """Put zeros where nothing moves."""
-    return jax.tree.map(
-        lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, tree, is_leaf=_is_none
+def compressed(dynamics: AbstractDynamics, state: State, tangents: Tangents) -> Any:
+    """Return what matters of how a state moves."""
+    moves = jax.tree.map(
+        lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, state, is_leaf=is_none
     )
+    return dynamics.compressed(state, moves)
 
 
-def _columns(function: Callable[..., list[Array]], arguments: Sequence[Array]) -> list[list[Array]]:
-    """Return, for each result of a function that acts elementwise, its derivatives by each argument."""
-    _, push = jax.linearize(lambda *values: function(*values), *arguments)
-    columns = [
-        push(*(jnp.full_like(value, float(place == index)) for index, value in enumerate(arguments)))
-        for place in range(len(arguments))
+def _units(dynamics: AbstractDynamics, state: State) -> list[State]:
+    """Changes of a state by one of each thing that matters of it."""
+    change = dynamics.compressed(state, jax.tree.map(jnp.zeros_like, state))
+    leaves, structure = jax.tree.flatten(change)
+    return [
+        dynamics.expanded(
+            state,
+            jax.tree.unflatten(
+                structure, [jnp.full_like(leaf, float(place == index)) for index, leaf in enumerate(leaves)]
+            ),
+        )
+        for place in range(len(leaves))
     ]
-    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def _moving(tree: Any, tangents: Tangents) -> tuple[list[Array], list[Array]]:
-    chosen = eqx.filter(tree, jax.tree.map(lambda tangent: tangent is not None, tangents, is_leaf=_is_none))
+    chosen = eqx.filter(tree, jax.tree.map(lambda tangent: tangent is not None, tangents, is_leaf=is_none))
     return jax.tree.leaves(chosen), jax.tree.leaves(tangents)
 
 
 def _with_moving(tree: Any, tangents: Tangents, values: Sequence[Array]) -> Any:
-    is_moving = jax.tree.map(lambda tangent: tangent is not None, tangents, is_leaf=_is_none)
+    is_moving = jax.tree.map(lambda tangent: tangent is not None, tangents, is_leaf=is_none)
     chosen, rest = eqx.partition(tree, is_moving)
     return eqx.combine(jax.tree.unflatten(jax.tree.structure(chosen), values), rest)
-
-
-def _is_none(value: Any) -> bool:
-    return value is None

@@ -25,7 +25,8 @@ def put(rows: Array, place: Array, value: Array) -> Array:
     return jax.lax.dynamic_update_index_in_dim(rows, value, place, 0)
 
 
-def in_pieces(leaf: Array, length: int, fill: float = 0) -> Array:
-    """Cut rows into pieces of one length, the last of them filled up."""
-    padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)), constant_values=fill)
+def in_pieces(leaf: Array, length: int, fill: float | None = None) -> Array:
+    """Cut rows into pieces of one length; what the last lacks is filled up, with the last row if nothing is given."""
+    how: Any = {"mode": "edge"} if fill is None else {"constant_values": fill}
+    padded = jnp.pad(leaf, ((0, -leaf.shape[0] % length), *((0, 0),) * (leaf.ndim - 1)), **how)
     return padded.reshape(-1, length, *leaf.shape[1:])

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from ..dynamics import AbstractDynamics, State
 from .connections import Connections
 from .due import Due
-from .event_step import Tangents, after_event, linearised_event, linearised_wait, materialised
+from .event_step import Tangents, after_event, compressed, linearised_event, linearised_wait
 from .rows import NOBODY, in_pieces, of_neurons, pick, put
 
 
@@ -143,11 +143,13 @@ def run(
         )  # fmt: skip
 
     def empty(leaf: Array) -> Array:
-        return jnp.zeros((room + 1, width), leaf.dtype)
+        # some state, of which derivatives are numbers
+        return jnp.broadcast_to(leaf[0], (room + 1, width))
 
     log = (
         jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, -1, jnp.int32),
-        jnp.full((room + 1, width), NOBODY, targets.dtype), empty(times), jax.tree.map(empty, initial),
+        jnp.full((room + 1, width), NOBODY, targets.dtype), jnp.zeros((room + 1, width), times.dtype),
+        jax.tree.map(empty, initial),
     )  # fmt: skip
     wait = dynamics.time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
     due = Due.at(jnp.maximum(wait, 0.0))
@@ -180,7 +182,8 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
 
     def skip(carry, event):
         log, *_ = event
-        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), jax.tree.map(jnp.zeros_like, log.states))
+        nothing = compressed(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
     def each(carry, event):
@@ -194,9 +197,10 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
     names = jnp.where(filled, xs[0].which, -1)
     reached = jnp.where(filled[..., None], xs[0].targets, NOBODY)
     xs = (xs[0]._replace(which=names, targets=reached), *xs[1:])
-    start = (materialised(initial_moves, initial), jnp.zeros(size, times.dtype))
+    start = (compressed(dynamics, initial, initial_moves), jnp.zeros(size, times.dtype))
     (end, last), (when, since, states) = jax.lax.scan(each, start, xs)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:room], (when, since, states))
+    states, end = dynamics.expanded(log.states, states), dynamics.expanded(log.end, end)
     return log, Log(when, None, None, None, since, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
@@ -239,4 +243,5 @@ def _piece_moves(
 
 
 def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
-    return jnp.zeros((neurons.shape[0], rows.shape[1]), rows.dtype)
+    # some state, of which derivatives are numbers
+    return jnp.broadcast_to(rows[0], (neurons.shape[0], rows.shape[1]))
