@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
+from .events import Parts, linearised_event
 from .following import Step, pushed
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
@@ -96,6 +97,27 @@ class AbstractDynamics(eqx.Module):
 
         moved = moving, self.expanded(step.state, change.state), change.interval, change.weights
         return self.compressed(*pushed(after, (self, *step), moved))
+
+    def linearised(
+        self,
+        moving: Any,
+        state: State,
+        length: Neurons,
+        own: Bool[Array, "*neurons"],
+        weights: Mapping[str, Neurons],
+        weight_moves: Mapping[str, Neurons | None],
+    ) -> Parts:
+        """Linearise what an event does to a state, in `compressed` changes.
+
+        Args:
+            moving: How these dynamics change.
+            state: The state before.
+            length: The time that passes before the event, without a spike.
+            own: Whose spike it is: these are reset.
+            weights: What it brings to each neuron, for every route.
+            weight_moves: How that changes; None where it does not.
+        """
+        return linearised_event(self, moving, state, length, own, weights, weight_moves)
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:

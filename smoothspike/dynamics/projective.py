@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
@@ -22,11 +22,13 @@ from ..numerics.projective import (
     rotate,
     rotate_briefly,
     turn,
+    turned_briefly,
     turned_by,
     winding,
     zero,
 )  # fmt: skip
 from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
+from .events import Parts
 from .following import Step
 from .rays import RayChart
 
@@ -144,6 +146,51 @@ class ProjectiveDynamics(AbstractDynamics):
         sheared, others = self.chart.jumped(self.potential, self.jumps, added, nothing, q, others)
         after = self.jump(ProjectiveState(g, q, state.currents), weights)
         return (scale**2 * turning - q * sheared) / (after.g**2 + after.q**2), others
+
+    def linearised(
+        self,
+        moving: Any,
+        state: ProjectiveState,
+        length: Neurons,
+        own: Bool[Array, "*neurons"],
+        weights: Mapping[str, Neurons],
+        weight_moves: Mapping[str, Neurons | None],
+    ) -> Parts:
+        if self._rate is not None or jax.tree.leaves(moving):
+            return super().linearised(moving, state, length, own, weights, weight_moves)
+        names, (x, shrink) = sorted(state.currents), self._clock(length)
+        drive = self._drive(state)
+        (g, q), determinant, by_drive = turned_briefly(state.g, state.q, drive, x)
+        scale = gauge(shrink * g, q)
+        after = self.jump(ProjectiveState(scale * shrink * g, scale * q, state.currents), weights)
+        # the Wronskian at the end to the angle after the event; a reset leaves no change of the ray
+        to_angle = jnp.where(own, 0.0, scale**2 / (after.g**2 + after.q**2))
+        by_length = -(g**2 + drive * q**2)
+        if self.decay is not None:
+            by_length = shrink * by_length + self.decay * g * q
+        shears, added = self._forced(weight_moves)
+        angle = to_angle * shrink
+        by_currents = [angle * by_drive * self.current_gains[name] for name in names]
+        decayed = None if self.decay is None else -2 * self.decay * shrink**2
+        by_state: list[list[Neurons | None]] = [
+            [None, *(shrink**2 if other == name else None for other in names)] for name in names
+        ]
+        return Parts(
+            [[angle * determinant * (state.g**2 + state.q**2), *by_currents], *by_state],
+            [angle * by_length, *(None if decayed is None else decayed * state.currents[name] for name in names)],
+            [None if shears is None else -to_angle * q**2 * shears, *(added[name] for name in names)],
+        )
+
+    def _forced(self, moves: Mapping[str, Neurons | None]) -> tuple[Neurons | None, dict[str, Neurons | None]]:
+        """By how much inputs shear the ray, and what they add to each current; None for nothing."""
+        by_target: dict[str, list[Neurons]] = {name: [] for name in (self.potential, *self.current_gains)}
+        for route, changes in self.jumps.items():
+            for name, slope in changes.items():
+                if (move := moves[route]) is not None:
+                    by_target[name].append(slope * move)
+        total = {name: functools.reduce(operator.add, added) if added else None for name, added in by_target.items()}
+        sheared = total.pop(self.potential)
+        return None if sheared is None else self.chart.gain * sheared, total
 
     def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
         ray, rate = (state.g, state.q, self._drive(state)), self._rate

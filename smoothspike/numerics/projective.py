@@ -160,6 +160,26 @@ def _rotate_briefly_jvp(primals, tangents):
     return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
 
 
+def turned_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[tuple[Real, Real], Real, Real]:
+    """Return where `rotate_briefly` takes a ray, and what that does to changes of it.
+
+    Returns:
+        The ray at the end, the factor by which the Wronskian of a change grows on the way, and the Wronskian at the end
+        of what a change of the drive by one makes.
+
+    Example:
+        >>> end, determinant, _ = turned_briefly(*map(jnp.array, (0.0, 1.0, 1.0, 2.0)))
+        >>> bool(jnp.isclose(end[1], jnp.cos(2.0))), bool(jnp.isclose(determinant, 1.0))
+        (True, True)
+    """
+    cosine, sine, next_order = _functions(3, drive * x**2)
+    by_cosine, by_sine = -(x**2) / 2 * sine, -(x**3) / 2 * next_order
+    sine = x * sine
+    end = cosine * g + sine * drive * q, cosine * q - sine * g
+    by_drive = wronskian(*end, by_cosine * g + (by_sine * drive + sine) * q, by_cosine * q - by_sine * g)
+    return end, cosine**2 + drive * sine**2, by_drive
+
+
 def _functions(orders: int, angle: Real) -> tuple[Real, ...]:
     """Return `circular(-1, angle)` and the orders after it, up to a common factor.
 

@@ -15,9 +15,9 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
 from .connections import Connections
 from .due import Due
-from .event_step import Tangents, after_event, compressed, linearised_event, linearised_wait
 from .rows import NOBODY, in_pieces, of_neurons, pick, put
 from .together import until_over
 
@@ -277,7 +277,7 @@ def _piece_moves(
     is_arrival = log.connections >= 0
     is_spike = (log.targets < NOBODY) & ~is_arrival
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
-    parts = linearised_event(some, some_moving, log.states, log.times - log.since, is_spike, jumps, jump_moves)
+    parts = some.linearised(some_moving, log.states, log.times - log.since, is_spike, jumps, jump_moves)
     by_state, forced = linearised_wait(some, some_moving, log.states, jnp.full_like(log.times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     later = jnp.where(is_spike, forced, later)
@@ -288,10 +288,7 @@ def _piece_moves(
         before, was = pick((leaves, since), neuron)
         set_out = is_arrival * pick(sent, traveller) + is_spike * was
         when = set_out + later + sum(column * leaf for column, leaf in zip(by_state, before, strict=True))
-        after = [
-            sum((column * leaf for column, leaf in zip(row, before, strict=True)), by_length * (when - was) + force)
-            for row, by_length, force in zip(*parts, strict=True)
-        ]
+        after = parts.moved(before, when - was)
         # adding the change, not setting the value, has a transpose as cheap as itself
         leaves, since = jax.tree.map(
             lambda kept, new, old: kept.at[neuron].add(new - old, mode="drop"),

@@ -14,13 +14,13 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from .event_step import Parts, Tangents, after_event, compressed, linearised_event, linearised_wait
+from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
 from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
 
 #: How many pieces of long trials are worked out again side by side: a step of eight costs little more than one of one.
-_GROUP = 4
+_GROUP = 8
 
 
 class Course(NamedTuple):
@@ -58,9 +58,10 @@ class Shape(NamedTuple):
 
 
 def room_for(events: int) -> Shape:
-    """Choose groups as long as there are pieces, which needs the least memory."""
+    """Choose groups about as long as there are pieces, which needs little memory."""
     group = _GROUP if events >= _GROUP**3 else 1
-    length = max(1, round((max(events, 1) / group) ** 0.5))
+    # twice as long as takes the least memory: every piece has a price of its own
+    length = max(1, round(2 * (max(events, 1) / group) ** 0.5))
     return Shape(group * -(-max(events, 1) // (length * group)), length, group)
 
 
@@ -196,15 +197,9 @@ def _group_moves(
     jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
     states = states_before(dynamics, starts, lengths, own, jumps)
 
-    parts = linearised_event(dynamics, moving, states, lengths[..., None], own, jumps, jump_moves)
+    parts = dynamics.linearised(moving, states, lengths[..., None], own, jumps, jump_moves)
     # after the last event nothing happens, not even a change of the state's scale
-    parts = Parts(
-        [
-            [jnp.where(is_event, column, float(row == place)) for place, column in enumerate(columns)]
-            for row, columns in enumerate(parts.by_state)
-        ],
-        *jax.tree.map(lambda part: jnp.where(is_event, part, 0.0), parts[1:]),
-    )
+    parts = parts.where(is_event)
     is_spike, is_input = (which >= 0) & (which < size), which >= size
     neuron = jnp.where(is_spike, which, 0)
     picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, neuron[..., None], -1)[..., 0], states)
@@ -221,10 +216,8 @@ def _group_moves(
         (leaves, now), (parts, by_own, wait, is_input) = carry, event
         wait = wait - is_input * now
         wait = wait + jnp.sum(sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)))
-        after = [
-            sum((column * leaf for column, leaf in zip(row, leaves, strict=True)), by_length * wait + force)
-            for row, by_length, force in zip(*parts, strict=True)
-        ]
+        # spread out once, so that backwards it is one sum
+        after = parts.moved(leaves, jnp.broadcast_to(wait, leaves[0].shape))
         return (after, now + wait), now + wait
 
     def piece(carry, events):

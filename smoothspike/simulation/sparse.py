@@ -13,9 +13,9 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
 from .connections import Connections
 from .due import Due
-from .event_step import Tangents, after_event, compressed, linearised_event, linearised_wait
 from .rows import NOBODY, in_pieces, of_neurons, pick, put
 
 
@@ -214,7 +214,7 @@ def _piece_moves(
     own = is_spike[:, None] & (jnp.arange(log.targets.shape[1]) == 0)
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
     lengths = log.times[:, None] - log.since
-    parts = linearised_event(some, some_moving, log.states, lengths, own, jumps, jump_moves)
+    parts = some.linearised(some_moving, log.states, lengths, own, jumps, jump_moves)
     alone, alone_moving = (of_neurons(tree, log.targets[:, 0]) for tree in (dynamics, moving))
     own_states, own_since = jax.tree.map(lambda leaf: leaf[:, 0], (log.states, log.since))
     by_state, forced = linearised_wait(alone, alone_moving, own_states, jnp.full_like(own_since, duration))
@@ -226,10 +226,7 @@ def _piece_moves(
         (leaves, since), (parts, by_state, come, is_spike, reached) = carry, event
         before, was = pick((leaves, since), reached)
         when = come + is_spike * was[0] + sum(column * leaf[0] for column, leaf in zip(by_state, before, strict=True))
-        after = [
-            sum((column * leaf for column, leaf in zip(row, before, strict=True)), by_length * (when - was) + force)
-            for row, by_length, force in zip(*parts, strict=True)
-        ]
+        after = parts.moved(before, when - was)
         # adding the change, not setting the value, has a transpose as cheap as itself
         moved = jax.tree.map(
             lambda kept, new, old: kept.at[reached].add(new - old, mode="drop"),

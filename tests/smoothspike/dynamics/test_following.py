@@ -45,3 +45,17 @@ def test_compressed_and_expanded(step):
     dynamics, before, change = step
     back = dynamics.compressed(before.state, dynamics.expanded(before.state, change.state))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13), back, change.state)
+
+
+def test_linearised_events_are_the_same_as_differentiating(step):
+    """Where some neurons are reset, whether or not weights change, and where no event happens."""
+    dynamics, before, change = step
+    nothing, own = jax.tree.map(lambda _: None, dynamics), jnp.arange(SIZE) % 3 == 0
+    leaves = jax.tree.leaves(change.state)
+    for moves in (change.weights, dict.fromkeys(change.weights)):
+        arguments = nothing, before.state, jnp.array(0.05), own, before.weights, moves
+        found, expected = dynamics.linearised(*arguments), AbstractDynamics.linearised(dynamics, *arguments)
+        for one, other in zip(found.moved(leaves, 0.7), expected.moved(leaves, 0.7), strict=True):
+            np.testing.assert_allclose(one, jnp.broadcast_to(other, SIZE), rtol=1e-10, atol=1e-12)
+        kept = found.where(jnp.zeros(SIZE, bool)).moved(leaves, 0.7)
+        jax.tree.map(np.testing.assert_array_equal, kept, leaves)

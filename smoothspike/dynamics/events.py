@@ -1,15 +1,19 @@
 """What one event does to neurons, each by itself, and how that changes with everything it depends on."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import functools
+import operator
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ..dynamics import AbstractDynamics, State
-from ..dynamics.following import is_none
+from .following import is_none
+
+if TYPE_CHECKING:
+    from .base import AbstractDynamics, State
 
 Values = Float[Array, "*shape"]
 #: Tangents of a PyTree: None where a leaf does not move.
@@ -17,8 +21,8 @@ Tangents = Any
 
 
 def after_event(
-    dynamics: AbstractDynamics, state: State, length: Values, own: Bool[Array, "*shape"], jump: dict[str, Values]
-) -> State:
+    dynamics: "AbstractDynamics", state: "State", length: Values, own: Bool[Array, "*shape"], jump: Mapping[str, Values]
+) -> "State":
     """Carry neurons to an event, reset those whose spike it is, and add what it brings to each."""
     at = dynamics.flow(state, length)
     after = jax.tree.map(lambda a, b: jnp.where(own, a, b), dynamics.reset(at), at)
@@ -28,34 +32,55 @@ def after_event(
 class Parts(NamedTuple):
     """How what matters of an event's outcome moves with each argument; a list for every leaf of the outcome.
 
+    None stands for what does not move.
+
     Attributes:
         by_state: One array for every leaf of what matters of the state before.
         by_length: One array, for the time that passes before the event.
         forced: What moves by other reasons: weights and parameters.
     """
 
-    by_state: list[list[Values]]
-    by_length: list[Values]
-    forced: list[Values]
+    by_state: Sequence[Sequence[Values | None]]
+    by_length: Sequence[Values | None]
+    forced: Sequence[Values | None]
+
+    def moved(self, leaves: Sequence[Values], length: Values) -> list[Values]:
+        """Return how the outcome moves with the state before, the time that passes, and all else."""
+        outcome = []
+        for row, by_length, force in zip(self.by_state, self.by_length, self.forced, strict=True):
+            added = [by * leaf for by, leaf in zip(row, leaves, strict=True) if by is not None]
+            added += [] if by_length is None else [by_length * length]
+            added += [] if force is None else [force]
+            outcome.append(functools.reduce(operator.add, added))
+        return outcome
+
+    def where(self, happens: Bool[Array, "*shape"]) -> "Parts":
+        """Return what changes nothing where no event happens."""
+        identity = [
+            [None if by is None else jnp.where(happens, by, float(row == place)) for place, by in enumerate(columns)]
+            for row, columns in enumerate(self.by_state)
+        ]
+        return Parts(identity, *jax.tree.map(lambda part: jnp.where(happens, part, 0.0), self[1:]))
 
 
 def linearised_event(
-    dynamics: AbstractDynamics,
+    dynamics: "AbstractDynamics",
     moving: Tangents,
-    state: State,
+    state: "State",
     length: Values,
     own: Bool[Array, "*shape"],
-    jump: dict[str, Values],
+    jump: Mapping[str, Values],
     jump_moving: Tangents,
 ) -> Parts:
-    """Linearise `after_event`, given how the parameters and what the event brings move.
+    """Linearise `after_event` for any dynamics, given how the parameters and what the event brings move.
 
     Changes of states are `compressed`, before and after.
     """
+    jump = dict(jump)
     weights, weight_moves = _moving(jump, jump_moving)
     parameters, parameter_moves = _moving(dynamics, moving)
 
-    def event(state: State, length: Values, weights: Sequence[Array], parameters: Sequence[Array]) -> State:
+    def event(state: "State", length: Values, weights: Sequence[Array], parameters: Sequence[Array]) -> "State":
         neurons = _with_moving(dynamics, moving, parameters)
         return after_event(neurons, state, length, own, _with_moving(jump, jump_moving, weights))
 
@@ -73,7 +98,7 @@ def linearised_event(
 
 
 def linearised_wait(
-    dynamics: AbstractDynamics, moving: Tangents, state: State, within: Values
+    dynamics: "AbstractDynamics", moving: Tangents, state: "State", within: Values
 ) -> tuple[list[Values], Values]:
     """Linearise the time to the next spike: by what matters of the state, and what parameters make of it.
 
@@ -81,7 +106,7 @@ def linearised_wait(
     """
     parameters, moves = _moving(dynamics, moving)
 
-    def wait(state: State, parameters: Sequence[Array]) -> Values:
+    def wait(state: "State", parameters: Sequence[Array]) -> Values:
         return _with_moving(dynamics, moving, parameters).time_to_spike(state, jnp.zeros_like(within), within)
 
     _, push = jax.linearize(wait, state, parameters)
@@ -89,7 +114,7 @@ def linearised_wait(
     return [push(unit, still) for unit in _units(dynamics, state)], push(jax.tree.map(jnp.zeros_like, state), moves)
 
 
-def compressed(dynamics: AbstractDynamics, state: State, tangents: Tangents) -> Any:
+def compressed(dynamics: "AbstractDynamics", state: "State", tangents: Tangents) -> Any:
     """Return what matters of how a state moves."""
     moves = jax.tree.map(
         lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, state, is_leaf=is_none
@@ -97,7 +122,7 @@ def compressed(dynamics: AbstractDynamics, state: State, tangents: Tangents) -> 
     return dynamics.compressed(state, moves)
 
 
-def _units(dynamics: AbstractDynamics, state: State) -> list[State]:
+def _units(dynamics: "AbstractDynamics", state: "State") -> "list[State]":
     """Changes of a state by one of each thing that matters of it."""
     change = dynamics.compressed(state, jax.tree.map(jnp.zeros_like, state))
     leaves, structure = jax.tree.flatten(change)
