@@ -4,7 +4,9 @@ Quadratic integrate-and-fire neurons, each of which reaches 100 others at random
 input; the weights between neurons have no mean, so that the number of spikes hardly depends on how many neurons there
 are. The same network gets some inputs and then twice as many: the difference of the times over the difference of the
 numbers of events is what an event costs, without what a trial costs anyhow (to start and continue every neuron), which
-is given apart. The gradient is that of the sum of all spike times by all weights.
+is given apart. The gradient is that of the sum of all spike times by all weights. Beside it stands what memory alone
+takes: a loop without arithmetic that reads the targets and weights of random neurons, and reads and writes the state of
+each target and its block in the tournament of next spikes.
 """
 
 from itertools import pairwise
@@ -70,17 +72,45 @@ def programs(net: ss.Recurrent) -> dict[str, Program]:
     }
 
 
+def memory_alone(neurons: int, events: int) -> Program:
+    """The reads and writes of so many events."""
+    generator = np.random.default_rng(2)
+    targets = generator.integers(0, neurons, (neurons, OUT_DEGREE)).astype(np.int32)
+    weights = generator.normal(size=(neurons, OUT_DEGREE))
+    rows, blocks = np.ones((neurons, 4)), np.ones((-(-neurons // 16), 16))
+
+    def touch(rows: jax.Array, blocks: jax.Array, targets: jax.Array, weights: jax.Array, order: jax.Array) -> tuple:
+        def event(number: int, carry: tuple) -> tuple:
+            rows, blocks, seen = carry
+            # which neuron is next comes out of what was read, as in a network
+            which = order[number] + (seen[0] > 1e300)
+            reached, added = targets[which], weights[which]
+            rows = rows.at[reached].set(jnp.maximum(rows[reached], added[:, None]))
+            blocks = blocks.ravel().at[reached].set(added).reshape(blocks.shape)
+            return rows, blocks, seen + blocks[reached // 16].min(1)
+
+        return jax.lax.fori_loop(0, order.size, event, (rows, blocks, jnp.zeros(OUT_DEGREE)))
+
+    return compiled(touch, rows, blocks, targets, weights, generator.integers(0, neurons, events))
+
+
 def answer(options: Options) -> Report:
     """Measure."""
-    table = Table(["neurons", "events", "forward, an event", "a trial", "gradient, an event", "a trial", "memory"])
+    table = Table(
+        ["neurons", "events", "memory alone", "forward, an event", "a trial", "gradient, an event", "a trial", "memory"]
+    )
     figures, costs = {}, []
     with jax.enable_x64(True):
         for neurons in (1000, 10_000) if options.quick else (1000, 10_000, 100_000):
             net = network(neurons)
             few, many = (inputs + int(net(spikes(inputs)).spikes[0].num_events) for inputs in (INPUTS, 2 * INPUTS))
-            found = measured(programs(net), options.repeats)
+            alone = {f"memory alone {events}": memory_alone(neurons, events) for events in (few, many)}
+            found = measured(programs(net) | alone, options.repeats)
             row: list[str] = [f"{neurons}", f"{few}, {many}"]
             cost = {}
+            apart = found[f"memory alone {many}"].median - found[f"memory alone {few}"].median
+            cost["memory alone"] = apart / (many - few)
+            row.append(f"{1e6 * cost['memory alone']:.3g} us")
             for work in ("forward", "gradient"):
                 short, long = (found[f"{work} {inputs}"].median for inputs in (INPUTS, 2 * INPUTS))
                 cost[work] = (long - short) / (many - few)
@@ -94,7 +124,7 @@ def answer(options: Options) -> Report:
         f"From one row to the next the cost of an event grows by a factor of "
         f"{', '.join(f'{after[work] / before[work]:.2f}' for before, after in pairwise(costs))} "
         f"({work})."
-        for work in ("forward", "gradient")
+        for work in ("memory alone", "forward", "gradient")
     ]
     setting = (
         f"Out-degree {OUT_DEGREE}, {INPUTS} and {2 * INPUTS} inputs to {REACHED} neurons each, trials of {TRIAL:g}."

@@ -199,9 +199,7 @@ def run(
         # rounding may put a spike just before this instant: time never runs backwards
         wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(1, now.dtype), duration - now[None]), 0.0)
         # the maximum is always the first; it makes the write wait for the read, which saves a copy
-        rows = carry.rows
-        for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
-            rows = rows.at[reached, column].set(value, mode="drop")
+        rows = carry.rows.at[reached].set(jnp.stack([*jax.tree.leaves(after), jnp.maximum(now, was)], 1), mode="drop")
 
         then, left = jnp.where(is_spike, first[neuron], along + 1), jnp.where(is_spike, now, left)
         entry = (now, traveller, jnp.where(is_arrival, along, -1), reached[0], was[0], jax.tree.map(_only, before))

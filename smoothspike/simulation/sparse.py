@@ -134,8 +134,8 @@ def run(
         entry = (now, name, reached, was, before)
         log = jax.tree.map(lambda kept, value: put(kept, jnp.minimum(place, room), value), log, entry)
         # the maximum is always the first; it makes the write wait for the read, which saves a copy
-        for column, value in enumerate([*jax.tree.leaves(after), jnp.maximum(now, was)]):
-            rows_kept = rows_kept.at[reached, column].set(value, mode="drop")
+        written = jnp.stack([*jax.tree.leaves(after), jnp.maximum(now, was)], 1)
+        rows_kept = rows_kept.at[reached].set(written, mode="drop")
         due = due.changed(reached, now + wait)
         return (
             rows_kept, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
