@@ -15,7 +15,6 @@ from ..numerics.entire import lifted
 from ..numerics.projective import (
     Rotation,
     angle_of,
-    followed,
     free_running,
     gauge,
     normalise,
@@ -24,6 +23,7 @@ from ..numerics.projective import (
     turn,
     turned_briefly,
     turned_by,
+    turned_by_drive,
     winding,
     zero,
 )  # fmt: skip
@@ -134,18 +134,26 @@ class ProjectiveDynamics(AbstractDynamics):
         # the Wronskian, which is carried on more simply than the angle
         ray, turning = (state.g, state.q), angle * (state.g**2 + state.q**2)
         g, q = rotate(*ray, drive, x, turned)
-        turning = followed(ray, (g, q), turning, drive, x, turned, self._by_currents(others), x_change)
-        turning = shrink * turning
+        scale = gauge(shrink * g, q)
+
+        def weight(wronskian: Neurons) -> Neurons:
+            # one factor after the other: on the separatrix the ray is tiny and its square no number any more
+            return scale * (scale * (shrink * wronskian))
+
+        turning = weight(turned.determinant) * turning
+        if (by_currents := self._by_currents(others)) is not None:
+            turning = turning + weight(turned_by_drive(ray, (g, q), drive, x, turned)) * by_currents
+        if x_change is not None:
+            turning = turning - weight(g**2 + drive * q**2) * x_change
         others = {name: shrink**2 * value for name, value in others.items()}
         if shrink_change is not None:
-            turning = turning - g * q * shrink_change
+            turning = turning - (scale * g) * (scale * q) * shrink_change
             others = {name: value + 2 * shrink * shrink_change * state.currents[name] for name, value in others.items()}
-        scale = gauge(shrink * g, q)
         g, q, nothing = scale * shrink * g, scale * q, jnp.zeros_like(q)
         added = {route: nothing if value is None else value for route, value in weights_change.items()}
         sheared, others = self.chart.jumped(self.potential, self.jumps, added, nothing, q, others)
         after = self.jump(ProjectiveState(g, q, state.currents), weights)
-        return (scale**2 * turning - q * sheared) / (after.g**2 + after.q**2), others
+        return (turning - q * sheared) / (after.g**2 + after.q**2), others
 
     def linearised(
         self,
@@ -163,22 +171,32 @@ class ProjectiveDynamics(AbstractDynamics):
         (g, q), determinant, by_drive = turned_briefly(state.g, state.q, drive, x)
         scale = gauge(shrink * g, q)
         after = self.jump(ProjectiveState(scale * shrink * g, scale * q, state.currents), weights)
-        # the Wronskian at the end to the angle after the event; a reset leaves no change of the ray
-        to_angle = jnp.where(own, 0.0, scale**2 / (after.g**2 + after.q**2))
+        size = after.g**2 + after.q**2
+
+        def angle(wronskian: Neurons) -> Neurons:
+            # one factor after the other: on the separatrix the ray is tiny and its square no number any more
+            return jnp.where(own, 0.0, scale * (scale * (shrink * wronskian)) / size)
+
         by_length = -(g**2 + drive * q**2)
         if self.decay is not None:
             by_length = shrink * by_length + self.decay * g * q
         shears, added = self._forced(weight_moves)
-        angle = to_angle * shrink
-        by_currents = [angle * by_drive * self.current_gains[name] for name in names]
+        sheared = None if shears is None else jnp.where(own, 0.0, -((scale * q) ** 2) * shears / size)
+        by_currents = angle(by_drive)
         decayed = None if self.decay is None else -2 * self.decay * shrink**2
         by_state: list[list[Neurons | None]] = [
             [None, *(shrink**2 if other == name else None for other in names)] for name in names
         ]
         return Parts(
-            [[angle * determinant * (state.g**2 + state.q**2), *by_currents], *by_state],
-            [angle * by_length, *(None if decayed is None else decayed * state.currents[name] for name in names)],
-            [None if shears is None else -to_angle * q**2 * shears, *(added[name] for name in names)],
+            [
+                [
+                    angle(determinant * (state.g**2 + state.q**2)),
+                    *(self.current_gains[name] * by_currents for name in names),
+                ],
+                *by_state,
+            ],
+            [angle(by_length), *(None if decayed is None else decayed * state.currents[name] for name in names)],
+            [sheared, *(added[name] for name in names)],
         )
 
     def _forced(self, moves: Mapping[str, Neurons | None]) -> tuple[Neurons | None, dict[str, Neurons | None]]:

@@ -48,8 +48,7 @@ def turn(drive: Real, x: Real) -> Rotation:
         Forward and reverse mode, analytic everywhere.
     """
     angle = drive * x**2
-    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(-angle, 0.0)))
-    return Rotation(circular(-1, angle), x * circular(0, angle), stop_gradient(determinant))
+    return Rotation(circular(-1, angle), x * circular(0, angle), _determinant(angle))
 
 
 @jax.custom_jvp
@@ -101,35 +100,23 @@ def _by_drive(g: Real, q: Real, drive: Real, x: Real, turned: Rotation) -> tuple
     return by_cosine * g + (by_sine * drive + turned.sine) * q, by_cosine * q - by_sine * g
 
 
-def followed(
-    ray: tuple[Real, Real], end: tuple[Real, Real], change: Real, drive: Real, x: Real, turned: Rotation,
-    drive_change: Real | None, x_change: Real | None,
-) -> Real:  # fmt: skip
-    """Carry the Wronskian of a change through an interval: what `rotate` does to it, in one number.
+def turned_by_drive(ray: tuple[Real, Real], end: tuple[Real, Real], drive: Real, x: Real, turned: Rotation) -> Real:
+    """Return the Wronskian, at the end of an interval, of what a change of the drive by one during it makes.
 
     Args:
         ray: At the start.
         end: Where `rotate` takes it.
-        change: The Wronskian of the change at the start.
         drive: The drive during the interval.
         x: Its length.
         turned: What `turn` returns for these two.
-        drive_change: The change of the drive, if it has one.
-        x_change: The change of the length, if it has one.
 
     Example:
-        >>> ray, drive, x = (jnp.array(0.6), jnp.array(0.8)), jnp.array(1.0), jnp.array(2.0)
+        >>> ray, drive, x = (jnp.array(0.0), jnp.array(1.0)), jnp.array(0.0), jnp.array(1.0)
         >>> turned = turn(drive, x)
-        >>> end = rotate(*ray, drive, x, turned)
-        >>> float(followed(ray, end, jnp.array(0.5), drive, x, turned, None, None))
-        0.5
+        >>> round(float(turned_by_drive(ray, rotate(*ray, drive, x, turned), drive, x, turned)), 6)
+        -1.0
     """
-    change = turned.determinant * change
-    if drive_change is not None:
-        change = change + wronskian(*end, *_by_drive(*ray, drive, x, turned)) * drive_change
-    if x_change is not None:
-        change = change - (end[0] ** 2 + drive * end[1] ** 2) * x_change
-    return change
+    return wronskian(*end, *_by_drive(*ray, drive, x, turned))
 
 
 @jax.custom_jvp
@@ -172,26 +159,34 @@ def turned_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[tuple[Real, 
         >>> bool(jnp.isclose(end[1], jnp.cos(2.0))), bool(jnp.isclose(determinant, 1.0))
         (True, True)
     """
-    cosine, sine, next_order = _functions(3, drive * x**2)
+    cosine, sine, next_order, determinant = _functions(3, drive * x**2, with_determinant=True)
     by_cosine, by_sine = -(x**2) / 2 * sine, -(x**3) / 2 * next_order
     sine = x * sine
     end = cosine * g + sine * drive * q, cosine * q - sine * g
     by_drive = wronskian(*end, by_cosine * g + (by_sine * drive + sine) * q, by_cosine * q - by_sine * g)
-    return end, cosine**2 + drive * sine**2, by_drive
+    return end, determinant, by_drive
 
 
-def _functions(orders: int, angle: Real) -> tuple[Real, ...]:
-    """Return `circular(-1, angle)` and the orders after it, up to a common factor.
+def _functions(orders: int, angle: Real, *, with_determinant: bool = False) -> tuple[Real, ...]:
+    """Return `circular(-1, angle)` and the orders after it, up to a common factor, and the square of that.
 
     The choice between series and closed forms is made once for all neurons; that also keeps the compiler from working
     them out again for each of their uses.
     """
-    return jax.lax.cond(
-        jnp.all(jnp.abs(angle) < _BRIEF),
-        lambda angle: _by_series(angle)[:orders],
-        lambda angle: tuple(circular(order, angle) for order in range(-1, orders - 1)),
-        angle,
-    )
+
+    def briefly(angle: Real) -> tuple[Real, ...]:
+        return _by_series(angle)[:orders] + ((jnp.ones_like(angle),) if with_determinant else ())
+
+    def anyhow(angle: Real) -> tuple[Real, ...]:
+        found = tuple(circular(order, angle) for order in range(-1, orders - 1))
+        return found + ((_determinant(angle),) if with_determinant else ())
+
+    return jax.lax.cond(jnp.all(jnp.abs(angle) < _BRIEF), briefly, anyhow, angle)
+
+
+def _determinant(angle: Real) -> Real:
+    """The square of the factor that `circular` has where the drive is negative; derivatives hold it constant."""
+    return stop_gradient(jnp.exp(-2 * jnp.sqrt(jnp.maximum(-angle, 0.0))))
 
 
 def _by_series(angle: Real) -> tuple[Real, ...]:

@@ -11,31 +11,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
-from .connections import Connections
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, pick, put
+from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
 from .together import until_over
-
-
-class Ways(NamedTuple):
-    """All connections in one list: those of a source together, in the order of their delays, then one to nobody.
-
-    Attributes:
-        targets: Whom each reaches.
-        delays: How long it takes; `inf` where it reaches nobody.
-        weights: What it adds there, for every route.
-        first: Where the connections of each source begin: neurons first, then input channels.
-    """
-
-    targets: Int[Array, " connections"]
-    delays: Float[Array, " connections"]
-    weights: dict[str, Float[Array, " connections"]]
-    first: Int[Array, " sources"]
 
 
 class Log(NamedTuple):
@@ -95,25 +77,6 @@ class _Carry(NamedTuple):
     is_over: Bool[Array, ""]
 
 
-def ways(recurrent: Connections, inputs: Connections, dtype: Any) -> Ways:
-    """Put the connections of every source in the order of their delays.
-
-    Differentiation:
-        Weights and delays keep their derivatives; the order has none.
-    """
-    parts = [_in_order(each, dtype) for each in (recurrent, inputs)]
-    targets, delays, weights = jax.tree.map(lambda *both: jnp.concatenate([each.ravel() for each in both]), *parts)
-    widths = [part[0].shape[1] for part in parts]
-    own = jnp.arange(recurrent.sources) * widths[0]
-    entering = recurrent.sources * widths[0] + jnp.arange(inputs.sources) * widths[1]
-    return Ways(targets, delays, weights, jnp.concatenate([own, entering]).astype(jnp.int32))
-
-
-def room_for(recurrent: Connections, inputs: Connections, num_inputs: int, spikes: int) -> int:
-    """Return how many events there can be: all spikes and all their arrivals."""
-    return num_inputs * inputs.out_degree + spikes * (1 + recurrent.out_degree)
-
-
 @eqx.filter_custom_jvp
 def run(
     dynamics: AbstractDynamics,
@@ -139,7 +102,7 @@ def run(
         times: Of the inputs, ascending; those at `duration` are padding.
         weights: For every route, what each connection adds.
         delays: Of the connections.
-        network: Their targets, and where those of each source begin; see `Ways`.
+        network: Their targets, and where those of each source begin; see `ways.Ways`.
         sources: Of the inputs: channels are counted after the neurons.
         duration: The trial end.
         capacity: For how many spikes there is room. Those beyond it are counted, but do not arrive.
@@ -148,83 +111,88 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    size, num_inputs = jax.tree.leaves(initial)[0].shape[0], times.shape[0]
     arrays, rest = eqx.partition(dynamics, eqx.is_array)
-    structure = jax.tree.structure(initial)
-
-    def unpacked(found: Array) -> tuple[State, Array]:
-        *values, since = found.T
-        return jax.tree.unflatten(structure, values), since
-
-    def following(due: Due, arrivals: Due, connection: Array, sent: Array) -> _Next:
-        (when, neuron), (arrival, traveller) = due.first(), arrivals.first()
-        return _Next(when, neuron, arrival, traveller, connection[traveller], sent[traveller])
-
-    def begin(arguments: tuple) -> _Carry:
-        arrays, initial, times, _, delays, (_, first), sources, duration = arguments
-        leaves = jax.tree.leaves(initial)
-        wait = eqx.combine(arrays, rest).time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
-        nothing = jnp.full(capacity, jnp.inf, times.dtype)
-        connection = jnp.append(first[sources], jnp.zeros(capacity, first.dtype))
-        sent = jnp.append(jnp.where(times < duration, times, jnp.inf), nothing)
-        log = (
-            jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, NOBODY), jnp.full(room + 1, -1, first.dtype),
-            jnp.full(room + 1, NOBODY), jnp.zeros(room + 1, times.dtype),
-            jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], room + 1), initial),
-        )  # fmt: skip
-        # one row for each neuron: what an event needs of it lies together in memory
-        rows = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
-        due, arrivals = Due.at(jnp.maximum(wait, 0.0)), Due.at(sent + delays[connection])
-        return _Carry(
-            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
-            jnp.zeros(capacity, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log, jnp.array(False),
-        )  # fmt: skip
-
-    def step(arguments: tuple, carry: _Carry) -> _Carry:
-        arrays, _, _, weights, delays, (targets, first), _, duration = arguments
-        when, neuron, arrival, traveller, along, left = carry.following
-        # when nothing comes any more the log must not hold infinity: derivatives would multiply it by zero
-        now = jnp.minimum(jnp.minimum(when, arrival), duration)
-        is_over = ~(now < duration)
-        is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
-        fresh = jnp.where(carry.total < capacity, num_inputs + carry.total, NOBODY)
-        traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
-        reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
-
-        # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
-        before, was = unpacked(jax.lax.cond(is_over, _nothing, pick, carry.rows, reached))
-        some = of_neurons(eqx.combine(arrays, rest), reached)
-        jump = {route: jnp.where(is_arrival, each[along], 0.0)[None] for route, each in weights.items()}
-        after = after_event(some, before, now - was, is_spike[None], jump)
-        # rounding may put a spike just before this instant: time never runs backwards
-        wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(1, now.dtype), duration - now[None]), 0.0)
-        # the maximum is always the first; it makes the write wait for the read, which saves a copy
-        rows = carry.rows.at[reached].set(jnp.stack([*jax.tree.leaves(after), jnp.maximum(now, was)], 1), mode="drop")
-
-        then, left = jnp.where(is_spike, first[neuron], along + 1), jnp.where(is_spike, now, left)
-        entry = (now, traveller, jnp.where(is_arrival, along, -1), reached[0], was[0], jax.tree.map(_only, before))
-        # what does not fit is put where it will be cut off
-        log = jax.tree.map(
-            lambda kept, value: put(kept, jnp.minimum(carry.place, room), value.astype(kept.dtype)),
-            carry.log, entry,
-        )  # fmt: skip
-        due = carry.due.changed_at(reached[0], (now + wait)[0])
-        arrivals = carry.arrivals.changed_at(traveller, left + delays[then])
-        sent = carry.sent.at[traveller].set(left, mode="drop")
-        connection = carry.connection.at[traveller].set(then, mode="drop")
-        own = jnp.where(is_spike, traveller - num_inputs, NOBODY)
-        return _Carry(
-            rows, following(due, arrivals, connection, sent), due, arrivals, sent, connection,
-            carry.neurons.at[own].set(reached[0], mode="drop"),
-            carry.total + is_spike, carry.place + ~is_over, log, is_over,
-        )  # fmt: skip
-
+    structure, room_for_all = jax.tree.structure(initial), _Room(times.shape[0], capacity, room)
+    # all arrays are arguments, since trials of a batch may differ in any of them
     arguments = arrays, initial, times, weights, delays, network, sources, duration
+    begin, step = partial(_begun, rest, room_for_all), partial(_event, rest, structure, room_for_all)
     carry = until_over(begin, step, lambda carry: carry.is_over, arguments)
-    end, last = unpacked(carry.rows)
+    end, last = unpacked(structure, carry.rows)
     log = jax.tree.map(lambda kept: kept[:-1], carry.log)
     when, travellers, connections, reached, since, states = log
     return Log(when, travellers, connections, reached, since, states, carry.sent, carry.neurons, carry.total, last, end)
+
+
+class _Room(NamedTuple):
+    """How many inputs there are, and for how many spikes and events there is room."""
+
+    inputs: int
+    spikes: int
+    events: int
+
+
+def _following(due: Due, arrivals: Due, connection: Array, sent: Array) -> _Next:
+    (when, neuron), (arrival, traveller) = due.first(), arrivals.first()
+    return _Next(when, neuron, arrival, traveller, connection[traveller], sent[traveller])
+
+
+def _begun(rest: Any, room: _Room, arguments: tuple) -> _Carry:
+    arrays, initial, times, _, delays, (_, first), sources, duration = arguments
+    size = jax.tree.leaves(initial)[0].shape[0]
+    wait = eqx.combine(arrays, rest).time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
+    connection = jnp.append(first[sources], jnp.zeros(room.spikes, first.dtype))
+    sent = jnp.append(jnp.where(times < duration, times, jnp.inf), jnp.full(room.spikes, jnp.inf, times.dtype))
+    entries = room.events + 1
+    log = (
+        jnp.zeros(entries, times.dtype), jnp.full(entries, NOBODY), jnp.full(entries, -1, first.dtype),
+        jnp.full(entries, NOBODY), jnp.zeros(entries, times.dtype),
+        # some state, of which derivatives are numbers
+        jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], entries), initial),
+    )  # fmt: skip
+    due, arrivals = Due.at(jnp.maximum(wait, 0.0)), Due.at(sent + delays[connection])
+    return _Carry(
+        packed(initial, jnp.zeros(size, times.dtype)), _following(due, arrivals, connection, sent), due, arrivals, sent,
+        connection, jnp.zeros(room.spikes, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log,
+        jnp.array(False),
+    )  # fmt: skip
+
+
+def _event(rest: Any, structure: Any, room: _Room, arguments: tuple, carry: _Carry) -> _Carry:
+    """Go to the next event, a spike or an arrival, and carry forward whom it reaches."""
+    arrays, _, _, weights, delays, (targets, first), _, duration = arguments
+    when, neuron, arrival, traveller, along, left = carry.following
+    # when nothing comes any more the log must not hold infinity: derivatives would multiply it by zero
+    now = jnp.minimum(jnp.minimum(when, arrival), duration)
+    is_over = ~(now < duration)
+    is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
+    fresh = jnp.where(carry.total < room.spikes, room.inputs + carry.total, NOBODY)
+    traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
+    reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
+
+    before, was = unpacked(structure, read(carry.rows, reached, is_over))
+    some = of_neurons(eqx.combine(arrays, rest), reached)
+    jump = {route: jnp.where(is_arrival, each[along], 0.0)[None] for route, each in weights.items()}
+    after = after_event(some, before, now - was, is_spike[None], jump)
+    # rounding may put a spike just before this instant: time never runs backwards
+    wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(1, now.dtype), duration - now[None]), 0.0)
+
+    then, left = jnp.where(is_spike, first[neuron], along + 1), jnp.where(is_spike, now, left)
+    entry = (now, traveller, jnp.where(is_arrival, along, -1), reached[0], was[0], jax.tree.map(_only, before))
+    # what does not fit is put where it will be cut off
+    log = jax.tree.map(
+        lambda kept, value: put(kept, jnp.minimum(carry.place, room.events), value.astype(kept.dtype)),
+        carry.log, entry,
+    )  # fmt: skip
+    due = carry.due.changed_at(reached[0], (now + wait)[0])
+    arrivals = carry.arrivals.changed_at(traveller, left + delays[then])
+    sent = carry.sent.at[traveller].set(left, mode="drop")
+    connection = carry.connection.at[traveller].set(then, mode="drop")
+    own = jnp.where(is_spike, traveller - room.inputs, NOBODY)
+    return _Carry(
+        write(carry.rows, reached, after, now, was), _following(due, arrivals, connection, sent), due, arrivals, sent,
+        connection, carry.neurons.at[own].set(reached[0], mode="drop"), carry.total + is_spike, carry.place + ~is_over,
+        log, is_over,
+    )  # fmt: skip
 
 
 @run.def_jvp
@@ -299,24 +267,6 @@ def _piece_moves(
     start = (jax.tree.leaves(carry[0]), *carry[1:])
     (leaves, since, sent), (when, was, before) = jax.lax.scan(step, start, coefficients)
     return (jax.tree.unflatten(structure, leaves), since, sent), (when, was, jax.tree.unflatten(structure, before))
-
-
-def _in_order(connections: Connections, dtype: Any) -> tuple[Array, Array, dict[str, Array]]:
-    """Order every source's connections by delay, and end them with one to nobody."""
-    is_there = connections.targets >= 0
-    delays = jnp.where(is_there, 0.0 if connections.delays is None else connections.delays, jnp.inf).astype(dtype)
-    order = jnp.argsort(stop_gradient(delays), axis=1, stable=True)
-
-    def ordered(values: Array, end: float) -> Array:
-        return jnp.pad(jnp.take_along_axis(values, order, 1), ((0, 0), (0, 1)), constant_values=end)
-
-    weights = {route: ordered(each, 0.0) for route, each in connections.weights.items()}
-    return ordered(jnp.where(is_there, connections.targets, NOBODY), NOBODY), ordered(delays, jnp.inf), weights
-
-
-def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
-    # some state, of which derivatives are numbers
-    return jnp.broadcast_to(rows[0], (neurons.shape[0], rows.shape[1]))
 
 
 def _only(values: Float[Array, "1"]) -> Float[Array, ""]:

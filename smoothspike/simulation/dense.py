@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
+from ..dynamics.events import Parts, Tangents, after_event, compressed, linearised_wait
 from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
@@ -183,34 +183,8 @@ def _group_moves(
     duration: Float[Array, ""],
     carry: Any,
     events: Any,
-) -> tuple[Any, tuple[State, Float[Array, "pieces events"]]]:
-    """Follow tangents of the state and of the time through the events of a group of pieces.
-
-    What does not depend on the tangents is worked out for all its events side by side.
-    """
-    starts, times, which, come, previous, rows = events
-    size = jax.tree.leaves(starts)[0].shape[-1]
-    lengths = times - previous
-    own = which[..., None] == jnp.arange(size)
-    is_event = (which >= 0)[..., None]
-    jumps = {route: jnp.where(is_event, weights[rows], 0.0) for route, weights in table.items()}
-    jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
-    states = states_before(dynamics, starts, lengths, own, jumps)
-
-    parts = dynamics.linearised(moving, states, lengths[..., None], own, jumps, jump_moves)
-    # after the last event nothing happens, not even a change of the state's scale
-    parts = parts.where(is_event)
-    is_spike, is_input = (which >= 0) & (which < size), which >= size
-    neuron = jnp.where(is_spike, which, 0)
-    picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, neuron[..., None], -1)[..., 0], states)
-    alone, alone_moving = (
-        jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
-    )
-    by_state, forced = linearised_wait(alone, alone_moving, picked, jnp.full_like(times, duration))
-    by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
-    waits = jnp.where(is_spike, forced, come)
-    # a product with zeros is cheaper, backwards, than picking the neuron that spikes
-    by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
+) -> tuple[Any, tuple[Any, Float[Array, "pieces events"]]]:
+    """Follow tangents of the state and of the time through the events of a group of pieces."""
 
     def step(carry, event):
         (leaves, now), (parts, by_own, wait, is_input) = carry, event
@@ -225,10 +199,47 @@ def _group_moves(
         return after, (carry[0], when)
 
     leaves, structure = jax.tree.flatten(carry[0])
-    coefficients = (parts, by_own, waits, is_input.astype(times.dtype))
+    coefficients = _coefficients(dynamics, moving, table, table_moves, duration, events)
     (leaves, now), (begin, when) = jax.lax.scan(piece, (leaves, carry[1]), coefficients)
     end, begin = (jax.tree.unflatten(structure, each) for each in (leaves, begin))
     return (end, now), (begin, when)
+
+
+def _coefficients(
+    dynamics: AbstractDynamics,
+    moving: Tangents,
+    table: Table,
+    table_moves: Tangents,
+    duration: Float[Array, ""],
+    events: Any,
+) -> tuple[Parts, list[Array], Array, Array]:
+    """Work out, for all events of a group side by side, all of the recursion that does not depend on what it carries.
+
+    Returns:
+        What each event makes of the state; how the time to it moves with the state of the neuron that spikes, and with
+        all else; whether it is an input, which comes when it comes, whenever the event before it came.
+    """
+    starts, times, which, come, previous, rows = events
+    size = jax.tree.leaves(starts)[0].shape[-1]
+    lengths = times - previous
+    own = which[..., None] == jnp.arange(size)
+    is_event = (which >= 0)[..., None]
+    jumps = {route: jnp.where(is_event, weights[rows], 0.0) for route, weights in table.items()}
+    jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
+    states = states_before(dynamics, starts, lengths, own, jumps)
+    # after the last event nothing happens, not even a change of the state's scale
+    parts = dynamics.linearised(moving, states, lengths[..., None], own, jumps, jump_moves).where(is_event)
+
+    is_spike, is_input = (which >= 0) & (which < size), which >= size
+    neuron = jnp.where(is_spike, which, 0)
+    picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, neuron[..., None], -1)[..., 0], states)
+    alone, alone_moving = (
+        jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
+    )
+    by_state, forced = linearised_wait(alone, alone_moving, picked, jnp.full_like(times, duration))
+    # a product with zeros is cheaper, backwards, than picking the neuron that spikes
+    by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
+    return parts, by_own, jnp.where(is_spike, forced, come), is_input.astype(times.dtype)
 
 
 def _repeated(tree: Any, times: int) -> Any:

@@ -10,6 +10,7 @@ from . import delayed, dense, sparse
 from .connections import Connections, listed
 from .events import Population, Trajectory, not_after
 from .visits import Visits
+from .ways import ordered_by_delay, room_for
 
 Weights = dict[str, Float[Array, "neurons sources"]]
 
@@ -102,10 +103,10 @@ def _late(
     capacity: int,
 ) -> Population:
     size, num_inputs = jax.tree.leaves(initial)[0].shape[0], times.shape[0]
-    targets, delays, weights, first = delayed.ways(recurrent, inputs, times.dtype)
+    targets, delays, weights, first = ordered_by_delay(recurrent, inputs, times.dtype)
     log = delayed.run(
         dynamics, initial, times, weights, delays, (targets, first), size + sources, duration,
-        capacity=capacity, room=delayed.room_for(recurrent, inputs, num_inputs, capacity),
+        capacity=capacity, room=room_for(recurrent, inputs, num_inputs, capacity),
     )  # fmt: skip
     found = Spikes(log.sent[num_inputs:], log.neurons)
     states = jax.tree.map(lambda leaf: leaf[:, None], log.states)

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
 from .connections import Connections
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, pick, put
+from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
 
 
 class Lists(NamedTuple):
@@ -104,64 +104,83 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    size, width = jax.tree.leaves(initial)[0].shape[0], targets.shape[1]
-    until = jnp.append(times, duration)
-    rows = jnp.append(kinds, targets.shape[0] - 1)
-    is_own = jnp.arange(width) == 0
-    leaves, structure = jax.tree.flatten(initial)
+    network = _Network(
+        dynamics, jnp.append(times, duration), jnp.append(kinds, targets.shape[0] - 1), weights, targets, duration
+    )
+    structure = jax.tree.structure(initial)
+    step = partial(_event, network, structure, room)
+    found = jax.lax.while_loop(lambda carry: ~carry.is_over, step, _begun(network, initial, room))
+    end, last = unpacked(structure, found.rows)
+    when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], found.log)
+    total = (found.place - found.position).astype(jnp.int32)
+    return Log(when, which, total, reached, since, states, last, end)
 
-    def unpacked(found: Array) -> tuple[State, Array]:
-        *values, since = found.T
-        return jax.tree.unflatten(structure, values), since
 
-    def step(carry):
-        rows_kept, due, (when, first), position, place, log, _ = carry
-        spikes = when < until[position]
-        is_over = ~spikes & (until[position] >= duration)
-        now = jnp.where(spikes, when, until[position])
-        row = jnp.where(spikes, first, rows[position])
-        reached = targets[row]
-        # read in a branch of its own, or the compiler would read late and copy all neurons to be able to
-        found = jax.lax.cond(is_over, _nothing, pick, rows_kept, reached)
-        before, was = unpacked(found)
-        jump = {route: each[row] for route, each in weights.items()}
-        some = of_neurons(dynamics, reached)
-        after = after_event(some, before, now - was, is_own & spikes, jump)
-        # rounding may put a spike just before this instant: time never runs backwards
-        wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(width, now.dtype), duration - now), 0.0)
-        name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(jnp.int32)
-        # what does not fit is put where it will be cut off
-        entry = (now, name, reached, was, before)
-        log = jax.tree.map(lambda kept, value: put(kept, jnp.minimum(place, room), value), log, entry)
-        # the maximum is always the first; it makes the write wait for the read, which saves a copy
-        written = jnp.stack([*jax.tree.leaves(after), jnp.maximum(now, was)], 1)
-        rows_kept = rows_kept.at[reached].set(written, mode="drop")
-        due = due.changed(reached, now + wait)
-        return (
-            rows_kept, due, due.first(), position + (~spikes & ~is_over), place + ~is_over, log,
-            is_over,
-        )  # fmt: skip
+class _Network(NamedTuple):
+    """What the loop only reads: `Lists`, when each input comes and of which kind it is; both go on with the end."""
 
-    def empty(leaf: Array) -> Array:
-        # some state, of which derivatives are numbers
-        return jnp.broadcast_to(leaf[0], (room + 1, width))
+    dynamics: AbstractDynamics
+    until: Float[Array, " inputs"]
+    kinds: Int[Array, " inputs"]
+    weights: dict[str, Float[Array, "kinds targets"]]
+    targets: Int[Array, "kinds targets"]
+    duration: Float[Array, ""]
 
+
+class _Carry(NamedTuple):
+    """What the loop carries: neurons, when they are due and who is first, how many inputs and events, and the log."""
+
+    rows: Float[Array, "neurons columns"]
+    due: Due
+    first: tuple[Float[Array, ""], Int[Array, ""]]
+    position: Int[Array, ""]
+    place: Int[Array, ""]
+    log: tuple[Any, ...]
+    is_over: Bool[Array, ""]
+
+
+def _begun(network: _Network, initial: State, room: int) -> _Carry:
+    duration, (_, width) = network.duration, network.targets.shape
+    nothing = jnp.zeros(jax.tree.leaves(initial)[0].shape[0], duration.dtype)
     log = (
-        jnp.zeros(room + 1, times.dtype), jnp.full(room + 1, -1, jnp.int32),
-        jnp.full((room + 1, width), NOBODY, targets.dtype), jnp.zeros((room + 1, width), times.dtype),
-        jax.tree.map(empty, initial),
-    )  # fmt: skip
-    wait = dynamics.time_to_spike(initial, jnp.zeros(size, times.dtype), jnp.full(size, duration))
+        jnp.zeros(room + 1, duration.dtype),
+        jnp.full(room + 1, -1, jnp.int32),
+        jnp.full((room + 1, width), NOBODY, network.targets.dtype),
+        jnp.zeros((room + 1, width), duration.dtype),
+        # some state, of which derivatives are numbers
+        jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], (room + 1, width)), initial),
+    )
+    wait = network.dynamics.time_to_spike(initial, nothing, jnp.full_like(nothing, duration))
     due = Due.at(jnp.maximum(wait, 0.0))
-    # one row for each neuron: what an event needs of it lies together in memory
-    together = jnp.stack([*leaves, jnp.zeros(size, times.dtype)], 1)
-    start = (
-        together, due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False),
+    return _Carry(packed(initial, nothing), due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False))
+
+
+def _event(network: _Network, structure: Any, room: int, carry: _Carry) -> _Carry:
+    """Go to the next event, a spike or an input, and carry those forward that it reaches."""
+    (when, first), position, until = carry.first, carry.position, network.until
+    size, width = carry.rows.shape[0], network.targets.shape[1]
+    spikes = when < until[position]
+    is_over = ~spikes & (until[position] >= network.duration)
+    now = jnp.where(spikes, when, until[position])
+    row = jnp.where(spikes, first, network.kinds[position])
+    reached = network.targets[row]
+
+    before, was = unpacked(structure, read(carry.rows, reached, is_over))
+    jump = {route: each[row] for route, each in network.weights.items()}
+    some = of_neurons(network.dynamics, reached)
+    after = after_event(some, before, now - was, spikes & (jnp.arange(width) == 0), jump)
+    # rounding may put a spike just before this instant: time never runs backwards
+    wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(width, now.dtype), network.duration - now), 0.0)
+
+    name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(jnp.int32)
+    entry = (now, name, reached, was, before)
+    # what does not fit is put where it will be cut off
+    log = jax.tree.map(lambda kept, value: put(kept, jnp.minimum(carry.place, room), value), carry.log, entry)
+    due = carry.due.changed(reached, now + wait)
+    return _Carry(
+        write(carry.rows, reached, after, now, was), due, due.first(), position + (~spikes & ~is_over),
+        carry.place + ~is_over, log, is_over,
     )  # fmt: skip
-    together, _, _, position, place, log, _ = jax.lax.while_loop(lambda carry: ~carry[-1], step, start)
-    end, last = unpacked(together)
-    when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], log)
-    return Log(when, which, (place - position).astype(jnp.int32), reached, since, states, last, end)
 
 
 @run.def_jvp
@@ -237,8 +256,3 @@ def _piece_moves(
     coefficients = (parts, by_state, come, is_spike.astype(come.dtype), log.targets)
     (leaves, since), (when, was, before) = jax.lax.scan(step, (jax.tree.leaves(carry[0]), carry[1]), coefficients)
     return (jax.tree.unflatten(structure, leaves), since), (when, was, jax.tree.unflatten(structure, before))
-
-
-def _nothing(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
-    # some state, of which derivatives are numbers
-    return jnp.broadcast_to(rows[0], (neurons.shape[0], rows.shape[1]))

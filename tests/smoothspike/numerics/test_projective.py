@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from smoothspike.numerics.projective import followed, free_running, normalise, rotate, turn, winding, wronskian, zero
+from smoothspike.numerics.projective import (
+    free_running,
+    normalise,
+    rotate,
+    turn,
+    turned_by_drive,
+    winding,
+    wronskian,
+    zero,
+)
 
 ANGLES = st.floats(0, np.pi, exclude_max=True)  # of the ray: g = cos, q = sin; 0 is at a spike
 DRIVES = st.one_of(st.just(0.0), st.floats(-30, 30), st.floats(-1e-9, 1e-9))
@@ -37,7 +46,10 @@ def pushed_and_followed(g, q, drive, x, changes):
     turned = turn(drive, x)
     end, end_change = jax.jvp(lambda *of: rotate(*of, turned), (g, q, drive, x), changes)
     at_start = wronskian(g, q, *changes[:2])
-    return wronskian(*end, *end_change), followed((g, q), end, at_start, drive, x, turned, *changes[2:])
+    drive_change, x_change = changes[2:]
+    kept, by_drive = turned.determinant * at_start, turned_by_drive((g, q), end, drive, x, turned)
+    followed = kept + by_drive * drive_change - (end[0] ** 2 + drive * end[1] ** 2) * x_change
+    return wronskian(*end, *end_change), followed
 
 
 def assert_same_ray(one, other):

@@ -110,3 +110,18 @@ def test_memory_of_a_gradient_grows_with_events_alone(float64):
 
     per_event = (needed(8192) - needed(4096)) / 4096
     assert per_event < 8 * size * 3
+
+
+def test_second_derivatives():
+    """Both orders of the modes, against differences of the gradient."""
+    neuron, inputs = ss.Neuron(ss.models.qif()), ss.Spikes(jnp.array([0.3, 0.5, 0.9]), jnp.array([0, 1, 0]))
+
+    def loss(values):
+        recurrent, entering = values[:4].reshape(2, 2) * (1 - jnp.eye(2)), values[4:].reshape(2, 2)
+        net = ss.Recurrent(neuron, 2, 2, 4.0, recurrent_weights=recurrent, input_weights=entering, capacity=16)
+        return jnp.sum(net(inputs).spike_times(2) ** 2)
+
+    at, gradient = jnp.array([0.0, 0.5, -0.4, 0.0, 3.0, 1.0, 2.0, 2.5]), jax.jit(jax.grad(loss))
+    differences = jnp.stack([(gradient(at + each) - gradient(at - each)) / 2e-5 for each in 1e-5 * jnp.eye(len(at))])
+    for second in (jax.jacfwd(jax.grad(loss)), jax.jacrev(jax.jacfwd(loss))):
+        np.testing.assert_allclose(jax.jit(second)(at), differences, rtol=1e-6, atol=1e-6)
