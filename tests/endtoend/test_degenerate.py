@@ -159,7 +159,8 @@ def test_gradients_are_finite_in_long_trials(float32):
     assert_finite(names, *with_jacobians(run, points))
 
 
-@pytest.mark.parametrize("build", [pytest.param(jax.jacfwd, marks=pytest.mark.slow), jax.jacrev])
+@pytest.mark.slow
+@pytest.mark.parametrize("build", [jax.jacfwd, jax.jacrev])
 def test_derivatives_by_trained_parameters_are_finite(build, float64):
     neuron = ss.Neuron(ss.models.qif(), trainable=("tau_m",))
     names, points = stacked(neuron)

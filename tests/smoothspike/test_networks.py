@@ -78,6 +78,7 @@ class TestAgreement:
             np.testing.assert_allclose(together.spike_times(4)[index], alone.spike_times(4), rtol=ROUNDING)
             np.testing.assert_array_equal(together.spikes[0].sources[index], alone.spikes[0].sources)
 
+    @pytest.mark.slow
     def test_vmap_jit_and_two_batch_axes(self, network, spikes):
         expected = network(spikes).first_spike_times()
         mapped = eqx.filter_jit(eqx.filter_vmap(lambda net, s: net.first_spike_times(s), in_axes=(None, 0)))
