@@ -6,7 +6,7 @@ import ctypes
 import gc
 import time
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 import mpmath
 
@@ -38,14 +38,13 @@ class _Worker(Generic[T]):
     def start(self) -> None:
         _thread.start_new_thread(self._run, ())
 
-    def wait(self, seconds: float) -> bool:
-        """Whether the work ends within a time. In short waits, since nothing else interrupts one."""
+    def wait(self, seconds: float) -> None:
+        """Wait until the work ends, or for a time. In short waits, since nothing else interrupts one."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if self._running.acquire(timeout=min(left, _TICK)):
                 self._running.release()
-                return True
-        return not self._running.locked()
+                return
 
     def end(self) -> None:
         """Raise `TimeLimit` in the thread until it has ended."""
@@ -60,7 +59,7 @@ class _Worker(Generic[T]):
         value, error = self._outcome[0] if self._outcome else (None, TimeLimit())
         if error is not None:
             raise error
-        return value  # type: ignore[return-value]
+        return cast(T, value)
 
     def _run(self) -> None:
         self._thread = _thread.get_ident()
