@@ -29,6 +29,9 @@ QUESTIONS = {
     "roofline": "one neuron update against what memory and arithmetic of this machine allow",
 }
 
+#: Has XLA compile every loop that it can as one kernel on a processor, not only tiny ones.
+WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000000"
+
 # a module of a package's own name would hide it
 MODULES = {"brian2": "clock_driven"}
 
@@ -40,6 +43,9 @@ def main() -> None:
             print(f"{name:10} {text}")
         return
     jax.config.update("jax_num_cpu_devices", options.devices)
+    if options.whole_loops:
+        # read when JAX first compiles; peers run with it as well
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {WHOLE_LOOPS}"
     machine = hardware()
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
@@ -52,7 +58,8 @@ def main() -> None:
         everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
     if options.markdown:
-        command = " ".join(["python -m benchmarks", *options.names, *(["--quick"] if options.quick else [])])
+        chosen = ["--quick"] * options.quick + ["--whole-loops"] * options.whole_loops
+        command = " ".join(["python -m benchmarks", *options.names, *chosen])
         options.markdown.write_text(as_markdown(reports, machine, command))
     sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
 
@@ -75,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--whole-loops", action="store_true", help=f"run with XLA_FLAGS={WHOLE_LOOPS}")
     parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
     return parser
 

@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
-from .events import Parts, linearised_event
-from .following import Step, pushed
+from .events import Parts, Stretch, linearised_event
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
@@ -62,7 +61,8 @@ class AbstractDynamics(eqx.Module):
 
     def advance(self, state: State, duration: Neurons) -> tuple[State, Int[Array, "*neurons"]]:
         """Carry a state through an interval and through its spikes; return their number too."""
-        return self.through(state, self.interval(duration))
+        after, count = self.through(state, self.interval(duration))
+        return self.settled(after), count
 
     def interval(self, duration: Neurons) -> Interval:
         """Return all that can be computed from an interval without the state, for loops over many of them."""
@@ -70,7 +70,11 @@ class AbstractDynamics(eqx.Module):
 
     @abstractmethod
     def through(self, state: State, interval: Interval) -> tuple[State, Int[Array, "*neurons"]]:
-        """Do what `advance` does, with what `interval` returned for the duration."""
+        """Do what `advance` does, with what `interval` returned for the duration, and without settling the state."""
+
+    def settled(self, state: State) -> State:
+        """Return the same state written as all but `through` and `jump` expect it."""
+        return state
 
     def compressed(self, state: State, change: Any) -> Any:
         """Return what matters of a change of a state; `expanded` is the way back."""
@@ -80,44 +84,24 @@ class AbstractDynamics(eqx.Module):
         """Return a change of a state that `compressed` turns into this one."""
         return change
 
-    def followed(self, moving: Any, step: Step, change: Step) -> Any:
-        """Follow a change of a state through a stretch and the input that ends it.
-
-        Args:
-            moving: How these dynamics change.
-            step: The stretch and the input.
-            change: How they change.
-
-        Returns:
-            The change of the state after the input, `compressed`.
-        """
-
-        def after(dynamics: AbstractDynamics, state: State, interval: Interval, weights: Any) -> State:
-            return dynamics.jump(dynamics.through(state, interval)[0], weights)
-
-        moved = moving, self.expanded(step.state, change.state), change.interval, change.weights
-        return self.compressed(*pushed(after, (self, *step), moved))
-
     def linearised(
         self,
         moving: Any,
         state: State,
-        length: Neurons,
-        own: Bool[Array, "*neurons"],
+        stretch: Stretch,
         weights: Mapping[str, Neurons],
         weight_moves: Mapping[str, Neurons | None],
     ) -> Parts:
-        """Linearise what an event does to a state, in `compressed` changes.
+        """Linearise what a stretch and the event that ends it do to a state, in `compressed` changes.
 
         Args:
             moving: How these dynamics change.
             state: The state before.
-            length: The time that passes before the event, without a spike.
-            own: Whose spike it is: these are reset.
+            stretch: The stretch, and whom the event resets.
             weights: What it brings to each neuron, for every route.
             weight_moves: How that changes; None where it does not.
         """
-        return linearised_event(self, moving, state, length, own, weights, weight_moves)
+        return linearised_event(self, moving, state, stretch, weights, weight_moves)
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:

@@ -10,8 +10,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .following import is_none
-
 if TYPE_CHECKING:
     from .base import AbstractDynamics, State
 
@@ -21,12 +19,34 @@ Tangents = Any
 
 
 def after_event(
-    dynamics: "AbstractDynamics", state: "State", length: Values, own: Bool[Array, "*shape"], jump: Mapping[str, Values]
+    dynamics: "AbstractDynamics",
+    state: "State",
+    length: Values,
+    own: Bool[Array, "*shape"] | None,
+    jump: Mapping[str, Values],
 ) -> "State":
     """Carry neurons to an event, reset those whose spike it is, and add what it brings to each."""
     at = dynamics.flow(state, length)
-    after = jax.tree.map(lambda a, b: jnp.where(own, a, b), dynamics.reset(at), at)
+    after = at if own is None else jax.tree.map(lambda a, b: jnp.where(own, a, b), dynamics.reset(at), at)
     return dynamics.jump(after, jump)
+
+
+class Stretch(NamedTuple):
+    """What lies between two events.
+
+    Attributes:
+        length: How long it is.
+        own: Whose spike ends it: these are reset. None where nobody is, for neurons that pass through their spikes.
+        interval: What the dynamics already know of it, where they do.
+    """
+
+    length: Values
+    own: Bool[Array, "*shape"] | None
+    interval: Any = None
+
+    def unless_reset(self, value: Values) -> Values:
+        """Return a value, zero for neurons that are reset."""
+        return value if self.own is None else jnp.where(self.own, 0.0, value)
 
 
 class Parts(NamedTuple):
@@ -44,12 +64,12 @@ class Parts(NamedTuple):
     by_length: Sequence[Values | None]
     forced: Sequence[Values | None]
 
-    def moved(self, leaves: Sequence[Values], length: Values) -> list[Values]:
-        """Return how the outcome moves with the state before, the time that passes, and all else."""
+    def moved(self, leaves: Sequence[Values], length: Values | None) -> list[Values]:
+        """Return how the outcome moves with the state before, the time that passes (if it does), and all else."""
         outcome = []
         for row, by_length, force in zip(self.by_state, self.by_length, self.forced, strict=True):
             added = [by * leaf for by, leaf in zip(row, leaves, strict=True) if by is not None]
-            added += [] if by_length is None else [by_length * length]
+            added += [] if by_length is None or length is None else [by_length * length]
             added += [] if force is None else [force]
             outcome.append(functools.reduce(operator.add, added))
         return outcome
@@ -67,8 +87,7 @@ def linearised_event(
     dynamics: "AbstractDynamics",
     moving: Tangents,
     state: "State",
-    length: Values,
-    own: Bool[Array, "*shape"],
+    stretch: Stretch,
     jump: Mapping[str, Values],
     jump_moving: Tangents,
 ) -> Parts:
@@ -81,10 +100,12 @@ def linearised_event(
     parameters, parameter_moves = _moving(dynamics, moving)
 
     def event(state: "State", length: Values, weights: Sequence[Array], parameters: Sequence[Array]) -> "State":
-        neurons = _with_moving(dynamics, moving, parameters)
-        return after_event(neurons, state, length, own, _with_moving(jump, jump_moving, weights))
+        neurons, brought = _with_moving(dynamics, moving, parameters), _with_moving(jump, jump_moving, weights)
+        if stretch.interval is None:
+            return after_event(neurons, state, length, stretch.own, brought)
+        return neurons.jump(neurons.advance(state, length)[0], brought)
 
-    arguments = state, length, weights, parameters
+    arguments = state, stretch.length, weights, parameters
     after, push = jax.linearize(event, *arguments)
     nothing = jax.tree.map(jnp.zeros_like, arguments)
 
@@ -92,7 +113,7 @@ def linearised_event(
         return jax.tree.leaves(dynamics.compressed(after, push(*changes)))
 
     columns = [outcome(unit, *nothing[1:]) for unit in _units(dynamics, state)]
-    by_length = outcome(nothing[0], jnp.ones_like(length), *nothing[2:])
+    by_length = outcome(nothing[0], jnp.ones_like(stretch.length), *nothing[2:])
     forced = outcome(*nothing[:2], weight_moves, parameter_moves)
     return Parts([list(row) for row in zip(*columns, strict=True)], by_length, forced)
 
@@ -120,6 +141,11 @@ def compressed(dynamics: "AbstractDynamics", state: "State", tangents: Tangents)
         lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, state, is_leaf=is_none
     )
     return dynamics.compressed(state, moves)
+
+
+def is_none(leaf: Any) -> bool:
+    """Whether something does not move."""
+    return leaf is None
 
 
 def _units(dynamics: "AbstractDynamics", state: "State") -> "list[State]":

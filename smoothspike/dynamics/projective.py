@@ -8,15 +8,16 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
 from ..numerics.projective import (
     Rotation,
+    Windings,
     angle_of,
     free_running,
-    gauge,
+    half_turns,
     normalise,
     rotate,
     rotate_briefly,
@@ -24,12 +25,13 @@ from ..numerics.projective import (
     turned_briefly,
     turned_by,
     turned_by_drive,
+    unscaled,
     winding,
+    windings,
     zero,
 )  # fmt: skip
 from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
-from .events import Parts
-from .following import Step
+from .events import Parts, Stretch
 from .rays import RayChart
 
 
@@ -48,11 +50,13 @@ class Turn(NamedTuple):
         x: Its length in the clock that makes the ray rotate, or in time where there is none.
         shrink: The factor by which the scale of `u` shrinks, or currents where there is no such clock.
         turned: The rotation where no current changes its speed.
+        windings: How often it can pass through a spike, likewise.
     """
 
     x: Neurons
     shrink: Neurons
     turned: Rotation | None
+    windings: Windings | None
 
 
 @final
@@ -105,18 +109,26 @@ class ProjectiveDynamics(AbstractDynamics):
 
     def interval(self, duration: Neurons) -> Turn:
         if self._rate is not None:
-            return Turn(duration, jnp.exp(-2 * self._rate * duration), None)
+            return Turn(duration, jnp.exp(-2 * self._rate * duration), None, None)
         x, shrink = self._clock(duration)
-        return Turn(x, shrink, None if self.current_gains else turn(self.drive, x))
+        if self.current_gains:
+            return Turn(x, shrink, None, None)
+        return Turn(x, shrink, turn(self.drive, x), windings(half_turns(self.drive, x)))
 
     def through(self, state: ProjectiveState, interval: Turn) -> tuple[ProjectiveState, Neurons]:
-        g, q, currents = self._carried(state, interval)
-        start, rate = (state.g, state.q, self._drive(state)), self._rate
-        if rate is None:
-            count = winding(state.g, start[2], interval.x, q)
-        else:
-            count = half_odd.winding(self.order, *start, rate, interval.x, g, q)
-        return ProjectiveState(*normalise(g, q), currents), count
+        drive, rate = self._drive(state), self._rate
+        if rate is not None:
+            g, q, currents = self._carried(state, interval)
+            count = half_odd.winding(self.order, state.g, state.q, drive, rate, interval.x, g, q)
+            return ProjectiveState(*normalise(g, q), currents), count
+        turns = half_turns(drive, interval.x) if interval.windings is None else interval.windings
+        # what one input makes of the size of a ray is undone at the next: found from the state, not from its outcome
+        scale = unscaled(state.g, state.q)
+        g, q, currents = self._carried(state._replace(g=scale * state.g, q=scale * state.q), interval)
+        return ProjectiveState(g, q, currents), winding(state.g, state.q, q, turns)
+
+    def settled(self, state: ProjectiveState) -> ProjectiveState:
+        return ProjectiveState(*normalise(state.g, state.q), state.currents)
 
     def compressed(self, state: ProjectiveState, change: ProjectiveState) -> tuple[Neurons, dict[str, Neurons]]:
         return angle_of(state.g, state.q, change.g, change.q), change.currents
@@ -124,77 +136,45 @@ class ProjectiveDynamics(AbstractDynamics):
     def expanded(self, state: ProjectiveState, change: tuple[Neurons, dict[str, Neurons]]) -> ProjectiveState:
         return ProjectiveState(*turned_by(state.g, state.q, change[0]), change[1])
 
-    def followed(self, moving: Any, step: Step, change: Step) -> tuple[Neurons, dict[str, Neurons]]:
-        if self._rate is not None or jax.tree.leaves(moving):
-            return super().followed(moving, step, change)
-        state, (x, shrink, turned), weights = step
-        (angle, others), (x_change, shrink_change, _), weights_change = change
-        drive = self._drive(state)
-        turned = turn(drive, x) if turned is None else turned
-        # the Wronskian, which is carried on more simply than the angle
-        ray, turning = (state.g, state.q), angle * (state.g**2 + state.q**2)
-        g, q = rotate(*ray, drive, x, turned)
-        scale = gauge(shrink * g, q)
-
-        def weight(wronskian: Neurons) -> Neurons:
-            # one factor after the other: on the separatrix the ray is tiny and its square no number any more
-            return scale * (scale * (shrink * wronskian))
-
-        turning = weight(turned.determinant) * turning
-        if (by_currents := self._by_currents(others)) is not None:
-            turning = turning + weight(turned_by_drive(ray, (g, q), drive, x, turned)) * by_currents
-        if x_change is not None:
-            turning = turning - weight(g**2 + drive * q**2) * x_change
-        others = {name: shrink**2 * value for name, value in others.items()}
-        if shrink_change is not None:
-            turning = turning - (scale * g) * (scale * q) * shrink_change
-            others = {name: value + 2 * shrink * shrink_change * state.currents[name] for name, value in others.items()}
-        g, q, nothing = scale * shrink * g, scale * q, jnp.zeros_like(q)
-        added = {route: nothing if value is None else value for route, value in weights_change.items()}
-        sheared, others = self.chart.jumped(self.potential, self.jumps, added, nothing, q, others)
-        after = self.jump(ProjectiveState(g, q, state.currents), weights)
-        return (turning - q * sheared) / (after.g**2 + after.q**2), others
-
     def linearised(
         self,
         moving: Any,
         state: ProjectiveState,
-        length: Neurons,
-        own: Bool[Array, "*neurons"],
+        stretch: Stretch,
         weights: Mapping[str, Neurons],
         weight_moves: Mapping[str, Neurons | None],
     ) -> Parts:
         if self._rate is not None or jax.tree.leaves(moving):
-            return super().linearised(moving, state, length, own, weights, weight_moves)
-        names, (x, shrink) = sorted(state.currents), self._clock(length)
-        drive = self._drive(state)
-        (g, q), determinant, by_drive = turned_briefly(state.g, state.q, drive, x)
-        scale = gauge(shrink * g, q)
+            return super().linearised(moving, state, stretch, weights, weight_moves)
+        names, drive, ray = sorted(state.currents), self._drive(state), (state.g, state.q)
+        if stretch.interval is None:
+            x, shrink = self._clock(stretch.length)
+            (g, q), determinant, by_drive = turned_briefly(*ray, drive, x)
+        else:
+            x, shrink, turned, _ = stretch.interval
+            turned = turn(drive, x) if turned is None else turned
+            (g, q), determinant = rotate(*ray, drive, x, turned), turned.determinant
+            by_drive = turned_by_drive(ray, (g, q), drive, x, turned) if names else determinant
+        scale = unscaled(shrink * g, q)
         after = self.jump(ProjectiveState(scale * shrink * g, scale * q, state.currents), weights)
         size = after.g**2 + after.q**2
 
         def angle(wronskian: Neurons) -> Neurons:
             # one factor after the other: on the separatrix the ray is tiny and its square no number any more
-            return jnp.where(own, 0.0, scale * (scale * (shrink * wronskian)) / size)
+            return stretch.unless_reset(scale * (scale * (shrink * wronskian)) / size)
 
         by_length = -(g**2 + drive * q**2)
         if self.decay is not None:
             by_length = shrink * by_length + self.decay * g * q
         shears, added = self._forced(weight_moves)
-        sheared = None if shears is None else jnp.where(own, 0.0, -((scale * q) ** 2) * shears / size)
-        by_currents = angle(by_drive)
+        sheared = None if shears is None else stretch.unless_reset(-((scale * q) ** 2) * shears / size)
+        by_currents = [self.current_gains[name] * angle(by_drive) for name in names]
         decayed = None if self.decay is None else -2 * self.decay * shrink**2
         by_state: list[list[Neurons | None]] = [
             [None, *(shrink**2 if other == name else None for other in names)] for name in names
         ]
         return Parts(
-            [
-                [
-                    angle(determinant * (state.g**2 + state.q**2)),
-                    *(self.current_gains[name] * by_currents for name in names),
-                ],
-                *by_state,
-            ],
+            [[angle(determinant * (state.g**2 + state.q**2)), *by_currents], *by_state],
             [angle(by_length), *(None if decayed is None else decayed * state.currents[name] for name in names)],
             [sheared, *(added[name] for name in names)],
         )
@@ -276,7 +256,7 @@ class ProjectiveDynamics(AbstractDynamics):
     def _carried(
         self, state: ProjectiveState, interval: Turn, *, briefly: bool = False
     ) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
-        x, shrink, turned = interval
+        x, shrink, turned, _ = interval
         rate, drive = self._rate, self._drive(state)
         if rate is not None:
             g, q = half_odd.carry(self.order, state.g, state.q, drive, rate, x)

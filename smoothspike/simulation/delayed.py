@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
+from ..dynamics.events import Stretch, Tangents, after_event, compressed, linearised_wait
 from .due import Due
 from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
 from .together import until_over
@@ -243,7 +243,7 @@ def _piece_moves(
     is_arrival = log.connections >= 0
     is_spike = (log.targets < NOBODY) & ~is_arrival
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
-    parts = some.linearised(some_moving, log.states, log.times - log.since, is_spike, jumps, jump_moves)
+    parts = some.linearised(some_moving, log.states, Stretch(log.times - log.since, is_spike), jumps, jump_moves)
     by_state, forced = linearised_wait(some, some_moving, log.states, jnp.full_like(log.times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     later = jnp.where(is_spike, forced, later)

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Parts, Tangents, after_event, compressed, linearised_wait
+from ..dynamics.events import Parts, Stretch, Tangents, after_event, compressed, linearised_wait
 from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
@@ -228,7 +228,7 @@ def _coefficients(
     jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
     states = states_before(dynamics, starts, lengths, own, jumps)
     # after the last event nothing happens, not even a change of the state's scale
-    parts = dynamics.linearised(moving, states, lengths[..., None], own, jumps, jump_moves).where(is_event)
+    parts = dynamics.linearised(moving, states, Stretch(lengths[..., None], own), jumps, jump_moves).where(is_event)
 
     is_spike, is_input = (which >= 0) & (which < size), which >= size
     neuron = jnp.where(is_spike, which, 0)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from ..dynamics import AbstractDynamics, State
 from .events import Drive, Population, Trajectory, caught_spikes, collect, gathered
-from .passage import Inputs, carried, length_of_pieces, visited
+from .passage import Inputs, carried, shape_for, visited
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8
@@ -43,24 +43,25 @@ def simulate_layer(
 def _from_input_to_input(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""], capacity: Capacity
 ) -> Population:
-    piece = length_of_pieces(drive.times.shape[0] + 1)
+    shape = shape_for(drive.times.shape[0] + 1)
     # the trial end is an input that adds nothing, and so is what is missing to a full piece
-    padding = piece - drive.times.shape[0] % piece
+    padding = shape.total - drive.times.shape[0]
     ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, padding)], dtype=drive.times.dtype)
     times = jnp.concatenate([jnp.zeros(1, ends.dtype), ends])
     lengths = jnp.diff(times)
     sources, is_input = (jnp.pad(leaf, (0, padding)) for leaf in (drive.sources, drive.is_input))
-    inputs = Inputs(jax.vmap(dynamics.interval)(lengths), drive.columns, sources, is_input)
+    inputs = Inputs(lengths, drive.columns, sources, is_input)
     course = visited(dynamics, initial, inputs)
-    if capacity.busiest <= (_MOST_CAUGHT if piece == 1 else _MOST_CAUGHT_OF_MANY):
-        path = carried(dynamics, initial, inputs, capacity.busiest, piece)
+    states = dynamics.settled(course.states)
+    if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
+        path = carried(dynamics, initial, inputs, capacity.busiest, shape)
         spikes = caught_spikes(dynamics, times, path.caught, path.place, path.spiked, capacity.total)
         end, spiked = path.end, path.spiked
     else:
         end, spiked = course.end, course.upto[-1]
-        spikes = collect(dynamics, times[:-1, None], lengths[:, None], course.states, course.upto, capacity.total)
+        spikes = collect(dynamics, times[:-1, None], lengths[:, None], states, course.upto, capacity.total)
     # the states on the way are not worked out where nobody asks for them
-    return Population(spikes, Trajectory(times[:-1, None], course.states, end), spiked.sum(), spiked.max(initial=0))
+    return Population(spikes, Trajectory(times[:-1, None], states, end), spiked.sum(), spiked.max(initial=0))
 
 
 def _from_event_to_event(

@@ -9,6 +9,7 @@ number per neuron backwards, as EventProp does its adjoint states.
 Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Scientific Reports 11 (2021).
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.following import Step, is_none
+from ..dynamics.events import Stretch, compressed
 from ..numerics.elementwise import once_only
 
 #: Up to this many inputs all states are kept; of more, the least that pieces need.
@@ -33,23 +34,23 @@ class Inputs(NamedTuple):
     """What happens to a population in a row of stretches, each of which ends with an input.
 
     Attributes:
-        intervals: What is known of every stretch.
+        lengths: How long every stretch is.
         columns: For every route, what an input of each source adds to each neuron.
         sources: The source of every input.
         counts: Whether it is an input rather than padding.
     """
 
-    intervals: Any
+    lengths: Float[Array, " stretches"]
     columns: dict[str, Float[Array, "sources neurons"]]
-    sources: Int[Array, " inputs"]
-    counts: Bool[Array, " inputs"]
+    sources: Int[Array, " stretches"]
+    counts: Bool[Array, " stretches"]
 
 
 class Path(NamedTuple):
     """Where a population has been.
 
     Attributes:
-        states: The states where every piece of the path begins.
+        states: The states where every stretch begins, or where every piece does if not all are kept.
         end: The states after the last input.
         caught: The states where the stretches of the first spikes of every neuron begin.
         place: Which stretches these are.
@@ -77,30 +78,55 @@ class Course(NamedTuple):
     upto: Int[Array, "stretches neurons"]
 
 
-def length_of_pieces(inputs: int) -> int:
-    """Choose after how many inputs a state is kept: all of them if they are few, which saves working them out again.
+class Shape(NamedTuple):
+    """How a row of stretches is divided.
+
+    Attributes:
+        pieces: Where a state is kept; one if all states are.
+        stretches: Of a piece.
+    """
+
+    pieces: int
+    stretches: int
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether all states are kept, which saves working them out again."""
+        return self.pieces == 1
+
+    @property
+    def total(self) -> int:
+        """How many stretches there are, padding included."""
+        return self.pieces * self.stretches
+
+
+def shape_for(stretches: int) -> Shape:
+    """Divide a row of stretches: few in one piece, many in as many as are long.
 
     Example:
-        >>> length_of_pieces(200), length_of_pieces(5000)
-        (1, 71)
+        >>> shape_for(90), shape_for(5000)
+        (Shape(pieces=1, stretches=90), Shape(pieces=71, stretches=71))
     """
-    return 1 if inputs <= _MOST_KEPT else round(inputs**0.5)
+    if stretches <= _MOST_KEPT:
+        return Shape(1, stretches)
+    length = round(stretches**0.5)
+    return Shape(-(-stretches // length), length)
 
 
-def carried(dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: int, piece: int) -> Path:
+def carried(dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: int, shape: Shape) -> Path:
     """Carry a population from input to input, and catch up to `most` spikes of every neuron on the way.
 
     Args:
         dynamics: The neurons.
         initial: Their states at the start.
-        inputs: As many as fill pieces.
+        inputs: As many as the shape has stretches.
         most: How many spikes of a neuron are caught.
-        piece: After how many inputs a state is kept.
+        shape: How the inputs are divided.
 
     Differentiation:
-        Both modes, by the recursion of this module; second derivatives where every piece is one input.
+        Both modes, by the recursion of this module; second derivatives where all states are kept.
     """
-    return _carried(most, piece, dynamics, initial, inputs)
+    return _carried(most, shape, dynamics, initial, inputs)
 
 
 def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Course:
@@ -113,60 +139,56 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Cours
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
-def _carried(most: int, piece: int, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
     size = jax.tree.leaves(initial)[0].shape[0]
     number = jnp.arange(most)[:, None]
 
     def step(carry: tuple, event: tuple) -> tuple:
-        (state, spiked, caught), (place, interval, *which) = carry, event
-        after, count = _step(dynamics, inputs.columns, state, interval, which)
+        (state, spiked, caught), (place, *stretch) = carry, event
+        after, count = _step(dynamics, inputs.columns, state, *stretch)
         now = (spiked <= number) & (number < spiked + count)
         caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (state, place))
-        return (after, spiked + count, caught), None
-
-    def follow(carry: tuple, events: tuple) -> tuple:
-        return jax.lax.scan(step, carry, events)[0], carry[0]
+        return (after, spiked + count, caught), state if shape.keeps_all else None
 
     nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, size)), (initial, jnp.array(0)))
     start = initial, jnp.zeros(size, jnp.int32), nothing
-    (end, spiked, (caught, place)), states = jax.lax.scan(follow, start, _in_pieces(piece, _events(inputs)))
-    return Path(states, end, caught, place, spiked)
+
+    events = jnp.arange(shape.total), *_stretches(dynamics, inputs)
+    if shape.keeps_all:
+        (end, spiked, (caught, place)), states = jax.lax.scan(step, start, events)
+    else:
+
+        def piece(carry: tuple, events: tuple) -> tuple:
+            return jax.lax.scan(step, carry, events)[0], carry[0]
+
+        (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, _in_pieces(shape, events))
+    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
 @partial(_carried.defjvp, symbolic_zeros=True)
-def _carried_jvp(most: int, piece: int, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
-    path = _carried(most, piece, *primals)
+def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
+    path = _carried(most, shape, *primals)
     dynamics, initial, inputs = primals
-    dynamics_change, initial_change, inputs_change = jax.tree.map(_none_if_zero, tangents)
-    columns, columns_change = inputs.columns, inputs_change.columns
+    moves = jax.tree.map(_none_if_zero, tangents)
 
-    @partial(jax.checkpoint, prevent_cse=False)
-    def step(carry: tuple, event: tuple) -> tuple:
-        change, caught = carry
-        state, (place, interval, *which), interval_change = event
-        here = path.place == place
+    def catch(caught: Any, place: Array, change: Any) -> Any:
         # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
-        caught = jax.tree.map(lambda old, new: old + jnp.where(here, new, 0.0), caught, change)
-        moved = Step(change, interval_change, _added(columns_change, *which))
-        stretch = Step(state, interval, _added(columns, *which))
-        return (dynamics.followed(dynamics_change, stretch, moved), caught), None
+        return jax.tree.map(lambda old, new: old + jnp.where(path.place == place, new, 0.0), caught, change)
 
     @partial(jax.checkpoint, prevent_cse=False)
-    def follow(carry: tuple, events: tuple) -> tuple:
-        state, of_piece, intervals_change = events
+    def piece(carry: tuple, events: tuple) -> tuple:
+        state, of_piece, *rest = events
+        states = _again(dynamics, inputs.columns, state, of_piece)
+        return _followed(dynamics, inputs, moves, catch, carry, (states, of_piece, *rest))[0], carry[0]
 
-        def again(state: State, event: tuple) -> tuple:
-            _, interval, *which = event
-            return _step(dynamics, columns, state, interval, which)[0], state
-
-        _, states = jax.lax.scan(again, state, of_piece)
-        return jax.lax.scan(step, carry, (states, of_piece, intervals_change))[0], carry[0]
-
-    start = _compressed(dynamics, initial, initial_change)
-    nothing = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), start)
-    states = path.states if piece == 1 else jax.tree.map(partial(once_only, _FIRST_ORDER), path.states)
-    events = states, *_in_pieces(piece, (_events(inputs), inputs_change.intervals))
-    (change, caught), changes = jax.lax.scan(follow, (start, nothing), events)
+    start = compressed(dynamics, initial, moves[1])
+    caught = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), start)
+    events = _stretches(dynamics, inputs), jnp.arange(shape.total), inputs.lengths, moves[2].lengths
+    if shape.keeps_all:
+        (change, caught), changes = _followed(dynamics, inputs, moves, catch, (start, caught), (path.states, *events))
+    else:
+        states = jax.tree.map(partial(once_only, _FIRST_ORDER), path.states)
+        (change, caught), changes = jax.lax.scan(piece, (start, caught), (states, *_in_pieces(shape, events)))
     integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
     return path, Path(
         dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),
@@ -176,47 +198,82 @@ def _carried_jvp(most: int, piece: int, primals: tuple, tangents: tuple) -> tupl
 
 @jax.custom_jvp
 def _visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Course:
-    def step(carry: tuple, event: tuple) -> tuple:
-        (state, spiked), (_, interval, *which) = carry, event
-        after, count = _step(dynamics, inputs.columns, state, interval, which)
+    def step(carry: tuple, stretch: tuple) -> tuple:
+        state, spiked = carry
+        after, count = _step(dynamics, inputs.columns, state, *stretch)
         return (after, spiked + count), (state, spiked + count)
 
     nothing = jnp.zeros(jax.tree.leaves(initial)[0].shape[0], jnp.int32)
-    (end, _), (states, upto) = jax.lax.scan(step, (initial, nothing), _events(inputs))
-    return Course(states, end, upto)
+    (end, _), (states, upto) = jax.lax.scan(step, (initial, nothing), _stretches(dynamics, inputs))
+    return Course(states, dynamics.settled(end), upto)
 
 
 @partial(_visited.defjvp, symbolic_zeros=True)
 def _visited_jvp(primals: tuple, tangents: tuple) -> tuple[Course, Course]:
     course = _visited(*primals)
     dynamics, initial, inputs = primals
-    dynamics_change, initial_change, inputs_change = jax.tree.map(_none_if_zero, tangents)
-
-    @partial(jax.checkpoint, prevent_cse=False)
-    def step(change: Any, event: tuple) -> tuple:
-        state, (_, interval, *which), interval_change = event
-        moved = Step(change, interval_change, _added(inputs_change.columns, *which))
-        stretch = Step(state, interval, _added(inputs.columns, *which))
-        return dynamics.followed(dynamics_change, stretch, moved), change
-
-    start = _compressed(dynamics, initial, initial_change)
-    change, changes = jax.lax.scan(step, start, (course.states, _events(inputs), inputs_change.intervals))
+    moves = jax.tree.map(_none_if_zero, tangents)
+    events = (
+        course.states,
+        _stretches(dynamics, inputs),
+        jnp.arange(inputs.lengths.size),
+        inputs.lengths,
+        moves[2].lengths,
+    )
+    start = compressed(dynamics, initial, moves[1]), ()
+    (change, _), changes = _followed(dynamics, inputs, moves, lambda *_: (), start, events)
     integer: Any = np.zeros(course.upto.shape, jax.dtypes.float0)
     return course, Course(dynamics.expanded(course.states, changes), dynamics.expanded(course.end, change), integer)
 
 
-def _step(dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, which: Any) -> tuple[State, Array]:
+def _followed(
+    dynamics: AbstractDynamics, inputs: Inputs, moves: Any, catch: Callable[..., Any], start: tuple, events: tuple
+) -> tuple[tuple, Any]:
+    """Follow a change through stretches whose states are known, and catch it where `catch` wants it."""
+    states, stretches, places, lengths, length_moves = events
+    _, sources, counts = stretches
+    shape = jax.tree.leaves(states)[0].shape
+    # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
+    weight_moves = jax.vmap(partial(_added, moves[2].columns))(sources, counts)
+    spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], shape)
+
+    @partial(jax.checkpoint, prevent_cse=False)
+    def step(carry: tuple, event: tuple) -> tuple:
+        (change, caught), (state, (interval, *which), place, length, *moved) = carry, event
+        length_move, weight_moves = moved
+        weights = _added(inputs.columns, *which)
+        parts = dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
+        leaves, structure = jax.tree.flatten(change)
+        after = jax.tree.unflatten(structure, parts.moved(leaves, length_move))
+        return (after, catch(caught, place, change)), change
+
+    return jax.lax.scan(step, start, (states, stretches, places, lengths, spread, weight_moves))
+
+
+def _again(dynamics: AbstractDynamics, columns: Any, state: State, stretches: tuple) -> State:
+    """Work out the states where all stretches of a piece begin."""
+
+    def step(state: State, stretch: tuple) -> tuple[State, State]:
+        return _step(dynamics, columns, state, *stretch)[0], state
+
+    return jax.lax.scan(step, state, stretches)[1]
+
+
+def _step(
+    dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array, counts: Array
+) -> tuple[State, Array]:
     """Go through a stretch and the input that ends it; count the spikes."""
     end, count = dynamics.through(state, interval)
-    return dynamics.jump(end, _added(columns, *which)), count
+    return dynamics.jump(end, _added(columns, source, counts)), count
 
 
-def _events(inputs: Inputs) -> tuple:
-    return jnp.arange(inputs.sources.shape[0]), inputs.intervals, inputs.sources, inputs.counts
+def _stretches(dynamics: AbstractDynamics, inputs: Inputs) -> tuple:
+    """What is known of every stretch, and the input that ends it."""
+    return jax.vmap(dynamics.interval)(inputs.lengths), inputs.sources, inputs.counts
 
 
-def _in_pieces(piece: int, tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, piece, *leaf.shape[1:]), tree)
+def _in_pieces(shape: Shape, tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.reshape(shape.pieces, shape.stretches, *leaf.shape[1:]), tree)
 
 
 def _added(columns: dict[str, Any], source: Array, counts: Array) -> dict[str, Any]:
@@ -224,11 +281,6 @@ def _added(columns: dict[str, Any], source: Array, counts: Array) -> dict[str, A
     return {
         route: None if column is None else jnp.where(counts, column[source], 0.0) for route, column in columns.items()
     }
-
-
-def _compressed(dynamics: AbstractDynamics, state: State, change: Any) -> Any:
-    change = jax.tree.map(lambda leaf, by: jnp.zeros_like(leaf) if by is None else by, state, change, is_leaf=is_none)
-    return dynamics.compressed(state, change)
 
 
 def _none_if_zero(change: Any) -> Any:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Tangents, after_event, compressed, linearised_wait
+from ..dynamics.events import Stretch, Tangents, after_event, compressed, linearised_wait
 from .connections import Connections
 from .due import Due
 from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
@@ -233,7 +233,7 @@ def _piece_moves(
     own = is_spike[:, None] & (jnp.arange(log.targets.shape[1]) == 0)
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
     lengths = log.times[:, None] - log.since
-    parts = some.linearised(some_moving, log.states, lengths, own, jumps, jump_moves)
+    parts = some.linearised(some_moving, log.states, Stretch(lengths, own), jumps, jump_moves)
     alone, alone_moving = (of_neurons(tree, log.targets[:, 0]) for tree in (dynamics, moving))
     own_states, own_since = jax.tree.map(lambda leaf: leaf[:, 0], (log.states, log.since))
     by_state, forced = linearised_wait(alone, alone_moving, own_states, jnp.full_like(own_since, duration))

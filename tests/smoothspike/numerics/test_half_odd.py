@@ -136,7 +136,8 @@ def test_order_zero_is_the_projective_neuron():
         turned = projective.rotate(*arguments, projective.turn(*arguments[2:]))
         expected = shrink * turned[0], turned[1]
         np.testing.assert_allclose(moved(0, g, q, drive, rate, time), expected, rtol=1e-11)
-        assert counted(0, g, q, drive, rate, time) == projective.winding(*map(jnp.asarray, (g, drive, x, turned[1])))
+        turns = projective.half_turns(*map(jnp.asarray, (drive, x)))
+        assert counted(0, g, q, drive, rate, time) == projective.winding(*map(jnp.asarray, (g, q, turned[1])), turns)
         for index in (0.0, 2.0):
             reached = rate * projective.zero(*map(jnp.asarray, (g, q, drive)), index)
             wait = -np.log1p(-reached) / rate if reached < 1 else np.inf

@@ -10,11 +10,13 @@ from mpmath import mp
 
 from smoothspike.numerics.projective import (
     free_running,
+    half_turns,
     normalise,
     rotate,
     turn,
     turned_by_drive,
     winding,
+    windings,
     wronskian,
     zero,
 )
@@ -33,7 +35,7 @@ zero_and_gradient = jax.jit(jax.value_and_grad(zero, (0, 1, 2)))
 def carried(g, q, drive, x):
     """The ray after an interval, in the convention of the module, and how many spikes it passed."""
     end = rotate(g, q, drive, x, turn(drive, x))
-    return *normalise(*end), winding(g, drive, x, end[1])
+    return *normalise(*end), winding(g, q, end[1], half_turns(drive, x))
 
 
 def ray(angle):
@@ -55,6 +57,22 @@ def pushed_and_followed(g, q, drive, x, changes):
 def assert_same_ray(one, other):
     np.testing.assert_allclose(one[0] * other[1], one[1] * other[0], atol=ROUNDING)
     assert one[0] * other[0] + one[1] * other[1] != 0
+
+
+@jax.jit
+def counted(g, q, drive, x):
+    """The number of spikes in an interval, found in several ways, and the ray at its end."""
+    end, turns = rotate(g, q, drive, x, turn(drive, x)), half_turns(drive, x)
+    return end[1], winding(g, q, end[1], turns), winding(g, q, end[1], windings(turns)), winding(-g, -q, -end[1], turns)
+
+
+@given(ANGLES, DRIVES, LENGTHS)
+def test_one_count_however_it_is_found(angle, drive, x):
+    """From what serves many rays, and for a ray written the other way round; that may count a spike at the end."""
+    q_end, once, prepared, turned = map(float, counted(*map(jnp.asarray, (*ray(angle), drive, x))))
+    assert once == prepared
+    # of a spike at this very instant only the convention knows whether it is over
+    assert ray(angle)[1] == 0 or once <= turned <= once + (q_end == 0)
 
 
 @given(ANGLES, DRIVES, LENGTHS, st.tuples(*[st.floats(-1, 1)] * 4))
