@@ -13,6 +13,8 @@ from pathlib import Path
 
 import jax
 
+import smoothspike as ss
+
 from .measuring import hardware
 from .peers import HOW_TO_GET
 from .question import Options, Report, as_markdown, as_text, described
@@ -29,9 +31,6 @@ QUESTIONS = {
     "roofline": "one neuron update against what memory and arithmetic of this machine allow",
 }
 
-#: Has XLA compile every loop that it can as one kernel on a processor, not only tiny ones.
-WHOLE_LOOPS = "--xla_backend_extra_options=xla_cpu_small_while_loop_byte_threshold=100000000"
-
 # a module of a package's own name would hide it
 MODULES = {"brian2": "clock_driven"}
 
@@ -44,8 +43,8 @@ def main() -> None:
         return
     jax.config.update("jax_num_cpu_devices", options.devices)
     if options.whole_loops:
-        # read when JAX first compiles; peers run with it as well
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {WHOLE_LOOPS}"
+        # for all that is measured, by peers as well
+        ss.compile_loops_whole()
     machine = hardware()
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
@@ -82,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
-    parser.add_argument("--whole-loops", action="store_true", help=f"run with XLA_FLAGS={WHOLE_LOOPS}")
+    parser.add_argument("--whole-loops", action="store_true", help="begin with ss.compile_loops_whole()")
     parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
     return parser
 

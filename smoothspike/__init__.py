@@ -48,3 +48,4 @@ from .training import replicate as replicate
 from .training import shard_batch as shard_batch
 from .training import value_and_grad_in_chunks as value_and_grad_in_chunks
 from .verification import verify as verify
+from .whole_loops import compile_loops_whole as compile_loops_whole
