@@ -39,7 +39,7 @@ def compile_loops_whole() -> None:
 
 def _require_not_started() -> None:
     """Raise where JAX has started its devices: then, and only then, it refuses to have another number of them."""
-    devices = jax.config.jax_num_cpu_devices
+    devices = jax.config.values["jax_num_cpu_devices"]
     try:
         jax.config.update("jax_num_cpu_devices", 1 if devices != 1 else 2)
         jax.config.update("jax_num_cpu_devices", devices)
