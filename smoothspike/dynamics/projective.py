@@ -14,10 +14,8 @@ from ..numerics import half_odd
 from ..numerics.entire import lifted
 from ..numerics.projective import (
     Rotation,
-    Windings,
     angle_of,
     free_running,
-    half_turns,
     normalise,
     rotate,
     rotate_briefly,
@@ -26,10 +24,9 @@ from ..numerics.projective import (
     turned_by,
     turned_by_drive,
     unscaled,
-    winding,
-    windings,
     zero,
 )  # fmt: skip
+from ..numerics.winding import Windings, half_turns, winding, windings
 from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
 from .events import Parts, Stretch
 from .rays import RayChart

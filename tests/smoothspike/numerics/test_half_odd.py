@@ -9,6 +9,7 @@ import pytest
 from mpmath import mp
 
 from smoothspike.numerics import projective
+from smoothspike.numerics import winding as winding_of_rays
 from smoothspike.numerics.half_odd import carry, winding, zero_time
 
 pytestmark = pytest.mark.usefixtures("optimised", "digits")
@@ -136,8 +137,10 @@ def test_order_zero_is_the_projective_neuron():
         turned = projective.rotate(*arguments, projective.turn(*arguments[2:]))
         expected = shrink * turned[0], turned[1]
         np.testing.assert_allclose(moved(0, g, q, drive, rate, time), expected, rtol=1e-11)
-        turns = projective.half_turns(*map(jnp.asarray, (drive, x)))
-        assert counted(0, g, q, drive, rate, time) == projective.winding(*map(jnp.asarray, (g, q, turned[1])), turns)
+        turns = winding_of_rays.half_turns(*map(jnp.asarray, (drive, x)))
+        assert counted(0, g, q, drive, rate, time) == winding_of_rays.winding(
+            *map(jnp.asarray, (g, q, turned[1])), turns
+        )
         for index in (0.0, 2.0):
             reached = rate * projective.zero(*map(jnp.asarray, (g, q, drive)), index)
             wait = -np.log1p(-reached) / rate if reached < 1 else np.inf

@@ -10,16 +10,14 @@ from mpmath import mp
 
 from smoothspike.numerics.projective import (
     free_running,
-    half_turns,
     normalise,
     rotate,
     turn,
     turned_by_drive,
-    winding,
-    windings,
     wronskian,
     zero,
 )
+from smoothspike.numerics.winding import half_turns, winding, windings
 
 ANGLES = st.floats(0, np.pi, exclude_max=True)  # of the ray: g = cos, q = sin; 0 is at a spike
 DRIVES = st.one_of(st.just(0.0), st.floats(-30, 30), st.floats(-1e-9, 1e-9))
