@@ -181,12 +181,16 @@ def test_a_zero_far_beyond_everything_does_no_harm(g, float32):
     assert jax.grad(nearby, (0, 1, 2))(g, 1.0, 0.0) == (0, 0, 0)
 
 
+@jax.jit
+def free_and_zeros(g, q, drive):
+    return *free_running(g, q, drive), *(zero(g, q, drive, jnp.array(index)) for index in (0.0, 1.0))
+
+
 @given(ANGLES, st.floats(0.01, 30))
 def test_free_running_is_the_first_zero_and_the_distance_to_the_next(angle, drive):
-    g, q = ray(angle)
-    first, period = free_running(g, q, jnp.asarray(drive))
-    np.testing.assert_allclose(first, zero(g, q, drive, 0.0), rtol=1e-14, atol=1e-15)
-    np.testing.assert_allclose(first + period, zero(g, q, drive, 1.0), rtol=1e-14)
+    first, period, zeroth, next_zero = free_and_zeros(*ray(angle), jnp.asarray(drive))
+    np.testing.assert_allclose(first, zeroth, rtol=1e-14, atol=1e-15)
+    np.testing.assert_allclose(first + period, next_zero, rtol=1e-14)
 
 
 @given(ANGLES, st.floats(-1e3, 1e3).filter(lambda scale: abs(scale) > 1e-3))
