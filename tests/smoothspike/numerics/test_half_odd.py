@@ -130,19 +130,23 @@ def test_rays_at_special_values(order, drive):
     assert np.isfinite(moved(order, 0.3, 0.4, drive, 1.0, jnp.inf)).all()
 
 
+@jax.jit
+def projected(g, q, drive, x):
+    """By the functions for order zero: the ray at the end, the spikes on the way, and when the first and third come."""
+    end = projective.rotate(g, q, drive, x, projective.turn(drive, x))
+    count = winding_of_rays.winding(g, q, end[1], winding_of_rays.half_turns(drive, x))
+    return *end, count, *(projective.zero(g, q, drive, jnp.array(index)) for index in (0.0, 2.0))
+
+
 def test_order_zero_is_the_projective_neuron():
     for g, q, drive, rate, time in random_rays(5, 100):
         x, shrink = -np.expm1(-rate * time) / rate, np.exp(-rate * time)
-        arguments = [jnp.asarray(value) for value in (g, q, drive, x)]
-        turned = projective.rotate(*arguments, projective.turn(*arguments[2:]))
-        expected = shrink * turned[0], turned[1]
+        end_g, end_q, count, *zeros = projected(*map(jnp.asarray, (g, q, drive, x)))
+        expected = shrink * end_g, end_q
         np.testing.assert_allclose(moved(0, g, q, drive, rate, time), expected, rtol=1e-11)
-        turns = winding_of_rays.half_turns(*map(jnp.asarray, (drive, x)))
-        assert counted(0, g, q, drive, rate, time) == winding_of_rays.winding(
-            *map(jnp.asarray, (g, q, turned[1])), turns
-        )
-        for index in (0.0, 2.0):
-            reached = rate * projective.zero(*map(jnp.asarray, (g, q, drive)), index)
+        assert counted(0, g, q, drive, rate, time) == count
+        for index, zero in zip((0.0, 2.0), zeros, strict=True):
+            reached = rate * zero
             wait = -np.log1p(-reached) / rate if reached < 1 else np.inf
             np.testing.assert_allclose(
                 found_zero(0, g, q, drive, rate, index), wait, rtol=1e-12 / (1 - min(reached, 0.999))
