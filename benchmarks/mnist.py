@@ -31,8 +31,8 @@ from .question import OURS, Options, Report
 
 SIZES, DURATION, INPUT_TIME, ROOM = (784, 100, 100, 10), 2.0, 0.02, 200
 TAU, DRIVE = 6 / pi, 5 / 4
-# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the room is used
 CHUNK = 100
+# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the room is used
 WEIGHTS = ((0.016, 0.16), (0.02, 0.2), (0.3, 0.2))
 
 FirstSpikes = Callable[[list[jax.Array], jax.Array], jax.Array]

@@ -166,3 +166,10 @@ def test_derivatives_by_trained_parameters_are_finite(build, float64):
     names, points = stacked(neuron)
     run = jax.vmap(lambda neuron, *point: single(neuron)(*point)[-1], (None, 0, 0, 0))
     assert_finite(names, eqx.filter_jit(build(run))(neuron, *points).raw["tau_m"])
+
+
+def test_a_ray_that_rounding_loses_is_refused(float32):
+    """At rest on the unstable point for so long that rounding leaves nothing of the ray: an error, no made-up spike."""
+    net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (1, 1), 60.0, weights=[jnp.zeros((1, 1))])
+    with pytest.raises(RuntimeError, match="gave up"):
+        net(ss.Spikes([1.0], [0]), initial=[{"V": 1.0}], capacity=4)
