@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from .events import Drive, Population, Trajectory, caught_spikes, collect, gathered
@@ -49,8 +49,7 @@ def _from_input_to_input(
     ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, padding)], dtype=drive.times.dtype)
     times = jnp.concatenate([jnp.zeros(1, ends.dtype), ends])
     lengths = jnp.diff(times)
-    sources, is_input = (jnp.pad(leaf, (0, padding)) for leaf in (drive.sources, drive.is_input))
-    inputs = Inputs(lengths, drive.columns, sources, is_input)
+    inputs = Inputs(lengths, *_with_padding(drive, padding))
     course = visited(dynamics, initial, inputs)
     states = dynamics.settled(course.states)
     if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
@@ -62,6 +61,14 @@ def _from_input_to_input(
         spikes = collect(dynamics, times[:-1, None], lengths[:, None], states, course.upto, capacity.total)
     # the states on the way are not worked out where nobody asks for them
     return Population(spikes, Trajectory(times[:-1, None], states, end), spiked.sum(), spiked.max(initial=0))
+
+
+def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, " stretches"]]:
+    """Give padding a source of its own that adds nothing: cheaper than to ask of each input whether it counts."""
+    columns = {route: jnp.concatenate([rows, jnp.zeros_like(rows[:1])]) for route, rows in drive.columns.items()}
+    last = max((rows.shape[0] for rows in drive.columns.values()), default=0)
+    sources = jnp.where(drive.is_input, drive.sources, last)
+    return columns, jnp.pad(sources, (0, padding), constant_values=last)
 
 
 def _from_event_to_event(

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Stretch, compressed
@@ -35,15 +35,13 @@ class Inputs(NamedTuple):
 
     Attributes:
         lengths: How long every stretch is.
-        columns: For every route, what an input of each source adds to each neuron.
-        sources: The source of every input.
-        counts: Whether it is an input rather than padding.
+        columns: For every route, what an input of each source adds to each neuron, and nothing in a last row.
+        sources: The source of every input; the last for padding.
     """
 
     lengths: Float[Array, " stretches"]
     columns: dict[str, Float[Array, "sources neurons"]]
     sources: Int[Array, " stretches"]
-    counts: Bool[Array, " stretches"]
 
 
 class Path(NamedTuple):
@@ -140,28 +138,47 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Cours
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+    return (_kept if shape.keeps_all else _caught)(most, shape, dynamics, initial, inputs)
+
+
+def _kept(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+    """Carry a population and keep all states; those that are to be caught are picked from them."""
     size = jax.tree.leaves(initial)[0].shape[0]
-    number = jnp.arange(most)[:, None]
+    number = jnp.arange(most, dtype=jnp.int32)[:, None]
+
+    def step(carry: tuple, stretch: tuple) -> tuple:
+        state, spiked, before = carry
+        after, count = _step(dynamics, inputs.columns, state, *stretch)
+        spiked += count
+        return (after, spiked, before + (spiked <= number)), state
+
+    start = initial, jnp.zeros(size, jnp.int32), jnp.zeros((most, size), jnp.int32)
+    (end, spiked, before), states = jax.lax.scan(step, start, _stretches(dynamics, inputs))
+    # as many stretches as end before a spike come before its own; of spikes that there are not, all do
+    place = jnp.minimum(before, shape.total - 1)
+    caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0), states)
+    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+
+
+def _caught(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+    """Carry a population through many inputs: keep a state now and then, and catch others as they come by."""
+    size = jax.tree.leaves(initial)[0].shape[0]
+    number = jnp.arange(most, dtype=jnp.int32)[:, None]
 
     def step(carry: tuple, event: tuple) -> tuple:
         (state, spiked, caught), (place, *stretch) = carry, event
         after, count = _step(dynamics, inputs.columns, state, *stretch)
         now = (spiked <= number) & (number < spiked + count)
         caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (state, place))
-        return (after, spiked + count, caught), state if shape.keeps_all else None
+        return (after, spiked + count, caught), None
 
-    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, size)), (initial, jnp.array(0)))
+    def piece(carry: tuple, events: tuple) -> tuple:
+        return jax.lax.scan(step, carry, events)[0], carry[0]
+
+    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, size)), (initial, jnp.array(0, jnp.int32)))
+    events = jnp.arange(shape.total, dtype=jnp.int32), *_stretches(dynamics, inputs)
     start = initial, jnp.zeros(size, jnp.int32), nothing
-
-    events = jnp.arange(shape.total), *_stretches(dynamics, inputs)
-    if shape.keeps_all:
-        (end, spiked, (caught, place)), states = jax.lax.scan(step, start, events)
-    else:
-
-        def piece(carry: tuple, events: tuple) -> tuple:
-            return jax.lax.scan(step, carry, events)[0], carry[0]
-
-        (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, _in_pieces(shape, events))
+    (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, _in_pieces(shape, events))
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
@@ -183,7 +200,7 @@ def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tu
 
     start = compressed(dynamics, initial, moves[1])
     caught = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), start)
-    events = _stretches(dynamics, inputs), jnp.arange(shape.total), inputs.lengths, moves[2].lengths
+    events = _stretches(dynamics, inputs), jnp.arange(shape.total, dtype=jnp.int32), inputs.lengths, moves[2].lengths
     if shape.keeps_all:
         (change, caught), changes = _followed(dynamics, inputs, moves, catch, (start, caught), (path.states, *events))
     else:
@@ -231,17 +248,17 @@ def _followed(
 ) -> tuple[tuple, Any]:
     """Follow a change through stretches whose states are known, and catch it where `catch` wants it."""
     states, stretches, places, lengths, length_moves = events
-    _, sources, counts = stretches
+    _, sources = stretches
     shape = jax.tree.leaves(states)[0].shape
     # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
-    weight_moves = jax.vmap(partial(_added, moves[2].columns))(sources, counts)
+    weight_moves = _added(moves[2].columns, sources)
     spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], shape)
 
     @partial(jax.checkpoint, prevent_cse=False)
     def step(carry: tuple, event: tuple) -> tuple:
-        (change, caught), (state, (interval, *which), place, length, *moved) = carry, event
+        (change, caught), (state, (interval, source), place, length, *moved) = carry, event
         length_move, weight_moves = moved
-        weights = _added(inputs.columns, *which)
+        weights = _added(inputs.columns, source)
         parts = dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
         leaves, structure = jax.tree.flatten(change)
         after = jax.tree.unflatten(structure, parts.moved(leaves, length_move))
@@ -260,26 +277,27 @@ def _again(dynamics: AbstractDynamics, columns: Any, state: State, stretches: tu
 
 
 def _step(
-    dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array, counts: Array
+    dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array
 ) -> tuple[State, Array]:
     """Go through a stretch and the input that ends it; count the spikes."""
     end, count = dynamics.through(state, interval)
-    return dynamics.jump(end, _added(columns, source, counts)), count
+    return dynamics.jump(end, _added(columns, source)), count
 
 
 def _stretches(dynamics: AbstractDynamics, inputs: Inputs) -> tuple:
     """What is known of every stretch, and the input that ends it."""
-    return jax.vmap(dynamics.interval)(inputs.lengths), inputs.sources, inputs.counts
+    return jax.vmap(dynamics.interval)(inputs.lengths), inputs.sources
 
 
 def _in_pieces(shape: Shape, tree: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(shape.pieces, shape.stretches, *leaf.shape[1:]), tree)
 
 
-def _added(columns: dict[str, Any], source: Array, counts: Array) -> dict[str, Any]:
-    """What an input adds to each neuron, for every route; zero for padding."""
+def _added(columns: dict[str, Any], sources: Int[Array, "*inputs"]) -> dict[str, Any]:
+    """What inputs add to each neuron, for every route; None for what is None."""
     return {
-        route: None if column is None else jnp.where(counts, column[source], 0.0) for route, column in columns.items()
+        route: None if column is None else column.at[sources].get(mode="promise_in_bounds")
+        for route, column in columns.items()
     }
 
 
