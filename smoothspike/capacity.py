@@ -27,6 +27,20 @@ def rounded_up(needed: int, least: int = 8) -> int:
     return max(least, 1 << max(0, int(needed) - 1).bit_length())
 
 
+def fitting(needed: Int[Array, "*batch layers 2"]) -> Capacities:
+    """Return room for what was needed and a quarter more; all room takes time, whether or not spikes fill it."""
+    most = jnp.max(needed.reshape(-1, *needed.shape[-2:]), axis=0)
+    return tuple(
+        Capacity(_rounded_finely(5 * total // 4), rounded_up(busiest, least=2)) for total, busiest in most.tolist()
+    )
+
+
+def _rounded_finely(needed: int) -> int:
+    """Return the next of few sizes, four for every power of two."""
+    step = max(2, (1 << needed.bit_length()) // 8)
+    return max(8, -(-needed // step) * step)
+
+
 def grown(capacities: Capacities, needed: Int[Array, "*batch layers 2"]) -> Capacities:
     """Return capacities that hold what was needed; unchanged where they already did.
 
@@ -78,13 +92,17 @@ def after(passed: Int[Array, ""], value: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf + passed.astype(leaf.dtype), value)
 
 
-def with_room(run: Callable[[Capacities], tuple[Any, Array]], capacities: Capacities) -> tuple[Any, Capacities]:
-    """Run, outside jit, with more and more room until every spike has a place; `run` returns what it needed too."""
+def with_room(run: Callable[[Capacities], tuple[Any, Array]], capacities: Capacities) -> tuple[Any, Capacities, Array]:
+    """Run, outside jit, with more and more room until every spike has a place; `run` returns what it needed too.
+
+    Returns:
+        The result, the room that was given, and the room that was needed.
+    """
     while True:
         result, needed = run(capacities)
         larger = grown(capacities, needed)
         if larger == capacities:
-            return result, capacities
+            return result, capacities, needed
         capacities = larger
 
 

@@ -149,7 +149,10 @@ class Recurrent(eqx.Module):
         return self(spikes).first_spike_times()
 
     def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
-        """Return how much room these inputs need, to be passed as `capacity` inside jit."""
+        """Return how much room these inputs need and a quarter more, to be passed as `capacity` inside jit.
+
+        All room takes time, whether or not spikes fill it.
+        """
         return capacity_for(self, spikes)
 
     def with_capacity(self, capacity: CapacityLike | Spikes) -> "Recurrent":

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from .arguments import CapacityLike, States, given_capacities, valid, valid_delays
-from .capacity import FAILED, checked, is_known, with_room
+from .capacity import FAILED, checked, fitting, is_known, with_room
 from .pseudospikes import Pseudospikes
 from .recording import Recording
 from .simulation import Capacity, Population
@@ -60,9 +60,9 @@ def run(
 
 
 def capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:
-    """Return how much room these inputs need."""
+    """Return how much room these inputs need, and a quarter more."""
     spikes = valid(spikes, network.sizes[0])
-    return with_room(lambda room: simulate(network, spikes, room), network.capacity)[1]
+    return fitting(with_room(lambda room: simulate(network, spikes, room), network.capacity)[2])
 
 
 def with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:

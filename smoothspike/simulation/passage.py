@@ -276,9 +276,7 @@ def _again(dynamics: AbstractDynamics, columns: Any, state: State, stretches: tu
     return jax.lax.scan(step, state, stretches)[1]
 
 
-def _step(
-    dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array
-) -> tuple[State, Array]:
+def _step(dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array) -> tuple[State, Array]:
     """Go through a stretch and the input that ends it; count the spikes."""
     end, count = dynamics.through(state, interval)
     return dynamics.jump(end, _added(columns, source)), count

@@ -45,7 +45,7 @@ def evaluate(
     for spikes, labels in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
         if mesh is not None:
             spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
-        result, room = with_room(lambda room, s=spikes, y=labels: _sums(network, s, y, room), room)
+        result, room, _ = with_room(lambda room, s=spikes, y=labels: _sums(network, s, y, room), room)
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
     named = {"accuracy": means[0], "accuracy_without_pseudospikes": means[1]}

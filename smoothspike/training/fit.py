@@ -107,7 +107,7 @@ def fit(
                 if mesh is not None:
                     spikes, labels = shard_batch((spikes, labels), mesh)
                 take_step = partial(step, network, state, spikes, labels)
-                (network, state, value), room = with_room(take_step, room)
+                (network, state, value), room, _ = with_room(take_step, room)
                 total += _finite(float(value), epoch)
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.capacity import grown, rounded_up
+from smoothspike.capacity import fitting, grown, rounded_up
 from smoothspike.simulation import Capacity
 
 T, CHANNELS, FEW, AMPLE = 4.0, 20, 2, 64
@@ -107,6 +107,12 @@ def test_refuses_a_capacity_that_makes_no_sense(capacity):
 @pytest.mark.parametrize(("needed", "room"), [(0, 8), (8, 8), (9, 16), (16, 16), (1000, 1024)])
 def test_room_is_rounded_up_to_few_sizes(needed, room):
     assert rounded_up(needed) == room
+
+
+@pytest.mark.parametrize(("needed", "room"), [(0, 8), (6, 8), (7, 8), (16, 20), (19, 24), (92, 128), (1000, 1280)])
+def test_what_fits_has_a_quarter_to_spare(needed, room):
+    """And no more than half, in few sizes."""
+    assert fitting(jnp.array([[[needed, 3]], [[needed // 2, 1]]])) == (Capacity(room, 4),)
 
 
 def test_only_what_was_short_grows():
