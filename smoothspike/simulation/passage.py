@@ -48,7 +48,8 @@ class Path(NamedTuple):
     """Where a population has been.
 
     Attributes:
-        states: The states where every stretch begins, or where every piece does if not all are kept.
+        states: The states where every stretch begins, or where every piece does if not all are kept; None where no
+            derivative needs them.
         end: The states after the last input.
         caught: The states where the stretches of the first spikes of every neuron begin.
         place: Which stretches these are.
@@ -138,6 +139,18 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Cours
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+    return _caught(most, shape, dynamics, initial, inputs)._replace(states=None)
+
+
+@partial(_carried.defjvp, symbolic_zeros=True)
+def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
+    path, change = _traced_jvp(most, shape, primals, tangents)
+    return path._replace(states=None), change._replace(states=None)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
+    """Do what `_carried` does, and keep the states that its derivatives need."""
     return (_kept if shape.keeps_all else _caught)(most, shape, dynamics, initial, inputs)
 
 
@@ -182,9 +195,9 @@ def _caught(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
-@partial(_carried.defjvp, symbolic_zeros=True)
-def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
-    path = _carried(most, shape, *primals)
+@partial(_traced.defjvp, symbolic_zeros=True)
+def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
+    path = _traced(most, shape, *primals)
     dynamics, initial, inputs = primals
     moves = jax.tree.map(_none_if_zero, tangents)
 
