@@ -201,9 +201,15 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
     dynamics, initial, inputs = primals
     moves = jax.tree.map(_none_if_zero, tangents)
 
-    def catch(caught: Any, place: Array, change: Any) -> Any:
+    # few by themselves: backwards they are added up then, which XLA does faster than a sum over an axis
+    places = jnp.split(path.place, most if shape.keeps_all else 1)
+
+    def catch(caught: list[Any], place: Array, change: Any) -> list[Any]:
         # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
-        return jax.tree.map(lambda old, new: old + jnp.where(path.place == place, new, 0.0), caught, change)
+        def added(here: Array, rows: Any) -> Any:
+            return jax.tree.map(lambda old, new: old + jnp.where(here == place, new, 0.0), rows, change)
+
+        return list(map(added, places, caught))
 
     @partial(jax.checkpoint, prevent_cse=False)
     def piece(carry: tuple, events: tuple) -> tuple:
@@ -212,13 +218,14 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
         return _followed(dynamics, inputs, moves, catch, carry, (states, of_piece, *rest))[0], carry[0]
 
     start = compressed(dynamics, initial, moves[1])
-    caught = jax.tree.map(lambda leaf: jnp.zeros((most, *leaf.shape), leaf.dtype), start)
+    caught = [jax.tree.map(lambda leaf, at=at: jnp.zeros_like(leaf, shape=at.shape), start) for at in places]
     events = _stretches(dynamics, inputs), jnp.arange(shape.total, dtype=jnp.int32), inputs.lengths, moves[2].lengths
     if shape.keeps_all:
         (change, caught), changes = _followed(dynamics, inputs, moves, catch, (start, caught), (path.states, *events))
     else:
         states = jax.tree.map(partial(once_only, _FIRST_ORDER), path.states)
         (change, caught), changes = jax.lax.scan(piece, (start, caught), (states, *_in_pieces(shape, events)))
+    caught = jax.tree.map(lambda *rows: jnp.concatenate(rows), *caught)
     integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
     return path, Path(
         dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),

@@ -14,14 +14,14 @@ T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
 
 
-def population(name, inputs, room=ROOM):
+def population(name, inputs, room=ROOM, strength=1.0):
     dynamics = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True).dynamics()
     (route,) = dynamics.routes
     names = ("theta",) if name == "theta_neuron" else ("V", "I")
     start = dynamics.initial_state({state: jnp.zeros(SIZE) for state in names})
     generator = np.random.default_rng(41)
     times = generator.uniform(0, T, inputs)
-    weights = {route: jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
+    weights = {route: strength * jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
     drive = Drive(ss.Spikes(times, np.arange(inputs) % CHANNELS), weights, jnp.asarray(T))
     return simulate_layer(dynamics, start, drive, jnp.asarray(T), room), dynamics
 
@@ -58,6 +58,21 @@ def test_what_does_not_fit_is_reported(name):
     assert short.busiest > 1
     if name == "qif":
         assert short.total == enough.total
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron"])
+def test_the_same_spikes_by_every_way_to_catch_them(name):
+    """Caught as they come by, picked from all states where these are kept for derivatives, or searched afterwards."""
+
+    def spikes(busiest, strength=1.0):
+        found, _ = population(name, 9, Capacity(64, busiest), strength)
+        return found.spikes.times, jax.nn.one_hot(found.spikes.sources, SIZE)
+
+    caught, searched = spikes(8), spikes(32)
+    picked, _ = jax.jvp(partial(spikes, 8), (1.0,), (1.0,))
+    assert np.isfinite(caught[0]).sum() > 3
+    for other in (picked, searched):
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-14), other, caught)
 
 
 def test_no_stretch_has_a_negative_length():
