@@ -29,7 +29,7 @@ def rounded_up(needed: int, least: int = 8) -> int:
 
 def fitting(needed: Int[Array, "*batch layers 2"]) -> Capacities:
     """Return room for what was needed and a quarter more; all room takes time, whether or not spikes fill it."""
-    most = jnp.max(needed.reshape(-1, *needed.shape[-2:]), axis=0)
+    most = jnp.max(needed.reshape(-1, *needed.shape[-2:]), axis=0, initial=0)
     return tuple(
         Capacity(_rounded_finely(5 * total // 4), rounded_up(busiest, least=2)) for total, busiest in most.tolist()
     )

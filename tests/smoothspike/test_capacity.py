@@ -115,6 +115,10 @@ def test_what_fits_has_a_quarter_to_spare(needed, room):
     assert fitting(jnp.array([[[needed, 3]], [[needed // 2, 1]]])) == (Capacity(room, 4),)
 
 
+def test_no_trials_need_the_least():
+    assert fitting(jnp.zeros((0, 1, 2), int)) == (Capacity(8, 2),)
+
+
 def test_only_what_was_short_grows():
     needed = jnp.array([[[10, 3], [7, 20]], [[5, 3], [40, 2]]])  # (batch, layers, [total, busiest])
     assert grown((Capacity(16, 8), Capacity(8, 8)), needed) == (Capacity(16, 8), Capacity(64, 32))
