@@ -35,7 +35,7 @@ SIZES, DURATION, STEP, TAU_M = (5, 20, 3), 4.0, 0.05, 1.0
 WEIGHTS = ((1.5, 1.5), (0.6, 0.6))
 
 Weights = list[jax.Array] | list[np.ndarray]
-#: Weights and input times of one trial, one for each channel, to first spike times within the trial.
+#: Weights and input times of all trials, one for each channel, to first spike times within the trials.
 FirstSpikes = Callable[[Any, Any], jax.Array]
 
 
@@ -50,12 +50,13 @@ def of_smoothspike(room: Any) -> FirstSpikes:
     """First spike times of the outputs by this package."""
     neuron = ss.Neuron(ss.models.qif(tau_m=TAU_M, tau_s=TAU_M / 2))
 
-    def trial(given, times):
+    def trials(given, times):
         network = ss.FeedForward(neuron, SIZES, DURATION, weights=given)
-        found = network(ss.Spikes(times, jnp.arange(SIZES[0])), capacity=room).ordinary_spike_times(1)[:, 0]
+        sources = jnp.broadcast_to(jnp.arange(SIZES[0]), times.shape)
+        found = network(ss.Spikes(times, sources), capacity=room).ordinary_spike_times(1)[..., 0]
         return jnp.where(jnp.isfinite(found), found, DURATION)
 
-    return trial
+    return trials
 
 
 def of_eventax(step: float, events: int) -> FirstSpikes:
@@ -82,12 +83,12 @@ def of_eventax(step: float, events: int) -> FirstSpikes:
         found = network.ttfs(times[:, None])
         return jnp.where(jnp.isfinite(found), found, DURATION)
 
-    return trial
+    return jax.vmap(trial, (None, 0))
 
 
 def mean_loss(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) -> jax.Array:
     """The mean cross entropy of first spike times."""
-    found = jax.vmap(first_spikes, (None, 0))(given, times)
+    found = first_spikes(given, times)
     return jax.vmap(ss.losses.first_spike_cross_entropy)(found, labels).mean()
 
 
@@ -103,7 +104,7 @@ def on_devices(first_spikes: FirstSpikes, times: Any, labels: Any, batch: int) -
 
 def found(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) -> Answer:
     """Spike times and gradient."""
-    spikes = jax.jit(jax.vmap(first_spikes, (None, 0)))(given, times)
+    spikes = jax.jit(first_spikes)(given, times)
     gradient = jax.jit(jax.grad(partial(mean_loss, first_spikes, times, labels)))(given)
     return Answer(np.asarray(spikes), None, [np.asarray(matrix) for matrix in gradient])
 

@@ -177,10 +177,12 @@ class FeedForward(eqx.Module):
             for neuron, size, values in zip(self.neurons, self.sizes[1:], given, strict=True)
         )
 
-    def _trial(
+    def _trials(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
-    ) -> tuple[Recording, Int[Array, "layers 2"]]:
-        rates = jnp.zeros(self.sizes[0], spikes.times.dtype)
+    ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
+        """Run one trial, or a batch with one leading axis, of which layers go through all trials together."""
+        batch = spikes.times.shape[:-1]
+        rates = jnp.zeros((*batch, self.sizes[0]), spikes.times.dtype)
         all_spikes, records, needed = [], [], []
         for layer, (neuron, values, capacity) in enumerate(zip(self.neurons, states, capacities, strict=True)):
             dynamics = neuron.dynamics()
@@ -188,9 +190,11 @@ class FeedForward(eqx.Module):
             population, pseudospikes = self._layer(layer, dynamics, start, spikes, rates, capacity)
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)
-            records.append(LayerRecord(pseudospikes, population.trajectory, dynamics))
-            needed.append(needed_room(population, pseudospikes))
-        return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed)
+            # every trial of a recording stands for itself
+            dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
+            records.append(LayerRecord(pseudospikes, population.trajectory, dynamics, population.by_neuron))
+            needed.append((jax.vmap(needed_room) if batch else needed_room)(population, pseudospikes))
+        return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed, -2)
 
     def _layer(
         self,
@@ -198,7 +202,7 @@ class FeedForward(eqx.Module):
         dynamics: AbstractDynamics,
         start: State,
         spikes: Spikes,
-        rates: Float[Array, " sources"],
+        rates: Float[Array, "*batch sources"],
         capacity: Capacity,
     ) -> tuple[Population, Pseudospikes]:
         duration = jnp.asarray(self.duration, spikes.times.dtype)
@@ -206,12 +210,21 @@ class FeedForward(eqx.Module):
         if delays is None:
             drive = Drive(spikes, weights, duration, inside=layer > 0)
             population = simulate_layer(dynamics, start, drive, duration, capacity)
-            return population, continue_layer(dynamics, population.trajectory.end, weights, rates, duration)
+
+            def continued(end: State, rates: Float[Array, " sources"]) -> Pseudospikes:
+                return continue_layer(dynamics, end, weights, rates, duration)
+
+            each_trial = jax.vmap(continued) if rates.ndim > 1 else continued
+            return population, each_trial(population.trajectory.end, rates)
         if layer == 0:
             spikes = spikes.before(duration)
         delays = jnp.broadcast_to(delays, (self.sizes[layer + 1], self.sizes[layer])).astype(spikes.times.dtype)
-        population = simulate_delayed_layer(
-            dynamics, start, spikes, weights, delays, duration, capacity, inside=layer > 0
-        )
-        incoming = Late(weights, delays, spikes, rates)
-        return population, continue_delayed(dynamics, population.trajectory.end, (incoming,), duration)
+
+        def delayed(spikes: Spikes, rates: Float[Array, " sources"]) -> tuple[Population, Pseudospikes]:
+            population = simulate_delayed_layer(
+                dynamics, start, spikes, weights, delays, duration, capacity, inside=layer > 0
+            )
+            incoming = Late(weights, delays, spikes, rates)
+            return population, continue_delayed(dynamics, population.trajectory.end, (incoming,), duration)
+
+        return (jax.vmap(delayed) if rates.ndim > 1 else delayed)(spikes, rates)

@@ -17,11 +17,19 @@ from .spikes import Spikes
 
 @final
 class LayerRecord(eqx.Module):
-    """One layer's part of a recording."""
+    """One layer's part of a recording.
+
+    Attributes:
+        pseudospikes: How its spikes go on after the trial.
+        trajectory: Its states.
+        dynamics: Its neurons.
+        by_neuron: Its ordinary spikes, those of each neuron apart, where the simulation knows them so.
+    """
 
     pseudospikes: Pseudospikes
     trajectory: Trajectory | Visits
     dynamics: AbstractDynamics
+    by_neuron: Float[Array, "*batch most neurons"] | None = None
 
 
 @final
@@ -79,7 +87,11 @@ class Recording(eqx.Module):
 
 
 def _ordinary(trial: Recording, count: int, layer: int) -> tuple[Float[Array, "neurons count"], Array]:
-    """Sort the spikes of one trial into one row per neuron."""
+    """Sort the spikes of one trial into one row per neuron; return how many spikes each has, too."""
+    by_neuron = trial.layers[layer].by_neuron
+    if by_neuron is not None:
+        rows = jnp.pad(by_neuron[:count].T, ((0, 0), (0, max(0, count - len(by_neuron)))), constant_values=jnp.inf)
+        return rows, jnp.isfinite(by_neuron).sum(0)
     spikes = trial.spikes[layer]
     size = trial.layers[layer].pseudospikes.first.shape[0]
     times = jnp.full((size, count), jnp.inf, spikes.times.dtype)

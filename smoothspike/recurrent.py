@@ -172,6 +172,14 @@ class Recurrent(eqx.Module):
     def _states(self, initial: Initial | None) -> States:
         return (initial_states(self.neuron, self.size, initial),)
 
+    def _trials(
+        self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
+    ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
+        """Run one trial, or a batch with one leading axis."""
+        if spikes.times.ndim == 1:
+            return self._trial(spikes, states, capacities)
+        return jax.vmap(lambda trial: self._trial(trial, states, capacities))(spikes)
+
     def _trial(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
     ) -> tuple[Recording, Int[Array, "layers 2"]]:

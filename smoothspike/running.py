@@ -22,13 +22,12 @@ def _simulate(
     network: Any, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
 ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
     """Run a network on a batch of any shape; report what capacity it needed."""
-
-    def trial(times, sources):
-        return network._trial(Spikes(times, sources), states, capacities)
-
-    for _ in range(spikes.times.ndim - 1):
-        trial = jax.vmap(trial)
-    return trial(spikes.times, spikes.sources)
+    *batch, events = spikes.times.shape
+    if len(batch) <= 1:
+        return network._trials(spikes, states, capacities)
+    flat = Spikes(spikes.times.reshape(-1, events), spikes.sources.reshape(-1, events))
+    found = network._trials(flat, states, capacities)
+    return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 
 
 def simulate(
@@ -54,9 +53,14 @@ def run(
     if not is_known(network, spikes, states):
         recording, needed = _simulate(network, spikes, states, capacities)
         # checking the spikes alone leaves states that nobody asks for out of the computation
-        spikes_out = checked(recording.spikes, capacities, needed.reshape(-1, len(capacities), 2), names)
-        return eqx.tree_at(lambda each: each.spikes, recording, spikes_out)
+        spikes_out = checked(_spikes(recording), capacities, needed.reshape(-1, len(capacities), 2), names)
+        return eqx.tree_at(_spikes, recording, spikes_out)
     return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
+
+
+def _spikes(recording: Recording) -> tuple[Any, ...]:
+    """All that a recording says of ordinary spikes."""
+    return recording.spikes, *(layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
 
 
 def capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:

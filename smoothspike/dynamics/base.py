@@ -1,14 +1,15 @@
 """What the simulation needs to know about a neuron: nothing but this."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .events import Parts, Stretch, linearised_event
+from .events import Course, Inputs, Parts, Stretch, brought, linearised_event
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
@@ -42,6 +43,11 @@ class AbstractDynamics(eqx.Module):
         """Whether the flow itself goes on through a spike, so that a reset needs no event."""
 
     @property
+    def works_at_once(self) -> bool:
+        """Whether all stretches of a row are worked out faster side by side than one after the other."""
+        return False
+
+    @property
     @abstractmethod
     def routes(self) -> tuple[str, ...]:
         """Names of the input routes."""
@@ -71,6 +77,32 @@ class AbstractDynamics(eqx.Module):
     @abstractmethod
     def through(self, state: State, interval: Interval) -> tuple[State, Int[Array, "*neurons"]]:
         """Do what `advance` does, with what `interval` returned for the duration, and without settling the state."""
+
+    def course(
+        self,
+        state: State,
+        inputs: Inputs,
+        tally: Callable[[Any, Int[Array, " neurons *trials"]], tuple[Any, Any]],
+        start: Any,
+    ) -> Course:
+        """Carry a population through a row of stretches, or several of them side by side, as `inputs` say.
+
+        Args:
+            state: Where the first of them begins.
+            inputs: The stretches.
+            tally: Makes of what is carried and of the numbers of spikes in a stretch what is carried on and kept.
+            start: What is carried first.
+        """
+
+        def step(carry: tuple, stretch: tuple) -> tuple:
+            (state, carried), (interval, source) = carry, stretch
+            after, count = self.through(state, interval)
+            carried, kept = tally(carried, count)
+            return (self.jump(after, brought(inputs.columns, source)), carried), (state, kept)
+
+        stretches = self.interval(inputs.lengths[:, None]), inputs.sources
+        (end, carried), (states, kept) = jax.lax.scan(step, (state, start), stretches)
+        return Course(states, end, carried, kept)
 
     def settled(self, state: State) -> State:
         """Return the same state written as all but `through` and `jump` expect it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 if TYPE_CHECKING:
     from .base import AbstractDynamics, State
@@ -29,6 +29,44 @@ def after_event(
     at = dynamics.flow(state, length)
     after = at if own is None else jax.tree.map(lambda a, b: jnp.where(own, a, b), dynamics.reset(at), at)
     return dynamics.jump(after, jump)
+
+
+class Inputs(NamedTuple):
+    """What happens to a population in a row of stretches, each of which ends with an input; in trials side by side.
+
+    Attributes:
+        lengths: How long every stretch is.
+        columns: For every route, what an input of each source adds to each neuron, and nothing in a last row.
+        sources: The source of every input; the last for padding.
+    """
+
+    lengths: Float[Array, " stretches *trials"]
+    columns: dict[str, Float[Array, "sources neurons"]]
+    sources: Int[Array, " stretches *trials"]
+
+
+class Course(NamedTuple):
+    """What a population goes through in a row of stretches.
+
+    Attributes:
+        states: Where every stretch begins.
+        end: After the last input, not settled.
+        tally: What has been made of the numbers of spikes in the end.
+        tallies: What has been made of them on the way.
+    """
+
+    states: "State"
+    end: "State"
+    tally: Any
+    tallies: Any
+
+
+def brought(columns: Mapping[str, Any], sources: Int[Array, "*inputs"], at: int = 0) -> dict[str, Any]:
+    """Return what inputs add to each neuron, for every route, the neurons along an axis; None for what is None."""
+    return {
+        route: None if column is None else jnp.moveaxis(column.at[sources].get(mode="promise_in_bounds"), -1, at)
+        for route, column in columns.items()
+    }
 
 
 class Stretch(NamedTuple):

@@ -2,7 +2,7 @@
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, final
 
 import equinox as eqx
@@ -20,6 +20,7 @@ from ..numerics.projective import (
     rotate,
     rotate_briefly,
     turn,
+    turn_briefly,
     turned_briefly,
     turned_by,
     turned_by_drive,
@@ -28,7 +29,7 @@ from ..numerics.projective import (
 )  # fmt: skip
 from ..numerics.winding import Windings, half_turns, winding, windings
 from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
-from .events import Parts, Stretch
+from .events import Course, Inputs, Parts, Stretch, brought
 from .rays import RayChart
 
 
@@ -86,6 +87,10 @@ class ProjectiveDynamics(AbstractDynamics):
         return True
 
     @property
+    def works_at_once(self) -> bool:
+        return bool(self.current_gains) and self._rate is None
+
+    @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
 
@@ -123,6 +128,38 @@ class ProjectiveDynamics(AbstractDynamics):
         scale = unscaled(state.g, state.q)
         g, q, currents = self._carried(state._replace(g=scale * state.g, q=scale * state.q), interval)
         return ProjectiveState(g, q, currents), winding(state.g, state.q, q, turns)
+
+    def course(
+        self, state: ProjectiveState, inputs: Inputs, tally: Callable[..., tuple[Any, Any]], start: Any
+    ) -> Course:
+        if not self.works_at_once:
+            return super().course(state, inputs, tally, start)
+        # currents go their way without the ray: with them, all its rotations are known at once
+        x, shrink = self._clock(inputs.lengths[:, None])
+        weights = brought(inputs.columns, inputs.sources, 1)
+
+        def decay(before: dict[str, Neurons], stretch: tuple) -> tuple:
+            shrink, weights = stretch
+            decayed = state._replace(currents={name: shrink**2 * value for name, value in before.items()})
+            return self.jump(decayed, weights).currents, before
+
+        last, currents = jax.lax.scan(decay, state.currents, (shrink, weights))
+        drive = self._drive(state._replace(currents=currents))
+        cosine, sine = turn_briefly(drive, x)
+
+        def step(carry: tuple, stretch: tuple) -> tuple:
+            (g, q, carried), (cosine, sine, sine_drive, shrink, turns, weights) = carry, stretch
+            scale = unscaled(g, q)
+            g_before, q_before = scale * g, scale * q
+            g_end, q_end = shrink * (cosine * g_before + sine_drive * q_before), cosine * q_before - sine * g_before
+            carried, kept = tally(carried, winding(g, q, q_end, turns))
+            # currents have their inputs already
+            after = self.jump(state._replace(g=g_end, q=q_end), weights)
+            return (after.g, after.q, carried), (g, q, kept)
+
+        stretches = cosine, sine, drive * sine, shrink, half_turns(drive, x), weights
+        (g, q, carried), (gs, qs, kept) = jax.lax.scan(step, (state.g, state.q, start), stretches)
+        return Course(ProjectiveState(gs, qs, currents), ProjectiveState(g, q, last), carried, kept)
 
     def settled(self, state: ProjectiveState) -> ProjectiveState:
         return ProjectiveState(*normalise(state.g, state.q), state.currents)

@@ -13,12 +13,31 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 Function = Callable[..., tuple[Array, ...]]
 
 # step sizes and places of events are exact to first order alone
 _FIRST_ORDER = "this solver has no second derivatives: only first derivatives of spike times are exact"
+
+
+@jax.custom_batching.custom_vmap
+def everywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
+    """Return whether all flags are set: of all trials of a batch, where trials are mapped over.
+
+    A branch that is chosen by the answer stays one, while `jax.vmap` would work out both of them and choose for every
+    trial by itself. Use it where branches give the same for all entries for which they hold.
+
+    Example:
+        >>> jax.vmap(everywhere)(jnp.array([True, False])).tolist()
+        [False, False]
+    """
+    return flags.all()
+
+
+@everywhere.def_vmap
+def _everywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
+    return everywhere(flags), False
 
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:

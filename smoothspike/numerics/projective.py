@@ -18,12 +18,14 @@ from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from .angle import upper_angle
+from .elementwise import everywhere
 from .entire import circular
 
 Real = Float[Array, "*shape"]
 
-# Below this square of the angle a series of so many terms and two doublings give a rotation to rounding errors.
-_BRIEF, _BRIEF_TERMS = 8.0, 9
+# Below this square of the angle, a series of so many terms (by bits of a float) and two doublings give a rotation to
+# rounding errors.
+_BRIEF, _BRIEF_TERMS = 128.0, {64: 14, 32: 9}
 
 
 class Rotation(NamedTuple):
@@ -148,6 +150,12 @@ def _rotate_briefly_jvp(primals, tangents):
     return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
 
 
+def turn_briefly(drive: Real, x: Real) -> tuple[Real, Real]:
+    """Return cosine and sine of `turn`, faster where no neuron turns far; not to be differentiated."""
+    cosine, sine = _functions(2, drive * x**2)
+    return cosine, x * sine
+
+
 def turned_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[tuple[Real, Real], Real, Real]:
     """Return where `rotate_briefly` takes a ray, and what that does to changes of it.
 
@@ -182,7 +190,7 @@ def _functions(orders: int, angle: Real, *, with_determinant: bool = False) -> t
         found = tuple(circular(order, angle) for order in range(-1, orders - 1))
         return found + ((_determinant(angle),) if with_determinant else ())
 
-    return jax.lax.cond(jnp.all(jnp.abs(angle) < _BRIEF), briefly, anyhow, angle)
+    return jax.lax.cond(everywhere(jnp.abs(stop_gradient(angle)) < _BRIEF), briefly, anyhow, angle)
 
 
 def _determinant(angle: Real) -> Real:
@@ -192,12 +200,10 @@ def _determinant(angle: Real) -> Real:
 
 def _by_series(angle: Real) -> tuple[Real, ...]:
     """Sum series at a quarter of the root, then double twice; nothing cancels, as 1 - cos is kept."""
-    quarter = angle / 16
-    gap = quarter * _series(quarter, [math.factorial(2 * k + 2) for k in range(_BRIEF_TERMS)])
-    sine = _series(quarter, [math.factorial(2 * k + 1) for k in range(_BRIEF_TERMS)])
-    next_order = _series(
-        quarter / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in range(_BRIEF_TERMS)]
-    )
+    quarter, terms = angle / 16, range(_BRIEF_TERMS[jnp.finfo(angle.dtype).bits])
+    gap = quarter * _series(quarter, [math.factorial(2 * k + 2) for k in terms])
+    sine = _series(quarter, [math.factorial(2 * k + 1) for k in terms])
+    next_order = _series(quarter / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in terms])
     for _ in range(2):
         gap, sine, next_order = 2 * gap * (2 - gap), sine * (1 - gap), (sine**2 + next_order * (1 - gap)) / 4
     return 1 - gap, sine, next_order
@@ -286,7 +292,7 @@ def zero(g: Real, q: Real, drive: Real, index: Real) -> Real:
     escapes = (drive <= 0) & (g > rate * q) & (index == 0)
     none = jnp.full_like(rotating, jnp.inf)
     # few neurons come to their spike against a negative drive, and often none does
-    escaping = jax.lax.cond(escapes.any(), _escaping, lambda *_: none, g, q, rate, escapes, none)
+    escaping = jax.lax.cond(everywhere(~escapes), lambda *_: none, _escaping, g, q, rate, escapes, none)
     return jnp.where(drive > 0, rotating, escaping)
 
 

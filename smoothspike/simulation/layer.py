@@ -1,13 +1,15 @@
 """A layer without recurrent connections: all neurons at once over the sorted input events."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from .events import Drive, Population, Trajectory, caught_spikes, collect, gathered
+from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
 from .passage import Inputs, carried, shape_for, visited
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
@@ -31,48 +33,66 @@ class Capacity(NamedTuple):
 def simulate_layer(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""], capacity: Capacity
 ) -> Population:
-    """Simulate the neurons of a layer in one trial.
+    """Simulate the neurons of a layer in one trial, or in a batch of trials with one leading axis of the drive.
 
     Neurons whose flow passes through spikes go from input to input, and their spikes are counted on the way and
     solved for afterwards, all together. Other neurons go from their own next event to the one after it.
     """
-    run = _from_input_to_input if dynamics.passes_spikes else _from_event_to_event
-    return run(dynamics, initial, drive, duration, capacity)
+    if dynamics.passes_spikes:
+        return _from_input_to_input(dynamics, initial, drive, duration, capacity)
+    run = partial(_from_event_to_event, dynamics, initial, duration, capacity)
+    return jax.vmap(run, (drive.axes,))(drive) if drive.times.ndim > 1 else run(drive)
 
 
 def _from_input_to_input(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""], capacity: Capacity
 ) -> Population:
-    shape = shape_for(drive.times.shape[0] + 1)
+    # all trials together, and innermost, as there are more of them than neurons in a small layer
+    *batch, num_inputs = drive.times.shape
+    shape = shape_for(num_inputs + 1)
     # the trial end is an input that adds nothing, and so is what is missing to a full piece
-    padding = shape.total - drive.times.shape[0]
-    ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, padding)], dtype=drive.times.dtype)
-    times = jnp.concatenate([jnp.zeros(1, ends.dtype), ends])
-    lengths = jnp.diff(times)
-    inputs = Inputs(lengths, *_with_padding(drive, padding))
-    course = visited(dynamics, initial, inputs)
+    padding = shape.total - num_inputs
+    ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, (*batch, padding))], -1, dtype=drive.times.dtype)
+    times = jnp.pad(ends, [(0, 0)] * len(batch) + [(1, 0)])
+    columns, sources = _with_padding(drive, padding)
+    inputs = Inputs(jnp.moveaxis(jnp.diff(times), -1, 0), columns, jnp.moveaxis(sources, -1, 0))
+    neurons = jax.tree.map(lambda leaf: leaf[:, None] if batch and jnp.ndim(leaf) else leaf, dynamics)
+    initial = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
+    )
+    course = visited(neurons, initial, inputs)
     states = dynamics.settled(course.states)
     if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
-        path = carried(dynamics, initial, inputs, capacity.busiest, shape)
-        spikes = caught_spikes(dynamics, times, path.caught, path.place, path.spiked, capacity.total)
+        path = carried(neurons, initial, inputs, capacity.busiest, shape)
+        found = spike_times(neurons, jnp.moveaxis(times, -1, 0), path.caught, path.place, path.spiked)
+        found = jnp.moveaxis(found, -1, 0) if batch else found
+        spikes = _each_trial(partial(ordered, capacity=capacity.total), batch, 0)(found)
         end, spiked = path.end, path.spiked
     else:
-        end, spiked = course.end, course.upto[-1]
-        spikes = collect(dynamics, times[:-1, None], lengths[:, None], states, course.upto, capacity.total)
+        end, spiked, found = course.end, course.upto[-1], None
+        solve = partial(collect, dynamics, capacity=capacity.total)
+        spikes = _each_trial(solve, batch, 0, -1, -1)(times, states, course.upto)
     # the states on the way are not worked out where nobody asks for them
-    return Population(spikes, Trajectory(times[:-1, None], states, end), spiked.sum(), spiked.max(initial=0))
+    states, end = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0) if batch else leaf, (states, end))
+    trajectory = Trajectory(times[..., :-1, None], states, end)
+    return Population(spikes, trajectory, spiked.sum(0), spiked.max(0, initial=0), found)
 
 
-def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, " stretches"]]:
+def _each_trial(function: Callable[..., Any], batch: list[int], *axes: int) -> Callable[..., Any]:
+    """Map a function over the trials of a batch, if there is one."""
+    return jax.vmap(function, axes) if batch else function
+
+
+def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, "*batch stretches"]]:
     """Give padding a source of its own that adds nothing: cheaper than to ask of each input whether it counts."""
     columns = {route: jnp.concatenate([rows, jnp.zeros_like(rows[:1])]) for route, rows in drive.columns.items()}
     last = max((rows.shape[0] for rows in drive.columns.values()), default=0)
     sources = jnp.where(drive.is_input, drive.sources, last)
-    return columns, jnp.pad(sources, (0, padding), constant_values=last)
+    return columns, jnp.pad(sources, [(0, 0)] * (sources.ndim - 1) + [(0, padding)], constant_values=last)
 
 
 def _from_event_to_event(
-    dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""], capacity: Capacity
+    dynamics: AbstractDynamics, initial: State, duration: Float[Array, ""], capacity: Capacity, drive: Drive
 ) -> Population:
     size = jax.tree.leaves(initial)[0].shape[0]
     num_inputs = drive.times.shape[0]

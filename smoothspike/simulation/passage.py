@@ -9,7 +9,6 @@ number per neuron backwards, as EventProp does its adjoint states.
 Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Scientific Reports 11 (2021).
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,10 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Stretch, compressed
+from ..dynamics.events import Inputs as Inputs
+from ..dynamics.events import Parts, Stretch, brought, compressed
 from ..numerics.elementwise import once_only
 
 #: Up to this many inputs all states are kept; of more, the least that pieces need.
@@ -30,18 +30,12 @@ _MOST_KEPT = 512
 _FIRST_ORDER = f"a layer with more than {_MOST_KEPT} inputs has no second derivatives: it does not keep all states"
 
 
-class Inputs(NamedTuple):
-    """What happens to a population in a row of stretches, each of which ends with an input.
+#: Up to so many spikes of a neuron are caught each by itself.
+_FEW = 8
 
-    Attributes:
-        lengths: How long every stretch is.
-        columns: For every route, what an input of each source adds to each neuron, and nothing in a last row.
-        sources: The source of every input; the last for padding.
-    """
 
-    lengths: Float[Array, " stretches"]
-    columns: dict[str, Float[Array, "sources neurons"]]
-    sources: Int[Array, " stretches"]
+#: Work something out again where reverse mode needs it, instead of keeping it.
+_checkpointed = partial(jax.checkpoint, prevent_cse=False)
 
 
 class Path(NamedTuple):
@@ -59,11 +53,11 @@ class Path(NamedTuple):
     states: State
     end: State
     caught: State
-    place: Int[Array, "most neurons"]
-    spiked: Int[Array, " neurons"]
+    place: Int[Array, "most neurons *trials"]
+    spiked: Int[Array, " neurons *trials"]
 
 
-class Course(NamedTuple):
+class Visited(NamedTuple):
     """All that a population has been through.
 
     Attributes:
@@ -74,7 +68,7 @@ class Course(NamedTuple):
 
     states: State
     end: State
-    upto: Int[Array, "stretches neurons"]
+    upto: Int[Array, "stretches neurons *trials"]
 
 
 class Shape(NamedTuple):
@@ -128,7 +122,7 @@ def carried(dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: in
     return _carried(most, shape, dynamics, initial, inputs)
 
 
-def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Course:
+def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visited:
     """Carry a population from input to input, and keep all states.
 
     Differentiation:
@@ -156,43 +150,60 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
 
 def _kept(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
     """Carry a population and keep all states; those that are to be caught are picked from them."""
-    size = jax.tree.leaves(initial)[0].shape[0]
-    number = jnp.arange(most, dtype=jnp.int32)[:, None]
-
-    def step(carry: tuple, stretch: tuple) -> tuple:
-        state, spiked, before = carry
-        after, count = _step(dynamics, inputs.columns, state, *stretch)
-        spiked += count
-        return (after, spiked, before + (spiked <= number)), state
-
-    start = initial, jnp.zeros(size, jnp.int32), jnp.zeros((most, size), jnp.int32)
-    (end, spiked, before), states = jax.lax.scan(step, start, _stretches(dynamics, inputs))
-    # as many stretches as end before a spike come before its own; of spikes that there are not, all do
-    place = jnp.minimum(before, shape.total - 1)
-    caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0), states)
+    states, end, spiked, caught, place = _piece(most, dynamics, inputs, initial, _nobody(initial))
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
 def _caught(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
     """Carry a population through many inputs: keep a state now and then, and catch others as they come by."""
-    size = jax.tree.leaves(initial)[0].shape[0]
-    number = jnp.arange(most, dtype=jnp.int32)[:, None]
-
-    def step(carry: tuple, event: tuple) -> tuple:
-        (state, spiked, caught), (place, *stretch) = carry, event
-        after, count = _step(dynamics, inputs.columns, state, *stretch)
-        now = (spiked <= number) & (number < spiked + count)
-        caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (state, place))
-        return (after, spiked + count, caught), None
+    number = _numbers(most, _nobody(initial))
 
     def piece(carry: tuple, events: tuple) -> tuple:
-        return jax.lax.scan(step, carry, events)[0], carry[0]
+        (state, before, caught), (first, lengths, sources) = carry, events
+        of_piece = inputs._replace(lengths=lengths, sources=sources)
+        _, end, spiked, found, place = _piece(most, dynamics, of_piece, state, before)
+        now = (before <= number) & (number < spiked)
+        caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (found, first + place))
+        return (end, spiked, caught), state
 
-    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, size)), (initial, jnp.array(0, jnp.int32)))
-    events = jnp.arange(shape.total, dtype=jnp.int32), *_stretches(dynamics, inputs)
-    start = initial, jnp.zeros(size, jnp.int32), nothing
-    (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, _in_pieces(shape, events))
+    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, _nobody(initial)))
+    firsts = jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
+    start = initial, _nobody(initial), nothing
+    events = firsts, *_in_pieces(shape, (inputs.lengths, inputs.sources))
+    (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, events)
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+
+
+def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> tuple:
+    """Carry a population that has spiked so often through a piece.
+
+    Returns:
+        All states, that at the end, how often each neuron has spiked then, and for its first spikes the states where
+        their stretches begin, and which these are; of spikes that do not lie in this piece, any.
+    """
+    number = _numbers(most, spiked)
+
+    def tally(carry: tuple, count: Array) -> tuple:
+        spiked, before = carry
+        spiked += count
+        return (spiked, before + (spiked <= number)), None
+
+    start = spiked, jnp.zeros((most, *spiked.shape), jnp.int32)
+    states, end, (spiked, before), _ = dynamics.course(state, inputs, tally, start)
+    # as many stretches as end before a spike come before its own; of spikes that there are not, all do
+    place = jnp.minimum(before, len(inputs.lengths) - 1)
+    caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0), states)
+    return states, end, spiked, caught, place
+
+
+def _nobody(state: State) -> Int[Array, " neurons *trials"]:
+    """No spike of any neuron."""
+    return jnp.zeros(jax.tree.leaves(state)[0].shape, jnp.int32)
+
+
+def _numbers(count: int, of: Array) -> Int[Array, " count *ones"]:
+    """Count along a first axis in front of those of an array."""
+    return jnp.arange(count, dtype=jnp.int32).reshape(-1, *(1,) * of.ndim)
 
 
 @partial(_traced.defjvp, symbolic_zeros=True)
@@ -200,32 +211,25 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
     path = _traced(most, shape, *primals)
     dynamics, initial, inputs = primals
     moves = jax.tree.map(_none_if_zero, tangents)
+    first = compressed(dynamics, initial, moves[1])
+    caught = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=path.place.shape), first)
 
-    # few by themselves: backwards they are added up then, which XLA does faster than a sum over an axis
-    places = jnp.split(path.place, most if shape.keeps_all else 1)
-
-    def catch(caught: list[Any], place: Array, change: Any) -> list[Any]:
-        # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
-        def added(here: Array, rows: Any) -> Any:
-            return jax.tree.map(lambda old, new: old + jnp.where(here == place, new, 0.0), rows, change)
-
-        return list(map(added, places, caught))
-
-    @partial(jax.checkpoint, prevent_cse=False)
+    @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        state, of_piece, *rest = events
-        states = _again(dynamics, inputs.columns, state, of_piece)
-        return _followed(dynamics, inputs, moves, catch, carry, (states, of_piece, *rest))[0], carry[0]
+        state, begin, lengths, sources, length_moves = events
+        of_piece = inputs._replace(lengths=lengths, sources=sources)
+        states = dynamics.course(state, of_piece, lambda *_: (None, None), None).states
+        return _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states)[0], carry[0]
 
-    start = compressed(dynamics, initial, moves[1])
-    caught = [jax.tree.map(lambda leaf, at=at: jnp.zeros_like(leaf, shape=at.shape), start) for at in places]
-    events = _stretches(dynamics, inputs), jnp.arange(shape.total, dtype=jnp.int32), inputs.lengths, moves[2].lengths
     if shape.keeps_all:
-        (change, caught), changes = _followed(dynamics, inputs, moves, catch, (start, caught), (path.states, *events))
+        (change, caught), changes = _followed(
+            dynamics, inputs, moves, moves[2].lengths, path.place, (first, caught), path.states
+        )
     else:
         states = jax.tree.map(partial(once_only, _FIRST_ORDER), path.states)
-        (change, caught), changes = jax.lax.scan(piece, (start, caught), (states, *_in_pieces(shape, events)))
-    caught = jax.tree.map(lambda *rows: jnp.concatenate(rows), *caught)
+        begins = jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
+        events = states, begins, *_in_pieces(shape, (inputs.lengths, inputs.sources, moves[2].lengths))
+        (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
     integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
     return path, Path(
         dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),
@@ -234,89 +238,87 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
 
 
 @jax.custom_jvp
-def _visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Course:
-    def step(carry: tuple, stretch: tuple) -> tuple:
-        state, spiked = carry
-        after, count = _step(dynamics, inputs.columns, state, *stretch)
-        return (after, spiked + count), (state, spiked + count)
+def _visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visited:
+    def tally(spiked: Array, count: Array) -> tuple[Array, Array]:
+        return spiked + count, spiked + count
 
-    nothing = jnp.zeros(jax.tree.leaves(initial)[0].shape[0], jnp.int32)
-    (end, _), (states, upto) = jax.lax.scan(step, (initial, nothing), _stretches(dynamics, inputs))
-    return Course(states, dynamics.settled(end), upto)
+    states, end, _, upto = dynamics.course(initial, inputs, tally, _nobody(initial))
+    return Visited(states, dynamics.settled(end), upto)
 
 
 @partial(_visited.defjvp, symbolic_zeros=True)
-def _visited_jvp(primals: tuple, tangents: tuple) -> tuple[Course, Course]:
-    course = _visited(*primals)
+def _visited_jvp(primals: tuple, tangents: tuple) -> tuple[Visited, Visited]:
+    visited = _visited(*primals)
     dynamics, initial, inputs = primals
     moves = jax.tree.map(_none_if_zero, tangents)
-    events = (
-        course.states,
-        _stretches(dynamics, inputs),
-        jnp.arange(inputs.lengths.size),
-        inputs.lengths,
-        moves[2].lengths,
+    nothing = jnp.zeros((0, *_nobody(initial).shape), jnp.int32)
+    first = compressed(dynamics, initial, moves[1])
+    caught = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=nothing.shape), first)
+    (change, _), changes = _followed(
+        dynamics, inputs, moves, moves[2].lengths, nothing, (first, caught), visited.states
     )
-    start = compressed(dynamics, initial, moves[1]), ()
-    (change, _), changes = _followed(dynamics, inputs, moves, lambda *_: (), start, events)
-    integer: Any = np.zeros(course.upto.shape, jax.dtypes.float0)
-    return course, Course(dynamics.expanded(course.states, changes), dynamics.expanded(course.end, change), integer)
+    integer: Any = np.zeros(visited.upto.shape, jax.dtypes.float0)
+    return visited, Visited(dynamics.expanded(visited.states, changes), dynamics.expanded(visited.end, change), integer)
 
 
 def _followed(
-    dynamics: AbstractDynamics, inputs: Inputs, moves: Any, catch: Callable[..., Any], start: tuple, events: tuple
+    dynamics: AbstractDynamics,
+    inputs: Inputs,
+    moves: Any,
+    length_moves: Array | None,
+    place: Int[Array, "most neurons *trials"],
+    start: tuple,
+    states: State,
 ) -> tuple[tuple, Any]:
-    """Follow a change through stretches whose states are known, and catch it where `catch` wants it."""
-    states, stretches, places, lengths, length_moves = events
-    _, sources = stretches
-    shape = jax.tree.leaves(states)[0].shape
-    # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
-    weight_moves = _added(moves[2].columns, sources)
-    spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], shape)
+    """Follow a change through stretches whose states are known, and catch it where the stretches of spikes begin.
 
-    @partial(jax.checkpoint, prevent_cse=False)
+    Args:
+        dynamics: The neurons.
+        inputs: The stretches.
+        moves: How dynamics, their initial state and all inputs change; None for what does not.
+        length_moves: How the lengths of these stretches do.
+        place: In which of these stretches the spikes lie; in none where it is beyond them.
+        start: The change where the first of them begins, and what has been caught before.
+        states: The states where they begin.
+
+    Returns:
+        The change after them and all that has been caught; the changes where they begin.
+    """
+    lengths, at_once = inputs.lengths[:, None], dynamics.works_at_once
+    # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
+    weight_moves = brought(moves[2].columns, inputs.sources, 1)
+    spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], jax.tree.leaves(states)[0].shape)
+    # few by themselves: backwards they are added up then, which XLA does faster than a sum over an axis
+    places = jnp.split(place, place.shape[0] if 0 < place.shape[0] <= _FEW else 1)
+
+    def linearised(state: State, length: Array, interval: Any, source: Array, weight_moves: Any) -> Parts:
+        weights = brought(inputs.columns, source, int(at_once))
+        return dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
+
+    def catch(number: Array, place: Array, caught: Any, change: Any) -> Any:
+        # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
+        return jax.tree.map(lambda old, new: old + jnp.where(number == place, new, 0.0), caught, change)
+
     def step(carry: tuple, event: tuple) -> tuple:
-        (change, caught), (state, (interval, source), place, length, *moved) = carry, event
-        length_move, weight_moves = moved
-        weights = _added(inputs.columns, source)
-        parts = dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
+        (change, rows), (number, length_move, of_event) = carry, event
+        parts = of_event if at_once else linearised(*of_event)
         leaves, structure = jax.tree.flatten(change)
         after = jax.tree.unflatten(structure, parts.moved(leaves, length_move))
-        return (after, catch(caught, place, change)), change
+        return (after, [catch(number, at, row, change) for at, row in zip(places, rows, strict=True)]), change
 
-    return jax.lax.scan(step, start, (states, stretches, places, lengths, spread, weight_moves))
-
-
-def _again(dynamics: AbstractDynamics, columns: Any, state: State, stretches: tuple) -> State:
-    """Work out the states where all stretches of a piece begin."""
-
-    def step(state: State, stretch: tuple) -> tuple[State, State]:
-        return _step(dynamics, columns, state, *stretch)[0], state
-
-    return jax.lax.scan(step, state, stretches)[1]
-
-
-def _step(dynamics: AbstractDynamics, columns: Any, state: State, interval: Any, source: Array) -> tuple[State, Array]:
-    """Go through a stretch and the input that ends it; count the spikes."""
-    end, count = dynamics.through(state, interval)
-    return dynamics.jump(end, _added(columns, source)), count
-
-
-def _stretches(dynamics: AbstractDynamics, inputs: Inputs) -> tuple:
-    """What is known of every stretch, and the input that ends it."""
-    return jax.vmap(dynamics.interval)(inputs.lengths), inputs.sources
+    if at_once:
+        events: Any = linearised(states, lengths, None, inputs.sources, weight_moves)
+    else:
+        events, step = (states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves), _checkpointed(step)
+    change, caught = start
+    rows = [jax.tree.map(lambda leaf, at=at: jnp.zeros_like(leaf, shape=at.shape), change) for at in places]
+    numbers = jnp.arange(len(lengths), dtype=jnp.int32)
+    (end, rows), changes = jax.lax.scan(step, (change, rows), (numbers, spread, events))
+    return (end, jax.tree.map(lambda old, *new: old + jnp.concatenate(new), caught, *rows)), changes
 
 
 def _in_pieces(shape: Shape, tree: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(shape.pieces, shape.stretches, *leaf.shape[1:]), tree)
-
-
-def _added(columns: dict[str, Any], sources: Int[Array, "*inputs"]) -> dict[str, Any]:
-    """What inputs add to each neuron, for every route; None for what is None."""
-    return {
-        route: None if column is None else column.at[sources].get(mode="promise_in_bounds")
-        for route, column in columns.items()
-    }
 
 
 def _none_if_zero(change: Any) -> Any:
