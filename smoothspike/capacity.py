@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax.core import Tracer
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from .simulation import Capacity
 
@@ -85,6 +85,11 @@ def checked(value: Any, capacities: Capacities, needed: Int[Array, "trials layer
             count = needed[layer, column]
             passed = eqx.branched_error_if(passed, count > most, count, _Shortages(what, most))
     return after(passed, value)
+
+
+def unless_lost(value: Any, lost: Bool[Array, "*layers"]) -> Any:
+    """Raise at run time, inside jit too, if a solver gave up on the way to these values."""
+    return after(eqx.error_if(jnp.zeros((), jnp.int32), jnp.any(lost), GAVE_UP), value)
 
 
 def after(passed: Int[Array, ""], value: Any) -> Any:

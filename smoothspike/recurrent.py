@@ -193,7 +193,7 @@ class Recurrent(eqx.Module):
         end = population.trajectory.end
         pseudospikes = self._continued(dynamics, end, spikes, population.spikes, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = needed_room(population, pseudospikes)
+        needed = needed_room(dynamics, population)
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
     def _continued(

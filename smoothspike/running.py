@@ -7,10 +7,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from .arguments import CapacityLike, States, given_capacities, valid, valid_delays
-from .capacity import FAILED, checked, fitting, is_known, with_room
+from .capacity import FAILED, checked, fitting, is_known, unless_lost, with_room
+from .dynamics import AbstractDynamics
 from .pseudospikes import Pseudospikes
 from .recording import Recording
 from .simulation import Capacity, Population
@@ -38,7 +39,21 @@ def simulate(
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
-    return _simulate(network, valid_delays(network._delays, spikes), network._states(None), capacities)
+    return _simulate_all(network, valid_delays(network._delays, spikes), network._states(None), capacities)
+
+
+def _simulate_all(
+    network: Any, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
+) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
+    """Run a network, and count it as FAILED where a solver gave up after the trial, too."""
+    recording, needed = _simulate(network, spikes, states, capacities)
+    return recording, jnp.where(_lost(recording)[..., None], FAILED, needed)
+
+
+def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:
+    """In which layers a solver gave up on pseudospikes."""
+    pseudospikes = (layer.pseudospikes for layer in recording.layers)
+    return jnp.stack([jnp.isnan(each.first + each.period).any(-1) for each in pseudospikes], -1)
 
 
 def run(
@@ -54,13 +69,19 @@ def run(
         recording, needed = _simulate(network, spikes, states, capacities)
         # checking the spikes alone leaves states that nobody asks for out of the computation
         spikes_out = checked(_spikes(recording), capacities, needed.reshape(-1, len(capacities), 2), names)
-        return eqx.tree_at(_spikes, recording, spikes_out)
-    return with_room(lambda room: _simulate(network, spikes, states, room), capacities)[0]
+        recording = eqx.tree_at(_spikes, recording, spikes_out)
+        # nor are pseudospikes worked out there
+        return eqx.tree_at(_pseudospikes, recording, unless_lost(_pseudospikes(recording), _lost(recording)))
+    return with_room(lambda room: _simulate_all(network, spikes, states, room), capacities)[0]
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
     """All that a recording says of ordinary spikes."""
     return recording.spikes, *(layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+
+
+def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
+    return [layer.pseudospikes for layer in recording.layers]
 
 
 def capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:
@@ -79,8 +100,7 @@ def with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
     return copy
 
 
-def needed_room(population: Population, pseudospikes: Pseudospikes) -> Int[Array, "2"]:
-    """How much room a population needs, or FAILED where a solver gave up."""
+def needed_room(dynamics: AbstractDynamics, population: Population) -> Int[Array, "2"]:
+    """How much room a population needs, or FAILED where a solver gave up during the trial."""
     needed = jnp.stack([population.total, population.busiest]).astype(jnp.int32)
-    lost = jnp.isnan(pseudospikes.first).any() | jnp.isnan(pseudospikes.period).any()
-    return jnp.where(population.went_wrong | lost, FAILED, needed)
+    return jnp.where(dynamics.gave_up(population.trajectory.end), FAILED, needed)

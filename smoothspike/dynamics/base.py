@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from .events import Course, Inputs, Parts, Stretch, brought, linearised_event
 
@@ -107,6 +107,10 @@ class AbstractDynamics(eqx.Module):
     def settled(self, state: State) -> State:
         """Return the same state written as all but `through` and `jump` expect it."""
         return state
+
+    def gave_up(self, state: State) -> Bool[Array, ""]:
+        """Return whether a solver gave up on the way to a state of a population: it is not a number then."""
+        return jnp.stack([jnp.isnan(leaf).any() for leaf in jax.tree.leaves(state)]).any()
 
     def compressed(self, state: State, change: Any) -> Any:
         """Return what matters of a change of a state; `expanded` is the way back."""

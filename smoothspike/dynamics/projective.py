@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array, Bool, Int
 
 from ..numerics import half_odd
 from ..numerics.entire import lifted
@@ -163,6 +163,10 @@ class ProjectiveDynamics(AbstractDynamics):
 
     def settled(self, state: ProjectiveState) -> ProjectiveState:
         return ProjectiveState(*normalise(state.g, state.q), state.currents)
+
+    def gave_up(self, state: ProjectiveState) -> Bool[Array, ""]:
+        # of a ray that rounding has lost, nothing is left but zeros
+        return super().gave_up(state) | ((state.g == 0) & (state.q == 0)).any()
 
     def compressed(self, state: ProjectiveState, change: ProjectiveState) -> tuple[Neurons, dict[str, Neurons]]:
         return angle_of(state.g, state.q, change.g, change.q), change.currents

@@ -317,8 +317,7 @@ def _zero_jvp(primals, tangents):
         turned = sum(by * dot for by, dot in ((ray_g, q_dot), (-ray_q, g_dot)) if dot is not None)
         shift = shift + turned / (ray_g**2 + drive * ray_q**2)
     if drive_dot is not None:
-        angle = drive * at**2
-        cosine, sine, next_order = circular(-1, angle), circular(0, angle), circular(1, angle)
+        cosine, sine, next_order = _functions(3, drive * at**2)
         slope = cosine * ray_g + at * sine * drive * ray_q  # minus dq/dx at the zero
         # multiplied before it is divided: the quotient alone may overflow
         shift = shift - at**2 / 2 * (sine * ray_q - at * next_order * ray_g) * drive_dot / slope

@@ -118,12 +118,6 @@ class Population(eqx.Module):
     busiest: Int[Array, ""]
     by_neuron: Float[Array, "most neurons"] | None = None
 
-    @property
-    def went_wrong(self) -> Bool[Array, ""]:
-        """Whether a solver gave up on the way: the states at the end are not numbers then."""
-        leaves = [jnp.isnan(leaf).any() for leaf in jax.tree.leaves(self.trajectory.end)]
-        return jnp.stack(leaves).any()
-
 
 def spike_times(
     dynamics: AbstractDynamics,
@@ -145,7 +139,9 @@ def spike_times(
     index = jnp.zeros_like(place)
     for earlier in range(len(place)):
         index += (place[earlier] == place) & (earlier < number)
-    start, end = (jnp.take_along_axis(each[:, None], place, 0) for each in (times[:-1], times[1:]))
+    start, end = (
+        jnp.take_along_axis(each[:, None], place, 0, mode="promise_in_bounds") for each in (times[:-1], times[1:])
+    )
     elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), end - start), end - start)
     return jnp.where(number < spiked, start + elapsed, jnp.inf)
 
@@ -154,7 +150,7 @@ def ordered(times: Float[Array, "most neurons"], capacity: int) -> Spikes:
     """Order the spikes of all neurons; unused places of the capacity are `inf`."""
     found, size = times.ravel(), times.shape[1]
     order = _earliest(stop_gradient(found), min(capacity, found.size))
-    chosen = found[order]
+    chosen = found.at[order].get(mode="promise_in_bounds")
     return Spikes(chosen, jnp.where(jnp.isfinite(chosen), order % size, 0)).padded(capacity)
 
 
@@ -167,7 +163,7 @@ def _earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count
     order = jax.lax.top_k(-times.astype(jnp.float32), count)[1]
     if times.dtype == jnp.float32:
         return order
-    chosen = times[order]
+    chosen = times.at[order].get(mode="promise_in_bounds")
     ascends = everywhere(chosen[:-1] <= chosen[1:])
     return jax.lax.cond(ascends, lambda order, _: order, lambda _, times: jax.lax.top_k(-times, count)[1], order, times)
 

@@ -192,7 +192,7 @@ def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, 
     states, end, (spiked, before), _ = dynamics.course(state, inputs, tally, start)
     # as many stretches as end before a spike come before its own; of spikes that there are not, all do
     place = jnp.minimum(before, len(inputs.lengths) - 1)
-    caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0), states)
+    caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0, mode="promise_in_bounds"), states)
     return states, end, spiked, caught, place
 
 
@@ -299,6 +299,8 @@ def _followed(
         # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
         return jax.tree.map(lambda old, new: old + jnp.where(number == place, new, 0.0), caught, change)
 
+    # even where all is known of a step: XLA would have a loop of its own tell who is caught in which
+    @_checkpointed
     def step(carry: tuple, event: tuple) -> tuple:
         (change, rows), (number, length_move, of_event) = carry, event
         parts = of_event if at_once else linearised(*of_event)
@@ -309,7 +311,7 @@ def _followed(
     if at_once:
         events: Any = linearised(states, lengths, None, inputs.sources, weight_moves)
     else:
-        events, step = (states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves), _checkpointed(step)
+        events = states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves
     change, caught = start
     rows = [jax.tree.map(lambda leaf, at=at: jnp.zeros_like(leaf, shape=at.shape), change) for at in places]
     numbers = jnp.arange(len(lengths), dtype=jnp.int32)
