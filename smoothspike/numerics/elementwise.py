@@ -22,22 +22,22 @@ _FIRST_ORDER = "this solver has no second derivatives: only first derivatives of
 
 
 @jax.custom_batching.custom_vmap
-def everywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
-    """Return whether all flags are set: of all trials of a batch, where trials are mapped over.
+def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
+    """Return whether any flag is set: of all trials of a batch, where trials are mapped over.
 
     A branch that is chosen by the answer stays one, while `jax.vmap` would work out both of them and choose for every
     trial by itself. Use it where branches give the same for all entries for which they hold.
 
     Example:
-        >>> jax.vmap(everywhere)(jnp.array([True, False])).tolist()
-        [False, False]
+        >>> jax.vmap(anywhere)(jnp.array([True, False])).tolist()
+        [True, True]
     """
-    return flags.all()
+    return flags.any()
 
 
-@everywhere.def_vmap
-def _everywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
-    return everywhere(flags), False
+@anywhere.def_vmap
+def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
+    return anywhere(flags), False
 
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from .angle import upper_angle
-from .elementwise import everywhere
+from .elementwise import anywhere
 from .entire import circular
 
 Real = Float[Array, "*shape"]
@@ -190,7 +190,7 @@ def _functions(orders: int, angle: Real, *, with_determinant: bool = False) -> t
         found = tuple(circular(order, angle) for order in range(-1, orders - 1))
         return found + ((_determinant(angle),) if with_determinant else ())
 
-    return jax.lax.cond(everywhere(jnp.abs(stop_gradient(angle)) < _BRIEF), briefly, anyhow, angle)
+    return jax.lax.cond(anywhere(jnp.abs(stop_gradient(angle)) >= _BRIEF), anyhow, briefly, angle)
 
 
 def _determinant(angle: Real) -> Real:
@@ -292,7 +292,7 @@ def zero(g: Real, q: Real, drive: Real, index: Real) -> Real:
     escapes = (drive <= 0) & (g > rate * q) & (index == 0)
     none = jnp.full_like(rotating, jnp.inf)
     # few neurons come to their spike against a negative drive, and often none does
-    escaping = jax.lax.cond(everywhere(~escapes), lambda *_: none, _escaping, g, q, rate, escapes, none)
+    escaping = jax.lax.cond(anywhere(escapes), _escaping, lambda *_: none, g, q, rate, escapes, none)
     return jnp.where(drive > 0, rotating, escaping)
 
 

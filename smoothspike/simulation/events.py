@@ -9,7 +9,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..numerics.elementwise import everywhere, not_above
+from ..numerics.elementwise import anywhere, not_above
 from ..spikes import Spikes
 from .visits import Visits
 
@@ -164,8 +164,10 @@ def _earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count
     if times.dtype == jnp.float32:
         return order
     chosen = times.at[order].get(mode="promise_in_bounds")
-    ascends = everywhere(chosen[:-1] <= chosen[1:])
-    return jax.lax.cond(ascends, lambda order, _: order, lambda _, times: jax.lax.top_k(-times, count)[1], order, times)
+    descends = anywhere(chosen[:-1] > chosen[1:])
+    return jax.lax.cond(
+        descends, lambda times, _: jax.lax.top_k(-times, count)[1], lambda _, order: order, times, order
+    )
 
 
 def collect(
