@@ -31,6 +31,9 @@ QUESTIONS = {
     "roofline": "one neuron update against what memory and arithmetic of this machine allow",
 }
 
+# for all that is measured, by peers as well: arrays of many neurons then need few entries of the processor's page table
+_HUGE_PAGES = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
+
 # a module of a package's own name would hide it
 MODULES = {"brian2": "clock_driven"}
 
@@ -41,6 +44,8 @@ def main() -> None:
         for name, text in QUESTIONS.items():
             print(f"{name:10} {text}")
         return
+    if options.huge_pages:
+        _start_again_with_huge_pages()
     jax.config.update("jax_num_cpu_devices", options.devices)
     if options.whole_loops:
         # for all that is measured, by peers as well
@@ -58,6 +63,7 @@ def main() -> None:
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
     if options.markdown:
         chosen = ["--quick"] * options.quick + ["--whole-loops"] * options.whole_loops
+        chosen += ["--huge-pages"] * options.huge_pages
         command = " ".join(["python -m benchmarks", *options.names, *chosen])
         options.markdown.write_text(as_markdown(reports, machine, command))
     sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
@@ -82,8 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
     parser.add_argument("--whole-loops", action="store_true", help="begin with ss.compile_loops_whole()")
+    parser.add_argument("--huge-pages", action="store_true", help=f"set {_HUGE_PAGES} first (Linux with glibc)")
     parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
     return parser
+
+
+def _start_again_with_huge_pages() -> None:
+    """Run this command again, as glibc reads its settings only when a process starts."""
+    name, _, setting = _HUGE_PAGES.partition("=")
+    settings = [each for each in os.environ.get(name, "").split(":") if each]
+    if setting not in settings:
+        os.environ[name] = ":".join([*settings, setting])
+        os.execv(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]])
 
 
 def _cores() -> int:

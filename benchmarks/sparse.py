@@ -21,8 +21,8 @@ import smoothspike as ss
 from .measuring import Program, compiled, measured
 from .question import Options, Report, Table, duration, size
 
-OUT_DEGREE, REACHED, TRIAL, ROOM = 100, 10, 2.0, 8192
-INPUTS = 240
+OUT_DEGREE, REACHED, TRIAL, ROOM = 100, 10, 8.0, 32768
+INPUTS = 960
 
 
 def network(neurons: int) -> ss.Recurrent:

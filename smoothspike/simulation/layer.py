@@ -1,5 +1,6 @@
 """A layer without recurrent connections: all neurons at once over the sorted input events."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
-from .passage import Inputs, carried, shape_for, visited
+from .passage import Inputs, at_once, carried, shape_for, visited
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8
@@ -49,7 +50,7 @@ def _from_input_to_input(
 ) -> Population:
     # all trials together, and innermost, as there are more of them than neurons in a small layer
     *batch, num_inputs = drive.times.shape
-    shape = shape_for(num_inputs + 1)
+    shape = shape_for(num_inputs + 1, at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
     # the trial end is an input that adds nothing, and so is what is missing to a full piece
     padding = shape.total - num_inputs
     ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, (*batch, padding))], -1, dtype=drive.times.dtype)

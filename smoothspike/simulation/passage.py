@@ -30,6 +30,15 @@ _MOST_KEPT = 512
 _FIRST_ORDER = f"a layer with more than {_MOST_KEPT} inputs has no second derivatives: it does not keep all states"
 
 
+#: So large an array of all stretches that are worked out at once stays in the cache, with others of its kind.
+_BYTES = 2**18
+
+#: Of so many stretches the states are kept to catch spikes where no derivative needs them.
+_MOST_CAUGHT_AT_ONCE = 32
+
+#: Fewer stretches than this are not worth a piece.
+_FEWEST = 4
+
 #: Up to so many spikes of a neuron are caught each by itself.
 _FEW = 8
 
@@ -75,17 +84,14 @@ class Shape(NamedTuple):
     """How a row of stretches is divided.
 
     Attributes:
-        pieces: Where a state is kept; one if all states are.
+        pieces: How many parts are worked out one after the other.
         stretches: Of a piece.
+        keeps_all: Whether all states are kept, which saves working them out again; else that where each piece begins.
     """
 
     pieces: int
     stretches: int
-
-    @property
-    def keeps_all(self) -> bool:
-        """Whether all states are kept, which saves working them out again."""
-        return self.pieces == 1
+    keeps_all: bool
 
     @property
     def total(self) -> int:
@@ -93,17 +99,36 @@ class Shape(NamedTuple):
         return self.pieces * self.stretches
 
 
-def shape_for(stretches: int) -> Shape:
+def shape_for(stretches: int, at_once: int | None = None) -> Shape:
     """Divide a row of stretches: few in one piece, many in as many as are long.
 
+    Args:
+        stretches: How many there are.
+        at_once: How many of them are best worked out at once; any number if None.
+
     Example:
-        >>> shape_for(90), shape_for(5000)
-        (Shape(pieces=1, stretches=90), Shape(pieces=71, stretches=71))
+        >>> shape_for(90), shape_for(90, at_once=40)
+        (Shape(pieces=1, stretches=90, keeps_all=True), Shape(pieces=3, stretches=30, keeps_all=True))
+        >>> shape_for(5000)
+        Shape(pieces=71, stretches=71, keeps_all=False)
     """
-    if stretches <= _MOST_KEPT:
-        return Shape(1, stretches)
-    length = round(stretches**0.5)
-    return Shape(-(-stretches // length), length)
+    keeps_all = stretches <= _MOST_KEPT
+    pieces = 1 if keeps_all else -(-stretches // round(stretches**0.5))
+    if at_once is not None:
+        pieces = max(pieces, -(-stretches // max(at_once, _FEWEST)))
+    return Shape(pieces, -(-stretches // pieces), keeps_all)
+
+
+def at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int | None:
+    """Return of how many stretches all that is worked out at once stays in a processor's cache.
+
+    Args:
+        dynamics: The neurons.
+        state: Some part of their state.
+        trials: How many trials there are side by side.
+    """
+    lanes = max(1, state.size * trials)
+    return _BYTES // (state.dtype.itemsize * lanes) if dynamics.works_at_once else None
 
 
 def carried(dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: int, shape: Shape) -> Path:
@@ -133,7 +158,15 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visit
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
-    return _caught(most, shape, dynamics, initial, inputs)._replace(states=None)
+    # only the states of a piece at a time, of which spikes are caught, have to be kept
+    pieces = -(-shape.total // min(shape.stretches, _MOST_CAUGHT_AT_ONCE))
+    short = Shape(pieces, -(-shape.total // pieces), keeps_all=False)
+    missing = short.total - shape.total
+    nothing = next(iter(inputs.columns.values())).shape[0] - 1 if inputs.columns else 0
+    filled = inputs._replace(
+        lengths=_extended(inputs.lengths, missing, 0.0), sources=_extended(inputs.sources, missing, nothing)
+    )
+    return _traced(most, short, dynamics, initial, filled)._replace(states=None)
 
 
 @partial(_carried.defjvp, symbolic_zeros=True)
@@ -145,32 +178,24 @@ def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tu
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
     """Do what `_carried` does, and keep the states that its derivatives need."""
-    return (_kept if shape.keeps_all else _caught)(most, shape, dynamics, initial, inputs)
-
-
-def _kept(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
-    """Carry a population and keep all states; those that are to be caught are picked from them."""
-    states, end, spiked, caught, place = _piece(most, dynamics, inputs, initial, _nobody(initial))
-    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
-
-
-def _caught(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
-    """Carry a population through many inputs: keep a state now and then, and catch others as they come by."""
-    number = _numbers(most, _nobody(initial))
+    nobody = _nobody(initial)
+    if shape.pieces == 1 and shape.keeps_all:
+        states, end, spiked, caught, place = _piece(most, dynamics, inputs, initial, nobody)
+        return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+    number = _numbers(most, nobody)
 
     def piece(carry: tuple, events: tuple) -> tuple:
         (state, before, caught), (first, lengths, sources) = carry, events
         of_piece = inputs._replace(lengths=lengths, sources=sources)
-        _, end, spiked, found, place = _piece(most, dynamics, of_piece, state, before)
+        states, end, spiked, found, place = _piece(most, dynamics, of_piece, state, before)
         now = (before <= number) & (number < spiked)
         caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (found, first + place))
-        return (end, spiked, caught), state
+        return (end, spiked, caught), states if shape.keeps_all else state
 
-    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, _nobody(initial)))
-    firsts = jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
-    start = initial, _nobody(initial), nothing
-    events = firsts, *_in_pieces(shape, (inputs.lengths, inputs.sources))
-    (end, spiked, (caught, place)), states = jax.lax.scan(piece, start, events)
+    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, nobody))
+    events = _begins(shape), *_in_pieces(shape, (inputs.lengths, inputs.sources))
+    (end, spiked, (caught, place)), states = jax.lax.scan(piece, (initial, nobody, nothing), events)
+    states = _joined(states) if shape.keeps_all else states
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
@@ -216,20 +241,25 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
 
     @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        state, begin, lengths, sources, length_moves = events
+        states, begin, lengths, sources, length_moves = events
         of_piece = inputs._replace(lengths=lengths, sources=sources)
-        states = dynamics.course(state, of_piece, lambda *_: (None, None), None).states
-        return _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states)[0], carry[0]
+        if not shape.keeps_all:
+            states = dynamics.course(states, of_piece, lambda *_: (None, None), None).states
+        after, changes = _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states)
+        return after, changes if shape.keeps_all else carry[0]
 
-    if shape.keeps_all:
+    if shape.pieces == 1 and shape.keeps_all:
         (change, caught), changes = _followed(
             dynamics, inputs, moves, moves[2].lengths, path.place, (first, caught), path.states
         )
     else:
-        states = jax.tree.map(partial(once_only, _FIRST_ORDER), path.states)
-        begins = jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
-        events = states, begins, *_in_pieces(shape, (inputs.lengths, inputs.sources, moves[2].lengths))
+        states = path.states
+        states = (
+            _in_pieces(shape, states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
+        )
+        events = states, _begins(shape), *_in_pieces(shape, (inputs.lengths, inputs.sources, moves[2].lengths))
         (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
+        changes = _joined(changes) if shape.keeps_all else changes
     integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
     return path, Path(
         dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),
@@ -284,7 +314,7 @@ def _followed(
     Returns:
         The change after them and all that has been caught; the changes where they begin.
     """
-    lengths, at_once = inputs.lengths[:, None], dynamics.works_at_once
+    lengths, together = inputs.lengths[:, None], dynamics.works_at_once
     # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
     weight_moves = brought(moves[2].columns, inputs.sources, 1)
     spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], jax.tree.leaves(states)[0].shape)
@@ -292,7 +322,7 @@ def _followed(
     places = jnp.split(place, place.shape[0] if 0 < place.shape[0] <= _FEW else 1)
 
     def linearised(state: State, length: Array, interval: Any, source: Array, weight_moves: Any) -> Parts:
-        weights = brought(inputs.columns, source, int(at_once))
+        weights = brought(inputs.columns, source, int(together))
         return dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
 
     def catch(number: Array, place: Array, caught: Any, change: Any) -> Any:
@@ -303,12 +333,12 @@ def _followed(
     @_checkpointed
     def step(carry: tuple, event: tuple) -> tuple:
         (change, rows), (number, length_move, of_event) = carry, event
-        parts = of_event if at_once else linearised(*of_event)
+        parts = of_event if together else linearised(*of_event)
         leaves, structure = jax.tree.flatten(change)
         after = jax.tree.unflatten(structure, parts.moved(leaves, length_move))
         return (after, [catch(number, at, row, change) for at, row in zip(places, rows, strict=True)]), change
 
-    if at_once:
+    if together:
         events: Any = linearised(states, lengths, None, inputs.sources, weight_moves)
     else:
         events = states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves
@@ -317,6 +347,20 @@ def _followed(
     numbers = jnp.arange(len(lengths), dtype=jnp.int32)
     (end, rows), changes = jax.lax.scan(step, (change, rows), (numbers, spread, events))
     return (end, jax.tree.map(lambda old, *new: old + jnp.concatenate(new), caught, *rows)), changes
+
+
+def _begins(shape: Shape) -> Int[Array, " pieces"]:
+    """Which stretch each piece begins with."""
+    return jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
+
+
+def _joined(pieces: Any) -> Any:
+    """Undo `_in_pieces`."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), pieces)
+
+
+def _extended(row: Array, missing: int, value: float) -> Array:
+    return jnp.pad(row, [(0, missing)] + [(0, 0)] * (row.ndim - 1), constant_values=value)
 
 
 def _in_pieces(shape: Shape, tree: Any) -> Any:
