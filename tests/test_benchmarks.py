@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
+from benchmarks import measuring  # noqa: E402
 from benchmarks.__main__ import MODULES  # noqa: E402
 from benchmarks.agreement import Answer, agreements, spike_difference  # noqa: E402
 from benchmarks.comparison import Comparison  # noqa: E402
@@ -77,12 +79,18 @@ def timed(seconds: float) -> Measurement:
     return Measurement(0.0, None, None, [seconds] * 7)
 
 
-def test_programs_take_turns_and_the_first_run_does_not_count():
+def test_programs_take_turns_and_the_first_run_does_not_count(monkeypatch):
+    monkeypatch.setattr(measuring, "_ROW", 0.0)
     runs = []
     programs = {name: Program(lambda name=name: runs.append(name)) for name in "ab"}
     found = measured(programs, repeats=3)
     assert runs == list("ab" * 4)
     assert all(len(measurement.seconds) == 3 for measurement in found.values())
+
+
+def test_short_runs_are_timed_in_a_row():
+    found = measured({"a": Program(lambda: time.sleep(0.01))}, repeats=1)["a"]
+    assert 0.01 <= found.median < 0.02
 
 
 def test_a_compiled_program_knows_its_memory():
