@@ -12,7 +12,7 @@ import smoothspike as ss
 from smoothspike.simulation import Capacity, events, passage
 
 T, SIZES, TRIALS, INPUTS = 4.0, (4, 3, 2), 4, 7
-ROOM = {"qif": Capacity(16, 4), "theta_neuron": Capacity(16, 4), "lif": Capacity(64, 16)}
+ROOM = {"qif": Capacity(16, 4), "theta_neuron": Capacity(16, 4), "lif": Capacity(128, 64)}
 
 
 def network(name: str) -> ss.FeedForward:
