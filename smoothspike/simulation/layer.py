@@ -10,8 +10,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
+from ..dynamics.events import Inputs
 from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
-from .passage import Inputs, at_once, carried, shape_for, visited
+from .passage import carried, visited
+from .pieces import best_at_once, shape_for
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8
@@ -50,7 +52,7 @@ def _from_input_to_input(
 ) -> Population:
     # all trials together, and innermost, as there are more of them than neurons in a small layer
     *batch, num_inputs = drive.times.shape
-    shape = shape_for(num_inputs + 1, at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
+    shape = shape_for(num_inputs + 1, best_at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
     # the trial end is an input that adds nothing, and so is what is missing to a full piece
     padding = shape.total - num_inputs
     ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, (*batch, padding))], -1, dtype=drive.times.dtype)

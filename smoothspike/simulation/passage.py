@@ -19,25 +19,13 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Int
 
 from ..dynamics import AbstractDynamics, State
-from ..dynamics.events import Inputs as Inputs
-from ..dynamics.events import Parts, Stretch, brought, compressed
+from ..dynamics.events import Inputs, Parts, Stretch, brought, compressed
 from ..numerics.elementwise import once_only
-
-#: Up to this many inputs all states are kept; of more, the least that pieces need.
-_MOST_KEPT = 512
+from .pieces import MOST_KEPT, Shape, joined
 
 # JAX drops rules of derivatives where it transposes what is worked out again, and some are needed there
-_FIRST_ORDER = f"a layer with more than {_MOST_KEPT} inputs has no second derivatives: it does not keep all states"
+_FIRST_ORDER = f"a layer with more than {MOST_KEPT} inputs has no second derivatives: it does not keep all states"
 
-
-#: So large an array of all stretches that are worked out at once stays in the cache, with others of its kind.
-_BYTES = 2**18
-
-#: Of so many stretches the states are kept to catch spikes where no derivative needs them.
-_MOST_CAUGHT_AT_ONCE = 32
-
-#: Fewer stretches than this are not worth a piece.
-_FEWEST = 4
 
 #: Up to so many spikes of a neuron are caught each by itself.
 _FEW = 8
@@ -80,57 +68,6 @@ class Visited(NamedTuple):
     upto: Int[Array, "stretches neurons *trials"]
 
 
-class Shape(NamedTuple):
-    """How a row of stretches is divided.
-
-    Attributes:
-        pieces: How many parts are worked out one after the other.
-        stretches: Of a piece.
-        keeps_all: Whether all states are kept, which saves working them out again; else that where each piece begins.
-    """
-
-    pieces: int
-    stretches: int
-    keeps_all: bool
-
-    @property
-    def total(self) -> int:
-        """How many stretches there are, padding included."""
-        return self.pieces * self.stretches
-
-
-def shape_for(stretches: int, at_once: int | None = None) -> Shape:
-    """Divide a row of stretches: few in one piece, many in as many as are long.
-
-    Args:
-        stretches: How many there are.
-        at_once: How many of them are best worked out at once; any number if None.
-
-    Example:
-        >>> shape_for(90), shape_for(90, at_once=40)
-        (Shape(pieces=1, stretches=90, keeps_all=True), Shape(pieces=3, stretches=30, keeps_all=True))
-        >>> shape_for(5000)
-        Shape(pieces=71, stretches=71, keeps_all=False)
-    """
-    keeps_all = stretches <= _MOST_KEPT
-    pieces = 1 if keeps_all else -(-stretches // round(stretches**0.5))
-    if at_once is not None:
-        pieces = max(pieces, -(-stretches // max(at_once, _FEWEST)))
-    return Shape(pieces, -(-stretches // pieces), keeps_all)
-
-
-def at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int | None:
-    """Return of how many stretches all that is worked out at once stays in a processor's cache.
-
-    Args:
-        dynamics: The neurons.
-        state: Some part of their state.
-        trials: How many trials there are side by side.
-    """
-    lanes = max(1, state.size * trials)
-    return _BYTES // (state.dtype.itemsize * lanes) if dynamics.works_at_once else None
-
-
 def carried(dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: int, shape: Shape) -> Path:
     """Carry a population from input to input, and catch up to `most` spikes of every neuron on the way.
 
@@ -158,15 +95,8 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visit
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
-    # only the states of a piece at a time, of which spikes are caught, have to be kept
-    pieces = -(-shape.total // min(shape.stretches, _MOST_CAUGHT_AT_ONCE))
-    short = Shape(pieces, -(-shape.total // pieces), keeps_all=False)
-    missing = short.total - shape.total
-    nothing = next(iter(inputs.columns.values())).shape[0] - 1 if inputs.columns else 0
-    filled = inputs._replace(
-        lengths=_extended(inputs.lengths, missing, 0.0), sources=_extended(inputs.sources, missing, nothing)
-    )
-    return _traced(most, short, dynamics, initial, filled)._replace(states=None)
+    short = shape.without_states
+    return _traced(most, short, dynamics, initial, short.filled(inputs))._replace(states=None)
 
 
 @partial(_carried.defjvp, symbolic_zeros=True)
@@ -193,9 +123,9 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
         return (end, spiked, caught), states if shape.keeps_all else state
 
     nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, nobody))
-    events = _begins(shape), *_in_pieces(shape, (inputs.lengths, inputs.sources))
+    events = shape.begins, *shape.cut((inputs.lengths, inputs.sources))
     (end, spiked, (caught, place)), states = jax.lax.scan(piece, (initial, nobody, nothing), events)
-    states = _joined(states) if shape.keeps_all else states
+    states = joined(states) if shape.keeps_all else states
     return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
@@ -254,12 +184,10 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
         )
     else:
         states = path.states
-        states = (
-            _in_pieces(shape, states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
-        )
-        events = states, _begins(shape), *_in_pieces(shape, (inputs.lengths, inputs.sources, moves[2].lengths))
+        states = shape.cut(states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
+        events = states, shape.begins, *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths))
         (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
-        changes = _joined(changes) if shape.keeps_all else changes
+        changes = joined(changes) if shape.keeps_all else changes
     integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
     return path, Path(
         dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),
@@ -347,24 +275,6 @@ def _followed(
     numbers = jnp.arange(len(lengths), dtype=jnp.int32)
     (end, rows), changes = jax.lax.scan(step, (change, rows), (numbers, spread, events))
     return (end, jax.tree.map(lambda old, *new: old + jnp.concatenate(new), caught, *rows)), changes
-
-
-def _begins(shape: Shape) -> Int[Array, " pieces"]:
-    """Which stretch each piece begins with."""
-    return jnp.arange(0, shape.total, shape.stretches, dtype=jnp.int32)
-
-
-def _joined(pieces: Any) -> Any:
-    """Undo `_in_pieces`."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), pieces)
-
-
-def _extended(row: Array, missing: int, value: float) -> Array:
-    return jnp.pad(row, [(0, missing)] + [(0, 0)] * (row.ndim - 1), constant_values=value)
-
-
-def _in_pieces(shape: Shape, tree: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf.reshape(shape.pieces, shape.stretches, *leaf.shape[1:]), tree)
 
 
 def _none_if_zero(change: Any) -> Any:

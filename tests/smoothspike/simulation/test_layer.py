@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.simulation import Capacity, Drive, layer, passage, simulate_layer
+from smoothspike.simulation import Capacity, Drive, layer, pieces, simulate_layer
 
 T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
@@ -126,9 +126,9 @@ def test_states_that_are_worked_out_again(name, monkeypatch):
     expected = derivatives()
     assert np.isfinite(expected[0][1]).sum() > 3
     for most_kept, most_caught in ((0, 32), (0, 0)):
-        monkeypatch.setattr(passage, "_MOST_KEPT", most_kept)
+        monkeypatch.setattr(pieces, "MOST_KEPT", most_kept)
         monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
-        assert passage.shape_for(12) == passage.Shape(4, 3, keeps_all=False)
+        assert pieces.shape_for(12) == pieces.Shape(4, 3, keeps_all=False)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
         if most_caught:
             with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):
