@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.simulation.events import Drive, caught_spikes, collect, not_after
+from smoothspike.simulation.events import Drive, collect, not_after, ordered, spike_times
 
 T = 4.0
 WEIGHTS = {"I": jnp.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])}
@@ -46,19 +46,20 @@ class TestNotAfter:
 
 @pytest.fixture(scope="module")
 def theta():
-    """Two neurons that fire every pi, in two stretches."""
+    """Two neurons that fire every pi, in three stretches, of which the second holds no spike."""
     dynamics = ss.Neuron(ss.models.theta_neuron()).dynamics()
     state = dynamics.initial_state({"theta": jnp.array([0.0, np.pi / 2])})
-    states = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), state)
-    return dynamics, states
+    return dynamics, jax.tree.map(lambda leaf: jnp.stack([leaf, leaf, leaf]), state)
+
+
+TIMES, UPTO = jnp.array([0.0, 5.0, 10.0, 15.0]), jnp.array([[2, 1], [2, 1], [2, 2]])
 
 
 @pytest.mark.parametrize("capacity", [4, 7])
 def test_collect(theta, capacity):
     """Counted spikes are solved for, ordered, and padded."""
     dynamics, states = theta
-    starts, lengths = jnp.array([[0.0], [10.0]]), jnp.array([[5.0], [5.0]])
-    found = collect(dynamics, starts, lengths, states, jnp.array([[2, 1], [2, 2]]), capacity)
+    found = collect(dynamics, TIMES, states, UPTO, capacity)
     expected = sorted([(np.pi / 2, 0), (3 * np.pi / 2, 0), (np.pi / 4, 1), (10 + np.pi / 4, 1)])
     assert found.capacity == capacity
     np.testing.assert_allclose(found.times[:4], [time for time, _ in expected], rtol=1e-14)
@@ -68,30 +69,27 @@ def test_collect(theta, capacity):
 
 def test_collect_with_too_little_room_keeps_the_first_ones(theta):
     dynamics, states = theta
-    starts, lengths = jnp.array([[0.0], [10.0]]), jnp.array([[5.0], [5.0]])
-    assert collect(dynamics, starts, lengths, states, jnp.array([[2, 1], [2, 2]]), 1).num_events == 1
+    assert collect(dynamics, TIMES, states, UPTO, 1).num_events == 1
 
 
 @pytest.mark.parametrize("capacity", [4, 7])
-def test_caught_spikes(theta, capacity):
+def test_spikes_of_every_neuron_apart(theta, capacity):
     """They are the same as those that are searched for, and so are their derivatives."""
     dynamics, states = theta
-    times, upto = jnp.array([0.0, 5.0, 10.0, 15.0]), jnp.array([[2, 1], [2, 1], [2, 2]])
     place = jnp.array([[0, 0], [0, 2], [0, 0]])
 
     def searched(states, times):
-        everywhere = jax.tree.map(lambda leaf: leaf[jnp.array([0, 0, 1])], states)
-        return collect(dynamics, times[:-1, None], jnp.diff(times)[:, None], everywhere, upto, capacity)
+        return collect(dynamics, times, states, UPTO, capacity)
 
     def caught(states, times):
-        at = jax.tree.map(lambda leaf: leaf[place // 2, jnp.arange(2)], states)
-        return caught_spikes(dynamics, times, at, place, upto[-1], capacity)
+        at = jax.tree.map(lambda leaf: leaf[place, jnp.arange(2)], states)
+        return ordered(spike_times(dynamics, times, at, place, UPTO[-1]), capacity)
 
-    expected, found = (jax.jit(way)(states, times) for way in (searched, caught))
+    expected, found = (jax.jit(way)(states, TIMES) for way in (searched, caught))
     assert found.capacity == capacity
     np.testing.assert_array_equal(found.sources, expected.sources)
     np.testing.assert_allclose(found.times, expected.times, rtol=1e-15)
     for by in (0, 1):
-        slopes = (jax.jacrev(lambda *a, way=way: way(*a).times[:4], by)(states, times) for way in (searched, caught))
+        slopes = (jax.jacrev(lambda *a, way=way: way(*a).times[:4], by)(states, TIMES) for way in (searched, caught))
         for one, other in zip(*map(jax.tree.leaves, slopes), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-14)
