@@ -128,7 +128,7 @@ class FeedForward(eqx.Module):
         initial: Sequence[Initial | None] | None = None,
         capacity: CapacityLike | None = None,
     ) -> Recording:
-        """Run one trial, or a batch of trials with leading axes.
+        """Run one trial, or a batch of trials with leading axes, which layers go through together.
 
         Args:
             spikes: The input. Inputs at or after the trial end do nothing.
