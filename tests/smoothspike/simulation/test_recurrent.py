@@ -112,6 +112,7 @@ def test_memory_of_a_gradient_grows_with_events_alone(float64):
     assert per_event < 8 * size * 3
 
 
+@pytest.mark.slow
 def test_second_derivatives():
     """Both orders of the modes, against differences of the gradient."""
     neuron, inputs = ss.Neuron(ss.models.qif()), ss.Spikes(jnp.array([0.3, 0.5, 0.9]), jnp.array([0, 1, 0]))
