@@ -18,7 +18,7 @@ ROOM = {"qif": Capacity(16, 4), "theta_neuron": Capacity(16, 4), "lif": Capacity
 def network(name: str) -> ss.FeedForward:
     generator = np.random.default_rng(5)
     weights = [generator.normal(2, 2, (after, before)) for after, before in zip(SIZES[1:], SIZES[:-1], strict=True)]
-    # of the first layer every neuron has its own time constant, which is trained
+    # of the first layer every neuron has time constants of its own
     neurons = [ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)] * 2
     if name == "qif":
         own = ss.Neuron(ss.models.qif(tau_m=np.linspace(0.8, 1.2, SIZES[1]), tau_s=np.linspace(0.4, 0.6, SIZES[1])))
