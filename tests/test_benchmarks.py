@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -88,9 +87,18 @@ def test_programs_take_turns_and_the_first_run_does_not_count(monkeypatch):
     assert all(len(measurement.seconds) == 3 for measurement in found.values())
 
 
-def test_short_runs_are_timed_in_a_row():
-    found = measured({"a": Program(lambda: time.sleep(0.01))}, repeats=1)["a"]
-    assert 0.01 <= found.median < 0.02
+@pytest.mark.parametrize(("seconds", "runs"), [(0.01, 12), (0.5, 2)])
+def test_short_runs_are_timed_in_a_row(seconds, runs, monkeypatch):
+    """A run that is slow at first and short after that: one to warm up, one to judge by, and a row of the others."""
+    clock = [0.0]
+    monkeypatch.setattr(measuring.time, "perf_counter", lambda: clock[-1])
+
+    def run():
+        clock.append(clock[-1] + seconds * (1 + (len(clock) == 1)))
+
+    found = measured({"a": Program(run)}, repeats=1)["a"]
+    assert found.median == pytest.approx(seconds)
+    assert len(clock) - 1 == runs
 
 
 def test_a_compiled_program_knows_its_memory():

@@ -250,7 +250,7 @@ def _followed(
     places = jnp.split(place, place.shape[0] if 0 < place.shape[0] <= _FEW else 1)
 
     def linearised(state: State, length: Array, interval: Any, source: Array, weight_moves: Any) -> Parts:
-        weights = brought(inputs.columns, source, int(together))
+        weights = brought(inputs.columns, source, 1 if together else 0)
         return dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
 
     def catch(number: Array, place: Array, caught: Any, change: Any) -> Any:
