@@ -1,7 +1,7 @@
 """What the simulation needs to know about a neuron: nothing but this."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -65,8 +65,8 @@ class AbstractDynamics(eqx.Module):
     def flow(self, state: State, duration: Neurons) -> State:
         """Carry a state through an interval without events."""
 
-    def advance(self, state: State, duration: Neurons) -> tuple[State, Int[Array, "*neurons"]]:
-        """Carry a state through an interval and through its spikes; return their number too."""
+    def advance(self, state: State, duration: Neurons) -> tuple[State, Neurons]:
+        """Carry a state through an interval and its spikes; return their number, too, whole, of the type of states."""
         after, count = self.through(state, self.interval(duration))
         return self.settled(after), count
 
@@ -75,14 +75,14 @@ class AbstractDynamics(eqx.Module):
         return duration
 
     @abstractmethod
-    def through(self, state: State, interval: Interval) -> tuple[State, Int[Array, "*neurons"]]:
+    def through(self, state: State, interval: Interval) -> tuple[State, Neurons]:
         """Do what `advance` does, with what `interval` returned for the duration, and without settling the state."""
 
     def course(
         self,
         state: State,
         inputs: Inputs,
-        tally: Callable[[Any, Int[Array, " neurons *trials"]], tuple[Any, Any]],
+        tally: Callable[[Any, Float[Array, " neurons *trials"]], tuple[Any, Any]],
         start: Any,
     ) -> Course:
         """Carry a population through a row of stretches, or several of them side by side, as `inputs` say.
@@ -103,6 +103,31 @@ class AbstractDynamics(eqx.Module):
         stretches = self.interval(inputs.lengths[:, None]), inputs.sources
         (end, carried), (states, kept) = jax.lax.scan(step, (state, start), stretches)
         return Course(states, end, carried, kept)
+
+    def quietly(
+        self,
+        state: State,
+        lengths: Float[Array, " inputs"],
+        weights: Mapping[str, Float[Array, "inputs neurons"]],
+        most: Int[Array, ""],
+    ) -> tuple[State, Int[Array, ""]]:
+        """Carry a population from input to input for as long as nobody spikes.
+
+        Args:
+            state: Where it is.
+            lengths: How long it is to each of the next inputs.
+            weights: What each brings to each neuron, for every route.
+            most: After so many of them it stops anyway.
+
+        Returns:
+            The state just after the last input before a spike, and how many inputs there were.
+        """
+        states, counts = [state], []
+        for place in range(len(lengths)):
+            after, count = self.advance(states[-1], lengths[place])
+            states.append(self.jump(after, {route: rows[place] for route, rows in weights.items()}))
+            counts.append(count)
+        return first_quiet(states, counts, most)
 
     def settled(self, state: State) -> State:
         """Return the same state written as all but `through` and `jump` expect it."""
@@ -187,3 +212,18 @@ def flow_until_spike(dynamics: AbstractDynamics, state: State, within: Neurons) 
     """Implement `until_spike` by `time_to_spike` and `flow`."""
     wait = dynamics.time_to_spike(state, jnp.zeros_like(within), within)
     return wait, dynamics.flow(state, jnp.where(wait < within, wait, within))
+
+
+def first_quiet(
+    states: Sequence[State], counts: Sequence[Float[Array, " neurons"]], most: Int[Array, ""]
+) -> tuple[State, Int[Array, ""]]:
+    """Implement `quietly`, given states after 0, 1 and more inputs and how often neurons spike before each of these."""
+    silent, passed = jnp.ones_like(counts[0], bool), jnp.zeros_like(counts[0], jnp.int32)
+    for count in counts:
+        silent &= count == 0
+        passed += silent
+    number = jnp.minimum(passed.min(), most)
+    chosen = states[0]
+    for place, state in enumerate(states[1:], 1):
+        chosen = jax.tree.map(lambda new, old, place=place: jnp.where(number >= place, new, old), state, chosen)
+    return chosen, number

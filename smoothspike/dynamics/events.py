@@ -53,12 +53,14 @@ class Course(NamedTuple):
         end: After the last input, not settled.
         tally: What has been made of the numbers of spikes in the end.
         tallies: What has been made of them on the way.
+        known: What has been found out about stretches that `linearised` needs, too; None for nothing.
     """
 
     states: "State"
     end: "State"
     tally: Any
     tallies: Any
+    known: Any = None
 
 
 def brought(columns: Mapping[str, Any], sources: Int[Array, "*inputs"], at: int = 0) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from ..numerics.projective import (
     Rotation,
     angle_of,
     free_running,
+    functions_briefly,
     normalise,
     rotate,
     rotate_briefly,
     turn,
-    turn_briefly,
     turned_briefly,
     turned_by,
     turned_by_drive,
@@ -28,7 +28,7 @@ from ..numerics.projective import (
     zero,
 )  # fmt: skip
 from ..numerics.winding import Windings, half_turns, winding, windings
-from .base import AbstractDynamics, Ends, Neurons, earliest, flow_until_spike
+from .base import AbstractDynamics, Ends, Neurons, earliest, first_quiet, flow_until_spike
 from .events import Course, Inputs, Parts, Stretch, brought
 from .rays import RayChart
 
@@ -145,7 +145,8 @@ class ProjectiveDynamics(AbstractDynamics):
 
         last, currents = jax.lax.scan(decay, state.currents, (shrink, weights))
         drive = self._drive(state._replace(currents=currents))
-        cosine, sine = turn_briefly(drive, x)
+        known = functions_briefly(drive, x)
+        cosine, sine = known.cosine, x * known.sine
 
         def step(carry: tuple, stretch: tuple) -> tuple:
             (g, q, carried), (cosine, sine, sine_drive, shrink, turns, weights) = carry, stretch
@@ -159,7 +160,37 @@ class ProjectiveDynamics(AbstractDynamics):
 
         stretches = cosine, sine, drive * sine, shrink, half_turns(drive, x), weights
         (g, q, carried), (gs, qs, kept) = jax.lax.scan(step, (state.g, state.q, start), stretches)
-        return Course(ProjectiveState(gs, qs, currents), ProjectiveState(g, q, last), carried, kept)
+        return Course(ProjectiveState(gs, qs, currents), ProjectiveState(g, q, last), carried, kept, known)
+
+    def quietly(
+        self, state: ProjectiveState, lengths: Array, weights: Mapping[str, Array], most: Int[Array, ""]
+    ) -> tuple[ProjectiveState, Int[Array, ""]]:
+        if self._rate is not None:
+            return super().quietly(state, lengths, weights, most)
+        x, shrink = self._clock(lengths[:, None])
+        brought = [{route: rows[place] for route, rows in weights.items()} for place in range(len(lengths))]
+        # currents first, as in `course`
+        currents, states, counts = [state.currents], [state], []
+        for place, each in enumerate(brought):
+            decayed = {name: shrink[place] ** 2 * value for name, value in currents[-1].items()}
+            currents.append(self.jump(state._replace(currents=decayed), each).currents)
+        drive = jnp.stack(
+            [jnp.broadcast_to(self._drive(state._replace(currents=each)), state.g.shape) for each in currents[:-1]]
+        )
+        known = functions_briefly(drive, x)
+        cosine, sine = known.cosine, x * known.sine
+        turns = half_turns(drive, x)
+        sine_drive = sine * drive
+        g, q = state.g, state.q
+        for place, each in enumerate(brought):
+            g_end = shrink[place] * (cosine[place] * g + sine_drive[place] * q)
+            q_end = cosine[place] * q - sine[place] * g
+            counts.append(winding(g, q, q_end, turns[place]))
+            after = self.jump(state._replace(g=g_end, q=q_end), each)
+            g, q = after.g, after.q
+            states.append(ProjectiveState(g, q, currents[place + 1]))
+        state, number = first_quiet(states, counts, most)
+        return self.settled(state), number
 
     def settled(self, state: ProjectiveState) -> ProjectiveState:
         return ProjectiveState(*normalise(state.g, state.q), state.currents)
@@ -185,35 +216,40 @@ class ProjectiveDynamics(AbstractDynamics):
         if self._rate is not None or jax.tree.leaves(moving):
             return super().linearised(moving, state, stretch, weights, weight_moves)
         names, drive, ray = sorted(state.currents), self._drive(state), (state.g, state.q)
-        if stretch.interval is None:
-            x, shrink = self._clock(stretch.length)
-            (g, q), determinant, by_drive = turned_briefly(*ray, drive, x)
-        else:
+        if isinstance(stretch.interval, Turn):
             x, shrink, turned, _ = stretch.interval
             turned = turn(drive, x) if turned is None else turned
             (g, q), determinant = rotate(*ray, drive, x, turned), turned.determinant
             by_drive = turned_by_drive(ray, (g, q), drive, x, turned) if names else determinant
+        else:
+            x, shrink = self._clock(stretch.length)
+            known = functions_briefly(drive, x) if stretch.interval is None else stretch.interval
+            (g, q), determinant, by_drive = turned_briefly(*ray, drive, x, known)
         scale = unscaled(shrink * g, q)
-        after = self.jump(ProjectiveState(scale * shrink * g, scale * q, state.currents), weights)
-        size = after.g**2 + after.q**2
-
-        def angle(wronskian: Neurons) -> Neurons:
-            # one factor after the other: on the separatrix the ray is tiny and its square no number any more
-            return stretch.unless_reset(scale * (scale * (shrink * wronskian)) / size)
-
+        # one factor after the other: on the separatrix the ray is tiny and its square no number any more
+        g, q = scale * g, scale * q
+        after = self.jump(ProjectiveState(shrink * g, q, state.currents), weights)
+        inverse = 1 / (after.g**2 + after.q**2)
+        factor = shrink * inverse
         by_length = -(g**2 + drive * q**2)
         if self.decay is not None:
             by_length = shrink * by_length + self.decay * g * q
+        # of the ray before, and of the change of the drive, at the end
+        by_angle = stretch.unless_reset(factor * (scale * (scale * (determinant * (state.g**2 + state.q**2)))))
+        by_drive = stretch.unless_reset(factor * (scale * (scale * by_drive)))
         shears, added = self._forced(weight_moves)
-        sheared = None if shears is None else stretch.unless_reset(-((scale * q) ** 2) * shears / size)
-        by_currents = [self.current_gains[name] * angle(by_drive) for name in names]
+        sheared = None if shears is None else stretch.unless_reset(-(q**2) * shears * inverse)
+        by_currents = [self.current_gains[name] * by_drive for name in names]
         decayed = None if self.decay is None else -2 * self.decay * shrink**2
         by_state: list[list[Neurons | None]] = [
             [None, *(shrink**2 if other == name else None for other in names)] for name in names
         ]
         return Parts(
-            [[angle(determinant * (state.g**2 + state.q**2)), *by_currents], *by_state],
-            [angle(by_length), *(None if decayed is None else decayed * state.currents[name] for name in names)],
+            [[by_angle, *by_currents], *by_state],
+            [
+                stretch.unless_reset(factor * by_length),
+                *(None if decayed is None else decayed * state.currents[name] for name in names),
+            ],
             [sheared, *(added[name] for name in names)],
         )
 

@@ -6,14 +6,14 @@ values, in the same loop; what is left for reverse mode is a product.
 """
 
 from collections.abc import Callable, Hashable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
-from jaxtyping import Array, Bool
+from jaxtyping import Array, Bool, Float, Int
 
 Function = Callable[..., tuple[Array, ...]]
 
@@ -38,6 +38,36 @@ def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
 @anywhere.def_vmap
 def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
     return anywhere(flags), False
+
+
+def reached(values: Float[Array, "*shape"], limits: tuple[float, ...]) -> Int[Array, ""]:
+    """Return how many ascending limits any value reaches, of all trials where trials are mapped over (see `anywhere`).
+
+    Example:
+        >>> jax.vmap(lambda value: reached(value, (0.5, 2.0, 5.0)))(jnp.array([1.0, 3.0])).tolist()
+        [2, 2]
+    """
+    return _reaching(limits)(values)
+
+
+@cache
+def _reaching(limits: tuple[float, ...]) -> Callable[[Array], Array]:
+    @jax.custom_batching.custom_vmap
+    def number(values: Array) -> Array:
+        # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
+        levels = jnp.zeros(values.shape, jnp.int32)
+        for limit in limits:
+            levels += values >= limit
+        if values.ndim > 1:
+            # column by column first, which it does for many at a time; it must not make one step of both
+            levels = jnp.max(levels, tuple(range(values.ndim - 1)), initial=0).astype(jnp.int16)
+        return jnp.max(levels, initial=0).astype(jnp.int32)
+
+    @number.def_vmap
+    def number_in_batch(_size: int, _is_mapped: list[bool], values: Array) -> tuple[Array, bool]:
+        return number(values), False
+
+    return number
 
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:

@@ -134,7 +134,7 @@ def winding(order: int, g: Real, q: Real, drive: Real, rate: Real, time: Real, g
     turned = jnp.where(q_end < 0, -1.0, 1.0)
     end = _half_turns(order, turned * g_end, turned * q_end, rate, kappa * jnp.exp(-rate * time))
     count = passed + 2 * jnp.round((_half_turns(order, g, q, rate, kappa) - end - passed) / 2)
-    return jnp.where(many, count, passed).astype(jnp.int32)
+    return jnp.where(many, count, passed)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

@@ -8,8 +8,9 @@ Domain (1976), chapter 4.
 """
 
 import math
+from collections.abc import Mapping
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,14 +19,28 @@ from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from .angle import upper_angle
-from .elementwise import anywhere
+from .elementwise import anywhere, reached
 from .entire import circular
 
 Real = Float[Array, "*shape"]
 
-# Below this square of the angle, a series of so many terms (by bits of a float) and two doublings give a rotation to
-# rounding errors.
-_BRIEF, _BRIEF_TERMS = 128.0, {64: 14, 32: 9}
+
+class Series(NamedTuple):
+    """How a rotation is summed to rounding errors, for squared angles below a limit.
+
+    Attributes:
+        limit: Of squared angles.
+        terms: How many are summed, by bits of a float.
+        doublings: How often the angle, divided by as many twos, is then doubled.
+    """
+
+    limit: float
+    terms: Mapping[int, int]
+    doublings: int
+
+
+# from the shortest intervals to those for which series do not pay any more
+_SERIES = Series(0.0625, {64: 6, 32: 4}, 0), Series(128.0, {64: 14, 32: 9}, 2)
 
 
 class Rotation(NamedTuple):
@@ -150,25 +165,67 @@ def _rotate_briefly_jvp(primals, tangents):
     return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
 
 
-def turn_briefly(drive: Real, x: Real) -> tuple[Real, Real]:
-    """Return cosine and sine of `turn`, faster where no neuron turns far; not to be differentiated."""
-    cosine, sine = _functions(2, drive * x**2)
-    return cosine, x * sine
+class Known(NamedTuple):
+    """Functions of a rotation and of how it changes, up to a common factor.
+
+    Attributes:
+        cosine: As of `Rotation`.
+        sine: The same, over the length of the interval.
+        next_order: The next function of their row (see `entire.circular`).
+        determinant: As of `Rotation`.
+    """
+
+    cosine: Real
+    sine: Real
+    next_order: Real
+    determinant: Real
 
 
-def turned_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[tuple[Real, Real], Real, Real]:
+def functions_briefly(drive: Real, x: Real) -> Known:
+    """Return what `turned_briefly` needs to know of intervals, faster where no neuron turns far.
+
+    What nobody asks for is not worked out. Derivatives hold the determinant constant.
+    """
+    return Known(*_functions(3, drive * x**2, with_determinant=True))
+
+
+@jax.custom_jvp
+def turned_briefly(g: Real, q: Real, drive: Real, x: Real, known: Known) -> tuple[tuple[Real, Real], Real, Real]:
     """Return where `rotate_briefly` takes a ray, and what that does to changes of it.
+
+    Args:
+        g: First component of the ray.
+        q: Second component.
+        drive: The drive during the interval.
+        x: Its length.
+        known: What `functions_briefly` returns for these two.
 
     Returns:
         The ray at the end, the factor by which the Wronskian of a change grows on the way, and the Wronskian at the end
         of what a change of the drive by one makes.
 
+    Differentiation:
+        Both modes, whatever derivative `known` may have.
+
     Example:
-        >>> end, determinant, _ = turned_briefly(*map(jnp.array, (0.0, 1.0, 1.0, 2.0)))
+        >>> ray, drive, x = map(jnp.array, (0.0, 1.0)), jnp.array(1.0), jnp.array(2.0)
+        >>> end, determinant, _ = turned_briefly(*ray, drive, x, functions_briefly(drive, x))
         >>> bool(jnp.isclose(end[1], jnp.cos(2.0))), bool(jnp.isclose(determinant, 1.0))
         (True, True)
     """
-    cosine, sine, next_order, determinant = _functions(3, drive * x**2, with_determinant=True)
+    return _turned_briefly(g, q, drive, x, known)
+
+
+@turned_briefly.defjvp
+def _turned_briefly_jvp(primals: tuple, tangents: tuple) -> Any:
+    def anew(g: Real, q: Real, drive: Real, x: Real) -> Any:
+        return _turned_briefly(g, q, drive, x, functions_briefly(drive, x))
+
+    return jax.jvp(anew, primals[:4], tangents[:4])
+
+
+def _turned_briefly(g: Real, q: Real, drive: Real, x: Real, known: Known) -> tuple[tuple[Real, Real], Real, Real]:
+    cosine, sine, next_order, determinant = known
     by_cosine, by_sine = -(x**2) / 2 * sine, -(x**3) / 2 * next_order
     sine = x * sine
     end = cosine * g + sine * drive * q, cosine * q - sine * g
@@ -183,14 +240,15 @@ def _functions(orders: int, angle: Real, *, with_determinant: bool = False) -> t
     them out again for each of their uses.
     """
 
-    def briefly(angle: Real) -> tuple[Real, ...]:
-        return _by_series(angle)[:orders] + ((jnp.ones_like(angle),) if with_determinant else ())
+    def briefly(series: Series, angle: Real) -> tuple[Real, ...]:
+        return _by_series(series, angle)[:orders] + ((jnp.ones_like(angle),) if with_determinant else ())
 
     def anyhow(angle: Real) -> tuple[Real, ...]:
         found = tuple(circular(order, angle) for order in range(-1, orders - 1))
         return found + ((_determinant(angle),) if with_determinant else ())
 
-    return jax.lax.cond(anywhere(jnp.abs(stop_gradient(angle)) >= _BRIEF), anyhow, briefly, angle)
+    level = reached(jnp.abs(stop_gradient(angle)), tuple(series.limit for series in _SERIES))
+    return jax.lax.switch(level, [*(partial(briefly, series) for series in _SERIES), anyhow], angle)
 
 
 def _determinant(angle: Real) -> Real:
@@ -198,13 +256,13 @@ def _determinant(angle: Real) -> Real:
     return stop_gradient(jnp.exp(-2 * jnp.sqrt(jnp.maximum(-angle, 0.0))))
 
 
-def _by_series(angle: Real) -> tuple[Real, ...]:
-    """Sum series at a quarter of the root, then double twice; nothing cancels, as 1 - cos is kept."""
-    quarter, terms = angle / 16, range(_BRIEF_TERMS[jnp.finfo(angle.dtype).bits])
-    gap = quarter * _series(quarter, [math.factorial(2 * k + 2) for k in terms])
-    sine = _series(quarter, [math.factorial(2 * k + 1) for k in terms])
-    next_order = _series(quarter / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in terms])
-    for _ in range(2):
+def _by_series(series: Series, angle: Real) -> tuple[Real, ...]:
+    """Sum series at a part of the root, then double; nothing cancels, as 1 - cos is kept."""
+    part, terms = angle / 4**series.doublings, range(series.terms[jnp.finfo(angle.dtype).bits])
+    gap = part * _series(part, [math.factorial(2 * k + 2) for k in terms])
+    sine = _series(part, [math.factorial(2 * k + 1) for k in terms])
+    next_order = _series(part / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in terms])
+    for _ in range(series.doublings):
         gap, sine, next_order = 2 * gap * (2 - gap), sine * (1 - gap), (sine**2 + next_order * (1 - gap)) / 4
     return 1 - gap, sine, next_order
 

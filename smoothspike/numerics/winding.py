@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 Real = Float[Array, "*shape"]
 
@@ -15,13 +15,15 @@ _SIDES = 0.25, -0.25
 class Windings(NamedTuple):
     """How many zeros of `q` an interval can hold: by which side of the circle a ray is on, and whether `q` turns over.
 
+    Whole numbers of the type of rays: XLA does not vectorise what turns one type into the other on a CPU.
+
     Attributes:
         ahead: An even and an odd number, for rays on their way to a zero in the first half of a half turn.
         behind: The same for the others.
     """
 
-    ahead: tuple[Int[Array, "*shape"], Int[Array, "*shape"]]
-    behind: tuple[Int[Array, "*shape"], Int[Array, "*shape"]]
+    ahead: tuple[Real, Real]
+    behind: tuple[Real, Real]
 
 
 def half_turns(drive: Real, x: Real) -> Real:
@@ -38,7 +40,7 @@ def windings(turns: Real) -> Windings:
     return Windings(ahead, behind)
 
 
-def winding(g: Real, q: Real, q_end: Real, turns: Real | Windings) -> Int[Array, "*shape"]:
+def winding(g: Real, q: Real, q_end: Real, turns: Real | Windings) -> Real:
     """Count the zeros of `q` between a ray and where `rotate` took it, consistently with the sign of `q_end`.
 
     Whether the count is even or odd is whether `q` changed its sign, so a spike at the very end of an interval belongs
@@ -57,14 +59,14 @@ def winding(g: Real, q: Real, q_end: Real, turns: Real | Windings) -> Int[Array,
         3
     """
     g, q, q_end = stop_gradient((g, q, q_end))
-    is_turned = q < 0
-    passed, ahead = (q_end < 0) != is_turned, (g > 0) != is_turned
+    sign = jnp.where(q < 0, -1.0, 1.0)
+    passed, ahead = sign * q_end < 0, sign * g > 0
     if isinstance(turns, Windings):
         (ahead_even, ahead_odd), (behind_even, behind_odd) = turns
         return jnp.where(ahead, jnp.where(passed, ahead_odd, ahead_even), jnp.where(passed, behind_odd, behind_even))
-    return _nearest(turns + jnp.where(ahead, *_SIDES), passed.astype(q_end.dtype))
+    return _nearest(turns + jnp.where(ahead, *_SIDES), jnp.where(passed, 1.0, 0.0))
 
 
-def _nearest(about: Real, odd: Real) -> Int[Array, "*shape"]:
+def _nearest(about: Real, odd: Real) -> Real:
     """Return the even or odd number nearest to what is known to within 3/4."""
-    return (odd + 2 * jnp.round((about - odd) / 2)).astype(jnp.int32)
+    return odd + 2 * jnp.floor((about - odd + 1) / 2)

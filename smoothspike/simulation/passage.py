@@ -45,6 +45,7 @@ class Path(NamedTuple):
         caught: The states where the stretches of the first spikes of every neuron begin.
         place: Which stretches these are.
         spiked: How many spikes every neuron has had.
+        known: What the dynamics found out about all stretches, where all states are kept.
     """
 
     states: State
@@ -52,6 +53,7 @@ class Path(NamedTuple):
     caught: State
     place: Int[Array, "most neurons *trials"]
     spiked: Int[Array, " neurons *trials"]
+    known: Any = None
 
 
 class Visited(NamedTuple):
@@ -96,13 +98,13 @@ def visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visit
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
 def _carried(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Path:
     short = shape.without_states
-    return _traced(most, short, dynamics, initial, short.filled(inputs))._replace(states=None)
+    return _traced(most, short, dynamics, initial, short.filled(inputs))._replace(states=None, known=None)
 
 
 @partial(_carried.defjvp, symbolic_zeros=True)
 def _carried_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
     path, change = _traced_jvp(most, shape, primals, tangents)
-    return path._replace(states=None), change._replace(states=None)
+    return path._replace(states=None, known=None), change._replace(states=None, known=None)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1))
@@ -110,45 +112,48 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
     """Do what `_carried` does, and keep the states that its derivatives need."""
     nobody = _nobody(initial)
     if shape.pieces == 1 and shape.keeps_all:
-        states, end, spiked, caught, place = _piece(most, dynamics, inputs, initial, nobody)
-        return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+        path = _piece(most, dynamics, inputs, initial, nobody)
+        return path._replace(end=dynamics.settled(path.end), caught=dynamics.settled(path.caught))
     number = _numbers(most, nobody)
 
     def piece(carry: tuple, events: tuple) -> tuple:
         (state, before, caught), (first, lengths, sources) = carry, events
         of_piece = inputs._replace(lengths=lengths, sources=sources)
-        states, end, spiked, found, place = _piece(most, dynamics, of_piece, state, before)
-        now = (before <= number) & (number < spiked)
-        caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, (found, first + place))
-        return (end, spiked, caught), states if shape.keeps_all else state
+        found = _piece(most, dynamics, of_piece, state, before)
+        now = (before <= number) & (number < found.spiked)
+        new = found.caught, first + found.place
+        caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, new)
+        return (found.end, found.spiked, caught), (found.states, found.known) if shape.keeps_all else (state, None)
 
     nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, nobody))
     events = shape.begins, *shape.cut((inputs.lengths, inputs.sources))
-    (end, spiked, (caught, place)), states = jax.lax.scan(piece, (initial, nobody, nothing), events)
-    states = joined(states) if shape.keeps_all else states
-    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+    (end, spiked, (caught, place)), kept = jax.lax.scan(piece, (initial, nobody, nothing), events)
+    states, known = joined(kept) if shape.keeps_all else kept
+    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked, known)
 
 
-def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> tuple:
+def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> Path:
     """Carry a population that has spiked so often through a piece.
 
     Returns:
-        All states, that at the end, how often each neuron has spiked then, and for its first spikes the states where
-        their stretches begin, and which these are; of spikes that do not lie in this piece, any.
+        Its path, of which nothing is settled; of spikes that do not lie in this piece, any stretch and its state.
     """
-    number = _numbers(most, spiked)
+    kind = inputs.lengths.dtype
+    number = _numbers(most, spiked).astype(kind)
 
     def tally(carry: tuple, count: Array) -> tuple:
         spiked, before = carry
         spiked += count
-        return (spiked, before + (spiked <= number)), None
+        return (spiked, before + jnp.where(spiked <= number, 1.0, 0.0)), None
 
-    start = spiked, jnp.zeros((most, *spiked.shape), jnp.int32)
-    states, end, (spiked, before), _ = dynamics.course(state, inputs, tally, start)
+    # whole numbers of the type of states, which saves conversions on the way
+    start = spiked.astype(kind), jnp.zeros((most, *spiked.shape), kind)
+    states, end, tallies, _, known = dynamics.course(state, inputs, tally, start)
+    spiked, before = (each.astype(jnp.int32) for each in tallies)
     # as many stretches as end before a spike come before its own; of spikes that there are not, all do
     place = jnp.minimum(before, len(inputs.lengths) - 1)
     caught = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0, mode="promise_in_bounds"), states)
-    return states, end, spiked, caught, place
+    return Path(states, end, caught, place, spiked, known)
 
 
 def _nobody(state: State) -> Int[Array, " neurons *trials"]:
@@ -171,36 +176,42 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
 
     @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        states, begin, lengths, sources, length_moves = events
+        states, known, begin, lengths, sources, length_moves = events
         of_piece = inputs._replace(lengths=lengths, sources=sources)
         if not shape.keeps_all:
-            states = dynamics.course(states, of_piece, lambda *_: (None, None), None).states
-        after, changes = _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states)
+            again = dynamics.course(states, of_piece, lambda *_: (None, None), None)
+            states, known = again.states, again.known
+        after, changes = _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states, known)
         return after, changes if shape.keeps_all else carry[0]
 
     if shape.pieces == 1 and shape.keeps_all:
         (change, caught), changes = _followed(
-            dynamics, inputs, moves, moves[2].lengths, path.place, (first, caught), path.states
+            dynamics, inputs, moves, moves[2].lengths, path.place, (first, caught), path.states, path.known
         )
     else:
         states = path.states
         states = shape.cut(states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
-        events = states, shape.begins, *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths))
+        events = (
+            states,
+            shape.cut(path.known),
+            shape.begins,
+            *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths)),
+        )
         (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
         changes = joined(changes) if shape.keeps_all else changes
-    integers: Any = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
-    return path, Path(
-        dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change),
-        dynamics.expanded(path.caught, caught), *integers,
-    )  # fmt: skip
+    place, spiked = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
+    ways = dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change)
+    caught, known = dynamics.expanded(path.caught, caught), jax.tree.map(jnp.zeros_like, path.known)
+    return path, Path(*ways, caught, place, spiked, known)  # pyright: ignore[reportArgumentType]
 
 
 @jax.custom_jvp
 def _visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visited:
     def tally(spiked: Array, count: Array) -> tuple[Array, Array]:
-        return spiked + count, spiked + count
+        spiked += count.astype(jnp.int32)
+        return spiked, spiked
 
-    states, end, _, upto = dynamics.course(initial, inputs, tally, _nobody(initial))
+    states, end, _, upto, _ = dynamics.course(initial, inputs, tally, _nobody(initial))
     return Visited(states, dynamics.settled(end), upto)
 
 
@@ -213,7 +224,7 @@ def _visited_jvp(primals: tuple, tangents: tuple) -> tuple[Visited, Visited]:
     first = compressed(dynamics, initial, moves[1])
     caught = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=nothing.shape), first)
     (change, _), changes = _followed(
-        dynamics, inputs, moves, moves[2].lengths, nothing, (first, caught), visited.states
+        dynamics, inputs, moves, moves[2].lengths, nothing, (first, caught), visited.states, None
     )
     integer: Any = np.zeros(visited.upto.shape, jax.dtypes.float0)
     return visited, Visited(dynamics.expanded(visited.states, changes), dynamics.expanded(visited.end, change), integer)
@@ -227,6 +238,7 @@ def _followed(
     place: Int[Array, "most neurons *trials"],
     start: tuple,
     states: State,
+    known: Any,
 ) -> tuple[tuple, Any]:
     """Follow a change through stretches whose states are known, and catch it where the stretches of spikes begin.
 
@@ -238,6 +250,7 @@ def _followed(
         place: In which of these stretches the spikes lie; in none where it is beyond them.
         start: The change where the first of them begins, and what has been caught before.
         states: The states where they begin.
+        known: What the dynamics found out about them on the way, None for nothing.
 
     Returns:
         The change after them and all that has been caught; the changes where they begin.
@@ -267,7 +280,7 @@ def _followed(
         return (after, [catch(number, at, row, change) for at, row in zip(places, rows, strict=True)]), change
 
     if together:
-        events: Any = linearised(states, lengths, None, inputs.sources, weight_moves)
+        events: Any = linearised(states, lengths, known, inputs.sources, weight_moves)
     else:
         events = states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves
     change, caught = start

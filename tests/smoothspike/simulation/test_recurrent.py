@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
+from smoothspike.simulation import dense
 
 pytestmark = pytest.mark.usefixtures("optimised")
 
@@ -73,24 +74,53 @@ def test_without_inputs(capacity):
     assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6
 
 
-@pytest.mark.parametrize("capacity", [5, 6, 7, 14])
-def test_gradients_when_pieces_are_just_full(capacity, float64):
-    """However many events there is room for, and whether or not any of it stays empty."""
+def test_gradients_when_pieces_are_just_full(float64):
+    """However many events there is room for, whether or not any of it stays empty, and looking ahead or not."""
 
     @eqx.filter_jit
     def found(weights, capacity):
         net = ss.Recurrent(
-            MODELS["theta_neuron"], 2, 1, 6.0, recurrent_weights=weights, input_weights=np.array([[0.7], [-0.4]]),
-            capacity=capacity,
+            MODELS["theta_neuron"], 2, 2, 6.0, recurrent_weights=weights,
+            input_weights=np.array([[0.7, 0.01], [-0.4, 0.02]]), capacity=capacity,
         )  # fmt: skip
-        spikes = ss.Spikes(jnp.array([0.5, 2.0]), jnp.array([0, 0]))
+        times = jnp.concatenate([jnp.array([0.5, 2.0]), jnp.linspace(0.1, 5.9, 12)])
+        spikes = ss.Spikes(times, jnp.array([0, 0] + 12 * [1]))
         return net(spikes).spike_times(5).sum()
 
     weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
     expected, slope = jax.value_and_grad(found)(weights, 64)
-    value, gradient = jax.value_and_grad(found)(weights, capacity)
-    assert float(value) == pytest.approx(float(expected), rel=1e-13)
-    np.testing.assert_allclose(gradient, slope, rtol=1e-10)
+    for capacity in (5, 6, 14):
+        value, gradient = jax.value_and_grad(found)(weights, capacity)
+        assert float(value) == pytest.approx(float(expected), rel=1e-13)
+        np.testing.assert_allclose(gradient, slope, rtol=1e-10)
+
+
+MANY_INPUTS = {"qif": ss.models.qif(), "qif, any tau_s": ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron()}
+
+
+@pytest.mark.parametrize("name", MANY_INPUTS)
+def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
+    """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without."""
+    generator = np.random.default_rng(33)
+    neuron, inputs = ss.Neuron(MANY_INPUTS[name]), 45
+    weights = generator.normal(0, 0.5, (3, 3)), np.abs(generator.normal(0, 1.5, (3, 5)))
+    times = np.sort(generator.uniform(0, 8.0, (2, inputs)), axis=1)
+    times[:, :2], times[:, 20:24], times[1, 30:], times[0, -1] = 0.0, times[:, 19:20], np.inf, 8.0
+    sources = generator.integers(0, 5, (2, inputs))
+
+    def found(ahead, most):
+        monkeypatch.setattr(dense, "_AHEAD", ahead)
+        net = ss.Recurrent(neuron, 3, 5, 8.0, recurrent_weights=weights[0], input_weights=weights[1], capacity=most)
+        return eqx.filter_jit(jax.vmap(lambda *of: net(ss.Spikes(*of)).spikes[0]))(times, sources)
+
+    expected = found(0, inputs)
+    needed = int(expected.num_events.max())
+    assert 10 < needed < inputs
+    for most in (needed, inputs):
+        spikes = found(3, most)
+        np.testing.assert_array_equal(spikes.num_events, expected.num_events)
+        np.testing.assert_array_equal(spikes.sources, expected.sources[:, :most])
+        np.testing.assert_allclose(spikes.times, expected.times[:, :most], rtol=1e-13)
 
 
 def test_memory_of_a_gradient_grows_with_events_alone(float64):
