@@ -11,6 +11,7 @@ import numpy.typing as npt
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ._checks import first_entry, known, require_positive
+from .numerics.order import MOST_COMPARED, first_of
 
 
 @final
@@ -135,10 +136,12 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
-        order = jnp.argsort(self.times, axis=-1, stable=True)
-        return Spikes(
-            jnp.take_along_axis(self.times, order, axis=-1), jnp.take_along_axis(self.sources, order, axis=-1)
-        )
+        if self.times.ndim == 2 and self.capacity <= MOST_COMPARED:
+            times, order = (each.T for each in first_of(self.times.T, self.capacity))
+        else:
+            order = jnp.argsort(self.times, axis=-1, stable=True)
+            times = jnp.take_along_axis(self.times, order, axis=-1)
+        return Spikes(times, jnp.take_along_axis(self.sources, order, axis=-1))
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and make padding of the spikes that come at or after an end.

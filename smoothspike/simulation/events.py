@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..numerics.elementwise import anywhere, not_above
+from ..numerics.order import MOST_COMPARED, first_of
 from ..spikes import Spikes
 from .visits import Visits
 
@@ -146,12 +147,26 @@ def spike_times(
     return jnp.where(number < spiked, start + elapsed, jnp.inf)
 
 
-def ordered(times: Float[Array, "most neurons"], capacity: int) -> Spikes:
-    """Order the spikes of all neurons; unused places of the capacity are `inf`."""
-    found, size = times.ravel(), times.shape[1]
-    order = _earliest(stop_gradient(found), min(capacity, found.size))
-    chosen = found.at[order].get(mode="promise_in_bounds")
+def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spikes:
+    """Order the spikes of all neurons in each trial; unused places of the capacity are `inf`.
+
+    Args:
+        times: The spikes of every neuron, in one trial or in several along one more axis.
+        capacity: How many spikes of a trial there is room for.
+    """
+    size, found = times.shape[1], times.reshape(-1, *times.shape[2:])
+    count = min(capacity, len(found))
+    if found.ndim > 1 and len(found) <= MOST_COMPARED:
+        chosen, order = (jnp.moveaxis(each, 0, -1) for each in first_of(found, count))
+    else:
+        pick = jax.vmap(_picked, (-1, None)) if found.ndim > 1 else _picked
+        chosen, order = pick(found, count)
     return Spikes(chosen, jnp.where(jnp.isfinite(chosen), order % size, 0)).padded(capacity)
+
+
+def _picked(times: Float[Array, " spikes"], count: int) -> tuple[Array, Int[Array, " {count}"]]:
+    order = _earliest(stop_gradient(times), count)
+    return times.at[order].get(mode="promise_in_bounds"), order
 
 
 def _earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count}"]:

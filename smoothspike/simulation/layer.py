@@ -68,8 +68,8 @@ def _from_input_to_input(
     if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
         path = carried(neurons, initial, inputs, capacity.busiest, shape)
         found = spike_times(neurons, jnp.moveaxis(times, -1, 0), path.caught, path.place, path.spiked)
+        spikes = ordered(found, capacity.total)
         found = jnp.moveaxis(found, -1, 0) if batch else found
-        spikes = _each_trial(partial(ordered, capacity=capacity.total), batch, 0)(found)
         end, spiked = path.end, path.spiked
     else:
         end, spiked, found = course.end, course.upto[-1], None
