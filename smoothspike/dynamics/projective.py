@@ -103,11 +103,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
     def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
-        g, q, currents = self._carried(state, self.interval(duration), briefly=True)
-        turned_g, turned_q = normalise(g, q)
-        # no turn: a spike that rounding puts just before this instant must still be found ahead
-        sign = jnp.where(q < 0, -1.0, 1.0)
-        return ProjectiveState(sign * turned_g, sign * turned_q, currents)
+        return _unturned(ProjectiveState(*self._carried(state, self.interval(duration), briefly=True)))
 
     def interval(self, duration: Neurons) -> Turn:
         if self._rate is not None:
@@ -189,8 +185,10 @@ class ProjectiveDynamics(AbstractDynamics):
             after = self.jump(state._replace(g=g_end, q=q_end), each)
             g, q = after.g, after.q
             states.append(ProjectiveState(g, q, currents[place + 1]))
+        # a spike that is overdue comes before everything else
+        counts[0] += jnp.where(state.q < 0, 1.0, 0.0)
         state, number = first_quiet(states, counts, most)
-        return self.settled(state), number
+        return _unturned(state), number
 
     def settled(self, state: ProjectiveState) -> ProjectiveState:
         return ProjectiveState(*normalise(state.g, state.q), state.currents)
@@ -340,3 +338,10 @@ class ProjectiveDynamics(AbstractDynamics):
         else:
             g, q = rotate(state.g, state.q, drive, x, turn(drive, x) if turned is None else turned)
         return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}
+
+
+def _unturned(state: ProjectiveState) -> ProjectiveState:
+    """Scale rays, but turn none: a spike that rounding puts just before this instant must still be found ahead."""
+    g, q = normalise(state.g, state.q)
+    sign = jnp.where(state.q < 0, -1.0, 1.0)
+    return state._replace(g=sign * g, q=sign * q)
