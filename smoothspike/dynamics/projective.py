@@ -225,16 +225,17 @@ class ProjectiveDynamics(AbstractDynamics):
             (g, q), determinant, by_drive = turned_briefly(*ray, drive, x, known)
         scale = unscaled(shrink * g, q)
         # one factor after the other: on the separatrix the ray is tiny and its square no number any more
-        g, q = scale * g, scale * q
-        after = self.jump(ProjectiveState(shrink * g, q, state.currents), weights)
+        g, q = scale * shrink * g, scale * q
+        after = self.jump(ProjectiveState(g, q, state.currents), weights)
         inverse = 1 / (after.g**2 + after.q**2)
-        factor = shrink * inverse
-        by_length = -(g**2 + drive * q**2)
+        by_length = -(g**2 + drive * (shrink * q) ** 2)
         if self.decay is not None:
-            by_length = shrink * by_length + self.decay * g * q
+            by_length += self.decay * g * q
         # of the ray before, and of the change of the drive, at the end
-        by_angle = stretch.unless_reset(factor * (scale * (scale * (determinant * (state.g**2 + state.q**2)))))
-        by_drive = stretch.unless_reset(factor * (scale * (scale * by_drive)))
+        by_angle = stretch.unless_reset(
+            inverse * (scale * (scale * (shrink * determinant * (state.g**2 + state.q**2))))
+        )
+        by_drive = stretch.unless_reset(inverse * (scale * (scale * (shrink * by_drive))))
         shears, added = self._forced(weight_moves)
         sheared = None if shears is None else stretch.unless_reset(-(q**2) * shears * inverse)
         by_currents = [self.current_gains[name] * by_drive for name in names]
@@ -245,7 +246,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return Parts(
             [[by_angle, *by_currents], *by_state],
             [
-                stretch.unless_reset(factor * by_length),
+                stretch.unless_reset(inverse * by_length),
                 *(None if decayed is None else decayed * state.currents[name] for name in names),
             ],
             [sheared, *(added[name] for name in names)],
