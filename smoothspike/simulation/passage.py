@@ -45,7 +45,7 @@ class Path(NamedTuple):
         caught: The states where the stretches of the first spikes of every neuron begin.
         place: Which stretches these are.
         spiked: How many spikes every neuron has had.
-        known: What the dynamics found out about all stretches, where all states are kept.
+        known: What the dynamics found out about all stretches, where they are one piece and all states are kept.
     """
 
     states: State
@@ -123,13 +123,14 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
         now = (before <= number) & (number < found.spiked)
         new = found.caught, first + found.place
         caught = jax.tree.map(lambda old, new: jnp.where(now, new, old), caught, new)
-        return (found.end, found.spiked, caught), (found.states, found.known) if shape.keeps_all else (state, None)
+        # of several pieces no more is kept: to work it out again is faster than to read it
+        return (found.end, found.spiked, caught), found.states if shape.keeps_all else state
 
     nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (most, *leaf.shape)), (initial, nobody))
     events = shape.begins, *shape.cut((inputs.lengths, inputs.sources))
-    (end, spiked, (caught, place)), kept = jax.lax.scan(piece, (initial, nobody, nothing), events)
-    states, known = joined(kept) if shape.keeps_all else kept
-    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked, known)
+    (end, spiked, (caught, place)), states = jax.lax.scan(piece, (initial, nobody, nothing), events)
+    states = joined(states) if shape.keeps_all else states
+    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
 
 
 def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> Path:
@@ -176,7 +177,7 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
 
     @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        states, known, begin, lengths, sources, length_moves = events
+        (states, begin, lengths, sources, length_moves), known = events, None
         of_piece = inputs._replace(lengths=lengths, sources=sources)
         if not shape.keeps_all:
             again = dynamics.course(states, of_piece, lambda *_: (None, None), None)
@@ -193,7 +194,6 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
         states = shape.cut(states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
         events = (
             states,
-            shape.cut(path.known),
             shape.begins,
             *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths)),
         )
