@@ -16,7 +16,7 @@ from ..numerics.projective import (
     Rotation,
     angle_of,
     free_running,
-    functions_briefly,
+    gauge,
     normalise,
     rotate,
     rotate_briefly,
@@ -27,6 +27,7 @@ from ..numerics.projective import (
     unscaled,
     zero,
 )  # fmt: skip
+from ..numerics.rotation import functions_briefly
 from ..numerics.winding import Windings, half_turns, winding, windings
 from .base import AbstractDynamics, Ends, Neurons, earliest, first_quiet, flow_until_spike
 from .events import Course, Inputs, Parts, Stretch, brought
@@ -343,6 +344,5 @@ class ProjectiveDynamics(AbstractDynamics):
 
 def _unturned(state: ProjectiveState) -> ProjectiveState:
     """Scale rays, but turn none: a spike that rounding puts just before this instant must still be found ahead."""
-    g, q = normalise(state.g, state.q)
-    sign = jnp.where(state.q < 0, -1.0, 1.0)
-    return state._replace(g=sign * g, q=sign * q)
+    scale = jnp.abs(gauge(state.g, state.q))
+    return state._replace(g=scale * state.g, q=scale * state.q + 0.0)  # -0.0 would be on the other side of the cut

@@ -82,7 +82,7 @@ class TransferDynamics(AbstractDynamics):
             raise TypeError("a neuron whose reset does more than go on does not pass its spikes; use flow and reset")
         g, q, *rest = carry(self._shape, interval, *self._arguments(state))
         *others, count = rest
-        return self._state(g, q, others), count.astype(jnp.int32)
+        return self._state(g, q, others), count.astype(g.dtype)
 
     def compressed(self, state: TransferState, change: TransferState) -> tuple[Neurons, dict[str, Neurons]]:
         return angle_of(state.g, state.q, change.g, change.q), change.others

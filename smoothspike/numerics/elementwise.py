@@ -6,7 +6,7 @@ values, in the same loop; what is left for reverse mode is a product.
 """
 
 from collections.abc import Callable, Hashable
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import jax
@@ -47,27 +47,21 @@ def reached(values: Float[Array, "*shape"], limits: tuple[float, ...]) -> Int[Ar
         >>> jax.vmap(lambda value: reached(value, (0.5, 2.0, 5.0)))(jnp.array([1.0, 3.0])).tolist()
         [2, 2]
     """
-    return _reaching(limits)(values)
+    # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
+    return _largest(sum((values >= limit).astype(jnp.int32) for limit in limits))
 
 
-@cache
-def _reaching(limits: tuple[float, ...]) -> Callable[[Array], Array]:
-    @jax.custom_batching.custom_vmap
-    def number(values: Array) -> Array:
-        # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
-        levels = jnp.zeros(values.shape, jnp.int32)
-        for limit in limits:
-            levels += values >= limit
-        if values.ndim > 1:
-            # column by column first, which it does for many at a time; it must not make one step of both
-            levels = jnp.max(levels, tuple(range(values.ndim - 1)), initial=0).astype(jnp.int16)
-        return jnp.max(levels, initial=0).astype(jnp.int32)
+@jax.custom_batching.custom_vmap
+def _largest(numbers: Int[Array, "*shape"]) -> Int[Array, ""]:
+    if numbers.ndim > 1:
+        # column by column first, which XLA does for many at a time; it must not make one step of both
+        numbers = jnp.max(numbers, tuple(range(numbers.ndim - 1)), initial=0).astype(jnp.int16)
+    return jnp.max(numbers, initial=0).astype(jnp.int32)
 
-    @number.def_vmap
-    def number_in_batch(_size: int, _is_mapped: list[bool], values: Array) -> tuple[Array, bool]:
-        return number(values), False
 
-    return number
+@_largest.def_vmap
+def _largest_in_batch(_size: int, _is_mapped: list[bool], numbers: Int[Array, "*shape"]) -> tuple[Array, bool]:
+    return _largest(numbers), False
 
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:

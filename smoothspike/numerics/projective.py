@@ -7,8 +7,6 @@ Source: the linearisation of the Riccati equation, see e.g. Hille, Ordinary Diff
 Domain (1976), chapter 4.
 """
 
-import math
-from collections.abc import Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -19,28 +17,11 @@ from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from .angle import upper_angle
-from .elementwise import anywhere, reached
+from .elementwise import anywhere
 from .entire import circular
+from .rotation import Known, determinant, functions, functions_briefly
 
 Real = Float[Array, "*shape"]
-
-
-class Series(NamedTuple):
-    """How a rotation is summed to rounding errors, for squared angles below a limit.
-
-    Attributes:
-        limit: Of squared angles.
-        terms: How many are summed, by bits of a float.
-        doublings: How often the angle, divided by as many twos, is then doubled.
-    """
-
-    limit: float
-    terms: Mapping[int, int]
-    doublings: int
-
-
-# from the shortest intervals to those for which series do not pay any more
-_SERIES = Series(0.0625, {64: 6, 32: 4}, 0), Series(128.0, {64: 14, 32: 9}, 2)
 
 
 class Rotation(NamedTuple):
@@ -66,7 +47,7 @@ def turn(drive: Real, x: Real) -> Rotation:
         Forward and reverse mode, analytic everywhere.
     """
     angle = drive * x**2
-    return Rotation(circular(-1, angle), x * circular(0, angle), _determinant(angle))
+    return Rotation(circular(-1, angle), x * circular(0, angle), determinant(angle))
 
 
 @jax.custom_jvp
@@ -149,44 +130,20 @@ def rotate_briefly(g: Real, q: Real, drive: Real, x: Real) -> tuple[Real, Real]:
         >>> float(g), float(q)
         (0.0, 1.0)
     """
-    cosine, sine = _functions(2, drive * x**2)
+    cosine, sine = functions(2, drive * x**2)
     return cosine * g + x * sine * drive * q, cosine * q - x * sine * g
 
 
 @rotate_briefly.defjvp
 def _rotate_briefly_jvp(primals, tangents):
     (g, q, drive, x), (g_dot, q_dot, drive_dot, x_dot) = primals, tangents
-    cosine, sine, next_order = _functions(3, drive * x**2)
+    cosine, sine, next_order = functions(3, drive * x**2)
     angle_dot = x**2 * drive_dot + 2 * drive * x * x_dot
     cosine_dot, sine_dot = -sine / 2 * angle_dot, sine * x_dot - x * next_order / 2 * angle_dot
     sine = x * sine
     ray = cosine * g + sine * drive * q, cosine * q - sine * g
     turned = cosine * g_dot + sine * (drive * q_dot + drive_dot * q), cosine * q_dot - sine * g_dot
     return ray, (turned[0] + cosine_dot * g + sine_dot * drive * q, turned[1] + cosine_dot * q - sine_dot * g)
-
-
-class Known(NamedTuple):
-    """Functions of a rotation and of how it changes, up to a common factor.
-
-    Attributes:
-        cosine: As of `Rotation`.
-        sine: The same, over the length of the interval.
-        next_order: The next function of their row (see `entire.circular`).
-        determinant: As of `Rotation`.
-    """
-
-    cosine: Real
-    sine: Real
-    next_order: Real
-    determinant: Real
-
-
-def functions_briefly(drive: Real, x: Real) -> Known:
-    """Return what `turned_briefly` needs to know of intervals, faster where no neuron turns far.
-
-    What nobody asks for is not worked out. Derivatives hold the determinant constant.
-    """
-    return Known(*_functions(3, drive * x**2, with_determinant=True))
 
 
 @jax.custom_jvp
@@ -231,48 +188,6 @@ def _turned_briefly(g: Real, q: Real, drive: Real, x: Real, known: Known) -> tup
     end = cosine * g + sine * drive * q, cosine * q - sine * g
     by_drive = wronskian(*end, by_cosine * g + (by_sine * drive + sine) * q, by_cosine * q - by_sine * g)
     return end, determinant, by_drive
-
-
-def _functions(orders: int, angle: Real, *, with_determinant: bool = False) -> tuple[Real, ...]:
-    """Return `circular(-1, angle)` and the orders after it, up to a common factor, and the square of that.
-
-    The choice between series and closed forms is made once for all neurons; that also keeps the compiler from working
-    them out again for each of their uses.
-    """
-
-    def briefly(series: Series, angle: Real) -> tuple[Real, ...]:
-        return _by_series(series, angle)[:orders] + ((jnp.ones_like(angle),) if with_determinant else ())
-
-    def anyhow(angle: Real) -> tuple[Real, ...]:
-        found = tuple(circular(order, angle) for order in range(-1, orders - 1))
-        return found + ((_determinant(angle),) if with_determinant else ())
-
-    level = reached(jnp.abs(stop_gradient(angle)), tuple(series.limit for series in _SERIES))
-    return jax.lax.switch(level, [*(partial(briefly, series) for series in _SERIES), anyhow], angle)
-
-
-def _determinant(angle: Real) -> Real:
-    """The square of the factor that `circular` has where the drive is negative; derivatives hold it constant."""
-    return stop_gradient(jnp.exp(-2 * jnp.sqrt(jnp.maximum(-angle, 0.0))))
-
-
-def _by_series(series: Series, angle: Real) -> tuple[Real, ...]:
-    """Sum series at a part of the root, then double; nothing cancels, as 1 - cos is kept."""
-    part, terms = angle / 4**series.doublings, range(series.terms[jnp.finfo(angle.dtype).bits])
-    gap = part * _series(part, [math.factorial(2 * k + 2) for k in terms])
-    sine = _series(part, [math.factorial(2 * k + 1) for k in terms])
-    next_order = _series(part / 2, [math.factorial(k) * math.prod(range(1, 2 * k + 4, 2)) for k in terms])
-    for _ in range(series.doublings):
-        gap, sine, next_order = 2 * gap * (2 - gap), sine * (1 - gap), (sine**2 + next_order * (1 - gap)) / 4
-    return 1 - gap, sine, next_order
-
-
-def _series(x: Real, divisors: list[int]) -> Real:
-    coefficients = [(-1) ** k / divisor for k, divisor in enumerate(divisors)]
-    total = jnp.full_like(x, coefficients[-1])
-    for coefficient in coefficients[-2::-1]:
-        total = total * x + coefficient
-    return total
 
 
 def gauge(g: Real, q: Real) -> Real:
@@ -375,7 +290,7 @@ def _zero_jvp(primals, tangents):
         turned = sum(by * dot for by, dot in ((ray_g, q_dot), (-ray_q, g_dot)) if dot is not None)
         shift = shift + turned / (ray_g**2 + drive * ray_q**2)
     if drive_dot is not None:
-        cosine, sine, next_order = _functions(3, drive * at**2)
+        cosine, sine, next_order = functions(3, drive * at**2)
         slope = cosine * ray_g + at * sine * drive * ray_q  # minus dq/dx at the zero
         # multiplied before it is divided: the quotient alone may overflow
         shift = shift - at**2 / 2 * (sine * ray_q - at * next_order * ray_g) * drive_dot / slope

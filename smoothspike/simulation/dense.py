@@ -15,6 +15,7 @@ from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Parts, Stretch, Tangents, after_event, compressed, linearised_wait
+from .progress import Progress, Trial, hurried, next_event
 from .rows import put
 
 Table = dict[str, Float[Array, "sources neurons"]]
@@ -93,61 +94,30 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    size, inputs = _size(initial), times.shape[0]
+    inputs = times.shape[0]
     ahead = _AHEAD if dynamics.passes_spikes and 2 * inputs >= shape.pieces * shape.events else 0
     until = jnp.append(times, jnp.full(1 + ahead, duration))
-    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + size
-    neurons = jnp.arange(size)
+    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
+    trial = Trial(dynamics, table, until, rows, duration)
 
-    def goes_on(carry):
-        *_, place, is_over = carry
-        return ~is_over & (place < shape.events)
+    def goes_on(progress):
+        return ~progress.is_over & (progress.place < shape.events)
 
-    def hurry(carry):
-        """Go past inputs before which nobody spikes, but leave room for one event more."""
-        state, now, position, when, which, place, is_over = carry
-        coming, these = (jax.lax.dynamic_slice_in_dim(each, position, ahead) for each in (until, rows))
-        jumps = {route: weights[these] for route, weights in table.items()}
-        most = jnp.minimum((coming < duration).sum(dtype=jnp.int32), shape.events - 1 - place)
-        state, passed = dynamics.quietly(state, jnp.diff(coming, prepend=now[None]), jumps, most)
-        # what lies beyond is written over
-        names = (size + position + jnp.arange(ahead)).astype(which.dtype)
-        when = jax.lax.dynamic_update_slice_in_dim(when, coming, place, 0)
-        which = jax.lax.dynamic_update_slice_in_dim(which, names, place, 0)
-        now = jnp.where(passed > 0, coming[passed - 1], now)
-        return state, now, position + passed, when, which, place + passed, is_over
-
-    def step(carry):
-        carry = hurry(carry) if ahead else carry
-        state, now, position, when, which, place, _ = carry
-        left = until[position] - now
-        wait, first = dynamics.first_to_spike(state, left)
-        spikes = wait < left
-        is_over = ~spikes & (until[position] >= duration)
-        length = jnp.where(spikes, wait, jnp.where(is_over, 0.0, left))
-        row = jnp.where(spikes, first, rows[position])
-        jump = {route: jnp.where(is_over, 0.0, weights[row]) for route, weights in table.items()}
-        after = after_event(dynamics, state, length, spikes & (neurons == first), jump)
-        after = jax.tree.map(lambda a, b: jnp.where(is_over, a, b), state, after)
-        then = jnp.where(spikes, now + wait, jnp.where(is_over, now, until[position]))
-        name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(which.dtype)
-        return (
-            after, then, position + (~spikes & ~is_over), put(when, place, then), put(which, place, name),
-            place + ~is_over, is_over,
-        )  # fmt: skip
+    def step(progress):
+        return next_event(trial, hurried(trial, ahead, shape.events, progress) if ahead else progress)
 
     def piece(carry):
         state, now, position, number, kept, _ = carry
+        # looking ahead writes beyond the end
         room = shape.events + ahead
         nothing = jnp.zeros(room, now.dtype), jnp.full(room, -1, jnp.int32), jnp.array(0)
-        end, then, position, when, which, place, is_over = jax.lax.while_loop(
-            goes_on, step, (state, now, position, *nothing, jnp.array(False))
-        )
-        when, which = when[: shape.events], jnp.where(jnp.arange(shape.events) < place, which[: shape.events], -1)
+        end = jax.lax.while_loop(goes_on, step, Progress(state, now, position, *nothing, jnp.array(False)))
+        is_event = jnp.arange(shape.events) < end.place
+        record = end.when[: shape.events], jnp.where(is_event, end.which[: shape.events], -1), state
         # what does not fit is put where it will be cut off
         row = jnp.minimum(number, shape.pieces)
-        kept = jax.tree.map(lambda rows, value: put(rows, row, value), kept, (when, which, state))
-        return end, then, position, number + 1, kept, is_over
+        kept = jax.tree.map(lambda rows, value: put(rows, row, value), kept, record)
+        return end.state, end.now, end.position, number + 1, kept, end.is_over
 
     rows_kept = shape.pieces + 1
     kept = (

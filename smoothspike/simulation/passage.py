@@ -177,8 +177,8 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
 
     @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        (states, begin, lengths, sources, length_moves), known = events, None
-        of_piece = inputs._replace(lengths=lengths, sources=sources)
+        states, begin, lengths, sources, length_moves = events
+        of_piece, known = inputs._replace(lengths=lengths, sources=sources), None
         if not shape.keeps_all:
             again = dynamics.course(states, of_piece, lambda *_: (None, None), None)
             states, known = again.states, again.known
@@ -192,11 +192,7 @@ def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tup
     else:
         states = path.states
         states = shape.cut(states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
-        events = (
-            states,
-            shape.begins,
-            *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths)),
-        )
+        events = states, shape.begins, *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths))
         (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
         changes = joined(changes) if shape.keeps_all else changes
     place, spiked = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))

@@ -10,7 +10,6 @@ from mpmath import mp
 
 from smoothspike.numerics.projective import (
     free_running,
-    functions_briefly,
     normalise,
     rotate,
     turn,
@@ -122,24 +121,6 @@ def test_too_weak_a_drive_gives_one_spike_or_none(q, drive):
     assert jitted_zero(edge * 0.999 - 1e-6, q, drive, 0.0) == np.inf
     assert jitted_zero(edge * 1.001 + 1e-6, q, drive, 0.0) < np.inf
     assert jitted_zero(edge * 1.001 + 1e-6, q, drive, 1.0) == np.inf
-
-
-@pytest.mark.parametrize("angle", [0.0, 1e-9, 0.03, 0.06249, 0.06251, 0.3, 3.0, 60.0, 127.9, 128.1, 1000.0])
-@pytest.mark.parametrize("side", [1.0, -1.0])
-def test_functions_of_a_rotation_however_far_it_turns(angle, side, dtype):
-    """By series on both sides of every limit, and beyond; one that turns far does not spoil the others."""
-    near = np.array([0.01, side * angle])
-    epsilon = np.finfo(dtype).eps
-    for angles in (near[1:], near, np.append(near, 5000.0)):
-        found = functions_briefly(jnp.asarray(angles), jnp.ones(()))
-        for place, value in enumerate(np.asarray(jnp.asarray(angles), float)):
-            with mp.workdps(60):
-                root, factor = mp.sqrt(mp.mpf(value)), mp.sqrt(mp.mpf(float(found.determinant[place])))
-                sine = mp.sinc(root)
-                next_order = (sine - mp.cos(root)) / value if value else mp.mpf(1) / 3
-                most = 4 * epsilon * (1 + abs(root)) * factor * mp.cosh(abs(root.imag))
-                for name, exact in (("cosine", mp.cos(root)), ("sine", sine), ("next_order", next_order)):
-                    assert abs(float(getattr(found, name)[place]) - factor * exact.real) <= most, (name, value)
 
 
 def exact_zero(g, q, drive, index):
