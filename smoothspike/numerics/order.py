@@ -41,7 +41,7 @@ def _found(count: int, values: Array) -> tuple[Array, Array]:
     size, trials = values.shape
     padded = jnp.pad(values, ((0, -size % _TOGETHER), (0, 0)), constant_values=jnp.inf)
     keys = jnp.where(jnp.isnan(padded), jnp.inf, padded)
-    places, wanted = jnp.arange(len(keys)), jnp.arange(count)[:, None]
+    places, wanted = _numbers(len(keys)), _numbers(count)[:, None]
 
     def count_before(rank: Array, some: tuple) -> tuple[Array, None]:
         for key, place in zip(*some, strict=True):
@@ -62,13 +62,18 @@ def _found(count: int, values: Array) -> tuple[Array, Array]:
     return through(choose, start, rank, padded, places)
 
 
+def _numbers(count: int) -> Int[Array, " {count}"]:
+    """Count in single precision, of which a processor compares twice as many at a time."""
+    return jnp.arange(count, dtype=jnp.int32)
+
+
 _first_of: Any = jax.custom_jvp(_found, nondiff_argnums=(0,))
 
 
 @_first_of.defjvp
 def _first_of_jvp(count: int, primals: tuple[Array], tangents: tuple[Array]) -> tuple[tuple, tuple]:
     chosen, order = _first_of(count, *primals)
-    places = jnp.arange(primals[0].shape[0])[:, None]
+    places = _numbers(primals[0].shape[0])[:, None]
     # backwards this is a choice for each place again, not a scatter
     moves = [jnp.where(place == places, tangents[0], 0.0).sum(0) for place in order]
     moves = jnp.stack(moves) if moves else jnp.zeros_like(chosen)

@@ -34,7 +34,11 @@ class Series(NamedTuple):
 
 
 # from the shortest intervals to those for which series do not pay any more
-_SERIES = Series(0.0625, {64: 6, 32: 4}, 0), Series(128.0, {64: 14, 32: 9}, 2)
+_SERIES = (
+    Series(0.0625, {64: 6, 32: 4}, 0),
+    Series(12.0, {64: 11, 32: 7}, 1),
+    Series(128.0, {64: 14, 32: 9}, 2),
+)
 
 
 class Known(NamedTuple):

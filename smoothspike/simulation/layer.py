@@ -55,10 +55,10 @@ def _from_input_to_input(
     shape = shape_for(num_inputs + 1, best_at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
     # the trial end is an input that adds nothing, and so is what is missing to a full piece
     padding = shape.total - num_inputs
-    ends = jnp.concatenate([drive.times, jnp.broadcast_to(duration, (*batch, padding))], -1, dtype=drive.times.dtype)
-    times = jnp.pad(ends, [(0, 0)] * len(batch) + [(1, 0)])
-    columns, sources = _with_padding(drive, padding)
-    inputs = Inputs(jnp.moveaxis(jnp.diff(times), -1, 0), columns, jnp.moveaxis(sources, -1, 0))
+    coming = jnp.moveaxis(drive.times, -1, 0)
+    ends = jnp.concatenate([coming, jnp.broadcast_to(duration, (padding, *batch))], dtype=coming.dtype)
+    times = jnp.pad(ends, [(1, 0)] + [(0, 0)] * len(batch))
+    inputs = Inputs(jnp.diff(times, axis=0), *_with_padding(drive, padding))
     neurons = jax.tree.map(lambda leaf: leaf[:, None] if batch and jnp.ndim(leaf) else leaf, dynamics)
     initial = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
@@ -67,17 +67,17 @@ def _from_input_to_input(
     states = dynamics.settled(course.states)
     if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
         path = carried(neurons, initial, inputs, capacity.busiest, shape)
-        found = spike_times(neurons, jnp.moveaxis(times, -1, 0), path.caught, path.place, path.spiked)
+        found = spike_times(neurons, times, path.caught, path.place, path.spiked)
         spikes = ordered(found, capacity.total)
         found = jnp.moveaxis(found, -1, 0) if batch else found
         end, spiked = path.end, path.spiked
     else:
         end, spiked, found = course.end, course.upto[-1], None
         solve = partial(collect, dynamics, capacity=capacity.total)
-        spikes = _each_trial(solve, batch, 0, -1, -1)(times, states, course.upto)
+        spikes = _each_trial(solve, batch, -1, -1, -1)(times, states, course.upto)
     # the states on the way are not worked out where nobody asks for them
     states, end = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0) if batch else leaf, (states, end))
-    trajectory = Trajectory(times[..., :-1, None], states, end)
+    trajectory = Trajectory(jnp.moveaxis(times, 0, -1)[..., :-1, None], states, end)
     return Population(spikes, trajectory, spiked.sum(0), spiked.max(0, initial=0), found)
 
 
@@ -86,12 +86,12 @@ def _each_trial(function: Callable[..., Any], batch: list[int], *axes: int) -> C
     return jax.vmap(function, axes) if batch else function
 
 
-def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, "*batch stretches"]]:
+def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, " stretches *batch"]]:
     """Give padding a source of its own that adds nothing: cheaper than to ask of each input whether it counts."""
     columns = {route: jnp.concatenate([rows, jnp.zeros_like(rows[:1])]) for route, rows in drive.columns.items()}
     last = max((rows.shape[0] for rows in drive.columns.values()), default=0)
-    sources = jnp.where(drive.is_input, drive.sources, last)
-    return columns, jnp.pad(sources, [(0, 0)] * (sources.ndim - 1) + [(0, padding)], constant_values=last)
+    sources = jnp.moveaxis(jnp.where(drive.is_input, drive.sources, last), -1, 0)
+    return columns, jnp.pad(sources, [(0, padding)] + [(0, 0)] * (sources.ndim - 1), constant_values=last)
 
 
 def _from_event_to_event(
