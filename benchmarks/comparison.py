@@ -6,6 +6,8 @@ from typing import Any
 
 import jax
 
+import smoothspike as ss
+
 from .agreement import Agreement
 from .measuring import Measurement, compiled, measured
 from .question import OURS, Table, duration, size
@@ -48,14 +50,16 @@ class Comparison:
         """Time losses and their gradients with respect to the first argument, by the names of the programs.
 
         `differentiated(name, loss)` returns what computes both, and `on_devices` is ours on all devices, if there are
-        several.
+        several: the first argument lies on each of them, of the others each has its part.
         """
         steps = {name: differentiated(name, loss) for name, loss in losses.items()}
-        if on_devices is not None and jax.device_count() > 1:
-            steps[f"{OURS}, {jax.device_count()} devices"] = on_devices
         works = {"forward": losses, "loss and gradient": steps}
         for work, functions in works.items():
             programs = {name: compiled(function, *arguments) for name, function in functions.items()}
+            if work != "forward" and on_devices is not None and jax.device_count() > 1:
+                (model, *batch), mesh = arguments, ss.data_mesh()
+                placed = ss.replicate(model, mesh), *ss.shard_batch(batch, mesh)
+                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(on_devices, *placed)
             self.add(f"{work}{note}", measured(programs, repeats))
 
     def agrees(self, name: str) -> bool:
