@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -58,6 +59,12 @@ def main() -> None:
         reports[name] = question.answer(Options(dict(options.peer), options.repeats, options.quick))
         reports[name].figures["load"] = hardware()["load"]  # how busy the machine was with this and other work
         print(as_text(reports[name]), flush=True)
+        _write(options, machine, reports)  # at once: what comes later may fail
+    sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
+
+
+def _write(options: argparse.Namespace, machine: dict[str, Any], reports: dict[str, Report]) -> None:
+    """Write what is known so far into the files that were asked for."""
     if options.json:
         everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
@@ -66,7 +73,6 @@ def main() -> None:
         chosen += ["--huge-pages"] * options.huge_pages
         command = " ".join(["python -m benchmarks", *options.names, *chosen])
         options.markdown.write_text(as_markdown(reports, machine, command))
-    sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
 
 
 def _parser() -> argparse.ArgumentParser:
