@@ -52,8 +52,9 @@ def build(request):
 
 
 def assert_same_spikes(one, other):
+    # up to rounding: with other room, a recurrent network may look ahead or not
     for here, there in zip(one.spikes, other.spikes, strict=True):
-        np.testing.assert_array_equal(here.trimmed().times, there.trimmed().times)
+        np.testing.assert_allclose(here.trimmed().times, there.trimmed().times, rtol=1e-14)
         np.testing.assert_array_equal(here.trimmed().sources, there.trimmed().sources)
 
 
