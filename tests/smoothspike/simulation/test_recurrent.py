@@ -89,7 +89,7 @@ def test_gradients_when_pieces_are_just_full(float64):
 
     weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
     expected, slope = jax.value_and_grad(found)(weights, 64)
-    for capacity in (5, 14):
+    for capacity in (5, 6, 14):
         value, gradient = jax.value_and_grad(found)(weights, capacity)
         assert float(value) == pytest.approx(float(expected), rel=1e-13)
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
@@ -98,7 +98,7 @@ def test_gradients_when_pieces_are_just_full(float64):
 MANY_INPUTS = {"qif": ss.models.qif(), "qif, any tau_s": ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron()}
 
 
-@pytest.mark.parametrize("name", ["qif", pytest.param("qif, any tau_s", marks=pytest.mark.slow), "theta"])
+@pytest.mark.parametrize("name", MANY_INPUTS)
 def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
     """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
 
