@@ -74,6 +74,14 @@ def test_a_ratio_is_given_only_where_answers_agree():
         assert f"| {cell} |" in as_markdown({"name": report}, machine, "command")
 
 
+def test_what_was_compiled_is_not_compiled_again_when_it_runs():
+    traced = []
+    program = compiled(lambda values: traced.append(values) or 2 * values["a"], {"a": np.ones(3)})
+    for _ in range(2):
+        np.testing.assert_array_equal(program.run(), 2 * np.ones(3))
+    assert len(traced) == 1
+
+
 def timed(seconds: float) -> Measurement:
     return Measurement(0.0, None, None, [seconds] * 7)
 

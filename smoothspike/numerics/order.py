@@ -63,7 +63,7 @@ def _found(count: int, values: Array) -> tuple[Array, Array]:
 
 
 def _numbers(count: int) -> Int[Array, " {count}"]:
-    """Count in single precision, of which a processor compares twice as many at a time."""
+    """Count in 32 bits in double precision, too: a processor compares twice as many of these at a time."""
     return jnp.arange(count, dtype=jnp.int32)
 
 
