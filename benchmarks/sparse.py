@@ -1,15 +1,15 @@
 """What an event costs in a large recurrent network with sparse connections.
 
-Quadratic integrate-and-fire neurons, each of which reaches 100 others at random. Inputs make neurons spike, 10 for each
-input; the weights between neurons have no mean, so that the number of spikes hardly depends on how many neurons there
-are. The same network gets some inputs and then twice as many: the difference of the times over the difference of the
-numbers of events is what an event costs, without what a trial costs anyhow (to start and continue every neuron), which
-is given apart. The gradient is that of the sum of all spike times by all weights. Beside it stands what memory alone
-takes: a loop without arithmetic that reads the targets and weights of random neurons, and reads and writes the state of
-each target and its block in the tournament of next spikes.
+Quadratic integrate-and-fire neurons, each of which reaches others at random: 100 at once, or 10 each after a delay of
+its own. Inputs make neurons spike, 10 for each input; the weights between neurons have no mean, so that the number of
+spikes hardly depends on how many neurons there are. The same network gets some inputs and then twice as many: the
+difference of the times over the difference of the numbers of inputs and spikes is what one of these costs with
+everything that it brings about, without what a trial costs anyhow (to start and continue every neuron), which is given
+apart. The gradient is that of the sum of all spike times by all weights.
 """
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,29 +21,43 @@ import smoothspike as ss
 from .measuring import Program, compiled, measured
 from .question import Options, Report, Table, duration, size
 
-OUT_DEGREE, REACHED, TRIAL, ROOM = 100, 10, 8.0, 32768
-INPUTS = 960
+REACHED, TRIAL = 10, 8.0
 
 
-def network(neurons: int) -> ss.Recurrent:
-    """Draw a network; the targets of a neuron are one of each hundredth of all, so that none is reached twice."""
+class Kind(NamedTuple):
+    """How neurons are connected, how many inputs there are at first, and for how many spikes there is room."""
+
+    out_degree: int
+    is_late: bool
+    inputs: int
+    room: int
+
+
+AT_ONCE, LATE = Kind(100, False, 960, 32768), Kind(10, True, 200, 8192)
+
+
+def network(neurons: int, kind: Kind) -> ss.Recurrent:
+    """Draw a network; the targets of a neuron are one of each part of all, so that none is reached twice."""
     generator = np.random.default_rng(0)
+    inputs = 2 * kind.inputs
 
     def targets(sources: int, count: int) -> np.ndarray:
         part = neurons // count
         return np.arange(count) * part + generator.integers(0, part, (sources, count))
 
-    recurrent = ss.Connections(targets(neurons, OUT_DEGREE), generator.normal(0, 0.2, (neurons, OUT_DEGREE)))
-    entering = ss.Connections(targets(2 * INPUTS, REACHED), generator.uniform(4, 6, (2 * INPUTS, REACHED)))
+    shape = neurons, kind.out_degree
+    weights, delays = generator.normal(0, 0.2, shape), generator.uniform(0.1, 0.5, shape) if kind.is_late else None
+    recurrent = ss.Connections(targets(*shape), weights, delays)
+    entering = ss.Connections(targets(inputs, REACHED), generator.uniform(4, 6, (inputs, REACHED)))
     return ss.Recurrent(
-        ss.Neuron(ss.models.qif()), neurons, 2 * INPUTS, TRIAL, recurrent_weights=recurrent, input_weights=entering,
-        capacity=ROOM,
+        ss.Neuron(ss.models.qif()), neurons, inputs, TRIAL, recurrent_weights=recurrent, input_weights=entering,
+        capacity=kind.room,
     )  # fmt: skip
 
 
-def spikes(inputs: int) -> ss.Spikes:
+def spikes(kind: Kind, inputs: int) -> ss.Spikes:
     """The first inputs, one of each channel, the rest left out."""
-    times = np.random.default_rng(1).uniform(0, TRIAL / 4, 2 * INPUTS)
+    times = np.random.default_rng(1).uniform(0, TRIAL / 4, 2 * kind.inputs)
     return ss.Spikes(np.where(np.arange(times.size) < inputs, times, np.inf), np.arange(times.size))
 
 
@@ -53,7 +67,7 @@ def total(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
     return jnp.where(found.is_spike, found.times, 0.0).sum()
 
 
-def programs(net: ss.Recurrent) -> dict[str, Program]:
+def programs(net: ss.Recurrent, kind: Kind) -> dict[str, Program]:
     """Simulation and gradient, with few inputs and with many."""
 
     def by_weights(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
@@ -66,67 +80,50 @@ def programs(net: ss.Recurrent) -> dict[str, Program]:
 
     works = {"forward": total, "gradient": by_weights}
     return {
-        f"{work} {inputs}": compiled(function, net, spikes(inputs))
+        f"{work} {inputs}": compiled(function, net, spikes(kind, inputs))
         for work, function in works.items()
-        for inputs in (INPUTS, 2 * INPUTS)
+        for inputs in (kind.inputs, 2 * kind.inputs)
     }
-
-
-def memory_alone(neurons: int, events: int) -> Program:
-    """The reads and writes of so many events."""
-    generator = np.random.default_rng(2)
-    targets = generator.integers(0, neurons, (neurons, OUT_DEGREE)).astype(np.int32)
-    weights = generator.normal(size=(neurons, OUT_DEGREE))
-    rows, blocks = np.ones((neurons, 4)), np.ones((-(-neurons // 16), 16))
-
-    def touch(rows: jax.Array, blocks: jax.Array, targets: jax.Array, weights: jax.Array, order: jax.Array) -> tuple:
-        def event(number: int, carry: tuple) -> tuple:
-            rows, blocks, seen = carry
-            # which neuron is next comes out of what was read, as in a network
-            which = order[number] + (seen[0] > 1e300)
-            reached, added = targets[which], weights[which]
-            rows = rows.at[reached].set(jnp.maximum(rows[reached], added[:, None]))
-            blocks = blocks.ravel().at[reached].set(added).reshape(blocks.shape)
-            return rows, blocks, seen + blocks[reached // 16].min(1)
-
-        return jax.lax.fori_loop(0, order.size, event, (rows, blocks, jnp.zeros(OUT_DEGREE)))
-
-    return compiled(touch, rows, blocks, targets, weights, generator.integers(0, neurons, events))
 
 
 def answer(options: Options) -> Report:
     """Measure."""
     table = Table(
-        ["neurons", "events", "memory alone", "forward, an event", "a trial", "gradient, an event", "a trial", "memory"]
+        ["targets", "neurons", "inputs and spikes", "forward, each", "a trial", "gradient, each", "a trial", "memory"]
     )
-    figures, costs = {}, []
+    figures, remarks = {}, []
+    sizes = (1000, 10_000) if options.quick else (1000, 10_000, 100_000)
     with jax.enable_x64(True):
-        for neurons in (1000, 10_000) if options.quick else (1000, 10_000, 100_000):
-            net = network(neurons)
-            few, many = (inputs + int(net(spikes(inputs)).spikes[0].num_events) for inputs in (INPUTS, 2 * INPUTS))
-            alone = {f"memory alone {events}": memory_alone(neurons, events) for events in (few, many)}
-            found = measured(programs(net) | alone, options.repeats)
-            row: list[str] = [f"{neurons}", f"{few}, {many}"]
-            cost = {}
-            apart = found[f"memory alone {many}"].median - found[f"memory alone {few}"].median
-            cost["memory alone"] = apart / (many - few)
-            row.append(f"{1e6 * cost['memory alone']:.3g} us")
-            for work in ("forward", "gradient"):
-                short, long = (found[f"{work} {inputs}"].median for inputs in (INPUTS, 2 * INPUTS))
-                cost[work] = (long - short) / (many - few)
-                row += [f"{1e6 * cost[work]:.3g} us", duration(short - cost[work] * few)]
-            costs.append(cost)
-            table.rows.append([*row, size(found[f"gradient {2 * INPUTS}"].program_bytes)])
-            figures[str(neurons)] = {"events": [few, many], "seconds_per_event": cost} | {
-                name: measurement.as_json() for name, measurement in found.items()
-            }
-    remarks = [
-        f"From one row to the next the cost of an event grows by a factor of "
-        f"{', '.join(f'{after[work] / before[work]:.2f}' for before, after in pairwise(costs))} "
-        f"({work})."
-        for work in ("memory alone", "forward", "gradient")
-    ]
+        for kind in (AT_ONCE, LATE):
+            costs = []
+            named = f"{kind.out_degree}, {'delayed' if kind.is_late else 'at once'}"
+            for neurons in sizes:
+                cost, row, figures[f"{named}, {neurons}"] = _measured(neurons, kind, options.repeats)
+                costs.append(cost)
+                table.rows.append([named, *row])
+            growth = (
+                f"{', '.join(f'{after[work] / before[work]:.2f}' for before, after in pairwise(costs))} ({work})"
+                for work in ("forward", "gradient")
+            )
+            remarks.append(f"With {named}, the cost grows from one row to the next by factors of {'; '.join(growth)}.")
     setting = (
-        f"Out-degree {OUT_DEGREE}, {INPUTS} and {2 * INPUTS} inputs to {REACHED} neurons each, trials of {TRIAL:g}."
+        f"Inputs to {REACHED} neurons each, {AT_ONCE.inputs} and {2 * AT_ONCE.inputs} or, with delays, {LATE.inputs} "
+        f"and {2 * LATE.inputs}; trials of {TRIAL:g}."
     )
     return Report("Sparse recurrent networks", setting, "float64", table, remarks=remarks, figures=figures)
+
+
+def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, float], list[str], dict[str, object]]:
+    """What an input or spike costs, a row of the table, and all figures."""
+    net = network(neurons, kind)
+    inputs = kind.inputs, 2 * kind.inputs
+    few, many = (count + int(net(spikes(kind, count)).spikes[0].num_events) for count in inputs)
+    found = measured(programs(net, kind), repeats)
+    row, cost = [f"{neurons}", f"{few}, {many}"], {}
+    for work in ("forward", "gradient"):
+        short, long = (found[f"{work} {count}"].median for count in inputs)
+        cost[work] = (long - short) / (many - few)
+        row += [f"{1e6 * cost[work]:.3g} us", duration(short - cost[work] * few)]
+    figures = {"events": [few, many], "seconds_per_event": cost}
+    figures |= {name: measurement.as_json() for name, measurement in found.items()}
+    return cost, [*row, size(found[f"gradient {inputs[1]}"].program_bytes)], figures

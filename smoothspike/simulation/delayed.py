@@ -15,8 +15,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Stretch, Tangents, after_event, compressed, linearised_wait
+from .aside import aside, aside_room
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
+from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
 from .together import until_over
 
 
@@ -68,6 +69,8 @@ class _Carry(NamedTuple):
     following: _Next
     due: Due
     arrivals: Due
+    rooms: tuple[Array, Array]
+    turn: Int[Array, ""]
     sent: Float[Array, " travellers"]
     connection: Int[Array, " travellers"]
     neurons: Int[Array, " spikes"]
@@ -150,9 +153,11 @@ def _begun(rest: Any, room: _Room, arguments: tuple) -> _Carry:
         jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], entries), initial),
     )  # fmt: skip
     due, arrivals = Due.at(jnp.maximum(wait, 0.0)), Due.at(sent + delays[connection])
+    rows = packed(initial, jnp.zeros(size, times.dtype))
+    rooms = aside_room((1, rows.shape[1]), rows.dtype), due.room
     return _Carry(
-        packed(initial, jnp.zeros(size, times.dtype)), _following(due, arrivals, connection, sent), due, arrivals, sent,
-        connection, jnp.zeros(room.spikes, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log,
+        rows, _following(due, arrivals, connection, sent), due, arrivals, rooms, jnp.array(0), sent, connection,
+        jnp.zeros(room.spikes, jnp.int32), jnp.array(0, jnp.int32), jnp.array(0, jnp.int32), log,
         jnp.array(False),
     )  # fmt: skip
 
@@ -169,7 +174,9 @@ def _event(rest: Any, structure: Any, room: _Room, arguments: tuple, carry: _Car
     traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)
     reached = jnp.where(is_over, NOBODY, jnp.where(is_spike, neuron, targets[along])).astype(jnp.int32)[None]
 
-    before, was = unpacked(structure, read(carry.rows, reached, is_over))
+    (of_rows, of_blocks), turn = carry.rooms, carry.turn
+    of_rows, row = aside(of_rows, turn, jax.lax.dynamic_slice_in_dim(carry.rows, reached[0], 1))
+    before, was = unpacked(structure, row)
     some = of_neurons(eqx.combine(arrays, rest), reached)
     jump = {route: jnp.where(is_arrival, each[along], 0.0)[None] for route, each in weights.items()}
     after = after_event(some, before, now - was, is_spike[None], jump)
@@ -183,15 +190,16 @@ def _event(rest: Any, structure: Any, room: _Room, arguments: tuple, carry: _Car
         lambda kept, value: put(kept, jnp.minimum(carry.place, room.events), value.astype(kept.dtype)),
         carry.log, entry,
     )  # fmt: skip
-    due = carry.due.changed_at(reached[0], (now + wait)[0])
-    arrivals = carry.arrivals.changed_at(traveller, left + delays[then])
+    # one after the other through one room, or two cores would take turns
+    due, of_blocks = carry.due.changed_at(reached[0], (now + wait)[0], of_blocks, turn)
+    arrivals, of_blocks = carry.arrivals.changed_at(traveller, left + delays[then], of_blocks, turn)
     sent = carry.sent.at[traveller].set(left, mode="drop")
     connection = carry.connection.at[traveller].set(then, mode="drop")
     own = jnp.where(is_spike, traveller - room.inputs, NOBODY)
     return _Carry(
-        write(carry.rows, reached, after, now, was), _following(due, arrivals, connection, sent), due, arrivals, sent,
-        connection, carry.neurons.at[own].set(reached[0], mode="drop"), carry.total + is_spike, carry.place + ~is_over,
-        log, is_over,
+        write(carry.rows, reached, after, now), _following(due, arrivals, connection, sent), due, arrivals,
+        (of_rows, of_blocks), 1 - turn, sent, connection, carry.neurons.at[own].set(reached[0], mode="drop"),
+        carry.total + is_spike, carry.place + ~is_over, log, is_over,
     )  # fmt: skip
 
 
@@ -227,8 +235,9 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
     xs = (xs[0]._replace(targets=in_pieces(log.targets, length, NOBODY)), *xs[1:])
     leave = jnp.zeros_like(log.sent)
     leave = leave if times_move is None else leave.at[: times.shape[0]].set(times_move)
-    start = (compressed(dynamics, initial, initial_moves), jnp.zeros_like(log.last), leave)
-    (end, last, sent), (when, since, states) = jax.lax.scan(each, start, xs)
+    start = compressed(dynamics, initial, initial_moves)
+    (rows, sent), (when, since, states) = jax.lax.scan(each, (packed(start, jnp.zeros_like(log.last)), leave), xs)
+    end, last = unpacked(jax.tree.structure(start), rows)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1)[:room], (when, since, states))
     states, end = dynamics.expanded(log.states, states), dynamics.expanded(log.end, end)
     fixed: Any = dict.fromkeys(("travellers", "connections", "targets", "neurons", "total"))
@@ -236,7 +245,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
 
 
 def _piece_moves(
-    dynamics: AbstractDynamics, moving: Tangents, duration: Float[Array, ""], carry: Any, events: Any
+    dynamics: AbstractDynamics, moving: Tangents, duration: Float[Array, ""], carry: tuple[Array, Array], events: Any
 ) -> Any:
     """Follow tangents of states, of when these hold, and of when spikes set out, through the events of a piece."""
     log, later, jumps, jump_moves = events
@@ -247,26 +256,32 @@ def _piece_moves(
     by_state, forced = linearised_wait(some, some_moving, log.states, jnp.full_like(log.times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     later = jnp.where(is_spike, forced, later)
-    structure = jax.tree.structure(carry[0])
 
     def step(carry, event):
-        (leaves, since, sent), (parts, by_state, later, is_spike, is_arrival, neuron, traveller) = carry, event
-        before, was = pick((leaves, since), neuron)
-        set_out = is_arrival * pick(sent, traveller) + is_spike * was
-        when = set_out + later + sum(column * leaf for column, leaf in zip(by_state, before, strict=True))
+        (of_rows, of_sent, rows, sent), (parts, by_state, later, is_spike, is_arrival, neuron, traveller, turn) = (
+            carry,
+            event,
+        )
+        of_rows, row = aside(of_rows, turn, pick(rows, neuron))
+        of_sent, left = aside(of_sent, turn, pick(sent, traveller))
+        *before, was = row
+        when = is_arrival * left + is_spike * was + later
+        when += sum(column * leaf for column, leaf in zip(by_state, before, strict=True))
         after = parts.moved(before, when - was)
-        # adding the change, not setting the value, has a transpose as cheap as itself
-        leaves, since = jax.tree.map(
-            lambda kept, new, old: kept.at[neuron].add(new - old, mode="drop"),
-            (leaves, since), (after, when), (before, was),
-        )  # fmt: skip
-        return (leaves, since, sent.at[traveller].add(is_spike * when, mode="drop")), (when, was, before)
+        # adding the change, not setting the value, has a transpose as cheap as itself, a read that goes aside, too
+        of_rows, change = aside(of_rows, turn, jnp.stack([*after, when]) - row)
+        of_sent, leave = aside(of_sent, turn, is_spike * when)
+        rows, sent = rows.at[neuron].add(change, mode="drop"), sent.at[traveller].add(leave, mode="drop")
+        return (of_rows, of_sent, rows, sent), (when, was, before)
 
     is_spike, is_arrival = (each.astype(later.dtype) for each in (is_spike, is_arrival))
-    coefficients = (parts, by_state, later, is_spike, is_arrival, log.targets, log.travellers)
-    start = (jax.tree.leaves(carry[0]), *carry[1:])
-    (leaves, since, sent), (when, was, before) = jax.lax.scan(step, start, coefficients)
-    return (jax.tree.unflatten(structure, leaves), since, sent), (when, was, jax.tree.unflatten(structure, before))
+    turns = jnp.arange(later.shape[0]) % 2
+    coefficients = (parts, by_state, later, is_spike, is_arrival, log.targets, log.travellers, turns)
+    rows, sent = carry
+    rooms = aside_room((rows.shape[1],), rows.dtype), aside_room((), sent.dtype)
+    (*_, rows, sent), (when, was, before) = jax.lax.scan(step, (*rooms, rows, sent), coefficients)
+    structure = jax.tree.structure(compressed(dynamics, log.states, log.states))
+    return (rows, sent), (when, was, jax.tree.unflatten(structure, before))
 
 
 def _only(values: Float[Array, "1"]) -> Float[Array, ""]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .aside import aside, aside_room
 from .rows import put
 
 # Small enough that a block lies in two lines of a processor's cache.
@@ -48,23 +49,39 @@ class Due(NamedTuple):
             place = place * _BLOCK + jnp.argmin(blocks[place])
         return self.rounds[0].ravel()[place], place
 
-    def changed(self, neurons: Int[Array, " targets"], times: Float[Array, " targets"]) -> "Due":
-        """Set some times; indices beyond the last neuron are passed over."""
+    def changed(
+        self,
+        neurons: Int[Array, " targets"],
+        times: Float[Array, " targets"],
+        room: Float[Array, "2 targets"],
+        turn: Int[Array, ""],
+    ) -> tuple["Due", Float[Array, "2 targets"]]:
+        """Set some times; indices beyond the last neuron are passed over. For `room` and `turn` see `aside`."""
         rounds = []
         for blocks in self.rounds:
             moved = blocks.ravel().at[neurons].set(times, mode="drop").reshape(blocks.shape)
             rounds.append(moved)
             neurons = neurons // _BLOCK
-            times = moved.at[neurons].get(mode="clip").min(1)
-        return Due(tuple(rounds), self.final.at[neurons].set(times, mode="drop"))
+            room, times = aside(room, turn, moved.at[neurons].get(mode="clip").min(1))
+        return Due(tuple(rounds), self.final.at[neurons].set(times, mode="drop")), room
 
-    def changed_at(self, neuron: Int[Array, ""], time: Float[Array, ""]) -> "Due":
-        """Set one time, a block at a time; an index beyond the last neuron is passed over."""
+    def changed_at(
+        self, neuron: Int[Array, ""], time: Float[Array, ""], room: Float[Array, "2 block"], turn: Int[Array, ""]
+    ) -> tuple["Due", Float[Array, "2 block"]]:
+        """Set one time, a block at a time; an index beyond the last neuron is passed over.
+
+        What is read goes aside: the compiler would read it again later, and copy all blocks to be able to.
+        """
         rounds, is_one = [], neuron < self.rounds[0].size
         for blocks in self.rounds:
             place = neuron // _BLOCK
-            block = jax.lax.dynamic_index_in_dim(blocks, place, keepdims=False)
+            room, block = aside(room, turn, jax.lax.dynamic_index_in_dim(blocks, place, keepdims=False))
             block = jnp.where(is_one & (jnp.arange(_BLOCK) == neuron % _BLOCK), time, block)
             rounds.append(put(blocks, place, block))
             neuron, time = place, block.min()
-        return Due(tuple(rounds), self.final.at[neuron].set(time, mode="drop"))
+        return Due(tuple(rounds), self.final.at[neuron].set(time, mode="drop")), room
+
+    @property
+    def room(self) -> Float[Array, "2 block"]:
+        """Room for a block, for `changed_at`."""
+        return aside_room((_BLOCK,), self.final.dtype)

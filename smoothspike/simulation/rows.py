@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float, Int
 
 #: Stands for no neuron: beyond every one, so that what is written there is dropped.
 NOBODY = 2**30
@@ -27,31 +27,15 @@ def packed(state: Any, since: Float[Array, " neurons"]) -> Float[Array, "neurons
 
 def unpacked(structure: Any, rows: Float[Array, "neurons columns"]) -> tuple[Any, Float[Array, " neurons"]]:
     """Undo `packed`, given the structure of a state."""
-    *leaves, since = rows.T
+    *leaves, since = jnp.moveaxis(rows, -1, 0)
     return jax.tree.unflatten(structure, leaves), since
 
 
-def read(
-    rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"], is_over: Bool[Array, ""]
-) -> Float[Array, "targets columns"]:
-    """Pick the rows of some neurons; once the trial is over just any.
-
-    In a branch of its own, or the compiler would read late and copy all neurons to be able to.
-    """
-    return jax.lax.cond(is_over, _any, pick, rows, neurons)
-
-
-def _any(rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"]) -> Float[Array, "targets columns"]:
-    # some state, of which derivatives are numbers
-    return jnp.broadcast_to(rows[0], (neurons.shape[0], rows.shape[1]))
-
-
 def write(
-    rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"], state: Any, now: Array, was: Array
+    rows: Float[Array, "neurons columns"], neurons: Int[Array, " targets"], state: Any, now: Float[Array, ""]
 ) -> Float[Array, "neurons columns"]:
-    """Set the rows of some neurons, whose states held since `was` until `now`."""
-    # the maximum is always the first; it makes the write wait for the read, which saves a copy
-    return rows.at[neurons].set(packed(state, jnp.maximum(now, was)), mode="drop")
+    """Set the rows of some neurons, whose states hold from `now`."""
+    return rows.at[neurons].set(packed(state, jnp.full(neurons.shape, now)), mode="drop")
 
 
 def put(rows: Array, place: Array, value: Array) -> Array:

@@ -14,9 +14,11 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Stretch, Tangents, after_event, compressed, linearised_wait
+from .aside import aside, aside_room
 from .connections import Connections
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, read, unpacked, write
+from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
+from .together import until_over
 
 
 class Lists(NamedTuple):
@@ -58,7 +60,7 @@ def split(recurrent: Connections, inputs: Connections) -> tuple[Lists, int]:
     """
     size, width = recurrent.sources, max(recurrent.out_degree, 1)
     pieces = max(1, -(-inputs.out_degree // width))
-    own = jnp.arange(size)[:, None]
+    own = jnp.arange(size, dtype=recurrent.targets.dtype)[:, None]
     itself = recurrent.targets == own
 
     def room(values: Array, columns: int, fill: float) -> Array:
@@ -104,34 +106,42 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    network = _Network(
-        dynamics, jnp.append(times, duration), jnp.append(kinds, targets.shape[0] - 1), weights, targets, duration
-    )
+    arrays, rest = eqx.partition(dynamics, eqx.is_array)
+    nothing = targets.shape[0] - 1
+    known = jnp.append(jnp.where(times < duration, kinds, nothing), nothing)
+    network = _Network(arrays, jnp.append(times, duration), known, weights, targets, duration)
     structure = jax.tree.structure(initial)
-    step = partial(_event, network, structure, room)
-    found = jax.lax.while_loop(lambda carry: ~carry.is_over, step, _begun(network, initial, room))
+    begin, step = partial(_begun, rest, room), partial(_event, rest, structure, room)
+    # all arrays are arguments, since trials of a batch may differ in any of them
+    found = until_over(begin, step, lambda carry: carry.is_over, (network, initial))
     end, last = unpacked(structure, found.rows)
-    when, which, reached, since, states = jax.tree.map(lambda kept: kept[:-1], found.log)
+    when, which, reached, rows = (kept[:-1] for kept in found.log)
+    states, since = unpacked(structure, jnp.moveaxis(rows, 1, -1))
     total = (found.place - found.position).astype(jnp.int32)
     return Log(when, which, total, reached, since, states, last, end)
 
 
 class _Network(NamedTuple):
-    """What the loop only reads: `Lists`, when each input comes and of which kind it is; both go on with the end."""
+    """What the loop only reads: arrays of the dynamics, `Lists`, when inputs come and of which kind they are.
 
-    dynamics: AbstractDynamics
-    until: Float[Array, " inputs"]
-    kinds: Int[Array, " inputs"]
+    After them comes the end, which like padding is of the kind that reaches nobody.
+    """
+
+    arrays: Any
+    until: Float[Array, " times"]
+    kinds: Int[Array, " times"]
     weights: dict[str, Float[Array, "kinds targets"]]
     targets: Int[Array, "kinds targets"]
     duration: Float[Array, ""]
 
 
 class _Carry(NamedTuple):
-    """What the loop carries: neurons, when they are due and who is first, how many inputs and events, and the log."""
+    """What the loop carries: neurons, when they are due, who is first, how many inputs and events, and the log."""
 
     rows: Float[Array, "neurons columns"]
     due: Due
+    asides: tuple[Any, Float[Array, "2 targets"]]
+    turn: Int[Array, ""]
     first: tuple[Float[Array, ""], Int[Array, ""]]
     position: Int[Array, ""]
     place: Int[Array, ""]
@@ -139,24 +149,33 @@ class _Carry(NamedTuple):
     is_over: Bool[Array, ""]
 
 
-def _begun(network: _Network, initial: State, room: int) -> _Carry:
+def _begun(rest: Any, room: int, arguments: tuple[_Network, State]) -> _Carry:
+    network, initial = arguments
     duration, (_, width) = network.duration, network.targets.shape
     nothing = jnp.zeros(jax.tree.leaves(initial)[0].shape[0], duration.dtype)
+    rows = packed(initial, nothing)
     log = (
         jnp.zeros(room + 1, duration.dtype),
         jnp.full(room + 1, -1, jnp.int32),
         jnp.full((room + 1, width), NOBODY, network.targets.dtype),
-        jnp.zeros((room + 1, width), duration.dtype),
         # some state, of which derivatives are numbers
-        jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[0], (room + 1, width)), initial),
+        jnp.broadcast_to(rows[0][:, None], (room + 1, rows.shape[1], width)),
     )
-    wait = network.dynamics.time_to_spike(initial, nothing, jnp.full_like(nothing, duration))
+    wait = eqx.combine(network.arrays, rest).time_to_spike(initial, nothing, jnp.full_like(nothing, duration))
     due = Due.at(jnp.maximum(wait, 0.0))
-    return _Carry(packed(initial, nothing), due, due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False))
+    picked = jax.tree.map(lambda leaf: aside_room((width, *leaf.shape[1:]), leaf.dtype), (rows, _of_each(network)))
+    asides = picked, aside_room((width,), duration.dtype)
+    return _Carry(rows, due, asides, jnp.array(0), due.first(), jnp.array(0), jnp.array(0), log, jnp.array(False))
 
 
-def _event(network: _Network, structure: Any, room: int, carry: _Carry) -> _Carry:
+def _of_each(network: _Network) -> Any:
+    """The parameters of which every neuron has its own."""
+    return eqx.filter(network.arrays, jnp.ndim)
+
+
+def _event(rest: Any, structure: Any, room: int, arguments: tuple[_Network, State], carry: _Carry) -> _Carry:
     """Go to the next event, a spike or an input, and carry those forward that it reaches."""
+    network, _ = arguments
     (when, first), position, until = carry.first, carry.position, network.until
     size, width = carry.rows.shape[0], network.targets.shape[1]
     spikes = when < until[position]
@@ -165,21 +184,23 @@ def _event(network: _Network, structure: Any, room: int, carry: _Carry) -> _Carr
     row = jnp.where(spikes, first, network.kinds[position])
     reached = network.targets[row]
 
-    before, was = unpacked(structure, read(carry.rows, reached, is_over))
+    turn, (picked, earliest) = carry.turn, carry.asides
+    picked, (rows, own) = aside(picked, turn, pick((carry.rows, _of_each(network)), reached))
+    before, was = unpacked(structure, rows)
     jump = {route: each[row] for route, each in network.weights.items()}
-    some = of_neurons(network.dynamics, reached)
+    some = eqx.combine(own, network.arrays, rest)
     after = after_event(some, before, now - was, spikes & (jnp.arange(width) == 0), jump)
     # rounding may put a spike just before this instant: time never runs backwards
     wait = jnp.maximum(some.time_to_spike(after, jnp.zeros(width, now.dtype), network.duration - now), 0.0)
 
     name = jnp.where(is_over, -1, jnp.where(spikes, first, size + position)).astype(jnp.int32)
-    entry = (now, name, reached, was, before)
+    entry = (now, name, reached, rows.T)
     # what does not fit is put where it will be cut off
     log = jax.tree.map(lambda kept, value: put(kept, jnp.minimum(carry.place, room), value), carry.log, entry)
-    due = carry.due.changed(reached, now + wait)
+    due, earliest = carry.due.changed(reached, now + wait, earliest, turn)
     return _Carry(
-        write(carry.rows, reached, after, now, was), due, due.first(), position + (~spikes & ~is_over),
-        carry.place + ~is_over, log, is_over,
+        write(carry.rows, reached, after, now), due, (picked, earliest), 1 - turn, due.first(),
+        position + (~spikes & ~is_over), carry.place + ~is_over, log, is_over,
     )  # fmt: skip
 
 
@@ -196,17 +217,17 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
     jumps = {route: each[rows] for route, each in weights.items()}
     jump_moves = jax.tree.map(lambda move: move[rows], weight_moves)
 
-    def follow(carry, event):
-        return _piece_moves(dynamics, moving, duration, carry, event)
+    def follow(rows, event):
+        return _piece_moves(dynamics, moving, duration, rows, event)
 
-    def skip(carry, event):
+    def skip(rows, event):
         log, *_ = event
         nothing = compressed(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
-        return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
+        return rows, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
-    def each(carry, event):
-        return jax.lax.cond(event[0].which[0] >= 0, follow, skip, carry, event)
+    def each(rows, event):
+        return jax.lax.cond(event[0].which[0] >= 0, follow, skip, rows, event)
 
     length = max(1, round(room**0.5))
     entries = log._replace(total=None, last=None, end=None)  # pyright: ignore[reportArgumentType]
@@ -216,20 +237,24 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
     names = jnp.where(filled, xs[0].which, -1)
     reached = jnp.where(filled[..., None], xs[0].targets, NOBODY)
     xs = (xs[0]._replace(which=names, targets=reached), *xs[1:])
-    start = (compressed(dynamics, initial, initial_moves), jnp.zeros(size, times.dtype))
-    (end, last), (when, since, states) = jax.lax.scan(each, start, xs)
+    start = compressed(dynamics, initial, initial_moves)
+    rows, (when, since, states) = jax.lax.scan(each, packed(start, jnp.zeros(size, times.dtype)), xs)
+    end, last = unpacked(jax.tree.structure(start), rows)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:room], (when, since, states))
     states, end = dynamics.expanded(log.states, states), dynamics.expanded(log.end, end)
     return log, Log(when, None, None, None, since, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
 def _piece_moves(
-    dynamics: AbstractDynamics, moving: Tangents, duration: Float[Array, ""], carry: Any, events: Any
+    dynamics: AbstractDynamics,
+    moving: Tangents,
+    duration: Float[Array, ""],
+    rows: Float[Array, "neurons columns"],
+    events: Any,
 ) -> Any:
     """Follow tangents of states, and of when these hold, through the events of a piece."""
     log, come, jumps, jump_moves = events
-    size = carry[1].shape[0]
-    is_spike = (log.which >= 0) & (log.which < size)
+    is_spike = (log.which >= 0) & (log.which < rows.shape[0])
     own = is_spike[:, None] & (jnp.arange(log.targets.shape[1]) == 0)
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
     lengths = log.times[:, None] - log.since
@@ -239,20 +264,20 @@ def _piece_moves(
     by_state, forced = linearised_wait(alone, alone_moving, own_states, jnp.full_like(own_since, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     come = jnp.where(is_spike, forced, come)
-    structure = jax.tree.structure(carry[0])
 
     def step(carry, event):
-        (leaves, since), (parts, by_state, come, is_spike, reached) = carry, event
-        before, was = pick((leaves, since), reached)
+        (rows, rooms), (parts, by_state, come, is_spike, reached, turn) = carry, event
+        read, picked = aside(rooms[0], turn, pick(rows, reached))
+        *before, was = picked.T
         when = come + is_spike * was[0] + sum(column * leaf[0] for column, leaf in zip(by_state, before, strict=True))
         after = parts.moved(before, when - was)
-        # adding the change, not setting the value, has a transpose as cheap as itself
-        moved = jax.tree.map(
-            lambda kept, new, old: kept.at[reached].add(new - old, mode="drop"),
-            (leaves, since), (after, jnp.broadcast_to(when, was.shape)), (before, was),
-        )  # fmt: skip
-        return moved, (when, was, before)
+        # adding the change, not setting the value, has a transpose as cheap as itself, a read that goes aside, too
+        written, change = aside(rooms[1], turn, packed(after, jnp.broadcast_to(when, was.shape)) - picked)
+        return (rows.at[reached].add(change, mode="drop"), (read, written)), (when, was, before)
 
-    coefficients = (parts, by_state, come, is_spike.astype(come.dtype), log.targets)
-    (leaves, since), (when, was, before) = jax.lax.scan(step, (jax.tree.leaves(carry[0]), carry[1]), coefficients)
-    return (jax.tree.unflatten(structure, leaves), since), (when, was, jax.tree.unflatten(structure, before))
+    turns = jnp.arange(come.shape[0]) % 2
+    coefficients = (parts, by_state, come, is_spike.astype(come.dtype), log.targets, turns)
+    structure = jax.tree.structure(compressed(dynamics, log.states, log.states))
+    room = aside_room((log.targets.shape[1], rows.shape[1]), rows.dtype)
+    (rows, _), (when, was, before) = jax.lax.scan(step, (rows, (room, room)), coefficients)
+    return rows, (when, was, jax.tree.unflatten(structure, before))

@@ -165,3 +165,25 @@ def test_second_derivatives():
     direction = jnp.arange(1.0, 9.0)
     other = jax.jit(jax.grad(lambda at: jax.jvp(loss, (at,), (direction,))[1]))(at)
     np.testing.assert_allclose(other, differences @ direction, rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["matrices", "lists", "delays"])
+def test_inputs_that_are_left_out_reach_nobody(engine):
+    """Padding has a source, too: neither spikes nor what follows the trial depend on it."""
+    generator = np.random.default_rng(33)
+    own, entering = generator.normal(0, 0.3, (SIZE, SIZE)), generator.uniform(0.5, 3, (SIZE, 2))
+    if engine != "matrices":
+        late = np.full((SIZE, SIZE), 0.3) if engine == "delays" else None
+        own = ss.Connections(np.tile(np.arange(SIZE), (SIZE, 1)), own.T, late)
+        entering = ss.Connections(np.tile(np.arange(SIZE), (2, 1)), entering.T)
+    with jax.enable_x64(True):
+        net = ss.Recurrent(
+            ss.Neuron(ss.models.qif()), SIZE, 2, T, recurrent_weights=own, input_weights=entering, capacity=CAPACITY
+        )
+        padded = ss.Spikes([0.5, 1.0, np.inf, np.inf], [0, 1, 0, 1])
+        ts = np.linspace(0, T, 9)
+        found, expected = (
+            (recording.spike_times(30), recording.pseudo_rates(), recording.states_at(ts))
+            for recording in (net(padded), net(ss.Spikes([0.5, 1.0], [0, 1])))
+        )
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, expected)

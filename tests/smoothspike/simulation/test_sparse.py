@@ -8,6 +8,7 @@ import pytest
 from jax.experimental.sparse import BCOO
 
 import smoothspike as ss
+from smoothspike.simulation.aside import aside_room
 from smoothspike.simulation.due import Due
 
 T, SIZE, CHANNELS, INPUTS, ROOM = 10.0, 20, 5, 20, 256
@@ -124,13 +125,15 @@ def test_due_follows_the_earliest():
     generator = np.random.default_rng(8)
     times = generator.uniform(size=2000)
     due = Due.at(jnp.asarray(times))
-    for _ in range(20):
+    room, block = aside_room((6,), due.final.dtype), due.room
+    for turn in map(jnp.asarray, [0, 1] * 10):
         chosen = generator.choice(2000, 5, replace=False)
         times[chosen] = generator.uniform(size=5)
-        due = due.changed(jnp.append(jnp.asarray(chosen), 2**30), jnp.append(jnp.asarray(times[chosen]), 0.0))
+        new = jnp.append(jnp.asarray(times[chosen]), 0.0)
+        due, room = due.changed(jnp.append(jnp.asarray(chosen), 2**30), new, room, turn)
         times[chosen[0]] = generator.uniform()
-        due = due.changed_at(jnp.asarray(chosen[0]), jnp.asarray(times[chosen[0]]))
-        due = due.changed_at(jnp.asarray(2**30), jnp.asarray(0.0))
+        due, block = due.changed_at(jnp.asarray(chosen[0]), jnp.asarray(times[chosen[0]]), block, turn)
+        due, block = due.changed_at(jnp.asarray(2**30), jnp.asarray(0.0), block, turn)
         when, who = due.first()
         assert (when, who) == (times.astype(when.dtype).min(), times.argmin())
 
