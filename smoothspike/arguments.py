@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 import numpy.typing as npt
 from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
@@ -146,8 +147,10 @@ def given_connections(neuron: Neuron, given: Connections | BCOO, size: int, sour
         raise ValueError(
             f"{name}: weights for routes {sorted(given.weights)}, but the routes are {sorted(neuron.routes)}"
         )
-    if is_known(given.targets) and (given.targets >= size).any():
-        raise ValueError(f"{name}: a target is {int(given.targets.max())}, but there are only {size} neurons")
+    # numpy, since inside jit JAX would not tell
+    last = np.asarray(given.targets).max(initial=-1) if is_known(given.targets) else -1
+    if last >= size:
+        raise ValueError(f"{name}: a target is {last}, but there are only {size} neurons")
     return given
 
 

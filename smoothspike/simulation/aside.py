@@ -26,21 +26,30 @@ def aside(room: Any, turn: Int[Array, ""], value: Any) -> tuple[Any, Any]:
 
     Args:
         room: An array from `aside_room` for every array of `value`, carried by the loop for nothing else.
-        turn: Which half of it is taken, 0 or 1, the same for all trials of a batch. The compiler must not know.
+        turn: Which half of it is taken, 0 or 1, the same for all trials of a batch. Not a constant to the
+            compiler, which would then undo all this.
         value: What is picked, a PyTree of arrays.
 
+    Raises:
+        TypeError: if a value does not fit its room.
+
     Differentiation:
-        That of the identity; what is picked backwards goes aside as well.
+        That of the identity; what is picked backwards goes aside as well, in one trial.
 
     Example:
         >>> room = aside_room((2,), float)
         >>> aside(room, jnp.array(1), jnp.array([3.0, 4.0]))[1].tolist()
         [3.0, 4.0]
     """
-    rooms, structure = jax.tree.flatten(room)
-    values = jax.tree.leaves(value)
-    through = [_aside.bind(into, jnp.asarray(turn), each) for into, each in zip(rooms, values, strict=True)]
-    return tuple(jax.tree.unflatten(structure, kind) for kind in zip(*through, strict=True))
+    through = jax.tree.map(lambda into, each: _one(into, turn, each), room, value)
+    return jax.tree.transpose(jax.tree.structure(room), jax.tree.structure((0, 0)), through)
+
+
+def _one(room: Array, turn: Int[Array, ""], value: Array) -> tuple[Array, Array]:
+    if (room.shape, room.dtype) != ((2, *value.shape), value.dtype):
+        raise TypeError(f"aside: {jax.typeof(value)} goes through the room of another, {jax.typeof(room)}")
+    room, value = _aside.bind(room, jnp.asarray(turn), value)
+    return room, value
 
 
 def _through(room: Array, turn: Array, value: Array, axis: int = 0) -> list[Array]:
@@ -49,7 +58,7 @@ def _through(room: Array, turn: Array, value: Array, axis: int = 0) -> list[Arra
 
 
 def _backwards(cotangents: list[Any], room: Any, turn: Any, value: Any) -> list[Any]:
-    # what comes back for the room was of no use to anybody, and makes room again
+    # the cotangent of the room means nothing; its array is the room of the way back
     is_used = not isinstance(cotangents[1], ad.Zero)
     of_room, of_value = map(ad.instantiate_zeros, cotangents)
     if is_used:

@@ -181,13 +181,13 @@ def _event(rest: Any, structure: Any, room: int, arguments: tuple[_Network, Stat
     spikes = when < until[position]
     is_over = ~spikes & (until[position] >= network.duration)
     now = jnp.where(spikes, when, until[position])
-    row = jnp.where(spikes, first, network.kinds[position])
-    reached = network.targets[row]
+    kind = jnp.where(spikes, first, network.kinds[position])
+    reached = network.targets[kind]
 
     turn, (picked, earliest) = carry.turn, carry.asides
     picked, (rows, own) = aside(picked, turn, pick((carry.rows, _of_each(network)), reached))
     before, was = unpacked(structure, rows)
-    jump = {route: each[row] for route, each in network.weights.items()}
+    jump = {route: each[kind] for route, each in network.weights.items()}
     some = eqx.combine(own, network.arrays, rest)
     after = after_event(some, before, now - was, spikes & (jnp.arange(width) == 0), jump)
     # rounding may put a spike just before this instant: time never runs backwards
@@ -212,10 +212,10 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
     size = jax.tree.leaves(initial)[0].shape[0]
     position = jnp.where(log.which >= size, log.which - size, 0)
     come = jnp.zeros_like(log.times) if times_move is None or not times.size else times_move[position]
-    rows = jnp.where(log.which >= size, kinds[position] if times.size else 0, jnp.maximum(log.which, 0))
+    lists = jnp.where(log.which >= size, kinds[position] if times.size else 0, jnp.maximum(log.which, 0))
     # a whole table of tangents must not be carried through the pieces
-    jumps = {route: each[rows] for route, each in weights.items()}
-    jump_moves = jax.tree.map(lambda move: move[rows], weight_moves)
+    jumps = {route: each[lists] for route, each in weights.items()}
+    jump_moves = jax.tree.map(lambda move: move[lists], weight_moves)
 
     def follow(rows, event):
         return _piece_moves(dynamics, moving, duration, rows, event)

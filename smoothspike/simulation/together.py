@@ -16,7 +16,8 @@ def until_over(
     """Repeat a step until the trial is over.
 
     Where trials are mapped over, `jax.vmap` would copy all that a loop carries in every step, to keep it for the trials
-    that are over already. Here nothing is copied: a step changes nothing once its trial is over.
+    that are over already. Here, for one level of trials, nothing is copied: a step changes nothing once
+    its trial is over.
 
     Args:
         begin: Makes what the loop carries from the arguments.

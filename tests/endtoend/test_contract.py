@@ -135,7 +135,9 @@ def _neuron(name, **options):
     return ss.Neuron(DECLARED[name], allow_discontinuous=name == "lif", **options)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "theta_neuron" else ()) for name in MODELS]
+)
 def test_build_and_run(name):
     key = jax.random.key(0)
     neuron = _neuron(name, trainable=("tau_m",) if name == "qif_delta" else ())

@@ -26,8 +26,8 @@ def model(field, others=None, inputs=V, reset=-sp.oo):
 EXAMINED = (
     "qif",
     "qif_adaptive",
-    "qif_finite_reset_delta",
-    "theta_current",
+    pytest.param("qif_finite_reset_delta", marks=pytest.mark.slow),
+    pytest.param("theta_current", marks=pytest.mark.slow),
     pytest.param("rapid_theta", marks=pytest.mark.slow),
     pytest.param("izhikevich", marks=pytest.mark.slow),
     pytest.param("eif", marks=pytest.mark.slow),
@@ -71,7 +71,7 @@ NASTY = {
     ),
 }  # fmt: skip
 
-LONG = ("reset depends on an input state", "jump that fades with V")
+LONG = ("reset depends on an input state", "jump that fades with V", "V^3")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NASTY])

@@ -91,6 +91,33 @@ def test_batches_and_capacity(drawn):
         assert batch.spikes[0].num_events[trial] == alone.spikes[0].num_events
 
 
+@pytest.mark.parametrize("is_late", [False, True])
+def test_trials_of_a_batch_differ_in_everything(drawn, is_late):
+    """In inputs, weights and the neurons' own parameters: the same spikes and derivatives as one by one."""
+    recurrent, _, spikes = drawn
+    neuron = ss.Neuron(ss.models.qif(tau_m=np.linspace(0.8, 1.2, SIZE), tau_s=np.linspace(0.4, 0.6, SIZE)))
+    own = ss.Connections.from_bcoo(sparse(recurrent))
+    late = jnp.full(own.targets.shape, 0.2) if is_late else None
+
+    def loss(scale, times):
+        net = ss.Recurrent(
+            neuron, SIZE, CHANNELS, T, capacity=ROOM, input_weights=scale * jnp.ones((SIZE, CHANNELS)),
+            recurrent_weights=ss.Connections(own.targets, scale * own.weights, late),
+        )  # fmt: skip
+        return jnp.sin(net(ss.Spikes(times, spikes.sources)).spike_times(4)).sum()
+
+    derivatives = jax.value_and_grad(loss, (0, 1))
+    scales, times = jnp.array([0.5, 1.0, 1.5]), jnp.stack([spikes.times, spikes.times / 2, spikes.times / 3])
+    found = jax.jit(jax.vmap(derivatives))(scales, times)
+    one = jax.jit(derivatives)
+    expected = [one(*trial) for trial in zip(scales, times, strict=True)]
+    assert np.abs(found[1][0]).min() > 1e-6
+    jax.tree.map(
+        lambda together, *alone: np.testing.assert_allclose(together, np.stack(alone), rtol=1e-9, atol=1e-10),
+        found, *expected,
+    )  # fmt: skip
+
+
 def test_simultaneous_spikes_and_self_connections():
     """Three equal neurons spike at once, each acting on itself and on the next."""
     weights = 6 * np.eye(3) + np.roll(np.eye(3), 1, 0)
