@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 #: Runs that are shorter are taken together up to so many seconds.
-_ROW = 0.1
+_ROW = 0.3
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 

@@ -95,7 +95,7 @@ def test_programs_take_turns_and_the_first_run_does_not_count(monkeypatch):
     assert all(len(measurement.seconds) == 3 for measurement in found.values())
 
 
-@pytest.mark.parametrize(("seconds", "runs"), [(0.01, 12), (0.5, 2)])
+@pytest.mark.parametrize(("seconds", "runs"), [(0.02, 17), (0.5, 2)])
 def test_short_runs_are_timed_in_a_row(seconds, runs, monkeypatch):
     """A run that is slow at first and short after that: one to warm up, one to judge by, and a row of the others."""
     clock = [0.0]
