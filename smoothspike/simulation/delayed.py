@@ -258,10 +258,8 @@ def _piece_moves(
     later = jnp.where(is_spike, forced, later)
 
     def step(carry, event):
-        (of_rows, of_sent, rows, sent), (parts, by_state, later, is_spike, is_arrival, neuron, traveller, turn) = (
-            carry,
-            event,
-        )
+        of_rows, of_sent, rows, sent = carry
+        parts, by_state, later, is_spike, is_arrival, neuron, traveller, turn = event
         of_rows, row = aside(of_rows, turn, pick(rows, neuron))
         of_sent, left = aside(of_sent, turn, pick(sent, traveller))
         *before, was = row

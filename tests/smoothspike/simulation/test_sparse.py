@@ -92,8 +92,8 @@ def test_batches_and_capacity(drawn):
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_trials_of_a_batch_differ_in_everything(drawn, is_late):
-    """In inputs, weights and the neurons' own parameters: the same spikes and derivatives as one by one."""
+def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
+    """Of neurons with time constants of their own: the same spikes and derivatives as one by one."""
     recurrent, _, spikes = drawn
     neuron = ss.Neuron(ss.models.qif(tau_m=np.linspace(0.8, 1.2, SIZE), tau_s=np.linspace(0.4, 0.6, SIZE)))
     own = ss.Connections.from_bcoo(sparse(recurrent))
@@ -111,7 +111,7 @@ def test_trials_of_a_batch_differ_in_everything(drawn, is_late):
     found = jax.jit(jax.vmap(derivatives))(scales, times)
     one = jax.jit(derivatives)
     expected = [one(*trial) for trial in zip(scales, times, strict=True)]
-    assert np.abs(found[1][0]).min() > 1e-6
+    assert (found[1][0] != 0).all()
     jax.tree.map(
         lambda together, *alone: np.testing.assert_allclose(together, np.stack(alone), rtol=1e-9, atol=1e-10),
         found, *expected,
