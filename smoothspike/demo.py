@@ -180,4 +180,7 @@ def _learning_curve(ax: Axes, history: list[dict[str, float]]) -> None:
     plot.learning_curve([{name: row[name] for name in names} for row in history], ax=ax)
     right = ax.figure.axes[-1]
     right.set(ylim=(0, 100), ylabel="held-out accuracy (%)")
-    right.legend(labels=["with pseudospikes", "ordinary spikes only"], loc="center right", fontsize=7)
+    right.legend(
+        labels=["with pseudospikes", "ordinary spikes only"], loc="lower right", bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.2, frameon=False, fontsize=7,
+    )  # fmt: skip
