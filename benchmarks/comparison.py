@@ -59,7 +59,9 @@ class Comparison:
             if work != "forward" and on_devices is not None and jax.device_count() > 1:
                 (model, *batch), mesh = arguments, ss.data_mesh()
                 placed = ss.replicate(model, mesh), *ss.shard_batch(batch, mesh)
-                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(on_devices, *placed)
+                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(
+                    on_devices, *placed, options=ss.compiler_options(mesh)
+                )
             self.add(f"{work}{note}", measured(programs, repeats))
 
     def agrees(self, name: str) -> bool:

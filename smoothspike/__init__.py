@@ -38,6 +38,7 @@ from .spikes import Spikes as Spikes
 from .spikes import encode_latency as encode_latency
 from .spikes import jittered as jittered
 from .training import check_gradients as check_gradients
+from .training import compiler_options as compiler_options
 from .training import data_mesh as data_mesh
 from .training import evaluate as evaluate
 from .training import fit as fit

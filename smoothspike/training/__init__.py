@@ -1,6 +1,7 @@
 """Training, evaluation and gradient checks; all optional: a plain optax loop does without."""
 
 from .chunks import value_and_grad_in_chunks as value_and_grad_in_chunks
+from .compiling import compiler_options as compiler_options
 from .devices import data_mesh as data_mesh
 from .devices import gather as gather
 from .devices import replicate as replicate

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array
 
@@ -92,7 +93,9 @@ def _shared(loss: Callable[..., Any], chunk: int, has_aux: bool, mesh: Mesh) -> 
         def on_each(model_arrays: Any, arrays: Any) -> tuple[Any, Any, Any]:
             out, gradient = alone(eqx.combine(model_arrays, model_rest), *eqx.combine(arrays, rest))
             value, aux = out if has_aux else (out, None)
-            return *jax.lax.pmean((value, gradient), mesh.axis_names), aux
+            # in one array: devices wait for one another at every exchange
+            found, unravel = ravel_pytree((value, gradient))
+            return *unravel(jax.lax.pmean(found, mesh.axis_names)), aux
 
         run = jax.shard_map(
             on_each, mesh=mesh, in_specs=(everywhere, shared_out), out_specs=(everywhere, everywhere, shared_out),

@@ -15,6 +15,7 @@ from ..networks import Network, simulate
 from ..recording import Recording
 from ..spikes import Spikes
 from .chunks import value_and_grad_in_chunks
+from .compiling import compiler_options
 from .devices import replicated
 from .memory import largest_within, memory_needed, num_bytes
 
@@ -72,7 +73,6 @@ def _step(
     mesh: Mesh | None,
     chunk: int | None,
 ) -> Step:
-    @eqx.filter_jit
     def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
         def mean_loss(network: Network, spikes: Spikes, labels: Int[Array, " samples"]) -> Any:
             recording, needed = simulate(network, spikes, room)
@@ -86,4 +86,5 @@ def _step(
             trained = eqx.filter_shard(trained, replicated(mesh))
         return (*trained, value), needed
 
-    return step
+    options = None if mesh is None else compiler_options(mesh)
+    return eqx.filter_jit(step, compiler_options=options)  # pyright: ignore[reportCallIssue]

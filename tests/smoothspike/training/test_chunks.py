@@ -36,6 +36,16 @@ def test_shared_among_devices():
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, whole)
 
 
+def test_gradients_exchanged_together_keep_their_types(float64):
+    model = {"narrow": jnp.ones(2, jnp.float32), "wide": jnp.ones((), jnp.float64)}
+    shared = ss.value_and_grad_in_chunks(
+        lambda model, xs: (xs * model["narrow"] * model["wide"]).mean(), 5, mesh=ss.data_mesh()
+    )
+    value, gradient = eqx.filter_jit(shared)(model, XS[:, :2])
+    assert {name: leaf.dtype for name, leaf in gradient.items()} == {name: leaf.dtype for name, leaf in model.items()}
+    assert float(gradient["wide"]) == pytest.approx(float(value), rel=1e-12)
+
+
 def test_without_auxiliary_outputs_and_with_other_arguments():
     def scaled(model, xs, scale):
         return scale * mean_loss(model, xs, jnp.zeros(len(xs)))[0]
