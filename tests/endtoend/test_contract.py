@@ -82,6 +82,8 @@ TEXT = {
 }
 
 MODELS = list(DECLARED)
+# of two of a kind one runs by default, the other compiles as long again
+LONG = ("theta_neuron", "lif")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -136,7 +138,7 @@ def _neuron(name, **options):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name == "theta_neuron" else ()) for name in MODELS]
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in MODELS]
 )
 def test_build_and_run(name):
     key = jax.random.key(0)

@@ -125,17 +125,19 @@ def assert_finite(names, *arrays):
         assert [name for name, entry in zip(names, array, strict=True) if not np.isfinite(entry).all()] == []
 
 
-@pytest.mark.parametrize(
-    ("name", "network"),
-    [
+def cases():
+    """By default, of what compiles for long, the one that is hardest, and in the precision that is."""
+    networks = (
         ("QIF", layered),
-        ("QIF (delta)", single),
-        ("theta", single),
         ("QIF", recurrent),
-        pytest.param("QIF (delta)", recurrent, marks=pytest.mark.slow),
-        pytest.param("theta", recurrent, marks=pytest.mark.slow),
-    ],
-)
+        *((n, f) for n in ("QIF (delta)", "theta") for f in (single, recurrent)),
+    )
+    for (name, network), dtype in itertools.product(networks, ("float32", "float64")):
+        is_quick = network is single or (name == "QIF" and dtype == "float32")
+        yield pytest.param(name, network, dtype, marks=() if is_quick else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "network", "dtype"), cases(), indirect=["dtype"])
 def test_gradients_are_finite(name, network, dtype):
     names, points = stacked(NEURONS[name])
     value, forward, reverse = with_jacobians(network(NEURONS[name]), points)

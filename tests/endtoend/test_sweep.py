@@ -51,7 +51,9 @@ def neighbours_around_the_loss(run, high, low):
     return high, low
 
 
-@pytest.mark.parametrize("name", SWEEPS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "QIF, second spike" else ()) for name in SWEEPS]
+)
 def test_spike_leaves_through_the_trial_end(name, figures, float64):
     declare, times, ratios, (high, low) = SWEEPS[name]
     run = spike_times(declare(), times, ratios, 4)

@@ -25,14 +25,14 @@ def model(field, others=None, inputs=V, reset=-sp.oo):
 # one of each kind; `python benchmarks/certificates.py` examines all of them
 EXAMINED = (
     "qif",
-    "qif_adaptive",
+    pytest.param("qif_adaptive", marks=pytest.mark.slow),
     pytest.param("qif_finite_reset_delta", marks=pytest.mark.slow),
     pytest.param("theta_current", marks=pytest.mark.slow),
     pytest.param("rapid_theta", marks=pytest.mark.slow),
     pytest.param("izhikevich", marks=pytest.mark.slow),
     pytest.param("eif", marks=pytest.mark.slow),
     "quartic",
-    "lif",
+    pytest.param("lif", marks=pytest.mark.slow),
     pytest.param("lif_oscillatory", marks=pytest.mark.slow),
 )
 
@@ -71,7 +71,7 @@ NASTY = {
     ),
 }  # fmt: skip
 
-LONG = ("reset depends on an input state", "jump that fades with V", "V^3")
+LONG = ("V log(V)", "reset depends on an input state", "jump that fades with V", "V^3")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NASTY])

@@ -14,7 +14,7 @@ from smoothspike.numerics.half_odd import carry, winding, zero_time
 
 pytestmark = pytest.mark.usefixtures("optimised", "digits")
 
-ORDERS = (0, 1, 2, 3)
+ORDERS = (0, 1, pytest.param(2, marks=pytest.mark.slow), 3)
 ROUNDING = 1e-14
 DRIVES = (0.0, 1e-200, -1e-200, 1e-9, -1e-9, 0.3, -0.3, 7.0, -7.0, 150.0, -150.0, 1e6, -1e6)
 

@@ -102,7 +102,7 @@ def test_second_derivatives(name):
     np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["qif", pytest.param("theta_neuron", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
 def test_states_that_are_worked_out_again(name, monkeypatch):
     """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""
     neuron = ss.Neuron(getattr(ss.models, name)())

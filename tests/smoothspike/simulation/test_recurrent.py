@@ -1,5 +1,7 @@
 """Simultaneous events, and time that never runs backwards."""
 
+from functools import partial
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -77,7 +79,8 @@ def test_without_inputs(capacity):
 def test_gradients_when_pieces_are_just_full(float64):
     """However many events there is room for, whether or not any of it stays empty, and looking ahead or not."""
 
-    @eqx.filter_jit
+    @partial(jax.jit, static_argnums=1)
+    @jax.value_and_grad
     def found(weights, capacity):
         net = ss.Recurrent(
             MODELS["theta_neuron"], 2, 2, 6.0, recurrent_weights=weights,
@@ -88,9 +91,9 @@ def test_gradients_when_pieces_are_just_full(float64):
         return net(spikes).spike_times(5).sum()
 
     weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
-    expected, slope = jax.value_and_grad(found)(weights, 64)
+    expected, slope = found(weights, 64)
     for capacity in (5, 6, 14):
-        value, gradient = jax.value_and_grad(found)(weights, capacity)
+        value, gradient = found(weights, capacity)
         assert float(value) == pytest.approx(float(expected), rel=1e-13)
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
 
@@ -98,7 +101,7 @@ def test_gradients_when_pieces_are_just_full(float64):
 MANY_INPUTS = {"qif": ss.models.qif(), "qif, any tau_s": ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron()}
 
 
-@pytest.mark.parametrize("name", MANY_INPUTS)
+@pytest.mark.parametrize("name", ["qif", pytest.param("qif, any tau_s", marks=pytest.mark.slow), "theta"])
 def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
     """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
 
@@ -167,7 +170,7 @@ def test_second_derivatives():
     np.testing.assert_allclose(other, differences @ direction, rtol=1e-6, atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["matrices", "lists", "delays"])
+@pytest.mark.parametrize("engine", [pytest.param("matrices", marks=pytest.mark.slow), "lists", "delays"])
 def test_inputs_that_are_left_out_reach_nobody(engine):
     """Padding has a source, too: neither spikes nor what follows the trial depend on it."""
     generator = np.random.default_rng(33)

@@ -56,7 +56,7 @@ def derivatives(run, name):
     return jax.jit(jax.value_and_grad(partial(loss, run), (0, 1)))(weights, inputs()[0])
 
 
-@pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
+@pytest.mark.parametrize("name", ["qif", pytest.param("theta_neuron", marks=pytest.mark.slow), "lif"])
 def test_a_batch_is_its_trials(name, monkeypatch):
     """By leading axes, one or two, by `jax.vmap` and in small pieces: the same spikes and derivatives."""
     expected = derivatives(mapped, name)
