@@ -6,6 +6,9 @@ spikes hardly depends on how many neurons there are. The same network gets some 
 difference of the times over the difference of the numbers of inputs and spikes is what one of these costs with
 everything that it brings about, without what a trial costs anyhow (to start and continue every neuron), which is given
 apart. The gradient is that of the sum of all spike times by all weights.
+
+Both are timed in every turn. Half the distance between the quartiles of the differences is given beside their median;
+where it is more than a quarter of it, other programs kept the machine too busy to tell what an event costs.
 """
 
 from itertools import pairwise
@@ -22,6 +25,30 @@ from .measuring import Program, compiled, measured
 from .question import Options, Report, Table, duration, size
 
 REACHED, TRIAL = 10, 8.0
+
+#: The largest spread of a cost, relative to it, with which it is compared.
+_LARGEST_SPREAD = 0.25
+
+
+class Cost(NamedTuple):
+    """What an input or spike costs.
+
+    Attributes:
+        seconds: The median of all turns.
+        spread: Half the distance between the quartiles, in seconds.
+    """
+
+    seconds: float
+    spread: float
+
+    @property
+    def is_known(self) -> bool:
+        """Whether turns agree on it."""
+        return self.spread <= _LARGEST_SPREAD * self.seconds
+
+    def __str__(self) -> str:
+        spread = f" ± {self.spread / self.seconds:.0%}" if self.is_known else f" ± {1e6 * self.spread:.3g} us: too busy"
+        return f"{1e6 * self.seconds:.3g} us{spread}"
 
 
 class Kind(NamedTuple):
@@ -102,7 +129,7 @@ def answer(options: Options) -> Report:
                 costs.append(cost)
                 table.rows.append([named, *row])
             growth = (
-                f"{', '.join(f'{after[work] / before[work]:.2f}' for before, after in pairwise(costs))} ({work})"
+                f"{', '.join(_growth(before[work], after[work]) for before, after in pairwise(costs))} ({work})"
                 for work in ("forward", "gradient")
             )
             remarks.append(f"With {named}, the cost grows from one row to the next by factors of {'; '.join(growth)}.")
@@ -113,7 +140,12 @@ def answer(options: Options) -> Report:
     return Report("Sparse recurrent networks", setting, "float64", table, remarks=remarks, figures=figures)
 
 
-def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, float], list[str], dict[str, object]]:
+def _growth(before: Cost, after: Cost) -> str:
+    """By which factor the cost grows, where it is known."""
+    return f"{after.seconds / before.seconds:.2f}" if before.is_known and after.is_known else "unknown"
+
+
+def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, Cost], list[str], dict[str, object]]:
     """What an input or spike costs, a row of the table, and all figures."""
     net = network(neurons, kind)
     inputs = kind.inputs, 2 * kind.inputs
@@ -121,9 +153,11 @@ def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, float],
     found = measured(programs(net, kind), repeats)
     row, cost = [f"{neurons}", f"{few}, {many}"], {}
     for work in ("forward", "gradient"):
-        short, long = (found[f"{work} {count}"].median for count in inputs)
-        cost[work] = (long - short) / (many - few)
-        row += [f"{1e6 * cost[work]:.3g} us", duration(short - cost[work] * few)]
-    figures = {"events": [few, many], "seconds_per_event": cost}
+        short, long = (np.array(found[f"{work} {count}"].seconds) for count in inputs)
+        low, middle, high = np.quantile((long - short) / (many - few), [0.25, 0.5, 0.75])
+        cost[work] = Cost(float(middle), float(high - low) / 2)
+        rest = float(np.median(short)) - cost[work].seconds * few
+        row += [str(cost[work]), duration(rest) if cost[work].is_known else ""]
+    figures = {"events": [few, many], "seconds_per_event": {work: each._asdict() for work, each in cost.items()}}
     figures |= {name: measurement.as_json() for name, measurement in found.items()}
     return cost, [*row, size(found[f"gradient {inputs[1]}"].program_bytes)], figures

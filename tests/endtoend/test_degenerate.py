@@ -137,7 +137,7 @@ def cases():
         yield pytest.param(name, network, dtype, marks=() if is_quick else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("name", "network", "dtype"), cases(), indirect=["dtype"])
+@pytest.mark.parametrize(("name", "network", "dtype"), list(cases()), indirect=["dtype"])
 def test_gradients_are_finite(name, network, dtype):
     names, points = stacked(NEURONS[name])
     value, forward, reverse = with_jacobians(network(NEURONS[name]), points)
