@@ -3,6 +3,7 @@
 Tests may report measured figures; they are listed at the end of the run.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 
@@ -13,6 +14,7 @@ import pytest
 if "JAX_ENABLE_X64" not in os.environ:
     jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and compute little
+gc.set_threshold(200_000, 50, 100)  # tracing makes many objects and few cycles to look for
 
 hypothesis.settings.register_profile("reproducible", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("reproducible")
