@@ -8,7 +8,7 @@ everything that it brings about, without what a trial costs anyhow (to start and
 apart. The gradient is that of the sum of all spike times by all weights.
 
 Both are timed in every turn. Half the distance between the quartiles of the differences is given beside their median;
-where it is more than a quarter of it, other programs kept the machine too busy to tell what an event costs.
+where it is more than a quarter of it, the machine was too busy with other programs to tell. So it is with a trial.
 """
 
 from itertools import pairwise
@@ -31,7 +31,7 @@ _LARGEST_SPREAD = 0.25
 
 
 class Cost(NamedTuple):
-    """What an input or spike costs.
+    """What something costs that is not timed by itself.
 
     Attributes:
         seconds: The median of all turns.
@@ -156,8 +156,8 @@ def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, Cost], 
         short, long = (np.array(found[f"{work} {count}"].seconds) for count in inputs)
         low, middle, high = np.quantile((long - short) / (many - few), [0.25, 0.5, 0.75])
         cost[work] = Cost(float(middle), float(high - low) / 2)
-        rest = float(np.median(short)) - cost[work].seconds * few
-        row += [str(cost[work]), duration(rest) if cost[work].is_known else ""]
+        rest = Cost(float(np.median(short)) - cost[work].seconds * few, cost[work].spread * few)
+        row += [str(cost[work]), duration(rest.seconds) if rest.is_known else "too busy"]
     figures = {"events": [few, many], "seconds_per_event": {work: each._asdict() for work, each in cost.items()}}
     figures |= {name: measurement.as_json() for name, measurement in found.items()}
     return cost, [*row, size(found[f"gradient {inputs[1]}"].program_bytes)], figures

@@ -32,7 +32,7 @@ EXAMINED = (
     pytest.param("izhikevich", marks=pytest.mark.slow),
     pytest.param("eif", marks=pytest.mark.slow),
     "quartic",
-    pytest.param("lif", marks=pytest.mark.slow),
+    "lif",
     pytest.param("lif_oscillatory", marks=pytest.mark.slow),
 )
 

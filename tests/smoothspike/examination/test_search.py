@@ -95,7 +95,6 @@ def test_what_holds_has_no_witness():
         find_witness(certificate)
 
 
-@pytest.mark.slow
 def test_open_parameters_get_numbers():
     declared = ss.NeuronModel(
         "open", dynamics={V: -V}, spike=ss.crosses(V, V_th), reset={V: 0}, inputs=V, parameters={V_th: None}
