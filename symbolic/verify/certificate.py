@@ -46,6 +46,10 @@ class Regularity(IntEnum):
         True
     """
 
+    def __bool__(self) -> bool:
+        """True for every class: CONTINUOUS, whose number is 0, is an answer like the others."""
+        return True
+
     DISCONTINUOUS = -1
     CONTINUOUS = 0
     C1 = 1
@@ -108,6 +112,9 @@ class RouteReport:
         later_is_exact: The same for later spikes.
         own_reason: Why the own spike is of this class, in a sentence.
         later_reason: The same for later spikes.
+        later_exponent: An exponent a with which later spikes are Hoelder continuous (the change of a spike time is at
+            most of the order |change of an input time|^a): 1 where they are Lipschitz continuous or differentiable,
+            less where they are merely continuous; None if not known. For the own spike the contact exponent tells it.
     """
 
     name: str
@@ -120,6 +127,7 @@ class RouteReport:
     later_is_exact: bool = False
     own_reason: str = ""
     later_reason: str = ""
+    later_exponent: sp.Expr | None = None
 
     @property
     def regularity(self) -> Regularity | None:

@@ -44,6 +44,10 @@ class Order:
         return self + Order(sp.S.One)
 
 
+#: The order of no effect at all, compared by identity: an effect may also be smaller than every power.
+NEVER = Order(sp.oo)
+
+
 def smallest(orders: list[Order], facts: Facts) -> Order | None:
     """Return the order of a sum: the least exponent. Where two are equal they might cancel."""
     best: Order | None = None

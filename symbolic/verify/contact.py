@@ -26,18 +26,27 @@ _HIGHEST = 9
 
 @dataclass(frozen=True)
 class Finding:
-    """A class of regularity, whether it is exact or only a lower bound, and why."""
+    """A class of regularity, whether it is exact or only a lower bound, why, and a Hoelder exponent if one is known.
+
+    The exponent tells apart what is merely continuous: 1 for Lipschitz continuity, less for worse.
+    """
 
     regularity: Regularity
     is_exact: bool
     reason: str
+    exponent: sp.Expr | None = None
+
+    @property
+    def hoelder_exponent(self) -> sp.Expr | None:
+        """The exponent, which is 1 for everything that can be differentiated."""
+        return sp.S.One if self.regularity >= Regularity.C1 else self.exponent
 
     def capped(self, cap: Regularity) -> "Finding":
         """The same where flow, jumps and resets are themselves only of a given class."""
         if self.regularity <= cap:
             return self
         limit = f"Away from spikes the equations are of class {cap.name} at least, which limits it."
-        return Finding(cap, False, f"{self.reason} {limit}")
+        return Finding(cap, False, f"{self.reason} {limit}", self.hoelder_exponent)
 
 
 def own_order(case: Case, route: InputRoute) -> Order | None:

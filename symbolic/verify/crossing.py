@@ -15,7 +15,7 @@ from ..declare import InputRoute, NeuronModel, weight
 from .case import Case
 from .certificate import Regularity
 from .contact import smoothness_of_equations
-from .later import relevant_states
+from .influence import relevant_states
 from .signs import Expression, Undecided
 
 _ORDERS = 1

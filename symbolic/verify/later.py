@@ -7,73 +7,20 @@ belongs to the way back; after a finite reset V departs like v^n, n integrations
 other states passes the own spike's shift on to them.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
 from ..declare import InputRoute, NeuronModel
-from .boundedness import following
 from .case import Case
 from .certificate import Regularity
-from .clock import Clock, Order, clock_after, clock_before, compare_orders, smallest
+from .clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
 from .contact import Finding, class_of, effect_of_jump, is_fractional, like, shift_order
 from .gluing import is_glued
-from .signs import Undecided, affine_parts
+from .influence import Ties, free_symbols, read_by_jump, superposes, ties
+from .signs import Undecided
 
-_NEVER = Order(sp.oo)
-
-
-@dataclass(frozen=True)
-class Ties:
-    """Which states matter, and how the input and the spike reach them.
-
-    Attributes:
-        relevant: The states that act on the spiking variable, directly, through others or through a reset.
-        driven: Relevant states that the input reaches without the spiking variable.
-        touched: Relevant states that the reset changes, and those that they drive.
-        following: Relevant states that depend on the spiking variable.
-    """
-
-    relevant: frozenset[sp.Symbol]
-    driven: frozenset[sp.Symbol]
-    touched: frozenset[sp.Symbol]
-    following: frozenset[sp.Symbol]
-
-
-def ties(model: NeuronModel, route: InputRoute) -> Ties:
-    """Sort the states by what reaches them."""
-    relevant = relevant_states(model)
-    changed = {s for s, value in model.reset.items() if s in relevant and sp.expand(value - s) != 0}
-    driven = _downstream(model, {s for s in route.jump if s != model.variable})
-    return Ties(
-        frozenset(relevant),
-        frozenset(driven & relevant),
-        frozenset(_downstream(model, changed) & relevant),
-        frozenset(following(model, model.variable) & relevant),
-    )
-
-
-def relevant_states(model: NeuronModel) -> set[sp.Symbol]:
-    """The states that act on the spiking variable, directly, through others or through a reset."""
-    others = set(model.other_states)
-    found: set[Any] = set()
-    new: set[Any] = (model.field.free_symbols | model.reset_value.free_symbols) & others
-    while new - found:
-        found |= new
-        for state in list(found):
-            rates = model.dynamics[state].free_symbols | model.reset.get(state, state).free_symbols
-            new = new | (rates & others)
-    return found
-
-
-def _downstream(model: NeuronModel, start: set[sp.Symbol]) -> set[sp.Symbol]:
-    found = set(start)
-    while True:
-        new = {s for s in model.other_states if model.dynamics[s].free_symbols & found} - found
-        if not new:
-            return found
-        found |= new
+_UNFELT = "Near the spike the input does not act on the spiking variable, and the reset leaves what it changes."
 
 
 def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
@@ -85,8 +32,8 @@ def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
     model = case.model
     found = ties(model, route)
     if model.variable not in route.jump and not found.driven:
-        return Finding(Regularity.ANALYTIC, True, "The input does not act on the neuron's spikes.")
-    own = own or _NEVER
+        return Finding(Regularity.ANALYTIC, True, "The input does not act on the neuron's spikes, at once or later.")
+    own = own or NEVER
     if is_glued(case, route):
         finding = _through_one_chart(case, route, own, found)
         if finding is not None:
@@ -103,11 +50,15 @@ def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -
     smooth = f"In terms of {chart} flow and jumps are analytic through the spike"
     if not found.touched:
         return Finding(Regularity.ANALYTIC, True, f"{smooth}, and the reset changes nothing else.")
-    if found.following or not _superposes(case.model, route, found):
+    if found.following or not superposes(case.model, route, found):
         return None
     regularity, is_exact = class_of(own, case.with_weight)
     reason = f"{smooth}, but the reset of other states passes the own spike's shift on to later spikes."
-    return Finding(regularity, is_exact and _time_matters(case, found), reason)
+    if read := read_by_jump(case.model, route) & found.touched:
+        # what is shifted differs on both sides as well; that both effects do not cancel is not shown
+        reason = f"{smooth}, but the reset changes {_listed(read)}, on which the effect of the input depends."
+        is_exact = False
+    return Finding(regularity, is_exact and _time_matters(case, found), reason, _at_most_one(own, case))
 
 
 def _time_matters(case: Case, found: Ties) -> bool:
@@ -128,31 +79,14 @@ def _is_quiet(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
         return False
     if model.reset_value.free_symbols & found.driven:
         return False
-    return not found.touched or _superposes(model, route, found)
-
-
-def _superposes(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
-    """Whether the effects of input and reset on the other states add up, so that their order does not matter."""
-    jumps = {state: value for state, value in route.jump.items() if state != model.variable}
-    resets = {state: value for state, value in model.reset.items() if state in found.relevant}
-    read_by_resets = set().union(*(value.free_symbols for value in resets.values())) if resets else set()
-    read_by_jumps = set().union(*(value.free_symbols for value in jumps.values())) if jumps else set()
-    if not (found.touched & found.driven or read_by_resets & found.driven or read_by_jumps & found.touched):
-        return True
-    states = list(model.other_states)
-    changes = [value - state for state, value in (*jumps.items(), *resets.items())]
-    if any(sp.expand(change).free_symbols & set(model.states) for change in changes):
-        return False
-    for state in found.relevant:
-        parts = affine_parts(model.dynamics[state], states)
-        if parts is None or any(slope.free_symbols & set(model.states) for slope in parts[0].values()):
-            return False
-    return True
+    return not found.touched or superposes(model, route, found)
 
 
 def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     facts = case.with_weight
-    back = shift_order(clock_after(case), case.model, route) or _NEVER
+    back = shift_order(clock_after(case), case.model, route) or NEVER
+    if own is NEVER and back is NEVER and not found.touched:
+        return Finding(Regularity.ANALYTIC, True, _UNFELT)
     relation = compare_orders(own, back, facts)
     least = own if relation <= 0 else back
     regularity, is_exact = class_of(least, facts)
@@ -161,21 +95,24 @@ def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> F
         f"The phase after the spike is shifted {like('u', own)} by an input a time u before the spike and "
         f"{like('v', back)} by one a time v after it."
     )
-    return Finding(regularity, certain, reason)
+    return Finding(regularity, certain, reason, _at_most_one(least, case))
 
 
 def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
     facts = case.with_weight
     steps = steps_after_reset(case, route)
+    if steps is None and own is NEVER:
+        return Finding(Regularity.ANALYTIC, True, _UNFELT)
     if steps is None:
         raise Undecided("the input does not act on V right after the reset")
     relation = compare_orders(steps, own, facts)
-    regularity, is_exact = class_of(steps if relation <= 0 else own, facts)
+    least = steps if relation <= 0 else own
+    regularity, is_exact = class_of(least, facts)
     reason = (
         f"An input a time v after the finite reset, compared with one right at it, changes {case.model.variable} "
         f"{like('v', steps)}; an input a time u before the spike shifts the spike {like('u', own)}."
     )
-    return Finding(regularity, is_exact and relation < 0, reason)
+    return Finding(regularity, is_exact and relation < 0, reason, _at_most_one(least, case))
 
 
 def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
@@ -216,15 +153,16 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
 
 def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     """States that follow V, or that input and reset change together: a kink where it can be shown, else continuity."""
-    at_least = Finding(
-        Regularity.CONTINUOUS, False, "Other states take part in spike or reset, so that only continuity is shown."
-    )
+    exponent = hoelder_exponent(case, route, own, found)
+    at_least = Finding(Regularity.CONTINUOUS, False, _taking_part(exponent), exponent)
     model = case.model
     if case.returns_from_below or model.variable in route.jump or found.driven & (found.touched | found.following):
         return at_least
-    read = set().union(model.reset_value.free_symbols, *(v.free_symbols for v in model.reset.values() if v != -sp.oo))
+    read = free_symbols((model.reset_value, *(v for v in model.reset.values() if v != -sp.oo)))
     if read & found.driven or any(value.has(model.variable) for value in route.jump.values()):
         return at_least
+    if read_by_jump(model, route) & (found.touched | found.following):
+        return at_least  # the effect of the input has a kink of its own, which might cancel this one
     try:
         steps = steps_after_reset(case, route)
         clock = clock_before(case)
@@ -235,12 +173,61 @@ def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) 
         return at_least
     if not is_kink:
         return at_least
-    return Finding(
-        Regularity.CONTINUOUS,
-        True,
+    reason = (
         f"An input a time v after the finite reset, compared with one right at it, changes {model.variable} like v, "
-        "while an input as long before the spike changes less: a kink.",
+        "while an input as long before the spike changes less: a kink."
     )
+    return Finding(Regularity.CONTINUOUS, True, reason, sp.S.One)
+
+
+def hoelder_exponent(case: Case, route: InputRoute, own: Order, found: Ties) -> sp.Expr | None:
+    """An exponent with which later spikes are Hoelder continuous where states follow the spiking variable.
+
+    With a rate of order u^r next to the spike such a state moves like u^(1 + r) in the time u, which the effect of the
+    input may read, and changes at the spike like u^(k + r) if the spike is shifted like u^k. None if not known.
+    """
+    facts = case.with_weight
+    try:
+        orders = [own]
+        sides = [(clock_before(case), own)]
+        if case.returns_from_below:
+            after = clock_after(case)
+            sides.append((after, shift_order(after, case.model, route) or NEVER))
+            orders.append(sides[-1][1])
+        for clock, shift in sides:
+            rates = [clock.order(case.model.dynamics[state]) for state in sorted(found.following, key=str)]
+            for rate in rates:
+                orders += [] if rate is None else [rate.after_integration(), shift + rate]
+        least = smallest([order for order in orders if order.exponent != sp.oo] or [NEVER], facts)
+        if least is None or (least.exponent != sp.oo and facts.sign(least.exponent) <= 0):
+            return None
+        return _at_most_one(least, case)
+    except Undecided:
+        return None
+
+
+def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
+    """A Hoelder exponent from the order of a change; factors that vary slowly cost an arbitrarily small part of it."""
+    facts = case.with_weight
+    if order.exponent == sp.oo:
+        return sp.S.One
+    order = with_values(order, facts) or order
+    try:
+        beyond = facts.sign(order.exponent - 1)
+    except Undecided:
+        return None
+    return sp.S.One if beyond > 0 or (beyond == 0 and order.is_pure) else order.exponent
+
+
+def _taking_part(exponent: sp.Expr | None) -> str:
+    reason = "Other states take part in spike or reset, so that only continuity is shown"
+    if exponent is None:
+        return f"{reason}."
+    return f"{reason}, with {'a Lipschitz constant' if exponent == 1 else f'the Hölder exponent {exponent}'}."
+
+
+def _listed(symbols: Any) -> str:
+    return ", ".join(sorted(map(str, symbols)))
 
 
 def _is_above_one(clock: Clock, order: Order) -> bool:

@@ -9,7 +9,7 @@ import sympy as sp
 from ..declare import InputRoute
 from .case import Case
 from .certificate import Condition, Regularity, RouteReport, Verdict
-from .clock import Order
+from .clock import NEVER, Order
 from .conditions import FROM_THE_SPIKE_ON
 from .contact import Finding, own_finding, own_order, smoothness_of_equations
 from .later import later_finding
@@ -63,6 +63,7 @@ def _with(report: RouteReport, order: Order | None, own: Finding | None, later: 
         later_is_exact=later is not None and later.is_exact,
         own_reason="" if own is None else own.reason,
         later_reason="" if later is None else later.reason,
+        later_exponent=None if later is None or later is _JUMPS else later.hoelder_exponent,
     )
 
 
@@ -70,7 +71,7 @@ def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
     try:
         order = case.attempt(lambda: own_order(case, route))
         if order is None:
-            order = Order(sp.oo)
+            order = NEVER
             finding = own_finding(None, case.with_weight)
         else:
             finding = case.attempt(lambda: own_finding(order, case.with_weight))
@@ -102,6 +103,7 @@ def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
         later_spikes=later.later_spikes,
         later_is_exact=later.later_is_exact,
         later_reason=later.later_reason,
+        later_exponent=later.later_exponent,
     )
 
 
