@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy as sp
 
+from .algebra import is_zero, tidied
 from .declare import FrozenMapping, NeuronModel
 
 
@@ -60,16 +61,22 @@ def recognise(model: NeuronModel) -> Structure:
     return Structure(kind, evidence, potential, field, coefficients, is_circle, jumps)
 
 
-def is_on_circle(model: NeuronModel) -> bool:
-    """Whether the spiking variable is an angle: all equations repeat with the period threshold minus reset."""
+def is_periodic(model: NeuronModel) -> bool:
+    """Whether all equations repeat after the way from reset to threshold, so that the two can be glued to a circle."""
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
     period = model.spike.threshold - model.reset_value
     shifted: dict[Any, Any] = {model.variable: model.variable + period}
-    rates = [*model.dynamics.values()]
-    if not any(rate.has(sp.sin, sp.cos, sp.tan) for rate in rates):
-        return False
-    return all(_vanishes(sp.expand_trig(sp.expand(rate.subs(shifted))) - sp.expand_trig(rate)) for rate in rates)
+    return all(
+        is_zero(sp.expand_trig(sp.expand(rate.subs(shifted))) - sp.expand_trig(rate)) is True
+        for rate in model.dynamics.values()
+        if rate.has(model.variable)
+    )
+
+
+def is_on_circle(model: NeuronModel) -> bool:
+    """Whether the spiking variable is an angle: the equations depend on it and are periodic."""
+    return any(rate.has(model.variable) for rate in model.dynamics.values()) and is_periodic(model)
 
 
 def tangent_of_half_angle(model: NeuronModel) -> sp.Expr:
@@ -90,13 +97,13 @@ def _on_the_line(model: NeuronModel) -> tuple[sp.Symbol, sp.Expr, FrozenMapping]
     back = reset + (threshold - reset) * (2 * sp.atan(potential) + sp.pi) / (2 * sp.pi)
     rate = sp.expand_trig(sp.expand(model.field.subs(model.variable, sp.expand(back))))
     stretch = 2 * sp.pi / (threshold - reset) * (1 + potential**2) / 2
-    field = sp.cancel(sp.together(sp.simplify(rate) * stretch))
+    field = tidied(sp.expand(rate) * stretch)
     jumps = {}
     for route in model.routes:
         changes = {}
         for state, value in route.jump.items():
             if state == model.variable:
-                value = sp.simplify(sp.tan(_angle(model, value.subs(state, sp.expand(back))) / 2))
+                value = tidied(sp.expand_trig(sp.tan(_angle(model, value.subs(state, sp.expand(back))) / 2)))
                 state = potential
             changes[state] = sp.expand(value - state)
         jumps[route.name] = FrozenMapping(changes)
@@ -145,7 +152,3 @@ def _is_affine(expression: sp.Expr, states: tuple[sp.Symbol, ...]) -> bool:
     if not expression.is_polynomial(*states):
         return False
     return sp.Poly(expression, *states).total_degree() <= 1
-
-
-def _vanishes(expression: sp.Expr) -> bool:
-    return sp.expand(expression) == 0 or sp.simplify(expression) == 0

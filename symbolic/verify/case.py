@@ -1,6 +1,5 @@
 """What the conditions are decided on: a model, what is known about its symbols, and one decided condition at a time."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -8,15 +7,13 @@ from typing import TypeVar
 import sympy as sp
 
 from ..declare import NeuronModel, weight
-from ..limits import TimeLimit, within
+from ..structure import is_periodic
 from .certificate import Condition
 from .facts import Facts
 from .signs import Expression, Kind, Range, Row, Split, Undecided, solved
 
 Answer = tuple[bool | None, str]
 T = TypeVar("T")
-
-_SECONDS_EACH = 4.0
 
 
 @dataclass(frozen=True)
@@ -27,13 +24,11 @@ class Case:
         model: The model.
         facts: Signs of parameters and ranges of states; the spiking variable runs from `low` to the threshold.
         low: The lowest value that the spiking variable can reach, or minus infinity.
-        deadline: When to stop, on the monotonic clock.
     """
 
     model: NeuronModel
     facts: Facts
     low: Expression
-    deadline: float
 
     @property
     def returns_from_below(self) -> bool:
@@ -59,32 +54,30 @@ class Case:
         return Condition(name, holds, statement, reason, route, tuple(used))
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Return what a function returns, within the time that is left.
+        """Return what a function returns.
 
         Raises:
-            Undecided: if it does not return in time, or SymPy stops with any error.
+            Undecided: if SymPy stops with any error.
         """
         try:
-            return within(min(self.deadline - time.monotonic(), _SECONDS_EACH), work)
+            return work()
         except (Undecided, Split):
             raise
-        except TimeLimit:
-            raise Undecided("the time limit for symbolic work was reached") from None
         except Exception as error:  # SymPy raises anything on exotic input; an open question is the honest answer
             raise Undecided(f"SymPy stopped with {type(error).__name__}: {error}") from error
 
 
-def case_of(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Case:
+def case_of(model: NeuronModel, rows: tuple[Row, ...]) -> Case:
     """Collect what is known about the symbols of a model for neurons with the given parameter values."""
     ranges: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
     low, high = ranges[model.variable]
     ranges[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
-    case = Case(model, Facts(rows, ranges), low, deadline)
+    case = Case(model, Facts(rows, ranges), low)
     floor = case.condition("floor", sp.true, lambda: (_cannot_fall_below_reset(case), ""))
     if floor.holds:
         low = model.reset_value
         ranges[model.variable] = (low, ranges[model.variable][1])
-    return Case(model, Facts(rows, ranges), low, deadline)
+    return Case(model, Facts(rows, ranges), low)
 
 
 def _cannot_fall_below_reset(case: Case) -> bool:
@@ -100,16 +93,4 @@ def _cannot_fall_below_reset(case: Case) -> bool:
     return (
         facts.at_least_zero(start - reset)
         and facts.spread(model.field.subs(model.variable, reset)).kind is Kind.POSITIVE
-    )  # fmt: skip
-
-
-def is_periodic(model: NeuronModel) -> bool:
-    """Whether the spiking variable is an angle: all equations repeat after the way from reset to threshold."""
-    variable = model.variable
-    if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
-        return False
-    period = model.spike.threshold - model.reset_value
-    return all(
-        sp.expand(sp.expand_trig(rate.subs(variable, variable + period) - rate)) == 0
-        for rate in model.dynamics.values()
     )  # fmt: skip

@@ -5,8 +5,10 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import tidied
+from ..structure import is_periodic
 from .boundedness import between_spikes, no_accumulation
-from .case import Answer, Case, is_periodic
+from .case import Answer, Case
 from .certificate import Condition
 from .infinity import comes_back, no_escape, others_stay_finite, reaches_infinity
 from .signs import Expression, Kind, Undecided, at_place
@@ -125,7 +127,7 @@ def _ranges(case: Case) -> Answer:
 
 def _crossing(case: Case) -> Answer:
     model = case.model
-    speed = sp.simplify(model.field.subs(model.variable, model.spike.threshold))
+    speed = tidied(model.field.subs(model.variable, model.spike.threshold))
     spread = case.facts.spread(speed)
     at = f"d{model.variable}/dt at {model.variable} = {model.spike.threshold} is {speed}"
     if spread.kind is Kind.POSITIVE:

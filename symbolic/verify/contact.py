@@ -171,8 +171,9 @@ def own_finding(order: Order | None, facts: Facts) -> Finding:
     else:
         factor = "" if order.is_pure else ", up to a slowly varying factor"
         shift = f"{like('u', order)}{factor} with the time u left to the spike"
-    least = "" if order.is_exact or order.exponent == sp.oo else "at least as fast as "
-    return Finding(regularity, is_exact, f"The shift of the spike that an input causes vanishes {least}{shift}.")
+    if not order.is_exact and order.exponent != sp.oo:
+        shift = shift.replace("like", "at least as fast as", 1)
+    return Finding(regularity, is_exact, f"The shift of the spike that an input causes vanishes {shift}.")
 
 
 def like(time: str, order: Order) -> str:

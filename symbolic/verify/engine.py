@@ -1,6 +1,5 @@
 """`verify`: from a declared model to its certificate."""
 
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +17,6 @@ from .reports import Proof, report_on, worst_of
 from .routes import input_conditions, route_conditions
 from .signs import Row, Split, Undecided
 
-_SECONDS = 20.0
 _MAX_CASES = 2  # open parameters that are told apart one after the other
 
 
@@ -44,20 +42,19 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         dV/dt at V = V_th is (I - V_th)/tau_m; it vanishes or is negative for admissible states, for example at \
 I = V_th: trajectories graze.
     """
-    deadline = time.monotonic() + _SECONDS
-    certificate = _verified(model, deadline, _MAX_CASES)
+    certificate = _verified(model, _MAX_CASES)
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
     return certificate
 
 
-def _verified(model: NeuronModel, deadline: float, depth: int) -> Certificate:
+def _verified(model: NeuronModel, depth: int) -> Certificate:
     try:
-        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), deadline))
+        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model)))
     except Undecided as problem:
         certificate = _open(model, problem.reason)
     if certificate.verdict is Verdict.UNDECIDED and depth:
-        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, deadline, depth)))
+        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, depth)))
     return certificate
 
 
@@ -67,7 +64,7 @@ def _open(model: NeuronModel, reason: str) -> Certificate:
     return _certificate(model, Proof((condition,), unknown))
 
 
-def _cases(model: NeuronModel, certificate: Certificate, deadline: float, depth: int) -> tuple[Any, ...]:
+def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[Any, ...]:
     """The verdicts in the regions of an open parameter; nothing where none of them is decided."""
     deciding = deciding_parameter(model, certificate.conditions)
     if deciding is None:
@@ -76,7 +73,7 @@ def _cases(model: NeuronModel, certificate: Certificate, deadline: float, depth:
     for region in regions_of(*deciding):
         try:
             part = in_region(model, deciding[0], region)
-            case = _verified(part, deadline, depth - 1)
+            case = _verified(part, depth - 1)
         except (ModelError, TypeError) as problem:  # SymPy raises TypeError for a comparison with an infinite number
             case = _open(model, f"the declaration is not valid there ({problem})")
         found.append((region.condition, translated(case, model, region)))
@@ -93,10 +90,10 @@ def _rows(model: NeuronModel) -> tuple[Row, ...]:
     return tuple(model.scalar_values | dict(zip(arrays, row, strict=True)) for row in rows)
 
 
-def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> Proof:
+def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
     """Decide all conditions; neurons for which signs differ are decided apart."""
     try:
-        case = case_of(model, rows, deadline)
+        case = case_of(model, rows)
         found = list(neuron_conditions(case))
         for route in model.routes:
             found += route_conditions(case, route)
@@ -104,7 +101,7 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], deadline: float) -> 
         reports = tuple(report_on(case, route, conditions) for route in model.routes)
         return Proof(conditions, reports, crossing_class(case) if _rank(conditions) == 0 else None)
     except Split as split:
-        proofs = [_verify_rows(model, group, deadline) for group in split.groups]
+        proofs = [_verify_rows(model, group) for group in split.groups]
         ranks = [_rank(proof.conditions) for proof in proofs]
         if max(ranks) > 0:
             return proofs[ranks.index(max(ranks))]

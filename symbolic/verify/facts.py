@@ -8,6 +8,8 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import factored, is_zero, tidied
+from ..declare.approximate import approximate
 from .signs import (
     ENCLOSED,
     Expression,
@@ -24,7 +26,9 @@ from .signs import (
 )
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
-_MAX_POINTS = 250
+_MAX_POINTS, _FEW_POINTS, _LONG_POINTS = 250, 12, 3  # the last for expressions of more operations than ...
+_SHORT = 40  # ... this
+_NOT_ZERO = sp.Float("1e-20")
 
 
 @dataclass
@@ -64,7 +68,7 @@ class Facts:
             raise Undecided(f"the sign of {expression} depends on the state")
         known = structural(expression)
         if known is None and not expression.is_number:
-            expression = _factored(expression)
+            expression = factored(expression)
             known = structural(expression)
         if known is not None:
             return known
@@ -135,10 +139,10 @@ class Facts:
                 coefficients = sp.Poly(expression, state).all_coeffs()
                 if len(coefficients) == 3:
                     return self._spread_of_quadratic(state, *coefficients)
-        factored = _factored(expression)
-        if isinstance(factored, sp.Mul):
+        product = factored(expression)
+        if isinstance(product, sp.Mul):
             try:
-                return self._spread_of_product(factored)
+                return self._spread_of_product(product)
             except Undecided:
                 pass
         return self._spread_by_enclosure(expression) or self._spread_by_samples(expression, states)
@@ -151,13 +155,30 @@ class Facts:
         if not expression.free_symbols & self.ranges.keys():
             return self.sign(expression) == 0
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
+        if any(self._is_nonzero_at(expression, point) for point in itertools.islice(self._points(states), _FEW_POINTS)):
+            return False
+        if is_zero(expression):
+            return True
         for sign, _, used in self._samples(expression, states):
             if sign:
                 self.used |= used
                 return False
-        if sp.simplify(expression) == 0:
-            return True
         raise Undecided(f"whether {expression} is zero is not known", sp.Eq(expression, 0))
+
+    def _is_nonzero_at(self, expression: Expression, point: Mapping[sp.Symbol, Expression]) -> bool:
+        """Whether an expression is certainly not zero at a place, for the parameter values of every neuron."""
+        for row in self.rows:
+            values = dict(row) | dict(point)
+            if expression.free_symbols - values.keys():
+                return False
+            try:
+                approximate(expression, values)
+                value = expression.evalf(30, subs=values)
+            except (ArithmeticError, ValueError, TypeError):
+                return False
+            if not (value.is_Float or value.is_Rational) or abs(value) < _NOT_ZERO:
+                return False
+        return True
 
     def _with_assumptions(self, expression: Expression) -> Expression:
         """Replace states by symbols whose assumptions say what their range says."""
@@ -194,7 +215,7 @@ class Facts:
             others_free = all(_contains_zero(self.ranges[other]) for other in slopes if other != state)
             if others_free and self.ranges[state] == (-sp.oo, sp.oo) and self.sign(slope):
                 zeros = {other: sp.S.Zero for other in slopes if other != state}
-                return zeros | {state: sp.simplify(-rest / slope)}
+                return zeros | {state: tidied(-rest / slope)}
         return {}
 
     def _spread_of_quadratic(self, state: sp.Symbol, a: Expression, b: Expression, c: Expression) -> Spread:
@@ -206,7 +227,7 @@ class Facts:
         discriminant = self.spread(b**2 - 4 * a * c)
         kinds = {Kind.NEGATIVE: Kind.POSITIVE, Kind.NONPOSITIVE: Kind.NONNEGATIVE, Kind.ZERO: Kind.NONNEGATIVE}
         kind = kinds.get(discriminant.kind, Kind.MIXED)
-        where = {} if kind is Kind.POSITIVE else {state: sp.simplify(-b / (2 * a))}
+        where = {} if kind is Kind.POSITIVE else {state: tidied(-b / (2 * a))}
         return Spread(kind if opening is Kind.POSITIVE else kind.flipped, where)
 
     def _spread_by_enclosure(self, expression: Expression) -> Spread | None:
@@ -251,7 +272,7 @@ class Facts:
             if 1 in found and -1 in found:
                 self.used |= found[1][1] | found[-1][1]
                 return Spread(Kind.MIXED, found[-1][0])
-        if sp.simplify(expression) == 0:
+        if is_zero(expression):
             return Spread(Kind.ZERO)
         raise Undecided(f"the sign of {expression} over the admissible states is not known", sp.Gt(expression, 0))
 
@@ -260,7 +281,8 @@ class Facts:
     ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
         """Signs at admissible points where they are known, with the assumptions that each rests on."""
         split: Split | None = None
-        for point in self._points(states):
+        count = _MAX_POINTS if expression.count_ops() <= _SHORT else _LONG_POINTS
+        for point in itertools.islice(self._points(states), count):
             with self.recording() as used:
                 try:
                     sign = self.sign(expression.subs(point))
@@ -276,7 +298,7 @@ class Facts:
     def _points(self, states: list[sp.Symbol]) -> Iterator[dict[sp.Symbol, Expression]]:
         """Admissible points, exact rationals inside the ranges."""
         choices = [[value for value in _SAMPLES if self._admits(state, value)] or self._ends(state) for state in states]
-        for values in itertools.islice(itertools.product(*choices), _MAX_POINTS):
+        for values in itertools.product(*choices):
             yield dict(zip(states, values, strict=True))
 
     def _admits(self, state: sp.Symbol, value: Expression) -> bool:
@@ -291,8 +313,3 @@ class Facts:
 
 def _contains_zero(limits: Range) -> bool:
     return (limits[0] <= 0) == sp.true and (limits[1] >= 0) == sp.true
-
-
-def _factored(expression: Expression) -> Expression:
-    product: Any = sp.factor(expression)
-    return sp.factor_terms(product)

@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import tidied
+
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _RATE = re.compile(r"d(\w+)/dt")
 _FUNCTIONS = {"Abs", "exp", "log", "sqrt", "sin", "cos", "tan", "atan", "tanh", "Max", "Min", "oo", "pi"}
@@ -38,7 +40,7 @@ def rewritten(sentence: str, symbols: Iterable[sp.Symbol], part: str) -> str:
         formula = _parsed(text, known) if part in text else None
         if formula is None:
             return text
-        simple = str(sp.simplify(formula))
+        simple = str(tidied(formula))
         return simple.replace("**", "^") if "^" in text else simple
 
     return _replaced(sentence, known, _SUMS, write, lambda text: text)

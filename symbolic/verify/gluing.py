@@ -11,8 +11,8 @@ from typing import Any
 import sympy as sp
 
 from ..declare import InputRoute
-from ..structure import recognise
-from .case import Case, is_periodic
+from ..structure import is_periodic, recognise
+from .case import Case
 from .facts import Facts
 from .signs import Expression, Kind, Undecided
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import is_zero
+
 #: A SymPy expression. SymPy's own annotations are too narrow for its `subs` and `args`.
 Expression = Any
 
@@ -90,7 +92,7 @@ def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict
     if rest.has(sp.nan, sp.zoo, sp.oo):
         return None
     gap = sp.expand(expression - rest - sp.Add(*(slope * symbol for symbol, slope in slopes.items())))
-    return (slopes, rest) if gap == 0 or sp.simplify(gap) == 0 else None
+    return (slopes, rest) if is_zero(gap) else None
 
 
 def structural(expression: Expression) -> int | None:
@@ -114,7 +116,7 @@ def numeric(number: Expression) -> int | None:
         return None
     if abs(value) > sp.Float("1e-20"):
         return 1 if value > 0 else -1
-    return 0 if number.equals(0) else None
+    return 0 if is_zero(number) else None
 
 
 def sign_of_value(expression: Expression, row: Row) -> int | None:
@@ -152,7 +154,8 @@ def solved(relation: Any) -> sp.Basic:
     symbols = relation.free_symbols
     if len(symbols) == 1:
         (symbol,) = symbols
-        parts = affine_parts(relation.lhs - relation.rhs, [symbol])
+        difference = relation.lhs - relation.rhs
+        parts = affine_parts(difference, [symbol]) if difference.is_polynomial(symbol) else None
         if parts is not None and parts[0][symbol].is_number:
             slope, rest = parts[0][symbol], parts[1]
             kind = relation.func if slope.is_positive else relation.reversed.func
