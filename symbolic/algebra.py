@@ -48,9 +48,11 @@ def tidied(expression: Any) -> Any:
     expression = sp.sympify(expression)
     if expression.is_Atom or expression.count_ops() > _MAX_OPERATIONS:
         return expression
-    forms = [expression, sp.factor_terms(sp.together(sp.expand(expression)))]
-    if forms[1].is_rational_function(*forms[1].free_symbols):
-        forms.append(sp.factor_terms(sp.cancel(forms[1])))
+    together: Any = sp.together(sp.expand(expression))
+    forms: list[Any] = [expression, sp.factor_terms(together)]
+    if together.is_rational_function(*together.free_symbols):
+        cancelled: Any = sp.cancel(together)
+        forms.append(sp.factor_terms(cancelled))
     return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
 
 

@@ -20,6 +20,7 @@ from ..declare import NeuronModel
 from .case import Answer, Case
 from .facts import Facts
 from .growth import growth
+from .influence import following
 from .scales import ONE, Scale, bound, compare, integrable, leading
 from .signs import Expression, Kind, Undecided, affine_parts
 
@@ -38,16 +39,6 @@ class Growing:
     bounded: frozenset[sp.Symbol]
 
 
-def following(model: NeuronModel, variable: sp.Symbol) -> set[sp.Symbol]:
-    """The states whose equations depend, directly or through others, on a state."""
-    found: set[sp.Symbol] = set()
-    while True:
-        new = {s for s in model.other_states if model.dynamics[s].free_symbols & (found | {variable})} - found
-        if not new:
-            return found
-        found |= new
-
-
 def between_spikes(case: Case) -> Answer:
     """Decide whether the other states can diverge between spikes."""
     try:
@@ -57,15 +48,17 @@ def between_spikes(case: Case) -> Answer:
     require_affine(case, growing)
     if not growing.states:
         return True, (
-            "The equations of the other states are affine in them, and neither spikes nor the size of "
-            f"{case.model.variable} drive them: they grow at most exponentially."
+            "Neither spikes nor the size of "
+            f"{case.model.variable} drive the other states, which are bounded, linear, or driven back from infinity: "
+            "they grow at most exponentially."
         )
     driven = [state for state in growing.states if state in following(case.model, case.model.variable)]
     if driven:
         _require_moderate(case, growing)
     names = ", ".join(str(state) for state in growing.states)
     return True, (
-        f"The equations are affine in {names}, with coefficients that stay bounded, and each spike adds a bounded "
+        f"The equations drive {names} back from infinity, or are affine with coefficients that stay bounded, and each "
+        "spike adds a bounded "
         "amount: growth is at most exponential in time and proportional to the number of spikes."
     )
 
@@ -73,6 +66,11 @@ def between_spikes(case: Case) -> Answer:
 def no_accumulation(case: Case) -> Answer:
     """Decide whether infinitely many spikes can happen in finite time."""
     model, variable = case.model, case.model.variable
+    if _climbs(case):
+        return False, (
+            f"Each spike brings the reset of {variable} nearer to the threshold by the same factor: the times between "
+            "spikes add up to a finite time, in which there are infinitely many."
+        )
     growing = split_states(case)
     require_affine(case, growing)
     reset = model.reset_value
@@ -85,6 +83,29 @@ def no_accumulation(case: Case) -> Answer:
         f"Between two spikes {variable} has to cross {start}, where its speed is at most proportional to the number of "
         "spikes so far: the times between spikes add up to infinity, like the harmonic series."
     )
+
+
+def _climbs(case: Case) -> bool:
+    """Whether the gap between reset and threshold shrinks by a fixed factor with every spike and is else constant."""
+    model, facts = case.model, case.facts
+    gap = sp.expand(model.spike.threshold - model.reset_value) if not model.spike.is_at_infinity else sp.oo
+    read = sorted(gap.free_symbols & set(model.other_states), key=str)
+    if len(read) != 1 or model.variable in gap.free_symbols:
+        return False
+    state: Any = read[0]
+    after = gap.subs(state, model.reset.get(state, state))
+    parts, before = affine_parts(after, [state]), affine_parts(gap, [state])
+    if parts is None or before is None or model.dynamics[state] != 0 or facts.sign(before[0][state]) == 0:
+        return False
+    factor = parts[0][state] / before[0][state]
+    shrinks = facts.sign(factor) > 0 and facts.sign(1 - factor) > 0
+    if not shrinks or not facts.vanishes(sp.expand(after - factor * gap)):
+        return False
+    first = model.reset_value.subs(state, model.initial[state])
+    way = facts.over({model.variable: (first, model.spike.threshold)})
+    is_passed = facts.sign(model.spike.threshold - first) > 0 and way.spread(model.field).kind is Kind.POSITIVE
+    starts = facts.sign(model.initial[model.variable] - first) >= 0
+    return is_passed and starts
 
 
 def split_states(case: Case) -> Growing:
@@ -177,9 +198,10 @@ def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
         if top is None or not top.kind.is_strict:
             return False
         if top.kind is outward:
-            alone = not rate.free_symbols & (set(case.model.states) - {state})
-            if alone and integrable(ONE / top.scale, facts):
-                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time by itself")
+            if integrable(ONE / top.scale, facts) and case.reach.can_run_away(state, direction):
+                alone = not rate.free_symbols & (set(case.model.states) - {state})
+                how = "by itself" if alone else "for some inputs"
+                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time {how}")
             return False
     return True
 
@@ -201,6 +223,8 @@ def require_affine(case: Case, growing: Growing) -> None:
     """
     model, states = case.model, list(growing.states)
     for state in (model.variable, *states):
+        if state in states and _is_driven_back(case, state, growing):
+            continue
         if affine_parts(model.dynamics[state], states) is None:
             raise Undecided(
                 f"whether the states stay finite is not known, since d{state}/dt is not affine in "
@@ -213,6 +237,12 @@ def require_affine(case: Case, growing: Growing) -> None:
         mixes = any(slope != 0 for other, slope in parts[0].items() if other != state)
         if mixes or not _at_most_one(parts[0][state], case.facts, strictly=False):
             raise Undecided(f"the reset of {state} may make it larger at every spike")
+
+
+def _is_driven_back(case: Case, state: sp.Symbol, growing: Growing) -> bool:
+    """Whether a state cannot run away between spikes, whatever its equation, and only spikes make it grow."""
+    read = case.model.dynamics[state].free_symbols & set(case.model.states)
+    return read <= growing.bounded | {state} and _dissipates(case, [state])
 
 
 def _require_moderate(case: Case, growing: Growing) -> None:

@@ -1,16 +1,18 @@
 """What the conditions are decided on: a model, what is known about its symbols, and one decided condition at a time."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 import sympy as sp
 
 from ..declare import NeuronModel, weight
-from ..structure import is_periodic
 from .certificate import Condition
 from .facts import Facts
-from .signs import Expression, Kind, Range, Row, Split, Undecided, solved
+from .ranges import derived_ranges
+from .reach import Reach, reach_of
+from .signs import Expression, Range, Row, Split, Undecided, solved
 
 Answer = tuple[bool | None, str]
 T = TypeVar("T")
@@ -23,12 +25,24 @@ class Case:
     Attributes:
         model: The model.
         facts: Signs of parameters and ranges of states; the spiking variable runs from `low` to the threshold.
-        low: The lowest value that the spiking variable can reach, or minus infinity.
+        derived: The ranges that follow from the equations, narrower than what is declared.
+        range_assumptions: The conditions on parameters that these rest on.
     """
 
     model: NeuronModel
     facts: Facts
-    low: Expression
+    derived: Mapping[sp.Symbol, Range] = field(default_factory=dict)
+    range_assumptions: tuple[sp.Basic, ...] = ()
+
+    @property
+    def low(self) -> Expression:
+        """The lowest value that the spiking variable can reach, or minus infinity."""
+        return self.facts.ranges[self.model.variable][0]
+
+    @cached_property
+    def reach(self) -> Reach:
+        """What inputs can bring about."""
+        return reach_of(self.model, self.facts)
 
     @property
     def returns_from_below(self) -> bool:
@@ -69,28 +83,14 @@ class Case:
 
 def case_of(model: NeuronModel, rows: tuple[Row, ...]) -> Case:
     """Collect what is known about the symbols of a model for neurons with the given parameter values."""
-    ranges: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
-    low, high = ranges[model.variable]
-    ranges[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
-    case = Case(model, Facts(rows, ranges), low)
-    floor = case.condition("floor", sp.true, lambda: (_cannot_fall_below_reset(case), ""))
-    if floor.holds:
-        low = model.reset_value
-        ranges[model.variable] = (low, ranges[model.variable][1])
-    return Case(model, Facts(rows, ranges), low)
-
-
-def _cannot_fall_below_reset(case: Case) -> bool:
-    """Whether the spiking variable, started above a finite reset value, stays above it; jumps are examined apart."""
-    model, facts = case.model, case.facts
-    reset, start = model.reset_value, model.initial[model.variable]
-    if model.spike.is_at_infinity or reset.free_symbols & set(model.states):
-        return False
-    if any(route.additive_target == model.variable for route in model.routes):
-        return False
-    if any(model.variable in route.jump for route in model.routes) and not is_periodic(model):
-        return False
-    return (
-        facts.at_least_zero(start - reset)
-        and facts.spread(model.field.subs(model.variable, reset)).kind is Kind.POSITIVE
-    )  # fmt: skip
+    declared: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
+    low, high = declared[model.variable]
+    declared[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
+    facts = Facts(rows, declared, cut=None if model.spike.is_at_infinity else (model.variable, model.spike.threshold))
+    with facts.recording() as used:
+        try:
+            ranges = Case(model, facts).attempt(lambda: derived_ranges(model, facts))
+        except Undecided:
+            return Case(model, facts)
+    narrower = {state: ends for state, ends in ranges.items() if ends != declared[state]}
+    return Case(model, facts.over(ranges), narrower, tuple(used) if narrower else ())

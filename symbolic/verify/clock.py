@@ -14,7 +14,7 @@ import sympy as sp
 from ..algebra import is_zero, tidied
 from .case import Case
 from .facts import Facts
-from .growth import approach, growth
+from .growth import approach, from_below, growth
 from .scales import ONE, Expansion, Leading, Scale, bound, compare, leading
 from .signs import Expression, Kind, Undecided
 
@@ -128,7 +128,11 @@ class Clock:
         return (None, True) if top is None else (top.scale, True)
 
     def _by_derivatives(self, expression: Expression) -> Order | None:
-        """At a finite threshold: the first derivative that does not vanish, where all of them are finite."""
+        """At a finite threshold: the first derivative from below that does not vanish, where all of them are finite."""
+        try:
+            expression = from_below(expression, self.variable, self.end, self.facts)
+        except Undecided:
+            return None
         for number in range(_MAX_DERIVATIVE):
             value = expression.subs(self.variable, self.end)
             if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds, sp.Piecewise, sp.Abs):
@@ -237,10 +241,9 @@ class Clock:
 
     def _order_of_step_to(self, jump: Expression) -> Order | None:
         """At a finite threshold that the jump leaves in place: one more than the order of its derivative minus one."""
-        slope = sp.diff(jump, self.variable).replace(sp.tan, lambda angle: sp.sin(angle) / sp.cos(angle))
-        stretch = sp.factor_terms(
-            sp.together(slope - 1)
-        )  # of sines and cosines: finite
+        slope: Any = sp.diff(jump, self.variable).replace(sp.tan, lambda angle: sp.sin(angle) / sp.cos(angle))
+        together: Any = sp.together(slope - 1)
+        stretch = sp.factor_terms(together)  # of sines and cosines: finite
         if is_zero(stretch):
             return None
         order = self.order(stretch)

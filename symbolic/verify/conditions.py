@@ -6,16 +6,21 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import tidied
-from ..structure import is_periodic
+from ..declare import NeuronModel
+from ..structure import is_on_circle
 from .boundedness import between_spikes, no_accumulation
 from .case import Answer, Case
 from .certificate import Condition
+from .contact import effect_of_jump
+from .growth import from_below
 from .infinity import comes_back, no_escape, others_stay_finite, reaches_infinity
-from .signs import Expression, Kind, Undecided, at_place
+from .reach import grazes
+from .signs import Expression, Kind, Undecided, affine_parts, at_place
 from .well_posed import require_lipschitz
 
 _NOT_NEGATIVE = (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO)
 
+DERIVED = "states stay in ranges that follow from the equations"
 COMES_BACK = "comes back from -oo in finite time"
 FINITE_AT_SPIKE = "other states stay finite at the spike"
 #: What happens from the spike on does not concern the time of the spike itself.
@@ -26,6 +31,10 @@ def neuron_conditions(case: Case) -> tuple[Condition, ...]:
     """Decide every condition that does not depend on the input route."""
     model, variable, field = case.model, case.model.variable, case.model.field
     found = [case.condition("one solution", _smooth_statement(case), lambda: _one_solution(case))]
+    if case.derived:
+        found.append(
+            Condition(DERIVED, True, _derived_statement(case), _derived_reason(case), None, case.range_assumptions)
+        )
     if any(end.is_finite for ends in model.bounds.values() for end in ends):
         found.append(case.condition("declared ranges are kept", _ranges_statement(case), lambda: _ranges(case)))
     if model.spike.is_at_infinity:
@@ -47,6 +56,23 @@ def neuron_conditions(case: Case) -> tuple[Condition, ...]:
     statement = sp.Lt(sp.Symbol("N_spikes"), sp.oo, evaluate=False)
     found.append(case.condition("spikes do not accumulate", statement, lambda: no_accumulation(case)))
     return tuple(found)
+
+
+def _derived_statement(case: Case) -> sp.Basic:
+    return _all(
+        relation(state, end, evaluate=False)
+        for state, ends in case.derived.items()
+        for relation, end in zip((sp.Ge, sp.Le), ends, strict=True)
+        if end.is_finite and not (state == case.model.variable and relation is sp.Le)
+    )
+
+
+def _derived_reason(case: Case) -> str:
+    names = ", ".join(map(str, case.derived))
+    return (
+        f"Started from the declared initial values, {names} cannot cross the ends of these ranges: neither the "
+        "equations nor resets nor inputs lead out of them. Declare bounds if other initial values are to be admitted."
+    )
 
 
 def _other_state_conditions(case: Case) -> list[Condition]:
@@ -127,18 +153,61 @@ def _ranges(case: Case) -> Answer:
 
 def _crossing(case: Case) -> Answer:
     model = case.model
-    speed = tidied(model.field.subs(model.variable, model.spike.threshold))
+    variable, threshold = model.variable, model.spike.threshold
+    speed = tidied(from_below(model.field, variable, threshold, case.facts).subs(variable, threshold))
     spread = case.facts.spread(speed)
-    at = f"d{model.variable}/dt at {model.variable} = {model.spike.threshold} is {speed}"
+    at = f"d{variable}/dt at {variable} = {threshold} is {speed}"
     if spread.kind is Kind.POSITIVE:
-        crossed = "the place of the spike on the circle" if is_periodic(model) else "the threshold"
+        crossed = "the place of the spike on the circle" if is_on_circle(model) else "the threshold"
         return True, f"{at}, which is positive for all admissible states, so that {crossed} is crossed transversally."
+    if spread.kind in (Kind.MIXED, Kind.NONNEGATIVE) and _rises_through_zero(case, speed):
+        return True, (
+            f"{at}; where it vanishes it increases, and inputs do not change it, so that {variable} arrives at the "
+            "threshold only while it is positive."
+        )
     if spread.kind is Kind.NONNEGATIVE:
         raise Undecided(f"{at}, which vanishes at the end of the admissible range{at_place(spread.where)}")
-    if spread.kind is Kind.MIXED:
-        place = at_place(spread.where)
+    if spread.kind is not Kind.MIXED:
+        moved = any(variable in route.jump for route in model.routes)
+        only = f"only an input can carry {variable} over the threshold" if moved else "the neuron never spikes"
+        return False, f"{at}, which is never positive: {only}."
+    place = at_place(spread.where)
+    if grazes(case.reach, speed):
         return False, f"{at}; it vanishes or is negative for admissible states{place}: trajectories graze."
-    return False, f"{at}, which is never positive: only an input can carry {model.variable} over the threshold."
+    if case.reach.can_spike() and case.reach.swallows(speed):
+        return False, f"{at}; just before a spike an input can make it negative{place}, so that the spike vanishes."
+    raise Undecided(
+        f"{at}, which vanishes or is negative for some states{place}; whether a trial brings {variable} to its "
+        f"threshold there is not known. Declare the ranges of {_names(speed, model)} as bounds if they are narrower"
+    )
+
+
+def _names(expression: Expression, model: NeuronModel) -> str:
+    return ", ".join(str(state) for state in model.states if expression.has(state)) or "the states"
+
+
+def _rises_through_zero(case: Case, speed: Expression) -> bool:
+    """Whether the speed at the threshold increases wherever it vanishes, and no input changes it.
+
+    Then V cannot arrive at the threshold while the speed vanishes: just before, the speed was negative.
+    """
+    model, facts = case.model, case.with_weight
+    try:
+        if any(not facts.vanishes(effect_of_jump(speed, model, route)) for route in model.routes):
+            return False
+        at_threshold = {s: from_below(rate, model.variable, model.spike.threshold, facts).subs(
+            model.variable, model.spike.threshold) for s, rate in model.dynamics.items()}  # fmt: skip
+        change = sp.expand(sp.Add(*(sp.diff(speed, state) * at_threshold[state] for state in model.other_states)))
+        if facts.spread(change).kind is Kind.POSITIVE:
+            return True
+        for state in model.other_states:
+            parts = affine_parts(speed, [state])
+            if parts is not None and facts.spread(parts[0][state]).kind.is_strict:
+                place = tidied(-parts[1] / parts[0][state])
+                return facts.spread(tidied(change.subs(state, place))).kind is Kind.POSITIVE
+    except Undecided:
+        pass
+    return False
 
 
 def _reset_below(case: Case) -> Answer:

@@ -35,6 +35,9 @@ _NOT_ZERO = sp.Float("1e-20")
 class Facts:
     """What may be assumed: values of parameters (one row per kind of neuron) and ranges of states.
 
+    The end of a range belongs to it, except for a `cut`: a state (the spiking variable) and the end (its finite
+    threshold) where it is taken away, so that no trajectory goes on from there.
+
     `sign` and `spread` note in `used` every condition on parameters that rests on a value instead of on the
     declaration of the symbol.
     """
@@ -42,6 +45,7 @@ class Facts:
     rows: tuple[Row, ...]
     ranges: dict[sp.Symbol, Range]
     used: dict[sp.Basic, None] = field(default_factory=dict)
+    cut: tuple[sp.Symbol, Expression] | None = None
 
     @contextmanager
     def recording(self) -> Iterator[dict[sp.Basic, None]]:
@@ -54,7 +58,7 @@ class Facts:
 
     def over(self, ranges: Mapping[sp.Symbol, Range]) -> "Facts":
         """The same facts with other or more ranges."""
-        return Facts(self.rows, self.ranges | dict(ranges), self.used)
+        return Facts(self.rows, self.ranges | dict(ranges), self.used, self.cut)
 
     def sign(self, expression: Expression) -> int:
         """Return 1, 0 or -1 for an expression in parameters.
@@ -233,13 +237,14 @@ class Facts:
     def _spread_by_enclosure(self, expression: Expression) -> Spread | None:
         """Let bounded functions take any value between their bounds: a sign that survives that is certain."""
         new, ranges = {}, {}
-        for function in expression.atoms(*ENCLOSED):
-            new[function] = sp.Dummy(real=True)
-            ranges[new[function]] = ENCLOSED[function.func]
-        parts = affine_parts(expression.subs(new), list(ranges)) if new else None
-        if parts is None or (parts[1].free_symbols | set().union(*(p.free_symbols for p in parts[0].values()))) & (
-            self.ranges.keys() | ranges.keys()
-        ):
+        for function in sorted(expression.atoms(*ENCLOSED), key=sp.default_sort_key):
+            if function.free_symbols & self.ranges.keys():
+                new[function] = sp.Dummy(real=True)
+                ranges[new[function]] = ENCLOSED[function.func]
+        masked = expression.xreplace(new)
+        varying = [*ranges, *sorted(masked.free_symbols & self.ranges.keys(), key=str)]
+        parts = affine_parts(masked, varying) if new else None
+        if parts is None:
             return None
         spread = self.over(ranges)._spread_of_affine(*parts)
         if spread.kind in (Kind.POSITIVE, Kind.NEGATIVE):

@@ -51,6 +51,79 @@ def approach(expression: Expression, variable: sp.Symbol, point: Expression, sid
     return expansion(expression.subs(variable, point + side / far), facts)
 
 
+def from_below(expression: Expression, variable: sp.Symbol, point: Expression, facts: Facts) -> Expression:
+    """The expression that is valid just below a finite point, with its branches resolved there.
+
+    Raises:
+        Undecided: if which branch is valid is not known.
+
+    Example:
+        >>> V, I = sp.symbols("V I", real=True)
+        >>> from_below(sp.Piecewise((2 - V + I, V < 1), (0, True)), V, sp.Integer(1), Facts(({},), {}))
+        I - V + 2
+    """
+    return beside(expression, variable, point, -1, facts)
+
+
+def beside(expression: Expression, variable: sp.Symbol, point: Expression, side: int, facts: Facts) -> Expression:
+    """The same on either side of a point: just above it (side 1) or just below it (side -1)."""
+    if not any(function.has(variable) for function in expression.atoms(*_BRANCHING)):
+        return expression
+    return _Resolver(facts, {variable: point + side / far}).resolve(expression)
+
+
+_BRANCHING = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    """Takes the branch of every function that has some which is valid at a place close to a point."""
+
+    facts: Facts
+    place: dict[Any, Any]
+
+    def resolve(self, expression: Any) -> Any:
+        if not isinstance(expression, sp.Basic) or not expression.has(*_BRANCHING):
+            return expression
+        if not expression.free_symbols & self.place.keys():
+            return expression
+        if isinstance(expression, sp.Piecewise):
+            for value, condition in expression.args:  # pyright: ignore[reportGeneralTypeIssues]
+                if is_true(condition, self._sign):
+                    return self.resolve(value)
+            raise Undecided("no branch of a Piecewise is valid there")
+        parts = [self.resolve(part) for part in expression.args]
+        if isinstance(expression, sp.Abs):
+            return parts[0] * (self._sign(parts[0]) or 1)
+        if isinstance(expression, (sp.Max, sp.Min)):
+            wanted = 1 if isinstance(expression, sp.Max) else -1
+            best = parts[0]
+            for other in parts[1:]:
+                best = other if self._sign(other - best) == wanted else best
+            return best
+        if isinstance(expression, (sp.Heaviside, sp.sign)):
+            return expression.func(sp.Integer(self._sign(parts[0])))
+        return expression.func(*parts)
+
+    def _sign(self, expression: Any) -> int:
+        return _Expander(self.facts)._sign_far_out(sp.sympify(expression).subs(self.place))
+
+
+def without_oscillations(expression: Expression, variable: sp.Symbol, facts: Facts) -> tuple[Expression, Facts]:
+    """Put a symbol between -1 and 1 for every sine and cosine of the variable; what holds for all values is certain.
+
+    Example:
+        >>> V = sp.Symbol("V", real=True)
+        >>> bounded, facts = without_oscillations(V**2 * (2 + sp.sin(V)), V, Facts(({},), {}))
+        >>> bounded.has(sp.sin), list(facts.ranges.values())
+        (False, [(-1, 1)])
+    """
+    waves = [wave for wave in expression.atoms(sp.sin, sp.cos) if wave.has(variable)]
+    new = {wave: sp.Symbol(str(wave), real=True) for wave in sorted(waves, key=sp.default_sort_key)}
+    ranges = {symbol: (sp.S.NegativeOne, sp.S.One) for symbol in new.values()}
+    return expression.xreplace(new), facts.over(ranges)
+
+
 def limit(series: Expansion, facts: Facts) -> tuple[Expression, Leading | None]:
     """Return the limit (an expression in states, or plus or minus infinity) and the leading term if it grows.
 

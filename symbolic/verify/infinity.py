@@ -8,10 +8,11 @@ from typing import Any
 
 import sympy as sp
 
-from .boundedness import following, require_drift, split_states
+from .boundedness import require_drift, split_states
 from .case import Answer, Case
 from .facts import Facts
-from .growth import growth
+from .growth import growth, without_oscillations
+from .influence import following
 from .scales import ONE, Leading, Scale, bound, compare, integrable, leading
 from .signs import Expression, Kind, Undecided, affine_parts, at_place
 
@@ -47,6 +48,8 @@ def _reaches_infinity(case: Case) -> Answer:
             raise Undecided(
                 f"{behaviour}, whose coefficient is not always positive, and {_listed(_feedback(case))} react"
             )
+        if top.kind is Kind.NONPOSITIVE or not (case.reach.can_spike() and case.reach.swallows(top.coefficient)):
+            raise Undecided(f"{behaviour}, {_may_fail(top)}")
         return False, f"{behaviour}; the coefficient is not positive for all admissible states{at_place(top.where)}."
     if not _inverse_is_integrable(top.scale, facts):
         require_drift(case, 1)
@@ -80,6 +83,8 @@ def comes_back(case: Case) -> Answer:
         raise Undecided(
             f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
         )
+    if not case.reach.can_spike() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
+        raise Undecided(f"{behaviour}, {_may_fail(top)}")
     where = at_place(top.where)
     return False, f"{behaviour}, which is not positive{where}, so that {variable} does not come back from -oo."
 
@@ -105,8 +110,21 @@ def no_escape(case: Case) -> Answer:
             f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
         )
     _require_short_transit(case, top, -1)
+    if not case.reach.can_fall() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
+        raise Undecided(
+            f"{behaviour}: whether {variable} can run to -oo there is not known; declare the range of {variable} as "
+            "bounds if it cannot"
+        )
     where = at_place(top.where) if top.kind is not Kind.MIXED else " for admissible states"
     return False, f"{behaviour}: {variable} runs to -oo in finite time{where}, where the model declares nothing."
+
+
+def _may_fail(top: Leading) -> str:
+    states = ", ".join(sorted(str(state) for state in top.where)) or "the states"
+    return (
+        f"whose coefficient is not positive for some values{at_place(top.where)}; whether a trial gets there is not "
+        f"known. Declare the ranges of {states} as bounds if they are narrower"
+    )
 
 
 def others_stay_finite(case: Case) -> Answer:
@@ -154,8 +172,8 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
         for state, growing in diverging
         if state not in enclosed and not growing.coefficient.free_symbols & followers
     ]
-    overwritten = [state for state in followers if not model.reset.get(state, state).has(state)]
-    if not certain or overwritten or not _spike_survives(case, diverging, top, direction):
+    overwritten = [state for state in followers if not _passes_on(model.reset.get(state, state), state)]
+    if not (certain and _spike_survives(case, diverging, top, direction) and case.reach.can_spike()) or overwritten:
         names = _listed(state for state, _ in diverging)
         raise Undecided(f"whether {names} stays finite at the spike is not known: the integral of its rate diverges")
     state, growing = certain[0]
@@ -164,6 +182,12 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
         f"d{state}/dt grows like {rate} as {model.variable} -> {_end(direction)}; divided by d{model.variable}/dt and "
         f"integrated over {model.variable} it diverges, so that {state} is infinite at the spike."
     )
+
+
+def _passes_on(reset: Expression, state: sp.Symbol) -> bool:
+    """Whether a reset leaves an infinite state infinite: affine in it, with a coefficient that is no zero."""
+    parts = affine_parts(reset, [state])
+    return parts is not None and parts[0][state].is_number and parts[0][state] != 0
 
 
 def _spike_survives(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Leading, direction: int) -> bool:
@@ -224,7 +248,16 @@ def _inverse_is_integrable(scale: Scale, facts: Facts) -> bool:
 
 
 def _leading_at(case: Case, direction: int) -> Leading | None:
-    return leading(growth(case.model.field, case.model.variable, direction, case.facts), case.facts)
+    try:
+        return leading(growth(case.model.field, case.model.variable, direction, case.facts), case.facts)
+    except Undecided:
+        field, facts = without_oscillations(case.model.field, case.model.variable, case.facts)
+        if field == case.model.field:
+            raise
+    top = leading(growth(field, case.model.variable, direction, facts), facts)
+    if top is not None and not top.kind.is_strict:
+        raise Undecided(f"whether {top.coefficient} keeps its sign is not known")
+    return top
 
 
 def _distance(variable: sp.Symbol, direction: int) -> Expression:

@@ -7,7 +7,6 @@ from typing import Any
 import sympy as sp
 
 from ..declare import InputRoute, NeuronModel
-from .boundedness import following
 from .signs import affine_parts
 
 
@@ -59,6 +58,16 @@ def relevant_states(model: NeuronModel) -> set[sp.Symbol]:
         found |= new
         new = set().union(*(read_on_the_way_to(model, state) for state in found)) & others
     return found
+
+
+def following(model: NeuronModel, variable: sp.Symbol) -> set[sp.Symbol]:
+    """The states whose equations depend, directly or through others, on a state."""
+    found: set[sp.Symbol] = set()
+    while True:
+        new = {s for s in model.other_states if model.dynamics[s].free_symbols & (found | {variable})} - found
+        if not new:
+            return found
+        found |= new
 
 
 def read_on_the_way_to(model: NeuronModel, state: sp.Symbol) -> set[Any]:

@@ -17,6 +17,7 @@ from .certificate import Regularity
 from .clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
 from .contact import Finding, class_of, effect_of_jump, is_fractional, like, shift_order
 from .gluing import is_glued
+from .growth import beside
 from .influence import Ties, free_symbols, read_by_jump, superposes, ties
 from .signs import Undecided
 
@@ -130,7 +131,8 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
     def cost(expression: sp.Expr) -> Order | None:
         if facts.vanishes(expression):
             return None
-        if facts.vanishes(sp.expand(expression).subs(variable, place)):
+        sides = [beside(expression, variable, place, side, facts).subs(variable, place) for side in (1, -1)]
+        if all(facts.vanishes(sp.expand(side)) for side in sides):
             return Order(sp.Integer(2), True, False)
         return Order(sp.Integer(1))
 

@@ -8,7 +8,7 @@ import sympy as sp
 from .certificate import Regularity
 from .facts import Facts
 from .signs import Kind, Split, Undecided
-from .well_posed import edges_of, piece_at
+from .well_posed import pieces_of
 
 _ANALYTIC: tuple[Any, ...] = (
     sp.Add, sp.Mul, sp.exp, sp.log, sp.sin, sp.cos, sp.tan, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh,
@@ -79,9 +79,7 @@ def class_below(exponent: Any, facts: Facts) -> Regularity:
 
 def _of_pieces(expression: Any, facts: Facts) -> Regularity:
     (state,) = set().union(*(condition.free_symbols for _, condition in expression.args)) & facts.ranges.keys()
-    edges = edges_of(expression, state, facts)
-    inside = [(low + high) / 2 for low, high in pairwise(edges)]
-    pieces = [piece_at(expression, state, at, facts) for at in (edges[0] - 1, *inside, edges[-1] + 1)]
+    edges, pieces = pieces_of(expression, state, facts)
     ends = [facts.ranges[state][0], *edges, facts.ranges[state][1]]
     found = min(
         _smoothness(piece, facts.over({state: place})) for piece, place in zip(pieces, pairwise(ends), strict=True)

@@ -11,6 +11,7 @@ from .signs import Expression, Kind, Undecided, affine_parts, is_true
 
 _SMOOTH = (sp.exp, sp.sin, sp.cos, sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.atan, sp.asinh, sp.erf)
 _ENTIRE = (*_SMOOTH, sp.Abs, sp.Max, sp.Min)
+_BRANCHING = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
 
 
 def require_lipschitz(expression: Any, facts: Facts) -> None:
@@ -32,8 +33,54 @@ def require_lipschitz(expression: Any, facts: Facts) -> None:
         _require_between_poles(expression.args[0], facts)
     elif not isinstance(expression, (sp.Symbol, sp.Add, sp.Mul, *_ENTIRE)):
         raise Undecided(f"whether {expression} is finite and smooth is not known")
+    elif isinstance(expression, sp.Mul):
+        parts = _without_removable_denominators(expression, facts)
+        if len(parts) < len(expression.args):
+            for part in parts:
+                require_lipschitz(part, facts)
+            return
     for part in expression.args:
         require_lipschitz(part, facts)
+
+
+def _without_removable_denominators(product: Any, facts: Facts) -> list[Any]:
+    """The factors of a product but for denominators whose one zero, a simple one, the numerator shares.
+
+    Such is V/(1 - exp(-V)), a common rate of ion channels: it continues analytically through V = 0.
+    """
+    numerator = sp.Mul(*(factor for factor in product.args if not factor.as_base_exp()[1].is_negative))
+    if numerator.atoms(*_BRANCHING) or any(not power.exp.is_Integer for power in numerator.atoms(sp.Pow)):
+        return list(product.args)
+    kept, used = [], False
+    for factor in product.args:
+        base, exponent = factor.as_base_exp()
+        if exponent == -1 and not used and _shares_only_zero(base, numerator, facts):
+            used = True  # the zero of the numerator is spent
+        else:
+            kept.append(factor)
+    return kept
+
+
+def _shares_only_zero(base: Any, numerator: Any, facts: Facts) -> bool:
+    """Whether a denominator affine in one exponential vanishes where the numerator does."""
+    exponentials = [part for part in base.atoms(sp.exp) if part.free_symbols & facts.ranges.keys()]
+    if len(exponentials) != 1:
+        return False
+    (exponential,) = exponentials
+    stand_in = sp.Dummy(positive=True)
+    parts = affine_parts(base.xreplace({exponential: stand_in}), [stand_in])
+    states = exponential.free_symbols & facts.ranges.keys()
+    argument = affine_parts(exponential.args[0], list(states))
+    if parts is None or argument is None or len(states) != 1:
+        return False
+    (state,) = states
+    slope, rest = argument[0][state], argument[1]
+    if (parts[0][stand_in].free_symbols | parts[1].free_symbols | slope.free_symbols) & facts.ranges.keys():
+        return False
+    level = -parts[1] / parts[0][stand_in]
+    if facts.sign(slope) == 0 or facts.sign(level) <= 0:
+        return False
+    return facts.vanishes(numerator.subs(state, (sp.log(level) - rest) / slope))
 
 
 def _require_positive(expression: Any, facts: Facts) -> None:
@@ -72,15 +119,38 @@ def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
     if len(variables) != 1:
         raise Undecided(f"the conditions of {expression} involve several states, or none")
     (state,) = variables
-    edges = edges_of(expression, state, facts)
-    inside = [(low + high) / 2 for low, high in pairwise(edges)]
-    pieces = [piece_at(expression, state, at, facts) for at in (edges[0] - 1, *inside, edges[-1] + 1)]
+    edges, pieces = pieces_of(expression, state, facts)
     ends = [facts.ranges[state][0], *edges, facts.ranges[state][1]]
     for piece, place in zip(pieces, pairwise(ends), strict=True):
         require_lipschitz(piece, facts.over({state: place}))
     for edge, (left, right) in zip(edges, pairwise(pieces), strict=True):
         if not facts.vanishes((left - right).subs(state, edge)):
             raise Undecided(f"{expression} jumps at {state} = {edge}")
+    for end, piece in ((facts.ranges[state][0], pieces[0]), (facts.ranges[state][1], pieces[-1])):
+        if end.is_finite and (state, end) != facts.cut:
+            at_end = piece_at(expression, state, end, facts)
+            if at_end != piece and not facts.vanishes((at_end - piece).subs(state, end)):
+                raise Undecided(f"{expression} jumps at {state} = {end}")
+
+
+def pieces_of(expression: Any, state: sp.Symbol, facts: Facts) -> tuple[list[Expression], list[Expression]]:
+    """The places inside a state's range where a piecewise expression changes its branch, and the branches between."""
+    low, high = facts.ranges[state]
+    edges = [
+        edge
+        for edge in edges_of(expression, state, facts)
+        if (low.is_infinite or facts.sign(edge - low) > 0) and (high.is_infinite or facts.sign(high - edge) > 0)
+    ]
+    places = [_between(left, right) for left, right in pairwise([low, *edges, high])]
+    return edges, [piece_at(expression, state, at, facts) for at in places]
+
+
+def _between(low: Expression, high: Expression) -> Expression:
+    if low.is_infinite and high.is_infinite:
+        return sp.S.Zero
+    if low.is_infinite or high.is_infinite:
+        return high - 1 if low.is_infinite else low + 1
+    return (low + high) / 2
 
 
 def edges_of(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression]:

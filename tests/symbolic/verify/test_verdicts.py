@@ -50,6 +50,8 @@ THETA = (1 - sp.cos(theta)) + (1 + sp.cos(theta)) * I
 THETA_JUMP = jump({theta: 2 * sp.atan(sp.tan(theta / 2) + weight)})
 
 HOLDS = {
+    "oscillation that depends on a state": lambda: infinite(V**2 + sp.sin(I * V**5), DECAY, **CURRENT),
+    "oscillating leading coefficient": lambda: infinite(V**2 * (2 + sp.sin(V)), **DELTA),
     "library QIF": lambda: models.qif(),
     "library QIF, delta": lambda: models.qif_delta(),
     "library theta neuron": lambda: models.theta_neuron(),
@@ -145,7 +147,7 @@ FAILS = {
     "V log V is too slow": lambda: infinite(sp.Abs(V) * sp.log(1 + V**2), **DELTA),
     "V^2 turns round far out": lambda: infinite(V**2 - V**3 / 10**6, **DELTA),
     "V^2 exp(-V) dies out": lambda: infinite(V**2 * sp.exp(-V), **DELTA),
-    "V log(1+V^2)^2 runs to -oo": lambda: infinite(V * sp.log(1 + V**2) ** 2, inputs=I, others=DECAY, reset={V: 0}),
+    "V log(1+V^2)^2 runs to -oo": lambda: infinite(V * sp.log(1 + V**2) ** 2 + I, inputs=I, others=DECAY, reset={V: 0}),
     "Izhikevich": lambda: infinite(
         V**2 + I - w, {I: -I, w: a * (b * V - w)}, inputs=I, reset={V: 0, w: w + 2}, parameters={a: 0.02, b: 0.2}
     ),
@@ -154,7 +156,7 @@ FAILS = {
     "QIF finite reset delta": lambda: infinite(V**2, inputs=V, reset={V: -1}),
     "reset that depends on the input state": lambda: infinite(V**2 + I, DECAY, inputs=I, reset={V: sp.tanh(I)}),
     "state of either sign multiplies the leading power": lambda: infinite(I * V**2 + 1, DECAY, **CURRENT),
-    "state of either sign multiplies a higher power": lambda: infinite(V**2 + I * V**3, DECAY, **FINITE),
+    "state of either sign multiplies a higher power": lambda: infinite(V**2 + 1 + I * V**3, DECAY, **FINITE),
     "multiplicative delta": lambda: infinite(V**2, inputs=jump({V: V * (1 + weight)})),
     "jump that brings V back": lambda: infinite(V**2, inputs=jump({V: sp.tanh(V) + weight})),
     "one route good, one bad": lambda: infinite(V**2 + I, DECAY, inputs={"I": I, "V": V}, reset={V: 0}),
@@ -192,7 +194,6 @@ UNDECIDED = {
     "reset of a state by an infinite amount": lambda: infinite(
         V**2 + I - w, {I: -I, w: -w}, inputs=I, reset={V: -oo, w: w + V}
     ),
-    "oscillation that depends on a state": lambda: infinite(V**2 + sp.sin(I * V**5), DECAY, **CURRENT),
     "leading coefficient that no state bounds away from 0": lambda: infinite(
         V**4 / (I**2 * V**2 + 1), DECAY, **CURRENT
     ),
@@ -209,7 +210,6 @@ UNDECIDED = {
         sp.Piecewise((V**2, V > 0), (-V + 1, True)), inputs=I, others=DECAY, reset={V: 0}
     ),
     "doubly exponential": lambda: infinite(sp.exp(sp.exp(V)) + I, DECAY, **FINITE),
-    "oscillating leading coefficient": lambda: infinite(V**2 * (2 + sp.sin(V)), **DELTA),
     "spikes that may accumulate": lambda: infinite(
         V**2 + w, {w: -w, I: -I}, inputs=I, reset={V: 0, w: 2 * w}, initial={w: 1}
     ),
