@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
 from .case import case_of
 from .certificate import Certificate, Condition, RouteReport, Verdict
@@ -73,7 +73,8 @@ def _cases(model: NeuronModel, certificate: Certificate, deadline: float, depth:
     if deciding is None:
         return ()
     found = []
-    for region in regions_of(*deciding):
+    is_time_constant = deciding[0] in time_constants(model.dynamics)
+    for region in regions_of(*deciding, is_positive=is_time_constant):
         try:
             part = in_region(model, deciding[0], region)
             case = _verified(part, deadline, depth - 1)
