@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import sympy as sp
 
 from ..errors import ModelError
 from .frozen import FrozenMapping
+from .keywords import refuse_unknown
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .solution import Solution, check_solution
 from .validate import validate
@@ -72,7 +73,9 @@ class NeuronModel:
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(unknown, NeuronModel.__init__)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
         field = _sympified(dynamics, "dynamics")
@@ -100,6 +103,8 @@ class NeuronModel:
         """Declare a model in text; see `symbolic.declare.text.parse_model` for the grammar."""
         from .text import parse_model
 
+        if "name" not in declaration:
+            raise ModelError("no name; give name='QIF', what the model is called in reports")
         return parse_model(equations, **declaration)
 
     @property

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
 from .case import case_of
 from .certificate import Certificate, Condition, RouteReport, Verdict
@@ -70,7 +70,8 @@ def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[An
     if deciding is None:
         return ()
     found = []
-    for region in regions_of(*deciding):
+    is_time_constant = deciding[0] in time_constants(model.dynamics)
+    for region in regions_of(*deciding, is_positive=is_time_constant):
         try:
             part = in_region(model, deciding[0], region)
             case = _verified(part, depth - 1)

@@ -11,6 +11,7 @@ from .case import Answer, Case
 from .certificate import Condition
 from .facts import Facts
 from .growth import approach, growth, limit
+from .influence import relevant_states
 from .scales import ONE, compare, leading
 from .signs import Expression, Kind, Undecided
 from .well_posed import require_lipschitz
@@ -154,7 +155,10 @@ def _equal(left: Expression, right: Expression, facts: Facts) -> bool:
 def _difference(model: NeuronModel, facts: Facts, first: State, second: State, told: tuple[str, str]) -> Answer:
     """Two states that two orders of events lead to: spikes jump if the spiking variable feels the difference."""
     variable = model.variable
-    different = [s for s in model.states if not _equal(first[s], second[s], facts)]
+    felt = {variable, *relevant_states(model)}
+    different = [s for s in model.states if s in felt and not _equal(first[s], second[s], facts)]
+    if not different:
+        return True, "Both orders lead to the same state, but for states that spikes do not depend on."
     state = different[0]
     story = f"{told[0]} {state} = {first[state]}, {told[1]} {state} = {second[state]}"
     if different == [variable]:
@@ -169,7 +173,19 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
             if not facts.vanishes(left - right):
                 return False, f"{story}: {variable} moves on differently, so that later spikes jump when the two swap."
             rate = sp.Add(*(sp.diff(rate, s) * f for s, f in model.dynamics.items()))
+        if any(_reads_difference(route, model, facts, first, second) for route in model.routes):
+            return False, f"{story}: the effect of later inputs on {variable} jumps when the two swap."
     raise Undecided(f"{story}; whether spikes feel the difference is not known")
+
+
+def _reads_difference(route: InputRoute, model: NeuronModel, facts: Facts, first: State, second: State) -> bool:
+    """Whether a later input moves the spiking variable by another amount for two states that agree in it."""
+    if model.variable not in route.jump:
+        return False
+    change = sp.expand(route.jump[model.variable] - model.variable)
+    places = [{s: v for s, v in side.items() if s != model.variable} for side in (first, second)]
+    left, right = (change.subs(place, simultaneous=True) for place in places)
+    return not facts.vanishes(left - right)
 
 
 def _applied(expression: Any, state: State) -> Any:
@@ -189,5 +205,7 @@ def _inputs_commute(case: Case) -> Answer:
         ]
         if not all(facts.vanishes(orders[0][state] - orders[1][state]) for state in model.states):
             told = (f"Input {left.name} before {right.name} leaves", "the other order")
-            return _difference(model, facts, orders[0], orders[1], told)
+            holds, reason = _difference(model, facts, orders[0], orders[1], told)
+            if not holds:
+                return holds, reason
     return True, "Two inputs that arrive together lead to the same state in either order."

@@ -96,10 +96,7 @@ def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict
 
 
 def structural(expression: Expression) -> int | None:
-    """The sign as far as SymPy's assumptions tell; an open time constant is positive."""
-    times = [symbol for symbol in expression.free_symbols if symbol.name.startswith("tau") and not symbol.is_positive]
-    if times:
-        return None
+    """The sign as far as SymPy's assumptions tell."""
     if expression.is_number:
         return numeric(expression)
     return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None
@@ -121,13 +118,7 @@ def numeric(number: Expression) -> int | None:
 
 def sign_of_value(expression: Expression, row: Row) -> int | None:
     """The sign at given parameter values; None where it stays open."""
-    value = expression.subs(dict(row))
-    times = {
-        symbol: sp.Dummy(symbol.name, positive=True)
-        for symbol in value.free_symbols
-        if symbol.name.startswith("tau") and not symbol.is_positive
-    }
-    return structural(value.subs(times))
+    return structural(expression.subs(dict(row)))
 
 
 def is_true(condition: Any, sign: Callable[[Any], int]) -> bool:
