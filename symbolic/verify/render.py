@@ -99,6 +99,7 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
                 "later_is_exact": report.later_is_exact,
                 "own_reason": report.own_reason,
                 "later_reason": report.later_reason,
+                "later_exponent": None if report.later_exponent is None else str(report.later_exponent),
             }
             for report in certificate.routes
         ],
