@@ -8,6 +8,8 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import is_zero
+from ..enclosure import sign_at
+from ..errors import ModelError
 
 #: A SymPy expression. SymPy's own annotations are too narrow for its `subs` and `args`.
 Expression = Any
@@ -108,12 +110,12 @@ def numeric(number: Expression) -> int | None:
         return int(sp.sign(number))
     if number.is_extended_real is False:
         return None
-    value = number.evalf(30)
-    if not value.is_Float:
-        return None
-    if abs(value) > sp.Float("1e-20"):
-        return 1 if value > 0 else -1
-    return 0 if is_zero(number) else None
+    try:
+        sign = sign_at(number, {})
+    except ModelError:  # a function of which no bounds are known
+        value = number.evalf(30)
+        sign = int(sp.sign(value)) if value.is_Float and abs(value) > sp.Float("1e-20") else None
+    return sign if sign is not None else 0 if is_zero(number) else None
 
 
 def sign_of_value(expression: Expression, row: Row) -> int | None:
