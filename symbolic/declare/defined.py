@@ -50,7 +50,8 @@ def _neurons(model: "NeuronModel", expression: Any) -> Iterator[Values]:
 def _delicate(expression: Any, values: Values) -> Iterator[tuple[str, Any, str]]:
     """The parts of an expression, innermost first, that must not be 0, not be negative, or be positive."""
     if isinstance(expression, sp.Piecewise):
-        for value, condition in expression.args:
+        cases: Any = expression.args
+        for value, condition in cases:
             is_met: Any = condition.xreplace(values) if isinstance(condition, sp.Basic) else condition
             if is_met == sp.false:
                 continue

@@ -7,6 +7,7 @@ from typing import Any, Never
 import sympy as sp
 
 from ..errors import ModelError
+from ..typesetting import latex
 from .frozen import FrozenMapping
 from .keywords import refuse_unknown
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
@@ -204,7 +205,7 @@ class NeuronModel:
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:
-        rows = [rf"\dot{{{sp.latex(state)}}} &= {sp.latex(rate)}" for state, rate in self.dynamics.items()]
+        rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
         return "$\\begin{aligned}" + r"\\".join(rows) + "\\end{aligned}$"
 
 

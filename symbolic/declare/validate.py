@@ -28,6 +28,11 @@ def validate(model: "NeuronModel") -> None:
 
 
 def _names(model: "NeuronModel") -> None:
+    called = {"the model": model.name} | {f"input route {route.name!r}": route.name for route in model.routes}
+    called |= {f"the symbol {symbol.name!r}": symbol.name for symbol in (*model.dynamics, *model.parameters)}
+    for what, name in called.items():
+        if not name.strip() or not name.isprintable():
+            raise ModelError(f"{what} is called {name!r}; give it a name of one line that can be printed")
     if not model.dynamics:
         raise ModelError(f"{model.name}: no equations; give dynamics={{V: ...}}")
     for symbol in model.parameters:
@@ -159,9 +164,10 @@ def _threshold(model: "NeuronModel") -> None:
     variable, threshold = model.variable, model.spike.threshold
     if threshold is sp.oo:
         return
-    for what, value in (("reset", model.reset_value), ("initial value", model.initial[variable])):
-        # at the spike, the variable is at its threshold
-        if not _signs(model, f"the {what} of {variable}", value.xreplace({variable: threshold}), threshold) <= {1}:
+    values: tuple[tuple[str, Any], ...] = ("reset", model.reset_value), ("initial value", model.initial[variable])
+    for what, value in values:
+        at: Any = value.xreplace({variable: threshold})  # where the variable is when it spikes
+        if not _signs(model, f"the {what} of {variable}", at, threshold) <= {1}:
             raise ModelError(
                 f"the {what} of {variable}, {value}, is not below its spike threshold {threshold}; "
                 f"choose one below {threshold}"
