@@ -21,9 +21,7 @@ from .given import derive_given, method_of
 from .linear import derive_linear
 from .numeric import derive_numeric
 from .phase import derive_phase
-from .phase import phase_closed_form as phase_closed_form
 from .phase_form import PhaseForm as PhaseForm
-from .phase_form import Refusal as Refusal
 from .projective import derive_projective
 from .singular import Singularity as Singularity
 from .singular import evaluate as evaluate
