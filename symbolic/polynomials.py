@@ -43,7 +43,9 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
         (({x: 1/a, z: -1/a}, 1), None)
     """
     slopes: dict[Any, list[Any]] = {}
-    constant = []
+    constant: list[Any] = []
+    if not variables:
+        return {}, expression
     for term in sp.Add.make_args(expanded(sp.sympify(expression))):
         factor, rest = term.as_independent(*variables, as_Add=False)
         if rest == 1:
@@ -54,6 +56,24 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
             return None
     found = {variable: tidy(sp.Add(*slopes[variable])) for variable in variables if variable in slopes}
     return {variable: slope for variable, slope in found.items() if slope != 0}, sp.Add(*constant)
+
+
+def low_roots(expression: Any, variable: Any) -> list[Any]:
+    """The zeros of the numerator of a quotient if its degree is 1 or 2, complex ones too; else nothing.
+
+    Example:
+        >>> x, z = sp.symbols("x z", positive=True)
+        >>> low_roots(1 / x**2 - 4 / z**2, x), low_roots(x**3 - 1, x)
+        ([z/2, -z/2], [])
+    """
+    found = fraction(expression)
+    row = None if found is None else coefficients(found[0], variable, 2)
+    if row is None or len(row) == 1:
+        return []
+    if len(row) == 2:
+        return [tidy(-row[0] / row[1])]
+    root = sp.sqrt(tidy((row[1] ** 2 - 4 * row[0] * row[2]) / (4 * row[2] ** 2)))
+    return [tidy(-row[1] / (2 * row[2]) + turn * root) for turn in (1, -1)]
 
 
 @dataclass(frozen=True)
@@ -100,6 +120,10 @@ def factor(polynomial: Any, variable: Any, rows: Sequence[Row]) -> tuple[Any, li
         True
     """
     masked, back = _symbols_for_functions(polynomial, variable)
+    quotient = fraction(masked)
+    if quotient is None or variable in quotient[1].free_symbols:
+        return None
+    masked = quotient[0]
     row = coefficients(masked, variable)
     if row is None or digits(masked) > _MOST_DIGITS or nodes(masked) > 200 or len(masked.free_symbols) > 6:
         return None
@@ -107,11 +131,8 @@ def factor(polynomial: Any, variable: Any, rows: Sequence[Row]) -> tuple[Any, li
     if any(None in known.values() for known in names):
         return None
     values = [dict(given) | known for given, known in zip(rows, names, strict=True)]
-    constant, found = sp.S.One, []
-    pieces = sp.factor_list(sp.Add(*(c * variable**k for k, c in enumerate(row)))) if _is_plain(row) else None
-    if pieces is None:
-        return None
-    constant = pieces[0]
+    pieces = sp.factor_list(masked)
+    constant, found = pieces[0] / quotient[1], []
     for piece, power in pieces[1]:
         parts = coefficients(piece, variable)
         if parts is None:
@@ -126,10 +147,6 @@ def factor(polynomial: Any, variable: Any, rows: Sequence[Row]) -> tuple[Any, li
         constant *= lead**power
         found += [Factor(tuple(c.xreplace(back) for c in part), power, kind) for part, kind in split]
     return constant.xreplace(back), found
-
-
-def _is_plain(row: list[Any]) -> bool:
-    return all(fraction(part) is not None for part in row)
 
 
 def _symbols_for_functions(expression: Any, variable: Any) -> tuple[Any, dict[Any, Any]]:

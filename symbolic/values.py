@@ -185,10 +185,11 @@ class _Evaluation:
         """Whether a condition is true."""
         if condition in (sp.true, sp.false):
             return condition == sp.true
-        if isinstance(condition, sp.And):
-            return all(map(self.holds, condition.args))
-        if isinstance(condition, sp.Or):
-            return any(map(self.holds, condition.args))
+        if isinstance(condition, (sp.And, sp.Or)):
+            return self._joint(condition.args, decisive=isinstance(condition, sp.Or))
+        if isinstance(condition, sp.ITE):
+            first, second, third = condition.args
+            return self.holds(second if self.holds(first) else third)
         if isinstance(condition, sp.Not):
             return not self.holds(condition.args[0])
         left, right = (self.of(side) for side in condition.args)
@@ -201,3 +202,16 @@ class _Evaluation:
                 raise ArithmeticError(f"{condition} compares numbers that are not real")
             gap = gap.real
         return _COMPARED[condition.func](gap)
+
+    def _joint(self, conditions: Any, decisive: bool) -> bool:
+        """Whether one of several conditions decides; one that has no value here does not matter then."""
+        unknown = None
+        for condition in conditions:
+            try:
+                if self.holds(condition) == decisive:
+                    return decisive
+            except ArithmeticError as error:
+                unknown = error
+        if unknown is not None:
+            raise unknown
+        return not decisive

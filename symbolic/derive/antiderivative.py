@@ -82,8 +82,11 @@ class Antiderivative:
 
     def at(self, potential: Any) -> Any:
         """Its value at a potential."""
-        terms = [c * sp.log(r) for c, r in self.logarithms] + [d * sp.atan(s) for d, s in self.arctangents]
-        return sp.Add(*terms, self.rest).subs(y, self.coordinate.of(potential))
+        here = self.coordinate.of(potential)
+        shorter = (lambda part: part) if potential == self.coordinate.potential else tidy
+        terms = [c * sp.log(shorter(r.subs(y, here))) for c, r in self.logarithms]
+        terms += [d * sp.atan(shorter(s.subs(y, here))) for d, s in self.arctangents]
+        return sp.Add(*terms, self.rest.subs(y, here))
 
     def until(self, end: Any) -> tuple[Any, Any]:
         """By what it grows from the potential to `end`, and its value there, in the same constants.
@@ -98,7 +101,8 @@ class Antiderivative:
         ends = [_leading(r, self.coordinate.of(end)) for _, r in self.logarithms]
         if any(degree for _, degree in ends):
             return final - self.at(self.coordinate.potential), final
-        terms = [c * as_atanh(level / r) for (c, r), (level, _) in zip(self.logarithms, ends, strict=True)]
+        logarithm = as_atanh if end == sp.oo else lambda ratio: sp.log(tidy(ratio))
+        terms = [c * logarithm(level / r) for (c, r), (level, _) in zip(self.logarithms, ends, strict=True)]
         terms += [d * (_angle(s, self.coordinate.of(end)) - sp.atan(s)) for d, s in self.arctangents]
         terms += [_rational_limit(self.rest, self.coordinate.of(end)) - self.rest]
         return sp.Add(*terms).subs(y, here), final
@@ -159,10 +163,11 @@ class Antiderivative:
 
 def as_atanh(ratio: Any) -> Any:
     """The logarithm of a ratio, which is near one at a spike, without rounding the ratio."""
-    found = fraction((ratio - 1) / (ratio + 1))
-    if found is None:
+    found = fraction(ratio)
+    nearer = None if found is None else fraction((found[0] - found[1]) / (found[0] + found[1]))
+    if nearer is None:
         return sp.log(ratio)
-    above, below = found
+    above, below = nearer
     return 2 * sp.atanh(factored(above) / factored(below))
 
 

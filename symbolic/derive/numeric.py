@@ -4,13 +4,13 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, sign, tidy
+from ..bounded import sign, tidy
 from ..declare import NeuronModel
 from ..structure import Structure
 from .derivation import Derivation
 from .forms import NumericForm, resting_states
 from .rheobase import find_rheobase
-from .rows import value_rows
+from .rows import signed_rows, signed_symbols, unsigned
 
 
 def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
@@ -55,12 +55,16 @@ def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.
     if structure.is_circle:
         return None
     at_rest: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
-    ends = (model.reset_value, model.spike.threshold)
-    if any(end.free_symbols & set(model.states) for end in ends):
+    if any(end.free_symbols & set(model.states) for end in (model.reset_value, model.spike.threshold)):
         return None
-    rows = value_rows(model)
-    field = model.field.subs(at_rest)
-    found = find_rheobase(model.variable, field, ends, rows)
+    symbols, potential = signed_symbols(model), sp.Symbol(model.variable.name, real=True)
+    field, *ends = (
+        sp.sympify(part).subs(symbols | {model.variable: potential}, simultaneous=True)
+        for part in (model.field.subs(at_rest), model.reset_value, model.spike.threshold)
+    )
+    found = find_rheobase(potential, field, (ends[0], ends[1]), signed_rows(model, symbols))
+    if found is None:
+        return None
     gains = [sp.diff(model.field, state) for state in form.resting]
     plain = [gain for gain in gains if gain != 0 and not gain.free_symbols & set(model.states)]
-    return None if found is None else tidy(found / next(iter(plain), sp.Integer(1)))
+    return tidy(unsigned(found, symbols, {potential: model.variable}) / next(iter(plain), sp.Integer(1)))

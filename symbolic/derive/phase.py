@@ -11,7 +11,6 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import sign
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, tangent_of_half_angle
@@ -21,7 +20,7 @@ from .phase_flow import derive_flow
 from .phase_form import PhaseForm
 from .phase_line import PhaseLine, phase_line
 from .phase_time import Part, everywhere, period, rising_parts, time_to_spike
-from .rows import value_rows
+from .rows import signed_rows, signed_symbols, unsigned
 
 _MOVED = (sp.Rational(107, 100), sp.Rational(94, 100), sp.Rational(102, 100), sp.Rational(97, 100))
 #: What SymPy raises where an expression is not of the kind that it expects.
@@ -88,20 +87,6 @@ def _ways(model: NeuronModel, structure: Structure) -> Iterator[tuple[str, dict[
         yield "at the declared parameters", dict(values), {symbol: values[symbol] for symbol in used}
 
 
-def signed_symbols(model: NeuronModel) -> dict[Any, Any]:
-    """Symbols that have the sign of the declared values: what SymPy needs to take roots."""
-    rows, symbols = value_rows(model), {}
-    for symbol in model.parameters:
-        signs = {sign(row[symbol]) for row in rows}
-        if signs == {1} and (model.parameters[symbol] is not None or symbol.is_positive):
-            symbols[symbol] = sp.Symbol(symbol.name, positive=True)
-        elif signs == {-1}:
-            symbols[symbol] = -sp.Symbol(symbol.name, positive=True)
-        else:
-            symbols[symbol] = sp.Symbol(symbol.name, real=True)
-    return symbols
-
-
 class _Search:
     """One way of looking for formulas: parameters as symbols, or as numbers."""
 
@@ -119,7 +104,7 @@ class _Search:
         """
         model, structure = self._model, self._structure
         end, reset = (self._inside(place) for place in _ends(model, structure))
-        line = phase_line(self._potential, self._inside(structure.field), end, self._rows())
+        line = phase_line(self._potential, self._inside(structure.field), end, signed_rows(model, self._symbols))
         line = replace(line, rows=tuple(self._moved(line)))
         parts = rising_parts(line) if line.spikes else []
         time = everywhere(line, end, time_to_spike(line, parts) if parts else sp.oo)
@@ -175,20 +160,7 @@ class _Search:
     def _outside(self, expression: Any) -> Any:
         if expression is None:
             return None
-        back: dict[Any, Any] = {self._potential: self._structure.potential}
-        for symbol, inner in self._symbols.items():
-            if inner.free_symbols:
-                (dummy,) = inner.free_symbols
-                back[dummy] = symbol if inner == dummy else -symbol
-        return sp.sympify(expression).subs(back, simultaneous=True)
-
-    def _rows(self) -> list[dict[Any, Any]]:
-        """Declared parameter values, of the symbols that stand for the parameters."""
-        return [
-            {next(iter(inner.free_symbols)): row[symbol] if inner.is_Symbol else -row[symbol]
-             for symbol, inner in self._symbols.items() if inner.free_symbols}
-            for row in value_rows(self._model)
-        ]  # fmt: skip
+        return unsigned(expression, self._symbols, {self._potential: self._structure.potential})
 
     def _moved(self, line: PhaseLine) -> list[dict[Any, Any]]:
         """Declared values and others near them for which the phase line looks the same: where formulas are checked."""

@@ -62,20 +62,40 @@ def _on_component(line: PhaseLine, parts: list[Part]) -> Any:
         return _chosen(_candidates(parts[0]), lambda form: _solves(line, parts, form))
     back = []
     for part in parts:
-        found = _chosen(
-            part.antiderivative.inverses(_clock - part.offset), lambda form, part=part: _undoes(line, part, form)
-        )
-        if found is None:
-            return None
-        low = None if part is parts[-1] else part.clock(part.segment.low)
-        back.append((found, True if low is None else _clock >= low if part.segment.sign > 0 else _clock <= low))
-    clock = sp.Piecewise(
-        *[(part.clock(line.potential), line.potential >= part.segment.low) for part in parts[:-1]],
-        (parts[-1].clock(line.potential), True),
-    )
-    # the conditions are not worked out: SymPy would solve them
-    form = sp.Piecewise(*back, evaluate=False).xreplace({_clock: clock + t})
+        inverses = part.antiderivative.inverses(_clock - part.offset)
+        back.append(_chosen(inverses, lambda form, part=part: _undoes(line, part, form)))
+    if None in back:
+        return None
+    pieces = []
+    for index, part in enumerate(parts):
+        begins = sp.true if part is parts[-1] else line.potential >= part.segment.low
+        later = part.clock(line.potential) + t
+        rises = part.segment.sign > 0
+        for other in range(index + 1) if rises else range(index, len(parts)):
+            there = parts[other]
+            if there is part:
+                form = _chosen(part.antiderivative.flows(), lambda form, part=part: _begins(line, part, form))
+            else:
+                form = None
+            edge = there.clock(there.segment.low) if there is not parts[-1] else None
+            ends = sp.true if edge is None or (rises and there is part) else later >= edge if rises else later <= edge
+            pieces.append((back[other].subs(_clock, later) if form is None else form, sp.And(begins, ends)))
+    form = sp.Piecewise(*pieces, evaluate=False)  # else SymPy would solve the conditions
     return form if _solves(line, parts, form) else None
+
+
+def _begins(line: PhaseLine, part: Part, form: Any) -> bool:
+    slope = sp.diff(form, t)
+    try:
+        for row in line.rows:
+            for place in places(part.segment, row):
+                here = {**row, line.potential: place}
+                began, pace = (value(each, {**here, t: sp.S.Zero}, _DIGITS) for each in (form, slope))
+                if not (_is_near(began, place) and _is_near(pace, value(part.segment.field, here, _DIGITS))):
+                    return False
+    except ArithmeticError:
+        return False
+    return True
 
 
 def _undoes(line: PhaseLine, part: Part, form: Any) -> bool:
@@ -143,5 +163,5 @@ def _is_above(there: Any, low: Any, row: Row) -> bool:
 
 
 def _is_near(found: Any, expected: Any) -> bool:
-    expected = value(expected) if isinstance(expected, sp.Basic) else numbers().convert(expected)
+    expected = value(expected, digits=_DIGITS) if isinstance(expected, sp.Basic) else numbers().convert(expected)
     return bool(abs(found - expected) < numbers().mpf(10) ** -25 * (1 + abs(expected)))

@@ -11,10 +11,10 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import fraction, tidy, vanishes
+from ..bounded import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel, weight
 from ..errors import DerivationError
-from ..polynomials import affine_split, coefficients
+from ..polynomials import affine_split, low_roots
 from ..structure import Structure, tangent_of_half_angle
 from ..values import value as number
 from .derivation import Derivation, ProjectiveForm, Relation, t
@@ -163,22 +163,10 @@ def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
     """Solve a relation between parameters for each of them, where there is one solution."""
     solutions = {}
     for symbol in (symbol for symbol in model.parameters if symbol in condition.free_symbols):
-        roots = [root for root in _roots(condition, symbol) if root.is_positive or not symbol.is_positive]
+        roots = [root for root in low_roots(condition, symbol) if root.is_positive or not symbol.is_positive]
         if len(roots) == 1:
             solutions[symbol] = roots[0]
     return Relation(condition, FrozenMapping(solutions))
-
-
-def _roots(condition: sp.Expr, symbol: Any) -> list[Any]:
-    """Where a condition of degree 1 or 2 in a symbol holds."""
-    found = fraction(condition)
-    row = None if found is None else coefficients(found[0], symbol, 2)
-    if row is None or len(row) == 1:
-        return []
-    if len(row) == 2:
-        return [tidy(-row[0] / row[1])]
-    root = sp.sqrt(tidy((row[1] ** 2 - 4 * row[0] * row[2]) / (4 * row[2] ** 2)))
-    return [tidy(-row[1] / (2 * row[2]) + turn * root) for turn in (1, -1)]
 
 
 def _why_not_elementary(model: NeuronModel, rates: dict[Any, Any], decay: sp.Expr) -> str:

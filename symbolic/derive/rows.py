@@ -49,3 +49,36 @@ def declared_sign(model: NeuronModel, expression: Any) -> int | None:
     if nodes(expression, _MOST_NODES) > _MOST_NODES:
         return None
     return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None
+
+
+def signed_symbols(model: NeuronModel) -> dict[Any, Any]:
+    """Symbols that have the sign of the declared values: what SymPy needs to take roots."""
+    rows, symbols = value_rows(model), {}
+    for symbol in model.parameters:
+        signs = {sign(row[symbol]) for row in rows}
+        if signs == {1} and (model.parameters[symbol] is not None or symbol.is_positive):
+            symbols[symbol] = sp.Symbol(symbol.name, positive=True)
+        elif signs == {-1}:
+            symbols[symbol] = -sp.Symbol(symbol.name, positive=True)
+        else:
+            symbols[symbol] = sp.Symbol(symbol.name, real=True)
+    return symbols
+
+
+def signed_rows(model: NeuronModel, symbols: dict[Any, Any]) -> list[Row]:
+    """The values of `value_rows`, of the symbols that stand for the parameters."""
+    return [
+        {next(iter(inner.free_symbols)): row[symbol] if inner.is_Symbol else -row[symbol]
+         for symbol, inner in symbols.items() if inner.free_symbols}
+        for row in value_rows(model)
+    ]  # fmt: skip
+
+
+def unsigned(expression: Any, symbols: dict[Any, Any], others: dict[Any, Any]) -> Any:
+    """Write an expression in the parameters again."""
+    back = dict(others)
+    for symbol, inner in symbols.items():
+        if inner.free_symbols:
+            (stand_in,) = inner.free_symbols
+            back[stand_in] = symbol if inner == stand_in else -symbol
+    return sp.sympify(expression).subs(back, simultaneous=True)
