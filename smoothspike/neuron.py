@@ -1,5 +1,6 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
+import threading
 from functools import lru_cache
 from typing import Any, final
 
@@ -15,12 +16,18 @@ from .dynamics import AbstractDynamics
 from .lowering import lower
 from .solvers import build
 
-_verified = lru_cache(maxsize=256)(verify)
+_ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
+
+def certificate_of(model: NeuronModel) -> Certificate:
+    """Return what `verify` finds; equal models are verified once."""
+    with _ONE_AT_A_TIME:
+        return _verified(model, model.order)
 
 
 @lru_cache(maxsize=256)
-def _derived(model: NeuronModel, method: str | None, trainable: tuple[str, ...]) -> Derivation:
-    return derive(model, method, trainable=trainable)
+def _verified(model: NeuronModel, order: Any) -> Certificate:
+    """Verify a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    return verify(model)
 
 
 @final
@@ -64,7 +71,7 @@ class Neuron(eqx.Module):
         allow_discontinuous: bool = False,
         method: str | None = None,
     ) -> None:
-        certificate = _verified(model)
+        certificate = certificate_of(model)
         if not certificate.holds and not allow_discontinuous:
             raise ContinuityError(_refusal(certificate))
         self.model = model
@@ -75,7 +82,7 @@ class Neuron(eqx.Module):
                 known = ", ".join(symbol.name for symbol in model.values) or "none"
                 raise ModelError(f"trainable: {model.name} has no parameter {name!r} with a value; it has {known}")
         chosen = {symbols[name] for name in trainable}
-        self.derivation = _derived(model, method, trainable)
+        self.derivation = derive(model, method, trainable=trainable)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
         self.raw = {
             symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])

@@ -22,16 +22,20 @@ def coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> li
         ([z, -2*z, z], None)
     """
     found: dict[int, list[Any]] = {}
-    for term in sp.Add.make_args(expanded(sp.sympify(expression))):
+    for term in _terms(expression):
         constant, power = term.as_independent(variable, as_Add=False)
         base, exponent = power.as_base_exp() if power != 1 else (variable, sp.S.Zero)
         if base != variable or not exponent.is_Integer or not 0 <= exponent <= most:
             return None
         found.setdefault(int(exponent), []).append(constant)
-    row = [sp.Add(*found.get(degree, ())) for degree in range(max(found) + 1)]
+    row = [sp.Add(*found.get(degree, ())) for degree in range(max(found, default=0) + 1)]
     while len(row) > 1 and vanishes(row[-1]):
         row.pop()
     return row
+
+
+def _terms(expression: Any) -> list[Any]:
+    return [term for term in sp.Add.make_args(expanded(sp.sympify(expression))) if term != 0]
 
 
 def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, Any], Any] | None:
@@ -46,7 +50,7 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
     constant: list[Any] = []
     if not variables:
         return {}, expression
-    for term in sp.Add.make_args(expanded(sp.sympify(expression))):
+    for term in _terms(expression):
         factor, rest = term.as_independent(*variables, as_Add=False)
         if rest == 1:
             constant.append(term)

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, factored, fraction, sign, tidy, vanishes
+from ..bounded import expanded, factored, fraction, nodes, sign, tidy, vanishes
 from ..errors import DerivationError
 from ..polynomials import Factor, coefficients, factor
 from .coordinate import Coordinate, coordinate_of, y
@@ -19,7 +19,7 @@ from .derivation import t
 from .fractions import divided, partial_fractions, product
 
 _level: Any = sp.Dummy("level", positive=True)
-_MOST_POWERS = 12
+_MOST_POWERS, _MOST_NODES, _MOST_ROOTS = 12, 150, 2
 Row = dict[Any, Any]
 
 
@@ -229,10 +229,15 @@ def integrate(field: RationalField, is_positive: Callable[[Any], bool]) -> Antid
     Args:
         field: The field.
         is_positive: Whether an expression in `y` is positive on the segment (it has one sign there).
+
+    Raises:
+        DerivationError: if the integral is too long.
     """
     factors = [Factor((-zero, sp.S.One), part.power) for part in field.factors if part.discriminant != -1
                for zero in part.zeros()]  # fmt: skip
     factors += [part for part in field.factors if part.discriminant == -1]
+    if sum(_has_roots_of_parameters(part) for part in factors) > _MOST_ROOTS:
+        raise DerivationError("the integral has too many roots of parameters to be read")
     logarithms: list[tuple[Any, Any]] = []
     arctangents: list[tuple[Any, Any]] = []
     whole, rest_of_division = divided(list(field.above), product(factors))
@@ -244,7 +249,15 @@ def integrate(field: RationalField, is_positive: Callable[[Any], bool]) -> Antid
                                 logarithms, arctangents, rest)  # fmt: skip
     logarithms = [(tidy(c), r if is_positive(r) else -r) for c, r in logarithms if not vanishes(c)]
     arctangents = [(tidy(d), s) for d, s in arctangents if not vanishes(d)]
+    parts = [*logarithms, *arctangents, (sp.Add(*rest), sp.S.One)]
+    if any(nodes(part, _MOST_NODES) > _MOST_NODES for pair in parts for part in pair):
+        raise DerivationError("the integral is too long to be read")
     return Antiderivative(field.coordinate, tuple(_joined(logarithms)), tuple(arctangents), tidy(sp.Add(*rest)))
+
+
+def _has_roots_of_parameters(part: Factor) -> bool:
+    roots = {power for c in part.coefficients for power in c.atoms(sp.Pow) if not power.exp.is_Integer}
+    return any(power.free_symbols for power in roots)
 
 
 def _integrate_fraction(
@@ -273,22 +286,26 @@ def _integrate_fraction(
 
 def _joined(logarithms: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
     """Join logarithms whose factors have rational ratios into one."""
-    groups: list[list[tuple[Any, Any]]] = []
+    groups: list[list[tuple[Any, Any]]] = []  # ratios to the first factor, and arguments
+    firsts: list[Any] = []
     for c, argument in logarithms:
-        for group in groups:
-            if tidy(c / group[0][0]).is_Rational:
-                group.append((c, argument))
+        for first, group in zip(firsts, groups, strict=True):
+            ratio = tidy(c / first)
+            if ratio.is_Rational:
+                group.append((ratio, argument))
                 break
         else:
-            groups.append([(c, argument)])
+            firsts.append(c)
+            groups.append([(sp.S.One, argument)])
     joined = []
-    for group in groups:
-        ratios = [tidy(c / group[0][0]) for c, _ in group]
+    for first, group in zip(firsts, groups, strict=True):
+        ratios = [ratio for ratio, _ in group]
         unit = sp.Rational(sp.igcd(0, 0, *(ratio.p for ratio in ratios)), sp.ilcm(1, 1, *(ratio.q for ratio in ratios)))
         powers = [ratio / unit for ratio in ratios]
         if any(abs(power) > _MOST_POWERS for power in powers):
-            joined += group
+            joined += [(first * ratio, argument) for ratio, argument in group]
             continue
-        product = sp.Mul(*(argument**power for power, (_, argument) in zip(powers, group, strict=True)))
-        joined.append((group[0][0] * unit, factored(sp.fraction(product)[0]) / factored(sp.fraction(product)[1])))
+        whole = sp.Mul(*(argument**power for power, (_, argument) in zip(powers, group, strict=True)))
+        above, below = sp.fraction(whole)
+        joined.append((first * unit, factored(above) / factored(below)))
     return joined

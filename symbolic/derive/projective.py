@@ -96,14 +96,9 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
     if not others:
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), tidy(-discriminant / 4), None
     else:
-        if declared_sign(model, discriminant) in (0, -1):
-            raise DerivationError(
-                f"{model.name}: without input the field has no two zeros between which the potential relaxes; no decay "
-                "of the currents makes the solution elementary then"
-            )
         decay = sp.sqrt(discriminant)
         offset, drive = tidy(-(b + decay) / (2 * a)), sp.Integer(0)
-        order, relation = _elementary_relation(model, decay)
+        order, relation = _elementary_relation(model, discriminant)
     circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
     form = ProjectiveForm(
         potential=structure.potential, circle=circle, gain=a, offset=offset, decay=decay, drive=drive,
@@ -131,7 +126,7 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
     return FrozenMapping(routes)
 
 
-def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> tuple[int, Relation | None]:
+def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> tuple[int, Relation | None]:
     """The currents must decay at the rate at which the potential relaxes, divided by n + 1/2; n is the order."""
     rates = {state: tidy(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state, rate in rates.items():
@@ -140,6 +135,12 @@ def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> tuple[int, Relat
             raise DerivationError(
                 f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay"
             )
+    if declared_sign(model, discriminant) in (0, -1):
+        raise DerivationError(
+            f"{model.name}: without input the field has no two zeros between which the potential relaxes; no decay of the "
+            "currents makes the solution elementary then"
+        )
+    decay: Any = sp.sqrt(discriminant)
     for order in range(_MAX_ORDER + 1):
         conditions = _conditions(rates, decay, order)
         if all(_failing(model, condition, decay) is None for condition in conditions):

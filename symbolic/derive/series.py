@@ -8,10 +8,10 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import nodes, tidy, vanishes
+from ..bounded import fraction, nodes, tidy, vanishes
 
-_ORDERS, _EXACT = (6, 12), 10**6
-_MOST_NODES, _MOST_POWER = 400, 12
+_ORDERS, _EXACT = (2, 4, 8), 10**6
+_LONG, _MOST_NODES, _MOST_POWER = 40, 400, 12
 _here: Any = sp.Dummy("x")
 
 
@@ -39,11 +39,19 @@ def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
         try:
             found = _Expansion(symbol, place, side, order).of(formula)
         except Unknown:
-            return None
+            continue  # with more terms it may be told
         if found.order <= 0:
             continue
         return None if found.lowest < 0 else tidy(found.terms.get(0, sp.S.Zero))
     return None
+
+
+def _shorter(factor: Any) -> Any:
+    """A factor without what cancels, where it has grown."""
+    if nodes(factor, _LONG) <= _LONG:
+        return factor
+    found = fraction(factor)
+    return factor if found is None else found[0] / found[1]
 
 
 @dataclass(frozen=True)
@@ -98,7 +106,7 @@ class _Expansion:
         for part in parts:
             for power, factor in part.terms.items():
                 terms[power] = terms.get(power, sp.S.Zero) + factor
-        return _series({power: tidy(factor) for power, factor in terms.items()}, min(part.order for part in parts))
+        return _series({power: _shorter(factor) for power, factor in terms.items()}, min(part.order for part in parts))
 
     def _product(self, left: _Series, right: _Series) -> _Series:
         order = min(left.order + right.lowest, right.order + left.lowest, left.lowest + right.lowest + self._order)
@@ -107,7 +115,7 @@ class _Expansion:
             for j, b in right.terms.items():
                 if i + j < order:
                     terms[i + j] = terms.get(i + j, sp.S.Zero) + a * b
-        return _series({power: tidy(factor) for power, factor in terms.items()}, order)
+        return _series({power: _shorter(factor) for power, factor in terms.items()}, order)
 
     def _power(self, base: _Series, exponent: Any) -> _Series:
         if not exponent.is_Rational or abs(exponent) > _MOST_POWER or not base.terms:
@@ -117,10 +125,10 @@ class _Expansion:
         if not shift.is_Integer:
             raise Unknown("a root of an odd power")
         lead = base.terms[lowest]
-        rest = _series({power - lowest: tidy(factor / lead) for power, factor in base.terms.items() if power != lowest},
+        rest = _series({power - lowest: _shorter(factor / lead) for power, factor in base.terms.items() if power != lowest},
                        base.order - lowest)  # fmt: skip
         found = self._composed([sp.binomial(exponent, k) for k in range(self._order + 1)], rest)
-        scaled = {power + int(shift): tidy(factor * lead**exponent) for power, factor in found.terms.items()}
+        scaled = {power + int(shift): _shorter(factor * lead**exponent) for power, factor in found.terms.items()}
         return _series(scaled, found.order + int(shift))
 
     def _function(self, function: Any, argument: _Series) -> _Series:
