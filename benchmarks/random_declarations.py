@@ -117,13 +117,15 @@ def _drawn(source: Source, name: str) -> NeuronModel:
     field = _circle_rate(source) if on_circle else source.rate(V)
     dynamics = {V: field}
     for index, state in enumerate(others):
-        dynamics[V] += choice.choice((state, source.constant() * state, state, state * choice.choice((V, state, sp.exp(-V)))))
+        others_of = (state, source.constant() * state, state, state * choice.choice((V, state, sp.exp(-V))))
+        dynamics[V] += choice.choice(others_of)
         dynamics[state] = _other_rate(source, state, others[:index])
     if on_circle:
         spike, reset = crosses(V, sp.pi), -sp.pi
     else:
         spike = at_infinity(V) if choice.random() < 0.65 else crosses(V, source.number(0.5, 3))
-        reset = -sp.oo if spike.is_at_infinity and choice.random() < 0.6 else -source.number() if choice.random() < 0.9 else 0
+        reset = -source.number() if choice.random() < 0.9 else 0
+        reset = -sp.oo if spike.is_at_infinity and choice.random() < 0.6 else reset
     resets = {V: reset} | {state: choice.choice((state + source.constant(), state * source.number(), 0))
                            for state in others if choice.random() < 0.25}  # fmt: skip
     return NeuronModel(
@@ -266,7 +268,9 @@ def main() -> int:
         bad = sum(result[2].startswith(("HANGS", "BROKE")) for result in here)
         seed, _, _, slowest = max(here, key=lambda result: result[3])
         refused = sum(result[2].startswith("refused") for result in here)
-        print(f"{stage}: {len(here)} models, {bad} hang or break, {refused} refused, slowest {slowest:.1f} s (seed {seed})")
+        print(
+            f"{stage}: {len(here)} models, {bad} hang or break, {refused} refused; slowest {slowest:.1f} s, seed {seed}"
+        )
     return int(any(result[2].startswith(("HANGS", "BROKE")) for result in results))
 
 

@@ -18,6 +18,7 @@ from .solvers import build
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 
+
 def certificate_of(model: NeuronModel) -> Certificate:
     """Return what `verify` finds; equal models are verified once."""
     with _ONE_AT_A_TIME:

@@ -104,7 +104,6 @@ def _given(form: SolutionForm, derivation: Derivation, values: Values) -> Abstra
     return _as_declared(derivation, form, (form.flow, form.time_to_spike), values)
 
 
-
 def _as_declared(
     derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, sp.Expr] | None, values: Values
 ) -> NumericDynamics:

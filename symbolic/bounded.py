@@ -15,7 +15,7 @@ from .values import complex_value, numbers, value
 _MOST_NODES, _MOST_TERMS, _MOST_DIGITS = 600, 400, 60
 _SIMPLE_NODES, _SIMPLE_DIGITS, _SIMPLE_SYMBOLS, _SIMPLE_ROOT = 70, 12, 6, 4
 _FRACTION_TERMS, _FRACTION_DEGREE, _FRACTION_SYMBOLS = 200, 32, 6
-_HUGE = 10**6
+_HUGE, _LONGEST_EXPONENT = 10**6, 20
 _PROBES, _TRIES, _DIGITS = 3, 24, 60
 
 
@@ -77,9 +77,39 @@ def _expanded(expression: Any) -> Any:
     return sp.Add(*(term if term == inner else _expanded(term) for term in sp.Add.make_args(found)))
 
 
+def inserted(expression: Any, values: Mapping[Any, Any]) -> Any:
+    """Put values in the places of symbols.
+
+    Raises:
+        ArithmeticError: if SymPy would have to work out a power such as `(12345/678)**(583/1000)`, for which it
+            factors huge numbers.
+
+    Example:
+        >>> x = sp.Symbol("x", positive=True)
+        >>> inserted(sp.sqrt(x), {x: 4})
+        2
+        >>> inserted(x ** sp.Rational(583, 1000), {x: 4})
+        Traceback (most recent call last):
+        ...
+        ArithmeticError: x**(583/1000) is not worked out at x = 4
+    """
+    numeric = {symbol for symbol, value in values.items() if sp.sympify(value).is_number}
+    for power in expression.atoms(sp.Pow) if numeric else ():
+        base, exponent = power.as_base_exp()
+        is_short = exponent.is_Integer or (
+            exponent.is_Rational and max(abs(exponent.p), exponent.q) <= _LONGEST_EXPONENT
+        )
+        changes = numeric & (exponent.free_symbols if base.is_number or is_short else power.free_symbols)
+        if changes and base != sp.E:
+            listed = ", ".join(f"{symbol} = {values[symbol]}" for symbol in sorted(changes, key=str))
+            raise ArithmeticError(f"{power} is not worked out at {listed}")
+    return sp.sympify(expression).subs(dict(values), simultaneous=True)
+
+
 def is_algebraic(expression: Any) -> bool:
     """Whether an expression is made of sums, products and roots of low order alone."""
-    for part in sp.preorder_traversal(expression):
+    parts: Any = sp.preorder_traversal(expression)
+    for part in parts:
         if part.is_Pow:
             if not (part.exp.is_Rational and part.exp.q <= _SIMPLE_ROOT and abs(part.exp.p) <= 2 * _SIMPLE_ROOT):
                 return False
@@ -170,9 +200,10 @@ def _is_short_fraction(expression: Any) -> bool:
 
 def is_fraction_of_polynomials(expression: Any) -> bool:
     """Whether there are only sums, products and integer powers."""
+    parts: Any = sp.preorder_traversal(expression)
     return all(
         part.is_Add or part.is_Mul or part.is_Symbol or part.is_Rational or (part.is_Pow and part.exp.is_Integer)
-        for part in sp.preorder_traversal(expression)
+        for part in parts
     )
 
 
@@ -205,7 +236,8 @@ def fraction_terms(expression: Any) -> int:
 
 
 def _divides(term: Any) -> bool:
-    return any(factor.is_Pow and factor.exp.is_negative for factor in sp.Mul.make_args(term))
+    factors: Any = sp.Mul.make_args(term)
+    return any(factor.is_Pow and factor.exp.is_negative for factor in factors)
 
 
 def vanishes(expression: Any, known: Mapping[Any, Any] | None = None) -> bool:

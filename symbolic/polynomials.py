@@ -135,22 +135,46 @@ def factor(polynomial: Any, variable: Any, rows: Sequence[Row]) -> tuple[Any, li
     if any(None in known.values() for known in names):
         return None
     values = [dict(given) | known for given, known in zip(rows, names, strict=True)]
-    pieces = sp.factor_list(masked)
-    constant, found = pieces[0] / quotient[1], []
+    found = _factored(masked, variable, values) or _factored_binomial(row, values)
+    if found is None:
+        return None
+    constant, factors = found
+    split = [Factor(tuple(c.xreplace(back) for c in part), power, kind) for part, power, kind in factors]
+    return (constant / quotient[1]).xreplace(back), split
+
+
+_Found = tuple[Any, list[tuple[list[Any], int, int | None]]]
+
+
+def _factored(polynomial: Any, variable: Any, values: list[Row]) -> _Found | None:
+    """Factor over the fractions, and what is irreducible there by radicals."""
+    pieces = sp.factor_list(polynomial)
+    constant, found = pieces[0], []
     for piece, power in pieces[1]:
         parts = coefficients(piece, variable)
         if parts is None:
             return None
+        constant *= parts[-1] ** power
         if len(parts) == 1:
-            constant *= piece**power
             continue
-        lead = parts[-1]
-        split = _of_low_degree([tidy(part / lead) for part in parts], variable, values)
+        split = _of_low_degree([tidy(part / parts[-1]) for part in parts], values)
         if split is None:
             return None
-        constant *= lead**power
-        found += [Factor(tuple(c.xreplace(back) for c in part), power, kind) for part, kind in split]
-    return constant.xreplace(back), found
+        found += [(part, power, kind) for part, kind in split]
+    return constant, found
+
+
+def _factored_binomial(row: list[Any], values: list[Row]) -> _Found | None:
+    """Factor `y**k (a y**n + b)`."""
+    degrees = [degree for degree, c in enumerate(row) if c != 0]
+    if len(degrees) != 2:
+        return None
+    low, high = degrees
+    split = _binomial(tidy(row[low] / row[high]), high - low, values)
+    if split is None:
+        return None
+    zero = [([sp.S.Zero, sp.S.One], low, None)] if low else []
+    return row[high], [*zero, *((part, 1, kind) for part, kind in split)]
 
 
 def _symbols_for_functions(expression: Any, variable: Any) -> tuple[Any, dict[Any, Any]]:
@@ -177,7 +201,7 @@ def _value_of(expression: Any, row: Row) -> Any:
         return None
 
 
-def _of_low_degree(row: list[Any], variable: Any, values: list[Row]) -> list[tuple[list[Any], int | None]] | None:
+def _of_low_degree(row: list[Any], values: list[Row]) -> list[tuple[list[Any], int | None]] | None:
     """Split an irreducible polynomial with leading coefficient 1 into real factors of degree 1 and 2."""
     if len(row) == 2:
         return [(row, None)]
@@ -215,7 +239,7 @@ def _biquadratic(constant: Any, square: Any, values: list[Row]) -> list[tuple[li
     signs = [(sign(constant, known), sign(square**2 - 4 * constant, known), sign(square, known)) for known in values]
     if len(set(signs)) != 1:
         return None
-    below, split, upper = signs[0]
+    below, split, _ = signs[0]
     if split == 1:  # two real values of y**2
         root = _root(square**2 - 4 * constant, 2)
         found: list[tuple[list[Any], int | None]] = []

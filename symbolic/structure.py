@@ -76,7 +76,7 @@ def is_on_circle(model: NeuronModel) -> bool:
 
 
 def _repeats(model: NeuronModel, rate: Any) -> bool:
-    """Whether a rate is the same after a turn: the potential is only found in functions that at most change sign."""
+    """Whether a rate is the same after a turn: the potential is only in functions that at most change sign."""
     shifted = {}
     for function in rate.atoms(*_PERIODIC):
         if not function.has(model.variable):
@@ -94,7 +94,7 @@ def _repeats(model: NeuronModel, rate: Any) -> bool:
 
 
 def _half_turns(model: NeuronModel, argument: Any) -> tuple[Any, Any] | None:
-    """By how many half turns an argument grows from reset to threshold, and what it is at the reset; None if unclear."""
+    """By how many half turns an argument grows from reset to threshold, and its value at the reset; None if unclear."""
     row = coefficients(argument, model.variable, 1)
     if row is None or len(row) != 2:
         return None
@@ -120,7 +120,6 @@ def _on_the_line(model: NeuronModel) -> tuple[sp.Symbol, sp.Expr, FrozenMapping]
     taken = {symbol.name for symbol in (*model.states, *model.parameters)}
     potential = sp.Symbol("V" if "V" not in taken else "V_line", real=True)
     threshold, reset = model.spike.threshold, model.reset_value
-    back = reset + (threshold - reset) * (2 * sp.atan(potential) + sp.pi) / (2 * sp.pi)
     stretch = 2 * sp.pi / (threshold - reset) * (1 + potential**2) / 2
     field = tidy(_rational(model, model.field, potential) * stretch)
     jumps = {}
@@ -155,8 +154,11 @@ def _multiple(count: Any, potential: sp.Symbol) -> tuple[Any, Any]:
     """Cosine and sine of `count * atan(V)` for a whole number of them."""
     order = abs(int(count))
     length = (1 + potential**2) ** sp.Rational(order, 2)
-    parts = [[(-1) ** (k // 2) * sp.binomial(order, k) * potential**k for k in range(odd, order + 1, 2)] for odd in (0, 1)]
-    return sp.Add(*parts[0]) / length, sp.sign(count) * sp.Add(*parts[1]) / length
+    real, imaginary = (
+        sp.Add(*((-1) ** (k // 2) * sp.binomial(order, k) * potential**k for k in range(odd, order + 1, 2)))
+        for odd in (0, 1)
+    )
+    return real / length, sp.sign(count) * imaginary / length
 
 
 def _of_angle(function: Any, cosine: Any, sine: Any) -> Any:

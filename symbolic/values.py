@@ -12,6 +12,7 @@ from typing import Any
 
 import mpmath
 import sympy as sp
+from mpmath.libmp import NoConvergence
 
 #: Binary orders of magnitude: of an exponent, of the argument of a periodic function, of a number that is a power.
 _EXPONENT, _ANGLE, _POWER = 34, 300, 1 << 40
@@ -31,7 +32,7 @@ _COMPARED: dict[Any, Callable[[Any], bool]] = {
 
 
 def numbers() -> Any:
-    """Return arithmetic of many digits that no other thread shares; `numbers().workdps(40)` sets how many, 60 by default."""
+    """Return arithmetic with many digits, of this thread alone: 60, or what `numbers().workdps(40)` says."""
     if not hasattr(_LOCAL, "context"):
         _LOCAL.context = mpmath.MPContext()
         _LOCAL.context.dps = _DEFAULT_DIGITS
@@ -78,7 +79,7 @@ def complex_value(expression: Any, point: Mapping[Any, Any] | None = None, digit
         known = {symbol: _number(precision, number) for symbol, number in (point or {}).items()}
         try:
             found = precision.convert(_Evaluation(precision, known, digits).of(sp.sympify(expression)))
-        except (ValueError, TypeError, NotImplementedError, mpmath.libmp.NoConvergence, RecursionError) as error:
+        except (ValueError, TypeError, NotImplementedError, NoConvergence, RecursionError) as error:
             raise ArithmeticError(f"{expression} has no value: {error}") from error
         if not precision.isfinite(found):
             raise ArithmeticError(f"{expression} is not finite")
@@ -100,6 +101,26 @@ def holds(condition: Any, point: Mapping[Any, Any], digits: int = 40) -> bool:
     with precision.workdps(digits):
         known = {symbol: _number(precision, number) for symbol, number in point.items()}
         return _Evaluation(precision, known, digits).holds(condition)
+
+
+def extended_value(expression: Any, point: Mapping[Any, Any], digits: int = 40) -> Any:
+    """The value of an expression, infinite where a case says `oo`; None where it has none.
+
+    Example:
+        >>> x = sp.Symbol("x", real=True)
+        >>> never = sp.Piecewise((1 / x, x >= 0), (sp.oo, True))
+        >>> [extended_value(never, {x: place}) for place in (-1, 0)]
+        [mpf('+inf'), None]
+    """
+    try:
+        while isinstance(expression, sp.Piecewise):
+            cases: Any = expression.args
+            expression = next(branch for branch, condition in cases if holds(condition, point, digits))
+        if expression in (sp.oo, -sp.oo):
+            return numbers().inf if expression == sp.oo else -numbers().inf
+        return value(expression, point, digits)
+    except (ArithmeticError, StopIteration):
+        return None
 
 
 def _number(precision: Any, number: Any) -> Any:

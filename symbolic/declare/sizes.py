@@ -108,7 +108,9 @@ def require_size(expression: sp.Basic, where: str) -> None:
         if isinstance(part, sp.Pow) and not isinstance(part, sp.exp):
             for number in part.exp.atoms(sp.Number):
                 if number.is_finite and abs(number) > MAX_POWER:
-                    raise ModelError(f"{where}: an exponent with a number above {MAX_POWER} ({part}); write a smaller one")
+                    raise ModelError(
+                        f"{where}: a number above {MAX_POWER} in the exponent of {part}; write a smaller one"
+                    )
         waiting.extend(part.args)
 
 

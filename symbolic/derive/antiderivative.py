@@ -1,6 +1,6 @@
 """Antiderivatives of the reciprocal of a field, in a form that can be inverted: `dt = dV / F(V)` on one segment.
 
-The field has to be rational in `y = V` or `y = exp(k V)`, and its numerator a product of factors of degree 1 and 2. Then
+The field must be rational in `y = V` or `y = exp(k V)`, and its numerator a product of factors of degree 1 and 2. Then
 partial fractions give `sum c log(r(y)) + sum d atan(s(y)) + rest`, in which logarithms are joined so that each `r` is
 positive on the segment.
 """

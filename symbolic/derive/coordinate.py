@@ -35,8 +35,11 @@ class Coordinate:
         if self.rate == 0:
             return expression.xreplace({self.potential: y})
         powers = hyperbolic_as_exponentials(expression, self.potential)
-        found = {e: y ** tidy(_slope(e, self.potential) / self.rate) * sp.exp(e.exp.xreplace({self.potential: sp.S.Zero}))
-                 for e in powers.atoms(sp.exp) if e.has(self.potential)}  # fmt: skip
+        found = {}
+        for e in powers.atoms(sp.exp):
+            if e.has(self.potential):
+                constant = sp.exp(e.exp.xreplace({self.potential: sp.S.Zero}))
+                found[e] = constant * y ** tidy(_slope(e, self.potential) / self.rate)
         return powers.xreplace(found)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy, vanishes
+from ..bounded import inserted, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 from ..polynomials import affine_split
 
@@ -147,9 +147,13 @@ def synaptic_states(model: NeuronModel) -> tuple[sp.Symbol, ...]:
 def resting_states(model: NeuronModel) -> StateMap:
     """Return where the synaptic states settle without input: where their equations vanish; zero if that is unclear."""
     states: tuple[Any, ...] = synaptic_states(model)
-    rates = [model.dynamics[state].subs([(s, 0) for s in model.other_states if s not in states]) for state in states]
+    absent: Any = {state: sp.Integer(0) for state in model.other_states if state not in states}
     nothing: Any = {state: sp.Integer(0) for state in states}
-    if all(vanishes(rate.subs(nothing)) for rate in rates):
+    try:
+        rates = [inserted(model.dynamics[state], absent) for state in states]
+        if all(vanishes(inserted(rate, nothing)) for rate in rates):
+            return FrozenMapping(nothing)
+    except ArithmeticError:
         return FrozenMapping(nothing)
     rows = [affine_split(rate, states) for rate in rates]
     settled = None if None in rows else _settled(states, rows)

@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import sign, tidy
+from ..bounded import inserted, sign, tidy
 from ..declare import NeuronModel
 from ..structure import Structure
 from .derivation import Derivation
@@ -40,7 +40,10 @@ def numeric_form(model: NeuronModel, structure: Structure) -> NumericForm:
 
 def _surely_rises(model: NeuronModel) -> bool:
     """Whether the field is positive at the threshold, whatever the other states are."""
-    at_threshold = tidy(model.field.subs(model.variable, model.spike.threshold))
+    try:
+        at_threshold = tidy(inserted(model.field, {model.variable: model.spike.threshold}))
+    except ArithmeticError:
+        return False
     symbols = at_threshold.free_symbols
     if not symbols:
         return sign(at_threshold) == 1
@@ -58,10 +61,12 @@ def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.
     if any(end.free_symbols & set(model.states) for end in (model.reset_value, model.spike.threshold)):
         return None
     symbols, potential = signed_symbols(model), sp.Symbol(model.variable.name, real=True)
-    field, *ends = (
-        sp.sympify(part).subs(symbols | {model.variable: potential}, simultaneous=True)
-        for part in (model.field.subs(at_rest), model.reset_value, model.spike.threshold)
-    )
+    known = symbols | {model.variable: potential}
+    try:
+        parts = inserted(model.field, at_rest), model.reset_value, model.spike.threshold
+        field, *ends = (inserted(part, known) for part in parts)
+    except ArithmeticError:
+        return None
     found = find_rheobase(potential, field, (ends[0], ends[1]), signed_rows(model, symbols))
     if found is None:
         return None

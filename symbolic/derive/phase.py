@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import inserted
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, tangent_of_half_angle
@@ -28,7 +29,7 @@ _FAILURES = (sp.PolynomialError, NotImplementedError, ValueError, TypeError, Ari
 
 
 def derive_phase(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive how a neuron with one state spikes, in formulas: for any parameters if they exist, else at the declared ones.
+    """Derive how a neuron with one state spikes, in formulas: for any parameters where possible, else at the declared.
 
     Raises:
         DerivationError: if the model has other states, no spike that a scalar equation describes, or no formulas.
@@ -53,7 +54,7 @@ def derive_phase(model: NeuronModel, structure: Structure) -> Derivation:
             continue
         if found[-1].closed_form:
             return replace(found[-1], attempts=tuple(attempts))
-        attempts.append(Attempt(f"flow in closed form, {what}", "the time to the spike cannot be solved for the potential"))
+        attempts.append(Attempt(f"flow in closed form, {what}", "the integral cannot be solved for the potential"))
     if found:
         return replace(found[0], attempts=tuple(attempts))
     reasons = "; ".join(f"{attempt.name.removeprefix('closed form, ')}: {attempt.reason}" for attempt in attempts)
@@ -126,7 +127,7 @@ class _Search:
             method="phase",
             closed_form=flow is not None,
             reason=self._reason(flow),
-            flow=None if flow is None else FrozenMapping({model.variable: self._declared(self._outside(flow)).subs(here)}),
+            flow=flow and FrozenMapping({model.variable: self._declared(self._outside(flow)).subs(here)}),
             time_to_spike=until,
             rheobase=rheobase(model, structure, form),
             period=between,
@@ -155,7 +156,7 @@ class _Search:
 
     def _inside(self, expression: Any) -> Any:
         known = self._symbols | {self._structure.potential: self._potential}
-        return sp.sympify(expression).subs(known, simultaneous=True)
+        return inserted(expression, known)
 
     def _outside(self, expression: Any) -> Any:
         if expression is None:

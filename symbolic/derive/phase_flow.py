@@ -6,7 +6,6 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import sign
 from ..values import numbers, value
 from .derivation import t
 from .phase_line import PhaseLine
@@ -140,7 +139,7 @@ def _solves_from(line: PhaseLine, parts: list[Part], part: Part, formulas: Any, 
     for time in _times(part, line.potential, here):
         there = value(form, {**here, t: time}, _DIGITS)
         at = {**row, line.potential: there}
-        now = next((other for other in parts if other is parts[-1] or _is_above(there, other.segment.low, row)))
+        now = next(other for other in parts if other is parts[-1] or _is_above(there, other.segment.low, row))
         if not _is_near(value(slope, {**here, t: time}, _DIGITS) / value(now.segment.field, at, _DIGITS), 1):
             return False
         if not _is_near(value(now.clock(line.potential), at, _DIGITS) - began, time):

@@ -90,7 +90,8 @@ def phase_line(potential: Any, field: Any, end: Any, rows: list[Row]) -> PhaseLi
         zeros += [place for place in places if not any(same(place, zero, rows[0]) for zero in zeros)]
         for left, right in itertools.pairwise([low, *places, high]):
             if not same(left, right, rows[0]):
-                segments.append(Segment(left, right, piece, rational, _common_sign(piece, potential, left, right, rows)))
+                sign_there = _common_sign(piece, potential, left, right, rows)
+                segments.append(Segment(left, right, piece, rational, sign_there))
     components: list[list[Segment]] = []
     for segment in segments:
         if not components or any(same(segment.low, zero, rows[0]) for zero in zeros):
@@ -111,7 +112,7 @@ def same(left: Any, right: Any, row: Row) -> bool:
 def between(low: Any, high: Any, row: Row, part: float = 3 / 7) -> Any:
     """Return a fraction between two places."""
     if low == -sp.oo and high == sp.oo:
-        return sp.Rational(4 * part - 1).limit_denominator(1000)
+        return sp.Rational(round(1000 * (4 * part - 1)), 1000)
     if low == -sp.oo or high == sp.oo:
         near = value(high if low == -sp.oo else low, row)
         step = part / (1 - part)
@@ -174,7 +175,8 @@ def _changes(relation: Any, potential: Any, rows: list[Row]) -> list[Any]:
         raise DerivationError(f"which equation holds depends on the parameters ({relation})")
     gap = relation.lhs - relation.rhs
     row = coefficients(gap, potential)
-    found = factor(gap, potential, rows) if row is not None and (len(row) <= 2 or gap.free_symbols == {potential}) else None
+    is_plain = row is not None and (len(row) <= 2 or gap.free_symbols == {potential})
+    found = factor(gap, potential, rows) if is_plain else None
     if found is None:
         raise DerivationError(f"where {relation} changes is not told by its form")
     return [zero for part in found[1] for zero in part.zeros()]

@@ -137,8 +137,8 @@ def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> tuple[int
             )
     if declared_sign(model, discriminant) in (0, -1):
         raise DerivationError(
-            f"{model.name}: without input the field has no two zeros between which the potential relaxes; no decay of the "
-            "currents makes the solution elementary then"
+            f"{model.name}: without input the field has no two zeros between which the potential relaxes; no decay of "
+            "the currents makes the solution elementary then"
         )
     decay: Any = sp.sqrt(discriminant)
     for order in range(_MAX_ORDER + 1):

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, fraction, sign, tidy
+from ..bounded import expanded, fraction, inserted, sign, tidy
 from ..errors import DerivationError
 from ..polynomials import coefficients, factor
 from ..values import numbers, value
@@ -41,7 +41,8 @@ def find_rheobase(potential: Any, field: Any, ends: tuple[Any, Any], rows: Seque
 
 
 def _least(candidates: list[Any], row: Row) -> int:
-    sizes = [candidate if candidate in (sp.oo, -sp.oo) else sp.Float(value(candidate, row), 40) for candidate in candidates]
+    infinite = {sp.oo: numbers().inf, -sp.oo: -numbers().inf}
+    sizes = [infinite[candidate] if candidate in infinite else value(candidate, row) for candidate in candidates]
     return min(range(len(sizes)), key=lambda index: sizes[index])
 
 
@@ -55,7 +56,7 @@ def _least_values(potential: Any, field: Any, ends: tuple[Any, Any], rows: list[
         found += [limit(piece, potential, low, rows[0]), limit(piece, potential, high, rows[0])]
         for zero in _turns(piece, potential, rows):
             if _is_above(zero, low, rows) and _is_above(high, zero, rows):
-                found.append(piece.subs(potential, zero))
+                found.append(inserted(piece, {potential: zero}))
     return list(dict.fromkeys(found))
 
 
@@ -106,7 +107,7 @@ def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
         ([oo, oo], 1)
     """
     if place not in (sp.oo, -sp.oo):
-        return field.subs(potential, place)
+        return inserted(field, {potential: place})
     total: dict[Any, list[Any]] = {}
     for term in sp.Add.make_args(_as_terms(field, potential)):
         constant, pace = _pace(term, potential, place, row)
@@ -126,10 +127,9 @@ def _as_terms(field: Any, potential: Any) -> Any:
     terms = expanded(hyperbolic_as_exponentials(field, potential))
     if field.is_rational_function(potential) and not field.is_polynomial(potential):
         found = fraction(field)
-        parts = None if found is None else [coefficients(part, potential) for part in found]
-        if parts is None or None in parts:
+        above, below = (None if found is None else coefficients(part, potential) for part in found or (0, 0))
+        if above is None or below is None:
             raise DerivationError(f"{field} is too long")
-        above, below = parts
         return above[-1] / below[-1] * potential ** (len(above) - len(below))
     return terms
 

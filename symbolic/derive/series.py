@@ -125,8 +125,8 @@ class _Expansion:
         if not shift.is_Integer:
             raise Unknown("a root of an odd power")
         lead = base.terms[lowest]
-        rest = _series({power - lowest: _shorter(factor / lead) for power, factor in base.terms.items() if power != lowest},
-                       base.order - lowest)  # fmt: skip
+        others = {power: factor for power, factor in base.terms.items() if power != lowest}
+        rest = _series({power - lowest: _shorter(c / lead) for power, c in others.items()}, base.order - lowest)
         found = self._composed([sp.binomial(exponent, k) for k in range(self._order + 1)], rest)
         scaled = {power + int(shift): _shorter(factor * lead**exponent) for power, factor in found.terms.items()}
         return _series(scaled, found.order + int(shift))

@@ -12,15 +12,15 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import factored, fraction, sign
+from ..bounded import factored, fraction, sign, vanishes
 from ..errors import DerivationError
 from ..polynomials import low_roots
-from ..values import holds, numbers
+from ..values import extended_value, holds, numbers
 from ..values import value as precise
 from .derivation import Derivation, t
 from .series import limit as limit_of
 
-_DIGITS, _POINTS = 60, 4
+_DIGITS, _EXACT_DIGITS, _POINTS = 60, 1000, 4
 _NEAR, _CLOSE = sp.Rational(1, 10**16), 1e-12
 _SHORT = 40
 _VERY_NEAR = sp.Rational(1, 10**60)
@@ -99,8 +99,8 @@ def evaluate(derivation: Derivation, name: str, values: Mapping[Any, Any]) -> fl
         return value
     for singularity in singularities(derivation):
         symbol, place = singularity.condition.args
-        holds = symbol in point and sp.sympify(place).subs(point) == point[symbol]
-        if singularity.formula == name and holds and singularity.limit is not None:
+        is_there = symbol in point and vanishes(place - symbol, point)
+        if singularity.formula == name and is_there and singularity.limit is not None:
             value = _value(singularity.limit, point)
             if value is not None:
                 return value
@@ -125,17 +125,9 @@ def _point(derivation: Derivation, formula: Any, values: Mapping[Any, Any]) -> d
 
 
 def _value(formula: Any, point: dict[Any, Any]) -> float | None:
-    """SymPy raises its working precision until the digits asked for are right, however much cancels."""
-    exact = formula.subs(point)
-    if exact in (sp.oo, -sp.oo):
-        return float(exact)
-    if exact.has(sp.nan, sp.zoo, sp.oo):
-        return None
-    value = exact.evalf(20, maxn=2000)
-    real, imaginary = value.as_real_imag()
-    if not real.is_Float and not real.is_Rational:
-        return None
-    return float(real) if abs(imaginary) < _CLOSE * (1 + abs(real)) else None
+    """With so many digits that those asked for are right, however much cancels."""
+    found = extended_value(formula, point, _EXACT_DIGITS)
+    return None if found is None else float(found)
 
 
 def _approached(formula: Any, point: dict[Any, Any]) -> float | None:
@@ -218,8 +210,9 @@ def _limit(derivation: Derivation, formula: Any, symbol: Any, place: Any) -> tup
         return None, "it does not depend on this there"
     if not _is_continuous(derivation, formula, symbol, place):
         return None, "the formula tends to no finite value there, or not to the same from both sides"
-    declared = derivation.model.scalar_values
-    side = sign(declared[symbol] - place, declared) if symbol in declared and place.free_symbols <= declared.keys() else 1
+    declared, side = derivation.model.scalar_values, 1
+    if symbol in declared and place.free_symbols <= declared.keys():
+        side = sign(declared[symbol] - place, declared)
     for branch in branches:
         limit = limit_of(branch, symbol, place, side or 1)
         if limit is not None and _approaches(derivation, formula, limit, symbol, place):

@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..declare import NeuronModel
 from ..errors import DerivationError
-from ..values import holds, numbers, value
+from ..values import extended_value, numbers, value
 from .derivation import Relation, t
 
 _POINTS, _DIGITS = 6, 60
@@ -46,7 +46,7 @@ def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, re
     """
     found = 0
     for point in _points(model, relation, spread=40):
-        time = _time(time_to_spike, point)
+        time = extended_value(time_to_spike, point, _DIGITS)
         if time is None or time == numbers().inf:
             continue
         found += 1
@@ -69,7 +69,7 @@ def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr)
         limit = precision.inf if at_infinity else value(model.spike.threshold, point, _DIGITS)
         if not value(model.variable, point, _DIGITS) < limit:
             continue
-        spike = _time(time_to_spike, point)
+        spike = extended_value(time_to_spike, point, _DIGITS)
         if spike is None or spike <= 0:
             raise DerivationError(f"{model.name}: the time to spike is {_shown(spike)} at {_listed(point)}")
         horizon = _HORIZON if spike == precision.inf else spike
@@ -85,17 +85,6 @@ def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr)
             raise DerivationError(
                 f"{model.name}: there is a spike before the time to spike {_shown(spike)} from {_listed(point)}"
             )
-
-
-def _time(time_to_spike: Any, point: dict[Any, Any]) -> Any:
-    """A time to spike at a place, infinite for never; None where it has no value."""
-    try:
-        while isinstance(time_to_spike, sp.Piecewise):
-            cases: Any = time_to_spike.args
-            time_to_spike = next(branch for branch, condition in cases if holds(condition, point, _DIGITS))
-        return numbers().inf if time_to_spike == sp.oo else value(time_to_spike, point, _DIGITS)
-    except (ArithmeticError, StopIteration):
-        return None
 
 
 def _shown(time: Any) -> str:

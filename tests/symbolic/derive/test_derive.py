@@ -192,7 +192,11 @@ def test_equal_models_have_equal_derivations(name):
             "projective",
             "Bessel functions|different time constants",
         ),
-        (quadratic(reset={V: sp.Integer(-5)}), "projective", "an elementary solution passes through infinity; this neuron resets V to -5"),
+        (
+            quadratic(reset={V: sp.Integer(-5)}),
+            "projective",
+            "an elementary solution passes through infinity; this neuron resets V to -5",
+        ),
         (
             quadratic(field=V**2 - V + I, dynamics={I: -2 * I}, reset={I: I + 1}, inputs=I),
             "projective",
