@@ -106,31 +106,3 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         if collects:
             gc.enable()
     return worker.outcome()
-
-
-class Budget:
-    """A time that several pieces of symbolic work share.
-
-    Example:
-        >>> budget = Budget(1.0)
-        >>> budget.spend(0.5, lambda: "done"), budget.left > 0.5
-        ('done', True)
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    @property
-    def left(self) -> float:
-        """The seconds that are left, at least zero."""
-        return max(self._end - time.monotonic(), 0.0)
-
-    def spend(self, seconds: float, work: Callable[[], T]) -> T:
-        """Return what a function returns, unless it takes longer than a time, or than what is left.
-
-        Raises:
-            TimeLimit: if the time is over.
-        """
-        if self.left <= 0:
-            raise TimeLimit
-        return within(min(seconds, self.left), work)

@@ -156,11 +156,11 @@ def resting_states(model: NeuronModel) -> StateMap:
     except ArithmeticError:
         return FrozenMapping(nothing)
     rows = [affine_split(rate, states) for rate in rates]
-    settled = None if None in rows else _settled(states, rows)
+    settled = None if None in rows else settled_states(states, rows)
     return FrozenMapping(nothing if settled is None else settled)
 
 
-def _settled(states: tuple[Any, ...], rows: list[Any]) -> dict[Any, Any] | None:
+def settled_states(states: tuple[Any, ...], rows: list[Any]) -> dict[Any, Any] | None:
     """Where affine rates vanish: by elimination; None if not at one place."""
     matrix = [[slopes.get(state, sp.S.Zero) for state in states] + [-constant] for slopes, constant in rows]
     for column in range(len(states)):

@@ -9,7 +9,7 @@ import time
 import mpmath
 import pytest
 
-from symbolic.limits import Budget, TimeLimit, within
+from symbolic.limits import TimeLimit, within
 
 
 def forever():
@@ -89,12 +89,3 @@ def test_the_precision_and_the_garbage_collector_are_as_before():
         within(0.01, precise)
     assert mpmath.mp.prec == before
     assert gc.isenabled()
-
-
-def test_a_budget_is_shared():
-    budget = Budget(0.05)
-    with ends():
-        budget.spend(60.0, forever)
-    assert budget.left == 0
-    with ends():
-        budget.spend(1.0, lambda: "nothing is left for this")
