@@ -45,7 +45,7 @@ class Neuron(eqx.Module):
     Raises:
         ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
         DerivationError: if no solver exists, or not by that method.
-        ModelError: if a name in `trainable` is not a parameter with a value.
+        ModelError: if a parameter is open, or a name in `trainable` is not a parameter.
 
     Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
     of them is trained; otherwise a solver that holds for all values. `derivation` says which one it is, and why.
@@ -82,6 +82,12 @@ class Neuron(eqx.Module):
             if name not in symbols or model.parameters[symbols[name]] is None:
                 known = ", ".join(symbol.name for symbol in model.values) or "none"
                 raise ModelError(f"trainable: {model.name} has no parameter {name!r} with a value; it has {known}")
+        open_ones = [symbol.name for symbol in model.parameters if symbol not in model.values]
+        if open_ones:
+            raise ModelError(
+                f"{model.name}: {', '.join(open_ones)} has no value, so that nothing can be run; give it one, as in "
+                f"model.with_parameters({open_ones[0]}=1.0)"
+            )
         chosen = {symbols[name] for name in trainable}
         self.derivation = derive(model, method, trainable=trainable)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})

@@ -65,14 +65,16 @@ def recognise(model: NeuronModel) -> Structure:
     return Structure(kind, evidence, potential, field, coefficients, is_circle, jumps)
 
 
-def is_on_circle(model: NeuronModel) -> bool:
-    """Whether the spiking variable is an angle: all equations repeat with the period threshold minus reset."""
+def is_periodic(model: NeuronModel) -> bool:
+    """Whether all equations repeat after the way from reset to threshold, so that the two can be glued to a circle."""
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
-    rates = [*model.dynamics.values()]
-    if not any(rate.has(*_PERIODIC) for rate in rates):
-        return False
-    return all(_repeats(model, rate) for rate in rates)
+    return all(_repeats(model, rate) for rate in model.dynamics.values())
+
+
+def is_on_circle(model: NeuronModel) -> bool:
+    """Whether the spiking variable is an angle: the equations depend on it and are periodic."""
+    return any(rate.has(model.variable) for rate in model.dynamics.values()) and is_periodic(model)
 
 
 def _repeats(model: NeuronModel, rate: Any) -> bool:
