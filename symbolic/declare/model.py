@@ -114,6 +114,11 @@ class NeuronModel:
         return tuple(self.dynamics)
 
     @property
+    def order(self) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The order of states, parameters and resets, in which models that are equal may differ."""
+        return tuple(self.dynamics), tuple(self.parameters), tuple(self.reset)
+
+    @property
     def variable(self) -> sp.Symbol:
         """The spiking variable."""
         return self.spike.variable
