@@ -84,7 +84,7 @@ def _other_state_conditions(case: Case) -> list[Condition]:
     between = case.condition("other states stay finite between spikes", finite, lambda: between_spikes(case))
     if not model.spike.is_at_infinity:
         return [between]
-    changes = [sp.Abs(model.dynamics[state] / model.field) for state in model.other_states]
+    changes = [sp.Abs(model.dynamics[state] / model.field, evaluate=False) for state in model.other_states]
     place = sp.Symbol(f"{model.variable.name}_1", real=True)
     ends = [(model.variable, place, sp.oo)] + [(model.variable, -sp.oo, place)] * case.returns_from_below
     statement = _all(sp.Lt(sp.Integral(change, end), sp.oo, evaluate=False) for change in changes for end in ends)
@@ -102,7 +102,12 @@ def _all(statements: Iterable[Any]) -> sp.Basic:
 
 def _smooth_statement(case: Case) -> sp.Basic:
     states = case.model.states
-    slopes = [sp.Abs(sp.Derivative(rate, s)) for rate in case.model.dynamics.values() for s in states if rate.has(s)]
+    slopes = [
+        sp.Abs(sp.Derivative(rate, s), evaluate=False)
+        for rate in case.model.dynamics.values()
+        for s in states
+        if rate.has(s)
+    ]
     return _all(sp.Lt(slope, sp.oo, evaluate=False) for slope in slopes) if slopes else sp.true
 
 

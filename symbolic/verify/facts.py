@@ -30,7 +30,6 @@ from .signs import (
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
 _MAX_POINTS, _FEW_POINTS, _LONG_POINTS = 250, 12, 3  # the last for expressions of more operations than ...
-_MOST_BOXES = 600
 _SHORT = 40  # ... this
 
 
@@ -41,6 +40,8 @@ class Facts:
     The end of a range belongs to it, except for a `cut`: a state (the spiking variable) and the end (its finite
     threshold) where it is taken away, so that no trajectory goes on from there.
 
+    `most_boxes` limits the work of interval arithmetic.
+
     `sign` and `spread` note in `used` every condition on parameters that rests on a value instead of on the
     declaration of the symbol.
     """
@@ -49,6 +50,7 @@ class Facts:
     ranges: dict[sp.Symbol, Range]
     used: dict[sp.Basic, None] = field(default_factory=dict)
     cut: tuple[sp.Symbol, Expression] | None = None
+    most_boxes: int = 600
 
     @contextmanager
     def recording(self) -> Iterator[dict[sp.Basic, None]]:
@@ -61,7 +63,7 @@ class Facts:
 
     def over(self, ranges: Mapping[sp.Symbol, Range]) -> "Facts":
         """The same facts with other or more ranges."""
-        return Facts(self.rows, self.ranges | dict(ranges), self.used, self.cut)
+        return Facts(self.rows, self.ranges | dict(ranges), self.used, self.cut, self.most_boxes)
 
     def sign(self, expression: Expression) -> int:
         """Return 1, 0 or -1 for an expression in parameters.
@@ -105,14 +107,16 @@ class Facts:
         for row in self.rows:
             signs.setdefault(sign_of_value(expression, row), []).append(row)
         if None in signs:
-            raise Undecided(f"the sign of {expression} is not known", sp.Gt(expression, 0))
+            needs = sp.Gt(expression, 0) if expression.free_symbols else None  # of a number SymPy would work it out
+            raise Undecided(f"the sign of {expression} is not known", needs)
         if len(signs) > 1:
             raise Split(tuple(tuple(group) for group in signs.values()))
         (sign,) = signs
         assert sign is not None
-        relation = (sp.Eq, sp.Gt, sp.Lt)[sign](expression, 0)
-        if relation not in (sp.true, sp.false):
-            self.used[solved(relation)] = None
+        if expression.free_symbols:
+            relation = (sp.Eq, sp.Gt, sp.Lt)[sign](expression, 0)
+            if relation not in (sp.true, sp.false):
+                self.used[solved(relation)] = None
         return sign
 
     def at_least_zero(self, expression: Expression) -> bool:
@@ -272,8 +276,8 @@ class Facts:
             if open_symbols or any(end.free_symbols for ends in box.values() for end in ends):
                 return None
             try:
-                strict = sign_on(value, box, most_boxes=_MOST_BOXES)
-                weak = strict if strict.sign else sign_on(value, box, strict=False, most_boxes=_MOST_BOXES)
+                strict = sign_on(value, box, most_boxes=self.most_boxes)
+                weak = strict if strict.sign else sign_on(value, box, strict=False, most_boxes=self.most_boxes)
             except ModelError:
                 return None
             if not weak.sign:
@@ -318,6 +322,9 @@ class Facts:
         self, expression: Expression, states: list[sp.Symbol]
     ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
         """Signs at admissible points where they are known, with the assumptions that each rests on."""
+        if expression.free_symbols <= set(states):
+            yield from self._certain_samples(expression, states)
+            return
         split: Split | None = None
         count = _MAX_POINTS if expression.count_ops() <= _SHORT else _LONG_POINTS
         for point in itertools.islice(self._points(states), count):
@@ -332,6 +339,21 @@ class Facts:
             yield sign, point, used
         if split is not None:
             raise split
+
+    def _certain_samples(
+        self, expression: Expression, states: list[sp.Symbol]
+    ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
+        """The same without parameters, by bounds: putting numbers into an expression can keep SymPy busy for ever."""
+        for point in itertools.islice(self._points(states), _MAX_POINTS):
+            values = {state: point[state] for state in expression.free_symbols}
+            if any(value.free_symbols for value in values.values()):
+                return
+            try:
+                sign = sign_at(expression, values)
+            except ModelError:  # a function of which no bounds are known
+                return
+            if sign is not None:
+                yield sign, point, {}
 
     def _points(self, states: list[sp.Symbol]) -> Iterator[dict[sp.Symbol, Expression]]:
         """Admissible points, exact rationals inside the ranges."""

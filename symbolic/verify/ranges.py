@@ -6,6 +6,7 @@ initial value, constant resets, zero, and the places where the extreme values of
 the ranges that are known already, one state after the other.
 """
 
+from dataclasses import replace
 from itertools import islice, product
 from typing import Any
 
@@ -19,7 +20,7 @@ from .facts import Facts
 from .signs import ENCLOSED, Expression, Kind, Range, Undecided, affine_parts
 
 _NOT_NEGATIVE = (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO)
-_MAX_CORNERS, _MAX_CANDIDATES = 16, 8
+_MAX_CORNERS, _MAX_CANDIDATES, _FEW_BOXES = 16, 8, 30
 _EVERYTHING: Range = (-sp.oo, sp.oo)
 
 
@@ -30,6 +31,7 @@ def derived_ranges(model: NeuronModel, facts: Facts) -> dict[sp.Symbol, Range]:
         model: The declared model.
         facts: What is known, with the declared ranges.
     """
+    facts = replace(facts, most_boxes=_FEW_BOXES)
     fixed = constant_states(model, facts)
     ranges = dict(facts.ranges) | {s: (model.initial[s], model.initial[s]) for s in fixed}
     for _ in model.states:

@@ -105,16 +105,13 @@ def structural(expression: Expression) -> int | None:
 
 
 def numeric(number: Expression) -> int | None:
-    """The sign of a number; None where its digits leave it open."""
+    """The sign of a number; None where it is not real, or its digits leave it open."""
     if number.is_Rational:
         return int(sp.sign(number))
-    if number.is_extended_real is False:
-        return None
     try:
         sign = sign_at(number, {})
     except ModelError:  # a function of which no bounds are known
-        value = number.evalf(30)
-        sign = int(sp.sign(value)) if value.is_Float and abs(value) > sp.Float("1e-20") else None
+        return None
     return sign if sign is not None else 0 if is_zero(number) else None
 
 
