@@ -177,7 +177,7 @@ def test_declarations_of_a_size_with_which_nothing_could_be_done():
         (V + sp.Integer(10) ** 400, "a number of more than 300 digits"),
     ):
         with pytest.raises(ModelError, match=message):
-            scalar(field)
+            NeuronModel("m", dynamics={V: field}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=V)
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------
