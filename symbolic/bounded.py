@@ -137,7 +137,7 @@ def tidy(expression: Any) -> Any:
     expression = sp.sympify(expression)
     if expression.is_Atom or nodes(expression) > _MOST_NODES:
         return expression
-    if nodes(expression, _SIMPLE_NODES) <= _SIMPLE_NODES and is_algebraic(expression):
+    if nodes(expression, _SIMPLE_NODES) <= _SIMPLE_NODES and is_algebraic(expression) and not is_rational(expression):
         if digits(expression) <= _SIMPLE_DIGITS and len(expression.free_symbols) <= _SIMPLE_SYMBOLS:
             return sp.simplify(expression)
     found = fraction(expression)

@@ -26,11 +26,11 @@ class NumericState(NamedTuple):
 
 @final
 class NumericDynamics(AbstractDynamics):
-    """Any neuron: by formulas, or by a Runge-Kutta method of order 8 along the arc length of its path.
+    """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
 
     Attributes:
         field: The declared equations.
-        formulas: Flow and time to spike where they have closed forms; nothing is integrated then.
+        formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).

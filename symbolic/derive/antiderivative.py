@@ -16,7 +16,7 @@ from ..errors import DerivationError
 from ..polynomials import Factor, coefficients, factor
 from .coordinate import Coordinate, coordinate_of, y
 from .derivation import t
-from .fractions import divided, partial_fractions, product
+from .fractions import divided, joined, partial_fractions, product
 
 _level: Any = sp.Dummy("level", positive=True)
 _MOST_POWERS, _MOST_NODES, _MOST_ROOTS = 12, 150, 2
@@ -252,7 +252,7 @@ def integrate(field: RationalField, is_positive: Callable[[Any], bool]) -> Antid
     parts = [*logarithms, *arctangents, (sp.Add(*rest), sp.S.One)]
     if any(nodes(part, _MOST_NODES) > _MOST_NODES for pair in parts for part in pair):
         raise DerivationError("the integral is too long to be read")
-    return Antiderivative(field.coordinate, tuple(_joined(logarithms)), tuple(arctangents), tidy(sp.Add(*rest)))
+    return Antiderivative(field.coordinate, tuple(joined(logarithms)), tuple(arctangents), tidy(sp.Add(*rest)))
 
 
 def _has_roots_of_parameters(part: Factor) -> bool:
@@ -282,30 +282,3 @@ def _integrate_fraction(
         inner = tidy(inner * 2 * (2 * step - 3) / ((step - 1) * gap))
     root = tidy(sp.sqrt(gap))
     arctangents.append((2 * inner / root, tidy((2 * y + b) / root)))
-
-
-def _joined(logarithms: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-    """Join logarithms whose factors have rational ratios into one."""
-    groups: list[list[tuple[Any, Any]]] = []  # ratios to the first factor, and arguments
-    firsts: list[Any] = []
-    for c, argument in logarithms:
-        for first, group in zip(firsts, groups, strict=True):
-            ratio = tidy(c / first)
-            if ratio.is_Rational:
-                group.append((ratio, argument))
-                break
-        else:
-            firsts.append(c)
-            groups.append([(sp.S.One, argument)])
-    joined = []
-    for first, group in zip(firsts, groups, strict=True):
-        ratios = [ratio for ratio, _ in group]
-        unit = sp.Rational(sp.igcd(0, 0, *(ratio.p for ratio in ratios)), sp.ilcm(1, 1, *(ratio.q for ratio in ratios)))
-        powers = [ratio / unit for ratio in ratios]
-        if any(abs(power) > _MOST_POWERS for power in powers):
-            joined += [(first * ratio, argument) for ratio, argument in group]
-            continue
-        whole = sp.Mul(*(argument**power for power, (_, argument) in zip(powers, group, strict=True)))
-        above, below = sp.fraction(whole)
-        joined.append((first * unit, factored(above) / factored(below)))
-    return joined

@@ -107,7 +107,8 @@ class Derivation:
 
     Attributes:
         model: The declared model.
-        method: "projective" (Riccati class) or "linear".
+        method: "projective", "linear", "phase" or "numeric". Under "phase" the formulas are to be read; a network
+            integrates the equation, as under "numeric".
         closed_form: Whether flow and time to spike are closed forms.
         reason: Why this method.
         flow: Every state a time `t` later, as a function of the states now; None without a closed form.

@@ -1,12 +1,14 @@
-"""Partial fractions: polynomials are lists of coefficients, constant term first."""
+"""Partial fractions and the logarithms that they leave: polynomials are lists of coefficients, constant term first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy
+from ..bounded import factored, tidy
 from ..polynomials import Factor
+
+_MOST_POWERS = 12
 
 
 def product(factors: Sequence[Factor]) -> list[Any]:
@@ -57,3 +59,30 @@ def _reciprocal(row: list[Any], modulus: list[Any]) -> list[Any]:
     (low, high), (c, b, _) = row, modulus
     norm = tidy(low**2 - low * high * b + high**2 * c)
     return [tidy((low - high * b) / norm), tidy(-high / norm)]
+
+
+def joined(logarithms: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """Join logarithms whose factors have rational ratios into one."""
+    groups: list[list[tuple[Any, Any]]] = []  # ratios to the first factor, and arguments
+    firsts: list[Any] = []
+    for c, argument in logarithms:
+        for first, group in zip(firsts, groups, strict=True):
+            ratio = tidy(c / first)
+            if ratio.is_Rational:
+                group.append((ratio, argument))
+                break
+        else:
+            firsts.append(c)
+            groups.append([(sp.S.One, argument)])
+    found = []
+    for first, group in zip(firsts, groups, strict=True):
+        ratios = [ratio for ratio, _ in group]
+        unit = sp.Rational(sp.igcd(0, 0, *(ratio.p for ratio in ratios)), sp.ilcm(1, 1, *(ratio.q for ratio in ratios)))
+        powers = [ratio / unit for ratio in ratios]
+        if any(abs(power) > _MOST_POWERS for power in powers):
+            found += [(first * ratio, argument) for ratio, argument in group]
+            continue
+        whole = sp.Mul(*(argument**power for power, (_, argument) in zip(powers, group, strict=True)))
+        above, below = sp.fraction(whole)
+        found.append((first * unit, factored(above) / factored(below)))
+    return found

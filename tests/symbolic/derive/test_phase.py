@@ -1,5 +1,7 @@
 """Closed forms of neurons with one state: right where they are given, else refused with a reason."""
 
+from typing import Any
+
 import mpmath
 import pytest
 import sympy as sp
@@ -46,7 +48,7 @@ def test_formulas_agree_with_quadrature_and_with_each_other(name):
     assert (flow is None) == (name in ("a repeated zero", "a quotient"))
     for place in (1.25, 2.5, 9.0):
         with mpmath.workdps(25):
-            expected = mpmath.quad(lambda v: 1 / rate(v), [place, place + 1, place + 8, mpmath.inf])
+            expected: Any = mpmath.quad(lambda v: 1 / rate(v), [place, place + 1, place + 8, mpmath.inf])
             assert time(place) == pytest.approx(expected, rel=1e-12)
             if flow is not None:
                 assert time(flow(place, expected / 3)) == pytest.approx(expected * 2 / 3, rel=1e-12)
@@ -140,7 +142,7 @@ def test_what_has_no_formula_is_refused_and_integrated(field, reason):
 def test_pieces_are_glued():
     found = solved(neuron(V**2 + 1 - sp.Abs(V) / 2))
     time = sp.lambdify(V, found.time_to_spike, "mpmath")
-    expected = mpmath.quad(lambda v: 1 / (v**2 + 1 - abs(v) / 2), [-2, 0, 1, mpmath.inf])
+    expected: Any = mpmath.quad(lambda v: 1 / (v**2 + 1 - abs(v) / 2), [-2, 0, 1, mpmath.inf])
     assert float(time(-2.0)) == pytest.approx(float(expected), rel=1e-10)
     flow = sp.lambdify((V, t), found.flow[V], "mpmath")
     assert float(time(flow(-2.0, expected / 2))) == pytest.approx(float(expected) / 2, rel=1e-9)

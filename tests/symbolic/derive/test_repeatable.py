@@ -1,6 +1,7 @@
 """A derivation is a function of the declaration: not of the clock, of caches, of threads, of an interrupt before."""
 
 import dataclasses
+import gc
 import random
 import re
 import signal
@@ -15,6 +16,7 @@ import sympy as sp
 from sympy.core.cache import clear_cache
 
 from symbolic import DerivationError, ModelError, NeuronModel, at_infinity, crosses, derive, jump, models, weight
+from symbolic.structure import StructureClass, recognise
 
 sys.path.append(str(Path(__file__).parents[3]))
 
@@ -93,6 +95,7 @@ def test_an_interrupt_at_any_instant_ends_the_work_and_leaves_nothing_behind():
 
     source, ended = random.Random(3), 0
     before = signal.signal(signal.SIGALRM, interrupt)
+    gc.disable()  # what is raised in a callback of the garbage collector is lost
     try:
         for turn in range(40):
             model = (models.quartic(I_0=turn + 1), models.theta_neuron(I_0=turn + 2), models.lif(tau_s=turn + 3))[
@@ -107,6 +110,7 @@ def test_an_interrupt_at_any_instant_ends_the_work_and_leaves_nothing_behind():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        gc.enable()
     assert ended > 5
     assert afresh(models.quartic()).time_to_spike == derive(models.quartic(), method="phase").time_to_spike
 
@@ -153,15 +157,14 @@ def test_angles_that_are_no_small_fraction_of_a_turn():
 @pytest.mark.parametrize("seed", range(20))
 def test_random_declarations(seed):
     """Two thousand by hand: `python benchmarks/random_declarations.py --count 2000 --stages derive`."""
-    declared = draw(seed)
-    try:
-        derived = derive(declared)
-    except DerivationError:
-        with pytest.raises(DerivationError, match="reaches infinity"):
-            derive(declared)
-    else:
-        assert derived.method in DERIVE.METHODS
-        assert declared.name in str(derived)
+    model = draw(seed)
+    if model.spike.is_at_infinity and recognise(model).kind is StructureClass.LINEAR:
+        with pytest.raises(DerivationError, match="a linear field never reaches infinity"):
+            derive(model)
+        return
+    derived = derive(model)
+    assert derived.method in DERIVE.METHODS
+    assert derived.model.name in str(derived)
 
 
 def test_declarations_of_a_size_with_which_nothing_could_be_done():
@@ -174,7 +177,7 @@ def test_declarations_of_a_size_with_which_nothing_could_be_done():
         (V + sp.Integer(10) ** 400, "a number of more than 300 digits"),
     ):
         with pytest.raises(ModelError, match=message):
-            scalar(field)
+            NeuronModel("m", dynamics={V: field}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=V)
 
 
 # --- what is said ----------------------------------------------------------------------------------------------------
