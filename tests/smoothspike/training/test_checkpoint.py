@@ -270,20 +270,25 @@ jax.config.update("jax_disable_most_optimizations", True)
 net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (4, 3), 4.0, key=jax.random.key(0), scale=2.0, capacity=1)
 def loss(times, label):
     return ss.losses.first_spike_cross_entropy(times, label, tau=0.5)
-print("begins", flush=True)
 options = dict(epochs=int(sys.argv[2]), batch_size=8, progress=False)
 found = ss.fit(net, ss.datasets.yin_yang(size=64), loss, optimizer=optax.adam(2e-2), checkpoint=sys.argv[1], **options)
 print(found.history[-1], *(leaf.tolist() for leaf in jax.tree.leaves(found.network.weights)))
 """
 
 
+def saved_at(folder):
+    path = folder / "checkpoint.ss"
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
 def run(folder, epochs, delay=None):
-    """Run the program; after a delay, counted from where its training begins, kill it."""
+    """Run the program; after a delay, counted from the first time that it saves, kill it."""
+    before = saved_at(folder)
     command = [sys.executable, "-c", PROGRAM, str(folder), str(epochs)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    process.stdout.readline()
     if delay is not None:
+        while process.poll() is None and saved_at(folder) == before:
+            time.sleep(0.002)
         time.sleep(delay)
         process.send_signal(signal.SIGKILL)
     output, errors = process.communicate(timeout=300)
@@ -293,8 +298,8 @@ def run(folder, epochs, delay=None):
 
 @pytest.mark.slow
 def test_killed_at_any_instant_it_goes_on_bit_by_bit(tmp_path):
-    expected = run(tmp_path / "whole", 40)
+    expected = run(tmp_path / "whole", 100)
     chance = np.random.default_rng(0)
     for _ in range(4):
-        run(tmp_path / "killed", 40, chance.uniform(0, 4))
-    assert run(tmp_path / "killed", 40) == expected
+        run(tmp_path / "killed", 100, chance.uniform(0, 1))
+    assert run(tmp_path / "killed", 100) == expected
