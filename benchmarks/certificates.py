@@ -25,8 +25,8 @@ Written by `python benchmarks/certificates.py --output docs/cross_examination.md
 - **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6
   down to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
 - **past the spike, past an input**: the least power of the delay that no smooth function has, in the time of the next
-  spike where an input passes the own spike, or another input: 1 is a kink, 2 a jump of the second derivative; "none < 3"
-  where none was seen below the third power;
+  spike where an input passes the own spike, or another input: 1 is a kink, 2 a jump of the second derivative;
+  "none < 3" where none was seen below the third power;
 - **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS that means that no jump was
   found; for FAILS that a witness was found, which another solver confirmed. What the simulation cannot tell is "not
   measured", and named.

@@ -131,9 +131,9 @@ def cross_examine(
 
     The shift that an input causes in the own spike is measured for times left to it down to 1e-13, in coordinates in
     which no digits cancel, and its exponent fitted on log-log axes. Inputs pass the own spike and other inputs from one
-    side to the other, and the least power of the delay is measured that no smooth function has: 1 for a kink, 2 where the
-    second derivative jumps. Weights and times of random trials are varied, and the places where spikes change most closed
-    in on. The divergence of a spike is cut off at several values, to see that it does not matter where.
+    side to the other, and the least power of the delay is measured that no smooth function has: 1 for a kink, 2 where
+    the second derivative jumps. Weights and times of random trials are varied, and the places where spikes change most
+    closed in on. The divergence of a spike is cut off at several values, to see that it does not matter where.
 
     Args:
         model: The declared model, which is verified, or a certificate. Open parameters get numbers for which the
@@ -242,7 +242,7 @@ def _why(findings: RouteFindings) -> str:
 
 
 def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, findings: Swap, notes: _Notes) -> None:
-    """Compare a class with the least power that no smooth function has: n + 1 at least, or a fraction above n, for Cn."""
+    """Compare a class with the least power that no smooth function has, which is above n for Cn."""
     if proven is Regularity.DISCONTINUOUS:
         return  # the witness tells
     power, resolved = findings.least

@@ -62,7 +62,7 @@ def order(after: Float[np.ndarray, " delays"], before: Float[np.ndarray, " delay
 def _is_smooth(power: float, parity: int) -> bool:
     """Whether a power is one that a smooth function has in its even (0) or odd (1) part; `inf` stands for nothing."""
     whole = round(power) if np.isfinite(power) else power
-    return np.isposinf(power) or (abs(power - whole) < _WHOLE and whole % 2 == parity and whole >= 2)
+    return power == np.inf or bool(abs(power - whole) < _WHOLE and whole % 2 == parity and whole >= 2)
 
 
 def _power(part: np.ndarray, rounding: float) -> float:
