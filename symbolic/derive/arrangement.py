@@ -222,7 +222,7 @@ def real_zeros(potential: Any, field: Any) -> list[Any]:
             return []
         if polynomial.domain.is_QQ or polynomial.domain.is_ZZ:
             return sorted(set(polynomial.real_roots()))
-    return isolate(field.rewrite(sp.exp), potential, -WINDOW, WINDOW)
+    return isolate(field, potential, -WINDOW, WINDOW)
 
 
 def _closed_zeros(potential: Any, field: Any, budget: Budget) -> list[Any]:
