@@ -47,7 +47,7 @@ def scaled(expression: Any, variable: sp.Symbol) -> list[Any]:
     Example:
         >>> V = sp.Symbol("V", real=True)
         >>> scaled(sp.exp(2 * V) - V, V)
-        [1 - V*exp(-2*V)]
+        [-V*exp(-2*V) + 1]
     """
     if expression.count_ops() > _MOST_OPERATIONS:
         return []
