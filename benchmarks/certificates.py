@@ -3,8 +3,9 @@
     python benchmarks/certificates.py [--models qif lif ...] [--output docs/cross_examination.md]
 
 prints a Markdown table, or writes it to a file: seconds that `verify` takes at its first call, contact exponents as
-proven and as fitted, the power with which the next spike bends where an input passes the own spike or another input
-(1 is a kink, 2 is smooth, for C1 and better it is above 1), and for failures the witness that was found.
+proven and as fitted, the least power of the delay that no smooth function has where an input passes the own spike or
+another input (1 is a kink, 2 a jump of the second derivative), and for failures the witness that was found. What the
+simulations could not tell is said in the same column as whether they agree.
 """
 
 import argparse
@@ -23,10 +24,12 @@ Written by `python benchmarks/certificates.py --output docs/cross_examination.md
 - **proof**: seconds that `verify` takes, at its first call;
 - **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6
   down to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
-- **past the spike, past an input**: the power with which the next spike bends where an input passes the own spike, or
-  another input: 1 is a kink, above 1 the first derivative is continuous, 2 is smooth;
+- **past the spike, past an input**: the least power of the delay that no smooth function has, in the time of the next
+  spike where an input passes the own spike, or another input: 1 is a kink, 2 a jump of the second derivative;
+  "none < 3" where none was seen below the third power;
 - **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS that means that no jump was
-  found; for FAILS that a witness was found, which another solver confirmed.
+  found; for FAILS that a witness was found, which another solver confirmed. What the simulation cannot tell is "not
+  measured", and named.
 
 | model | verdict | proof | k proven | k fitted | past the spike | past an input | agrees | witness |
 |---|---|---|---|---|---|---|---|---|
@@ -49,19 +52,29 @@ def row(name: str) -> str:
     for findings in found.routes:
         proven = str(certificate.route(findings.name).contact_exponent)
         fitted = f"{findings.contact_exponent:.4f}"
-        past_spike, past_input = median(findings.swap_with_spike.exponent), median(findings.swap_with_input.exponent)
+        past_spike, past_input = power(*findings.swap_with_spike.least), power(*findings.swap_with_input.least)
     witness = str(found.witness).partition(" Confirmed by")[0] if found.witness else ""
-    agrees = "yes" if found.agrees else "not known"
-    if found.contradictions:
-        agrees = "NO: " + " ".join(found.contradictions)
     measured = (proven, fitted, past_spike, past_input)
-    return "| " + " | ".join((f"`{name}`", certificate.verdict.name, f"{proof:.2f}", *measured, agrees, witness)) + " |"
+    return (
+        "| "
+        + " | ".join((f"`{name}`", certificate.verdict.name, f"{proof:.2f}", *measured, answer(found), witness))
+        + " |"
+    )
 
 
-def median(exponents: np.ndarray) -> str:
-    """The median of what could be measured."""
-    usable = exponents[np.isfinite(exponents)]
-    return f"{np.median(usable):.3f}" if len(usable) else "-"
+def answer(found: ss.CrossExamination) -> str:
+    """Whether the simulation agrees, contradicts, or could not measure something."""
+    if found.contradictions:
+        return "NO: " + "; ".join(found.contradictions)
+    left = "not measured: " + "; ".join(found.not_measured) if found.not_measured else ""
+    return "; ".join(filter(None, ("yes" if found.agrees else "", left))) or "not measured"
+
+
+def power(least: float, resolved: float) -> str:
+    """A power that no smooth function has, or up to which one there is none."""
+    if np.isnan(least):
+        return "-"
+    return f"{least:.3f}" if np.isfinite(least) else f"none < {resolved:.0f}"
 
 
 def machine() -> str:

@@ -8,29 +8,13 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from .enclosure import (
-    Field,
-    Interval,
-    arithmetic_of,
-    as_interval,
-    enclosure,
-    exactly,
-    factors_of,
-    field_of,
-    inside,
-    outward,
-    sign_at,
-)
+from .enclosure import enclosure, exactly, factors_of, inside, scaled, sign_at
+from .enclosure.isolating import DIGITS, MOST_BITS, Isolation, rational
 from .errors import ModelError
 
 #: How far from zero a field that is no polynomial is searched.
 WINDOW = 2.0**20
-DIGITS = 25
 _PRECISE = 45
-_MAX_BOXES = 20_000
-_NARROW, _NARROWEST = Fraction(1, 10**5), Fraction(1, 10**45)  # of a box, relative to its place
-_HIGHEST_ORDER, _DEPTH = 8, 2
-_MOST_BITS, _REFINED = 1024, 240
 _PIECES = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside)
 
 
@@ -121,8 +105,8 @@ def _jumps(expression: Any, variable: sp.Symbol, pieces: list[tuple[Any, Fractio
     """The places between pieces at which an expression vanishes, or has different signs on either side."""
     found = []
     for (before, _, end), (after, start, _) in itertools.pairwise(pieces):
-        at = _rational((end + start) / 2)
-        signs = [sign_at(piece, {variable: at}, _MOST_BITS) for piece in (before, after)]
+        at = rational((end + start) / 2)
+        signs = [sign_at(piece, {variable: at}, MOST_BITS) for piece in (before, after)]
         if set(signs) == {-1, 1} or expression.subs(variable, at) == 0:
             found.append(at)
     return found
@@ -134,7 +118,7 @@ def _zeros(expression: Any, variable: sp.Symbol, low: Fraction, high: Fraction) 
     found: list[Any] = []
     for factor in _factors(numerator):
         if variable in factor.free_symbols:
-            found += [zero for zero in _zeros_of_factor(factor, variable, low, high) if zero not in found]
+            found += [zero for zero in _zeros_of_factor(factor, expression, variable, low, high) if zero not in found]
     if variable in denominator.free_symbols:
         for zero in found:
             near = rounded(zero) * (1 + sp.Rational(1, 10**DIGITS)), rounded(zero) * (1 - sp.Rational(1, 10**DIGITS))
@@ -149,143 +133,10 @@ def _factors(expression: Any) -> list[Any]:
     return [factor for factor in bases if not isinstance(factor, sp.exp)]
 
 
-def _zeros_of_factor(expression: Any, variable: sp.Symbol, low: Fraction, high: Fraction) -> list[Any]:
+def _zeros_of_factor(expression: Any, whole: Any, variable: sp.Symbol, low: Fraction, high: Fraction) -> list[Any]:
     if expression.is_polynomial(variable):
         polynomial: Any = sp.Poly(expression, variable)
         if polynomial.domain.is_QQ or polynomial.domain.is_ZZ:
             first, last = (sp.Rational(end.numerator, end.denominator) for end in (low, high))
             return [root for root in sorted(set(polynomial.real_roots())) if first <= root <= last]
-    return _Isolation(expression, variable).zeros(low, high)
-
-
-class _Isolation:
-    """The zeros of one expression without kinks, that is no polynomial."""
-
-    def __init__(self, expression: Any, variable: sp.Symbol) -> None:
-        self._expression, self._variable = expression, variable
-        self._fields = [field_of(expression)]
-
-    def zeros(self, low: Fraction, high: Fraction) -> list[Any]:
-        """All zeros between two places."""
-        found: list[Any] = []
-        waiting, boxes = [(low, high)], 0
-        while waiting:
-            left, right = waiting.pop()
-            boxes += 1
-            if boxes > _MAX_BOXES:
-                raise ModelError(f"the zeros of {self._expression} could not be told apart; write simpler equations")
-            zeros = self._known(left, right)
-            if zeros is None:
-                at = inside(left, right)
-                waiting += [(at, right), (left, at)]
-                continue
-            found += [zero for zero in zeros if zero not in found]
-        if len({rounded(zero) for zero in found}) != len(found):
-            raise ModelError(
-                f"two zeros of {self._expression} agree in {DIGITS} digits; change the parameters a little"
-            )
-        return found
-
-    def _known(self, left: Fraction, right: Fraction) -> list[Any] | None:
-        """The zeros in a closed interval, or None where it must be halved."""
-        width = (right - left) / (1 + abs(left))
-        bits = 80 + 4 * max(0, width.denominator.bit_length() - width.numerator.bit_length())
-        value = self._bounds(0, left, right, bits)
-        if value.sign in (1, -1):
-            return []
-        if value.is_defined and self._bounds(1, left, right, bits).excludes_zero:
-            signs = self._sign(left), self._sign(right)
-            if 0 in signs:
-                return [_rational(left if signs[0] == 0 else right)]
-            if None not in signs:
-                return [self._bisected(left, right, signs[0] or 0)] if signs[0] != signs[1] else []
-        elif value.is_defined and width < _NARROW and (zero := self._multiple(left, right, bits)) is not None:
-            return [zero]
-        if width < _NARROWEST:
-            place = f"near {self._variable} = {float(left):.6g}"
-            if not value.is_defined:
-                raise ModelError(f"{self._expression} is not defined {place}; restrict or change the equations")
-            raise ModelError(
-                f"whether {self._expression} vanishes {place} could not be told; change the parameters a little"
-            )
-        return None
-
-    def _field(self, order: int) -> Field:
-        while len(self._fields) <= order:
-            self._fields.append(field_of(sp.diff(self._fields[-1].expression, self._variable)))
-        return self._fields[order]
-
-    def _bounds(self, order: int, left: Fraction, right: Fraction, bits: int) -> Interval:
-        field, arithmetic = self._field(order), arithmetic_of(bits)
-        with arithmetic.numbers.active():
-            return field.tight(arithmetic, {self._variable: as_interval(arithmetic, left, right)}, _DEPTH)
-
-    def _sign(self, place: Fraction, order: int = 0) -> int | None:
-        """The sign of a derivative at a place; zero also where SymPy tells."""
-        expression, at = self._field(order).expression, _rational(place)
-        found = sign_at(expression, {self._variable: at}, _MOST_BITS)
-        if found is None and sp.simplify(expression.subs(self._variable, at)) == 0:
-            return 0
-        return found
-
-    def _multiple(self, left: Fraction, right: Fraction, bits: int) -> Any:
-        """A simple fraction at which some derivatives vanish, and the next one nowhere near: there is no other zero."""
-        place = _simplest(left, right)
-        if place.denominator > 10_000:
-            return None
-        for order in range(_HIGHEST_ORDER):
-            if order and self._bounds(order, left, right, bits).excludes_zero:
-                return _rational(place)
-            if self._sign(place, order) != 0:
-                return None
-        return None
-
-    def _bisected(self, left: Fraction, right: Fraction, sign_left: int) -> Any:
-        if left < 0 < right:
-            sign = self._sign(Fraction(0))
-            if sign == 0:
-                return sp.S.Zero
-            left, right = (Fraction(0), right) if sign == sign_left else (left, Fraction(0))
-        while (wide := right - left) > Fraction(1, 10 ** (DIGITS + 10)) * max(abs(left), abs(right)):
-            left, right = self._by_newton(left, right)
-            if right - left <= wide / 2:
-                continue
-            middle = inside(left, right)
-            sign = self._sign(middle)
-            if sign is None:
-                raise ModelError(f"the zero of {self._expression} near {self._variable} = {float(left):.6g} could not "
-                                 "be told exactly; change the parameters a little")  # fmt: skip
-            if sign == 0:
-                return _rational(middle)
-            left, right = (middle, right) if sign == sign_left else (left, middle)
-        return _rational((left + right) / 2)
-
-    def _by_newton(self, left: Fraction, right: Fraction) -> tuple[Fraction, Fraction]:
-        """Where the zero between two places is by the slope between them."""
-        arithmetic, middle = arithmetic_of(_REFINED), inside(left, right)
-        with arithmetic.numbers.active():
-            slope = self._field(1).plain(arithmetic, {self._variable: as_interval(arithmetic, left, right)})
-            at = as_interval(arithmetic, middle, middle)
-            value = self._field(0).plain(arithmetic, {self._variable: at})
-            step = arithmetic.multiply(value, arithmetic.inverse(slope))
-            zero = arithmetic.add(at, arithmetic.negative(step))
-            if not zero.is_defined:
-                return left, right
-            low, high = (outward(arithmetic.numbers, end, at) for at, end in enumerate((zero.low, zero.high)))
-        return Fraction(max(left, low)), Fraction(min(right, high))
-
-
-def _rational(place: Fraction) -> Any:
-    return sp.Rational(place.numerator, place.denominator)
-
-
-def _simplest(low: Fraction, high: Fraction) -> Fraction:
-    """The fraction of smallest denominator in a closed interval."""
-    if low <= 0 <= high:
-        return Fraction(0)
-    if low < 0:
-        return -_simplest(-high, -low)
-    whole = -(-low.numerator // low.denominator)
-    if whole <= high:
-        return Fraction(whole)
-    return whole - 1 + 1 / _simplest(1 / (high - (whole - 1)), 1 / (low - (whole - 1)))
+    return Isolation(expression, variable, [whole, *scaled(expression, variable)]).zeros(low, high)

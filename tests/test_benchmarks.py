@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import smoothspike as ss
+
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))
 
-from benchmarks import measuring  # noqa: E402
+from benchmarks import certificates, measuring  # noqa: E402
 from benchmarks.__main__ import MODULES  # noqa: E402
 from benchmarks.agreement import Answer, agreements, spike_difference  # noqa: E402
 from benchmarks.comparison import Comparison  # noqa: E402
@@ -132,3 +134,23 @@ def test_the_questions_are_listed():
     names = [line.split()[0] for line in found.stdout.splitlines()]
     assert names[:3] == ["mnist", "yin_yang", "recurrent"]
     assert all((ROOT / "benchmarks" / f"{MODULES.get(name, name)}.py").exists() for name in names)
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        (((), ("a",), (), ()), "yes"),
+        (((), ("a",), ("b",), ("c", "d")), "yes; not measured: c; d"),
+        ((("no", "never"), ("a",), (), ("c",)), "NO: no; never"),
+        (((), (), (), ("c",)), "not measured: c"),
+        (((), (), ("b",), ()), "not measured"),
+    ],
+)
+def test_the_table_of_certificates_tells_three_answers_apart(notes, expected):
+    found = ss.CrossExamination(ss.verify(ss.models.qif()), (), None, *notes)
+    assert certificates.answer(found) == expected
+
+
+def test_the_table_of_certificates_writes_powers():
+    powers = [(1.0, 1.0), (4 / 3, 4 / 3), (np.inf, 3.0), (np.nan, 0.0)]
+    assert [certificates.power(*pair) for pair in powers] == ["1.000", "1.333", "none < 3", "-"]

@@ -15,8 +15,9 @@ from .trials import TRIALS, Simulator
 
 _STATES = 6
 _ATTEMPTS = {Verdict.HOLDS: 1, Verdict.UNDECIDED: 1, Verdict.FAILS: 3}
-_CLOSE = 0.1  # of a measured exponent
-_KINK, _SMOOTH = 1.2, 1.15
+_CLOSE = 0.1  # of a measured contact exponent
+_ABOVE = 0.15  # what a power must exceed a whole number by to be seen to do so
+_HIGHEST = 3  # beyond this power a bend is mostly lost in rounding
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class RouteFindings:
         contact_exponent: The fitted exponent, the median over random states; NaN if it could not be measured.
         swap_with_spike: What the next spike does when an input passes the own spike.
         swap_with_input: The same when two inputs change places.
+        has_effect: Whether an input on this route shifted a spike in any of the trials.
     """
 
     name: str
@@ -36,11 +38,12 @@ class RouteFindings:
     contact_exponent: float
     swap_with_spike: Swap
     swap_with_input: Swap
+    has_effect: bool = True
 
 
 @dataclass(frozen=True)
 class CrossExamination:
-    """Measurements beside a certificate, and whether they agree with it.
+    """Measurements beside a certificate: what they contradict, what they confirm, and what they cannot tell.
 
     Attributes:
         certificate: The certificate, for the parameters that were simulated.
@@ -48,7 +51,8 @@ class CrossExamination:
         witness: An example of a failure, if one was found.
         contradictions: Measurements that the certificate excludes, in words.
         agreements: Statements of the certificate that a measurement confirms, in words.
-        open_questions: What could not be measured, in words.
+        open_questions: Measurements about which the certificate says nothing, in words.
+        not_measured: Statements of the certificate that the measurements could not tell from others, in words.
     """
 
     certificate: Certificate
@@ -57,11 +61,17 @@ class CrossExamination:
     contradictions: tuple[str, ...]
     agreements: tuple[str, ...]
     open_questions: tuple[str, ...]
+    not_measured: tuple[str, ...] = ()
 
     @property
     def agrees(self) -> bool:
-        """Whether nothing contradicts the certificate and something confirms its verdict."""
+        """Whether nothing contradicts the certificate and something confirms it; `not_measured` says what is left."""
         return not self.contradictions and bool(self.agreements)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every statement of the certificate that can be measured was."""
+        return not self.not_measured
 
     def route(self, name: str) -> RouteFindings:
         """Return the findings on a route.
@@ -86,17 +96,20 @@ class CrossExamination:
             "contradictions": list(self.contradictions),
             "agreements": list(self.agreements),
             "open_questions": list(self.open_questions),
+            "not_measured": list(self.not_measured),
             "contact_exponents": {findings.name: finite(findings.contact_exponent) for findings in self.routes},
             "witness": self.witness.to_dict() if self.witness else None,
         }
 
     def __str__(self) -> str:
         verdict = self.certificate.verdict.name
-        result = "agrees with" if self.agrees else "CONTRADICTS" if self.contradictions else "says nothing about"
-        lines = [f"{self.certificate.model.name}: the simulation {result} the verdict {verdict}."]
-        for mark, sentences in (("!", self.contradictions), ("+", self.agreements), ("?", self.open_questions)):
+        result = "agrees with" if self.agrees else "CONTRADICTS" if self.contradictions else "could not measure"
+        rest = "" if self.is_complete or not self.agrees else ", as far as it was measured"
+        lines = [f"{self.certificate.model.name}: the simulation {result} the verdict {verdict}{rest}."]
+        parts = (("!", self.contradictions), ("+", self.agreements), ("?", self.open_questions))
+        for mark, sentences in parts:
             lines += [f"  {mark} {sentence}" for sentence in sentences]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  ? not measured: {sentence}" for sentence in self.not_measured)])
 
 
 @dataclass
@@ -104,29 +117,33 @@ class _Notes:
     contradictions: list[str] = field(default_factory=list)
     agreements: list[str] = field(default_factory=list)
     open_questions: list[str] = field(default_factory=list)
+    not_measured: list[str] = field(default_factory=list)
 
-    def compare(self, agrees: bool, statement: str) -> None:
-        (self.agreements if agrees else self.contradictions).append(statement)
+    def compare(self, agrees: bool | None, statement: str) -> None:
+        """File a statement; None stands for a measurement that cannot tell."""
+        {True: self.agreements, False: self.contradictions, None: self.not_measured}[agrees].append(statement)
 
 
 def cross_examine(
-    model: NeuronModel, *, seed: int = 0, duration: float | None = None, trials: int = TRIALS
+    model: NeuronModel | Certificate, *, seed: int = 0, duration: float | None = None, trials: int = TRIALS
 ) -> CrossExamination:
     """Simulate a model around the places where its spikes could jump or lose smoothness, and compare with `verify`.
 
     The shift that an input causes in the own spike is measured for times left to it down to 1e-13, in coordinates in
     which no digits cancel, and its exponent fitted on log-log axes. Inputs pass the own spike and other inputs from one
-    side to the other. Weights and times of random trials are varied, and the places where spikes change most closed
-    in on. The divergence of a spike is cut off at several values, to see that it does not matter where.
+    side to the other, and the least power of the delay is measured that no smooth function has: 1 for a kink, 2 where
+    the second derivative jumps. Weights and times of random trials are varied, and the places where spikes change most
+    closed in on. The divergence of a spike is cut off at several values, to see that it does not matter where.
 
     Args:
-        model: The declared model. Open parameters get numbers for which its certificate's assumptions hold.
+        model: The declared model, which is verified, or a certificate. Open parameters get numbers for which the
+            certificate's assumptions hold, and are verified again with them.
         seed: Of the random trials.
         duration: The trials' end; chosen by the time scale of the equations if None.
         trials: How many trials are varied side by side.
 
     Returns:
-        What was measured, and whether it agrees; it never changes a certificate.
+        What was measured, whether it agrees, and what it cannot tell; it never changes a certificate.
 
     Raises:
         ModelError: if no numbers can be found for parameters that were left open.
@@ -137,39 +154,48 @@ def cross_examine(
         >>> findings.agrees, round(findings.route("V").contact_exponent, 3)
         (True, 2.0)
     """
-    numbers = next(concrete_models(verify(model)), None)
+    given = model if isinstance(model, Certificate) else verify(model)
+    numbers = next(concrete_models(given), None)
     if numbers is None:
-        raise ModelError(f"{model.name}: give its open parameters values to simulate it; see model.with_parameters()")
-    certificate, notes, generator = verify(numbers), _Notes(), np.random.default_rng(seed)
+        name = given.model.name
+        raise ModelError(f"{name}: give its open parameters values to simulate it; see model.with_parameters()")
+    certificate = given if numbers == given.model else verify(numbers)
+    notes, generator = _Notes(), np.random.default_rng(seed)
     simulator, pilot = prepared(numbers, generator, duration, trials)
-    attempts = _ATTEMPTS[certificate.verdict]
-    witness = find_example(simulator, pilot, generator, attempts)
-    _compare_verdict(certificate, witness, len(pilot.with_spikes(trials)), notes)
+    witness = find_example(simulator, pilot, generator, _ATTEMPTS[certificate.verdict])
     places = [k for k, report in enumerate(certificate.routes) if report.contact_exponent is not None]
     routes: tuple[RouteFindings, ...] = ()
     if simulator.setting.is_reachable:
         routes = tuple(_measured(simulator, pilot, place, generator) for place in places)
-    elif certificate.holds:
-        notes.open_questions.append("the spike lies beyond the largest numbers: nothing could be measured there")
+    _compare_verdict(certificate, witness, len(pilot.with_spikes(trials)), routes, notes)
+    if not simulator.setting.is_reachable and certificate.holds:
+        notes.not_measured.append("the spike lies beyond the largest numbers: nothing could be measured there")
     for findings in routes:
         _compare(certificate, findings, notes)
-    parts = (notes.contradictions, notes.agreements, notes.open_questions)
+    parts = (notes.contradictions, notes.agreements, notes.open_questions, notes.not_measured)
     return CrossExamination(certificate, routes, witness, *map(tuple, parts))
 
 
-def _compare_verdict(certificate: Certificate, witness: Witness | None, spiking: int, notes: _Notes) -> None:
+def _compare_verdict(
+    certificate: Certificate, witness: Witness | None, spiking: int, routes: tuple[RouteFindings, ...], notes: _Notes
+) -> None:
     verdict = certificate.verdict
+    acting = any(findings.has_effect for findings in routes) or not routes
     if witness is not None:
         found = {Verdict.FAILS: notes.agreements, Verdict.HOLDS: notes.contradictions}.get(
             verdict, notes.open_questions
         )
         found.append(str(witness))
-    elif verdict is Verdict.HOLDS and spiking:
+    elif verdict is Verdict.UNDECIDED:
+        notes.open_questions.append("no example of a failure was found")
+    elif not spiking:
+        notes.not_measured.append("no trial with spikes was found")
+    elif not acting:
+        notes.not_measured.append("no input shifts a spike in any trial, so that none could jump")
+    elif verdict is Verdict.HOLDS:
         notes.agreements.append("no jump was found in sweeps of weights and times, nor any effect of a cut-off")
     else:
-        notes.open_questions.append(
-            "no example of a failure was found" if spiking else "no trial with spikes was found"
-        )
+        notes.not_measured.append("no example of a failure was found")
 
 
 def _measured(simulator: Simulator, pilot: Pilot, place: int, generator: np.random.Generator) -> RouteFindings:
@@ -185,7 +211,8 @@ def _measured(simulator: Simulator, pilot: Pilot, place: int, generator: np.rand
     exponent = float(np.nanmedian(found.exponent)) if found and np.isfinite(found.exponent).any() else float("nan")
     if found and np.isposinf(found.exponent).any():
         exponent = float("inf")
-    return RouteFindings(simulator.setting.model.routes[place].name, found, exponent, *swaps)
+    acts = not np.isnan(exponent) or any(not np.isnan(swap.exponent).all() for swap in swaps)
+    return RouteFindings(simulator.setting.model.routes[place].name, found, exponent, *swaps, has_effect=acts)
 
 
 def _compare(certificate: Certificate, findings: RouteFindings, notes: _Notes) -> None:
@@ -200,7 +227,7 @@ def _compare(certificate: Certificate, findings: RouteFindings, notes: _Notes) -
 def _compare_contact(report: RouteReport, findings: RouteFindings, notes: _Notes) -> None:
     measured, expected = findings.contact_exponent, report.contact_exponent
     if np.isnan(measured):
-        notes.open_questions.append(f"the contact exponent of input {report.name} could not be measured")
+        notes.not_measured.append(f"the contact exponent of input {report.name}: {_why(findings)}")
     elif expected is None:
         notes.open_questions.append(f"input {report.name}: contact exponent {measured:.4g}; the certificate names none")
     else:
@@ -210,22 +237,43 @@ def _compare_contact(report: RouteReport, findings: RouteFindings, notes: _Notes
         notes.compare(agrees, f"input {report.name}: contact exponent {measured:.4g}, by the certificate {expected}")
 
 
-def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, swap: Swap, notes: _Notes) -> None:
-    """A second difference like the delay itself is a kink; one that vanishes faster is a derivative."""
+def _why(findings: RouteFindings) -> str:
+    return "its slope does not settle" if findings.has_effect else "it shifts no spike in these trials"
+
+
+def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, findings: Swap, notes: _Notes) -> None:
+    """Compare a class with the least power that no smooth function has, which is above n for Cn."""
     if proven is Regularity.DISCONTINUOUS:
         return  # the witness tells
-    usable = swap.exponent[np.isfinite(swap.exponent)]
-    if not len(usable):
-        notes.open_questions.append(f"{what}: too few spikes to measure its effect on the next one")
-        return
-    has_kink = proven is Regularity.CONTINUOUS and is_exact
-    # a kink may be too small to be seen in many trials, but not in all of them
-    exponent = float(np.quantile(usable, 0.1) if has_kink else np.median(usable))
+    power, resolved = findings.least
     claimed = "not known" if proven is None else ("" if is_exact else "at least ") + proven.name
-    statement = f"{what}: the next spike bends like |delay|^{exponent:.3g}, by the certificate {claimed}"
+    if np.isnan(power):
+        notes.not_measured.append(
+            f"{what}: too few spikes, or too little effect, to see how the next one bends; by the certificate {claimed}"
+        )
+        return
+    if proven is Regularity.CONTINUOUS and is_exact:  # a kink may be too small to be seen in most trials
+        power = float(np.nanmin(findings.exponent))
+    seen = (
+        f"like |delay|^{power:.3g}" if np.isfinite(power) else f"like no power below |delay|^{resolved:.0f} that shows"
+    )
+    statement = f"{what}: the next spike bends {seen}, by the certificate {claimed}"
     if proven is None:
         notes.open_questions.append(statement)
-    elif proven >= Regularity.C1:
-        notes.compare(exponent > _SMOOTH, statement)
     else:
-        notes.compare(exponent < _KINK or not has_kink, statement)
+        notes.compare(_is_borne_out(proven, is_exact, power, resolved), statement)
+
+
+def _is_borne_out(proven: Regularity, is_exact: bool, power: float, resolved: float) -> bool | None:
+    """Whether a class agrees with the least power that no smooth function has; None where the power does not tell."""
+    least = min(int(proven), _HIGHEST)
+    if power < _ABOVE or (proven >= Regularity.C1 and power < least + _ABOVE):
+        return False
+    if proven >= Regularity.SMOOTH and np.isfinite(power):
+        return False
+    if is_exact and proven < Regularity.SMOOTH:  # no better than that
+        beyond = int(proven) + 1 + _ABOVE
+        if power < beyond:
+            return True
+        return False if proven is Regularity.CONTINUOUS else None
+    return True if np.isfinite(power) or resolved >= min(least + 1, _HIGHEST) else None

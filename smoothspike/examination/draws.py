@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import jax
 import numpy as np
 import sympy as sp
 
@@ -81,17 +82,40 @@ def prepared(
 ) -> tuple[Simulator, Pilot]:
     """Return a simulator of a model and a pilot; from other initial states if nothing happens from the declared ones.
 
+    That an input changes no state, since its jump multiplies one that is zero all along, also counts as nothing.
+
     Raises:
         ModelError: if a parameter has no value or several.
     """
     simulator = Simulator(setting(model), duration, trials=trials)
     pilot = draw_pilot(simulator, generator)
+    best, declared = _liveliness(simulator, pilot), simulator.setting
+    chosen = declared, pilot
     for _ in range(_RESTARTS):
-        if len(pilot.with_spikes(1)) or pilot.escaped.any():
+        if best == _LIVELY:
             break
         simulator.start_at(**_random_start(model, generator))
         pilot = draw_pilot(simulator, generator)
-    return simulator, pilot
+        if (found := _liveliness(simulator, pilot)) > best:
+            best, chosen = found, (simulator.setting, pilot)
+    simulator.start_from(chosen[0])
+    return simulator, chosen[1]
+
+
+_LIVELY = (True, True)
+
+
+def _liveliness(simulator: Simulator, pilot: Pilot) -> tuple[bool, bool]:
+    """Whether there are spikes, and whether every route changes some state."""
+    happens = bool(len(pilot.with_spikes(1)) or pilot.escaped.any())
+    inputs, before = pilot.bases.inputs, pilot.bases.trial.before
+    arrived = np.isfinite(inputs.times) & np.isfinite(before).all(-1)
+    with jax.enable_x64(True):
+        jump = jax.jit(jax.vmap(simulator.setting.equations.jump))
+        after = np.asarray(jump(inputs.routes[arrived], inputs.weights[arrived], before[arrived]))
+    moved = (after != before[arrived]).any(-1)
+    routes = range(len(simulator.setting.model.routes))
+    return happens, all(moved[inputs.routes[arrived] == route].any() for route in routes)
 
 
 def _random_start(model: NeuronModel, generator: np.random.Generator) -> dict[str, float]:

@@ -11,15 +11,16 @@ from ..numerics.time_left import shift_by_input
 from ..numerics.trajectory import DONE
 from .draws import FREE, Bases, alike_weights, draw_weights
 from .equations import Setting
+from .order import DELAYS, Order, order
 from .trials import Simulator
 
 _POINTS = 9
 # ranges of the time left to the spike, in units of the natural time: where rounding of V near a finite threshold allows
 _NEAR_INFINITY, _NEAR_THRESHOLD = (1e-6, 1e-13), (1e-2, 1e-5)
-_DELAYS = 10.0 ** np.linspace(-2, -4, 7)
-_SIDE_BY_SIDE = 1e-8
-_NOISE = 1e-9
+_FAR = (0.3, 1e-2)  # where an effect shows that vanishes faster than every power
+_SIDE_BY_SIDE = 1e-9
 _FLAT = 12.0  # a contact exponent beyond this is called infinite
+_UNSETTLED = 0.4  # more than logarithms change it
 
 
 class Contact(NamedTuple):
@@ -28,7 +29,8 @@ class Contact(NamedTuple):
     Attributes:
         time_left: The times left to the spike, one row per random state.
         shift: How much an input then shifts the spike.
-        exponent: The slope of log(shift) against log(time left), towards zero; `inf` if it grows and grows.
+        exponent: The slope of log(shift) against log(time left), towards zero; `inf` if it grows and grows, NaN if the
+            input shifts nothing, also far from the spike.
     """
 
     time_left: Float[np.ndarray, "states points"]
@@ -48,7 +50,8 @@ def contact(
     weights = draw_weights(setting.model, np.full((count, 1), route), generator)[:, 0]
     weights = np.sign(weights) * np.clip(np.abs(weights), 0.1, 1.0)
     with jax.enable_x64(True):
-        places = jnp.asarray(_places(setting, states[0]))
+        near = _NEAR_INFINITY if setting.model.spike.is_at_infinity else _NEAR_THRESHOLD
+        places = jnp.asarray(np.concatenate([_places(setting, states[0], span) for span in (near, _FAR)]))
 
         def one(x: jax.Array, others: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
             return shift_by_input(setting.equations, setting.line(), x, others, jnp.asarray(route), weight)
@@ -56,15 +59,17 @@ def contact(
         over_places = jax.vmap(one, in_axes=(0, None, None))
         left, shift = jax.jit(jax.vmap(over_places, in_axes=(None, 0, 0)))(places, jnp.asarray(states), weights)
     left, shift = np.asarray(left), np.abs(np.asarray(shift))
-    return Contact(left, shift, np.array([_exponent(*rows) for rows in zip(left, shift, strict=True)]))
+    acts = np.nansum(shift, axis=1) > 0
+    left, shift = left[:, :_POINTS], shift[:, :_POINTS]
+    exponents = np.array([_exponent(*rows) for rows in zip(left, shift, strict=True)])
+    return Contact(left, shift, np.where(acts, exponents, np.nan))
 
 
-def _places(setting: Setting, others: np.ndarray) -> Float[np.ndarray, " points"]:
-    """Places of x = asinh(V) from which the spike is a given time away, about."""
-    spike_is_far = setting.model.spike.is_at_infinity
-    first, last = np.array(_NEAR_INFINITY if spike_is_far else _NEAR_THRESHOLD) * setting.time_scale
+def _places(setting: Setting, others: np.ndarray, span: tuple[float, float]) -> Float[np.ndarray, " points"]:
+    """Places of x = asinh(V) from which the spike is about as far away as a range of natural times says."""
+    first, last = np.array(span) * setting.time_scale
     rates = jax.jit(jax.vmap(lambda x: setting.equations.rates(jnp.concatenate([jnp.sinh(x)[None], others]))[0]))
-    if not spike_is_far:
+    if not setting.model.spike.is_at_infinity:
         speed = float(rates(jnp.array([setting.top]))[0] / np.cosh(setting.top))
         return setting.top - speed * np.geomspace(first, last, _POINTS)
     x = np.linspace(0.5, setting.top, 4000)
@@ -86,6 +91,8 @@ def _exponent(left: np.ndarray, shift: np.ndarray) -> float:
         return float("inf")
     third = len(slopes) // 3
     near, far = slopes[-third:].mean(), slopes[third : 2 * third].mean()
+    if abs(near - far) > _UNSETTLED:
+        return float("nan")
     x_near, x_far = 1 / np.abs(middle[-third:]).mean(), 1 / np.abs(middle[third : 2 * third]).mean()
     return float(near + (near - far) * x_near / (x_far - x_near))
 
@@ -95,12 +102,24 @@ class Swap(NamedTuple):
 
     Attributes:
         jump: The difference between both orders, side by side; one per trial.
-        exponent: The power of the delay with which the second difference of the spike time vanishes: 1 for a kink, 2
-            where it is smooth; NaN where it is lost in rounding.
+        exponent: The least power of the delay that the spike time has and no smooth function has, see `Order`: 1 for a
+            kink, 2 where the second derivative jumps; `inf` where none was seen, NaN where nothing could be measured.
+        resolved: Up to which power it was looked for.
     """
 
     jump: Float[np.ndarray, " trials"]
     exponent: Float[np.ndarray, " trials"]
+    resolved: Float[np.ndarray, " trials"]
+
+    @property
+    def least(self) -> Order:
+        """The power that a quarter of the trials do not exceed, two at least; what they resolve in the median."""
+        measured = ~np.isnan(self.exponent)
+        powers = np.sort(self.exponent[measured])
+        if not len(powers):
+            return Order(float("nan"), 0)
+        place = min(max(1, len(powers) // 4), len(powers) - 1)
+        return Order(float(powers[place]), float(np.median(self.resolved[measured])))
 
 
 def swap_with_spike(simulator: Simulator, bases: Bases, route: int, generator: np.random.Generator) -> Swap:
@@ -120,12 +139,12 @@ def _swap(
     simulator: Simulator, bases: Bases, meetings: np.ndarray, watched: Any, route: int, generator: np.random.Generator
 ) -> Swap:
     """Put an input at delays around the meetings, and compare the spike times on both sides."""
-    count, scale, points = len(bases), simulator.setting.time_scale, len(_DELAYS)
+    count, scale, points = len(bases), simulator.setting.time_scale, len(DELAYS)
     if not count:
-        return Swap(np.zeros(0), np.zeros(0))
+        return Swap(np.zeros(0), np.zeros(0), np.zeros(0))
     apart = np.abs(np.where(np.isfinite(bases.inputs.times), bases.inputs.times, np.inf) - meetings[:, None])
-    clear = ((apart > 3 * _DELAYS[0] * scale) | (apart == 0)).all(1)
-    delays = scale * np.concatenate([_DELAYS, -_DELAYS, [_SIDE_BY_SIDE, -_SIDE_BY_SIDE]])
+    clear = ((apart > 3 * DELAYS[0] * scale) | (apart == 0)).all(1)
+    delays = scale * np.concatenate([DELAYS, -DELAYS, [_SIDE_BY_SIDE, -_SIDE_BY_SIDE]])
     routes = np.full((count, 1), route)
     weights = alike_weights(simulator, bases, routes, generator)
     grid = bases.inputs.repeated(len(delays)).with_input(
@@ -136,14 +155,5 @@ def _swap(
     spikes = trial.spike_times.reshape(count, len(delays), -1)
     later = spikes[np.arange(count), :, np.broadcast_to(watched, count)]
     later = later[(trial.status.reshape(count, -1) == DONE).all(1) & np.isfinite(later).all(1) & clear]
-    bend = np.abs(later[:, :points] + later[:, points:-2] - (later[:, -2] + later[:, -1])[:, None])
-    return Swap(np.abs(later[:, -2] - later[:, -1]), np.array([_power(row, scale) for row in bend]))
-
-
-def _power(bend: np.ndarray, scale: float) -> float:
-    """The slope of log(bend) against log(delay) at the smallest delays where rounding does not show."""
-    usable = np.flatnonzero(bend > _NOISE * scale)
-    if len(usable) < 3:
-        return float("nan")
-    last = usable[-3:]
-    return float(np.polyfit(np.log(_DELAYS[last]), np.log(bend[last]), 1)[0])
+    orders = np.array([order(row[:points], row[points:-2]) for row in later]).reshape(-1, 2)
+    return Swap(np.abs(later[:, -2] - later[:, -1]), orders[:, 0], orders[:, 1])

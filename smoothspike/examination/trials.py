@@ -103,8 +103,13 @@ class Simulator:
         """Start all trials from other initial states."""
         model = self.setting.model.with_initial(**initial)
         values = [float(model.initial[state]) for state in (model.variable, *model.other_states)]
-        self.setting = replace(self.setting, model=model, initial=np.array(values))
-        self.silent_spikes = self._spikes_without_input()
+        self.start_from(replace(self.setting, model=model, initial=np.array(values)))
+
+    def start_from(self, setting: Setting) -> None:
+        """Start all trials as another setting of the same model says."""
+        if setting is not self.setting:
+            self.setting = setting
+            self.silent_spikes = self._spikes_without_input()
 
     def _spikes_without_input(self) -> Float[np.ndarray, " spikes"]:
         silence = Inputted(np.full((1, INPUTS), np.inf), np.full((1, INPUTS), -1), np.zeros((1, INPUTS)))

@@ -6,6 +6,7 @@ from .bounds import enclosure as enclosure
 from .bounds import enclosure_on as enclosure_on
 from .bounds import sign_at as sign_at
 from .factors import factors_of as factors_of
+from .factors import scaled as scaled
 from .field import Field as Field
 from .field import exactly as exactly
 from .field import field_of as field_of

@@ -5,6 +5,7 @@ from typing import Any
 import sympy as sp
 
 _MOST_GENERATORS, _MOST_TERMS, _HIGHEST_DEGREE = 3, 60, 30
+_MOST_OPERATIONS = 200
 
 
 def factors_of(expression: Any) -> list[Any]:
@@ -38,3 +39,25 @@ def _factored(expression: Any) -> Any:
     if is_small and max(polynomial.degrees(), default=0) <= _HIGHEST_DEGREE:
         return sp.factor(expression)
     return sp.factor_terms(expression)
+
+
+def scaled(expression: Any, variable: sp.Symbol) -> list[Any]:
+    """Return an expression divided by the fastest and by the slowest of its exponentials: where it has both, one grows.
+
+    Example:
+        >>> V = sp.Symbol("V", real=True)
+        >>> scaled(sp.exp(2 * V) - V, V)
+        [-V*exp(-2*V) + 1]
+    """
+    if expression.count_ops() > _MOST_OPERATIONS:
+        return []
+    expanded: Any = sp.expand(expression)
+    rates = {_rate(term, variable) for term in sp.Add.make_args(expanded)}
+    return [sp.expand(expanded * sp.exp(-rate * variable)) for rate in sorted({min(rates), max(rates)} - {0})]
+
+
+def _rate(term: Any, variable: sp.Symbol) -> Any:
+    """The factor of the variable in the exponentials of a product; 0 where it is none."""
+    slopes = [sp.diff(part.args[0], variable) for part in sp.Mul.make_args(term) if isinstance(part, sp.exp)]
+    rate: Any = sp.Add(*slopes)
+    return rate if rate.is_Rational else sp.S.Zero

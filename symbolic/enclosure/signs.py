@@ -17,7 +17,7 @@ from .interval import Interval
 
 _MOST_BOXES = 1500
 _AFTER_ZERO = 100  # boxes in which two signs are looked for, where the expression certainly vanishes somewhere
-_DEPTH, _DEPTH_IN_SPACE = 4, 2
+_DEPTH, _DEPTH_OTHERWISE = 4, 2  # derivatives in a row, at the ends of a range of one symbol
 _BITS_AT_POINTS = 320
 _TINY = 2.0**-40  # width of a box, after x -> x/(1 + |x|)
 
@@ -181,7 +181,9 @@ class _Search:
                 first = -arithmetic.infinity if low == -inf else arithmetic.numbers.ratio(*_pair(low))[0]
                 last = arithmetic.infinity if high == inf else arithmetic.numbers.ratio(*_pair(high))[1]
                 parts[symbol] = arithmetic.of(first, last, misses_low, misses_high)
-            return field.tight(arithmetic, parts, _DEPTH if len(box) < 2 else _DEPTH_IN_SPACE)
+            ends = next(iter(box.values())) if len(box) == 1 else (0, 0, False, False)
+            is_at_end = ends[2] or ends[3] or inf in (ends[1], -ends[0])
+            return field.tight(arithmetic, parts, _DEPTH if is_at_end else _DEPTH_OTHERWISE)
 
     def _sign(self, found: Interval) -> int | None:
         if found.sign is not None or self._strict or not found.is_defined:

@@ -99,6 +99,10 @@ def test_what_cannot_be_told():
         ((V - 1) ** 4 * (EXP - 2) ** 2, [0.6931471805599453, 1]),
         (EXP * (V - 3), [3]),
         (sp.erf(V) - 1 - RATIONAL(1, 1000), []),
+        # far away, large terms of the numerator cancel
+        (1 / (1 + sp.exp(-V)) - V / 5, [4.9653645598411495]),
+        ((2 * sp.tanh(3 * V - 1) - V + RATIONAL(1, 5)).rewrite(sp.exp), [-1.7999889562084335, 0.36006861845055604,
+                                                                        2.1999452860051276]),
     ],
 )  # fmt: skip
 def test_zeros_of_all_kinds(expression, expected):

@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
 import smoothspike as ss
 from smoothspike.examination.equations import setting
-from smoothspike.examination.meeting import _DELAYS, _exponent, _places, _power
+from smoothspike.examination.meeting import _NEAR_INFINITY, _NEAR_THRESHOLD, _exponent, _places, contact
 
 FAR = np.geomspace(1e-6, 1e-13, 9)  # times left to a spike at infinity
 NEAR = np.geomspace(1e-2, 1e-5, 9)  # and to one at a threshold
@@ -39,6 +40,12 @@ def test_flat_shifts(left):
         assert _exponent(left, np.exp(-1 / left)) == np.inf
 
 
+def test_slopes_that_do_not_settle():
+    """Neither a power nor flat: between two powers, the fit would name one that is not there."""
+    crossover = FAR**2 + 1e-20 * FAR**0.2
+    assert np.isnan(_exponent(FAR, crossover))
+
+
 def test_what_could_not_be_measured():
     shift = FAR**3
     assert np.isnan(_exponent(FAR, np.full(9, np.nan)))
@@ -48,26 +55,25 @@ def test_what_could_not_be_measured():
     assert _exponent(FAR, shift[::-1][::-1]) == pytest.approx(3, abs=1e-6)
 
 
-@given(exponent=st.floats(0.8, 2.1), scale=st.floats(0.1, 10))
-def test_powers_of_bends(exponent, scale):
-    bend = scale * (_DELAYS / _DELAYS[0]) ** exponent
-    assert _power(bend, scale) == pytest.approx(exponent, abs=1e-6)
-
-
-def test_bends_that_are_lost_in_rounding():
-    noise = 1e-12 * np.sin(np.arange(len(_DELAYS)) * 40)
-    assert np.isnan(_power(np.abs(noise), 1.0))
-    cubic = _DELAYS**3
-    assert _power(np.abs(cubic + noise), 1.0) == pytest.approx(3, abs=0.01)
-    assert np.isnan(_power(np.full(len(_DELAYS), np.nan), 1.0))
-
-
 @pytest.mark.parametrize(("name", "first", "last"), [("qif_delta", 1e-6, 1e-13), ("lif_oscillatory", 1e-2, 1e-5)])
 def test_places_are_as_far_from_the_spike_as_asked_for(name, first, last):
     """The time left is log(V/(V - 1)) and log((2 - V)/(2 - 1)) there."""
     ready = setting(getattr(ss.models, name)())
     with jax.enable_x64(True):
-        potential = np.asarray(jnp.sinh(_places(ready, jnp.zeros(0))))
+        span = _NEAR_INFINITY if name == "qif_delta" else _NEAR_THRESHOLD
+        potential = np.asarray(jnp.sinh(_places(ready, jnp.zeros(0), span)))
     left = np.log1p(1 / (potential - 1)) if name == "qif_delta" else np.log1p(1 - potential)
     assert (np.diff(left) < 0).all()
     np.testing.assert_allclose(left[[0, -1]] / ready.time_scale, [first, last], rtol=0.02)
+
+
+def test_an_input_without_effect_has_no_exponent():
+    """Its jump multiplies a state that is zero, or not: a shift of exactly zero is no fast power."""
+    V, x = sp.symbols("V x", real=True)
+    model = ss.NeuronModel(
+        "m", dynamics={V: V**2 + 1, x: -x}, spike=ss.at_infinity(V), reset={V: -sp.oo},
+        inputs=ss.jump({V: V + ss.weight * x}),
+    )  # fmt: skip
+    found = contact(setting(model), 0, np.array([[0.0], [1.0]]), np.random.default_rng(0))
+    assert np.isnan(found.exponent[0])
+    assert found.exponent[1] == pytest.approx(2, abs=1e-3)

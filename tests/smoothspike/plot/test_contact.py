@@ -14,7 +14,7 @@ from smoothspike.examination.meeting import Contact, Swap
 contact: Any = plot.contact  # matplotlib types what artists hold too loosely to be checked
 
 LEFT = np.geomspace(1e-6, 1e-12, 7)
-NOTHING = Swap(np.zeros(0), np.zeros(0))
+NOTHING = Swap(np.zeros(0), np.zeros(0), np.zeros(0))
 V, I, J = sp.symbols("V I J", real=True)
 TWO_INPUTS = ss.NeuronModel(
     "two inputs",
