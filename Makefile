@@ -1,5 +1,5 @@
 # make demo    train the declared neuron on handwritten digits (a few minutes)
-# make test    all tests, but for a few that compile for long: make test-slow
+# make test    all tests, but for a few that compile for long: make test-slow; make test-all runs all, in both precisions
 # Both work alone on a fresh clone: they make .venv and install what they need. Another interpreter: make PYTHON=python3.12 test
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-quick test test-slow bench lint clean
+.PHONY: help demo demo-quick test test-slow test-single test-all wheel bench lint clean
 .NOTPARALLEL:
 
 help:
@@ -19,6 +19,9 @@ help:
 	@echo "make demo-quick  the same in short, to see that it runs"
 	@echo "make test        all tests (WORKERS=$(WORKERS) processes)"
 	@echo "make test-slow   tests that compile for long"
+	@echo "make test-single the tests in single precision"
+	@echo "make test-all    all of these, for hours: what runs every night"
+	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
 	@echo "make lint        style, types and import rules"
 	@echo "make clean       remove .venv and caches"
@@ -34,6 +37,16 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow
+
+test-single: $(VENV)/.installed-dev
+	JAX_ENABLE_X64=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+
+test-all: test test-slow test-single
+
+wheel: $(VENV)/.installed-dev
+	rm -rf dist
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/python -m zipfile --list dist/*.whl | grep -c "py.typed" | grep -qx 2
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)

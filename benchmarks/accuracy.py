@@ -35,9 +35,9 @@ from reference import mp, number
 import smoothspike as ss
 import symbolic
 
-METHODS = ("projective", "linear", "phase", "numeric")
-TIMES = {"projective": 1e-12, "linear": 1e-12, "phase": 1e-11, "numeric": 1e-9}
-SLOPES = {"projective": 1e-8, "linear": 1e-8, "phase": 1e-8, "numeric": 1e-7}
+METHODS = ("projective", "linear", "numeric")  # what "phase" yields is to be read; a network integrates there too
+TIMES = {"projective": 1e-12, "linear": 1e-12, "numeric": 1e-9}
+SLOPES = {"projective": 1e-8, "linear": 1e-8, "numeric": 1e-7}
 SINGLE = 1e-5
 RELATIVE = 8  # random directions from which a condition number is estimated
 

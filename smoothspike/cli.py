@@ -1,21 +1,26 @@
 """The command line: `smoothspike demo | verify MODEL | derive MODEL`.
 
 MODEL is a name of the library (`smoothspike models` lists them) or `file.py:object`. Exit status: 0 on success, 1 when
-a verification fails or stays undecided or no derivation exists, 2 for wrong usage.
+a verification fails or stays undecided or no derivation exists, 2 for wrong usage, a file of the user's that cannot be
+run among it.
 """
 
 import argparse
-import importlib.util
 import json
+import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import metadata
 from pathlib import Path
+from typing import NoReturn
 
 import sympy as sp
 
-from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models
-from symbolic.derive import singularities
+from symbolic import DerivationError, NeuronModel, Verdict, derive, models
+from symbolic.derive import METHODS, singularities
 
+from .model_file import FileError, model_in
 from .terminal import Style, shown
 
 
@@ -30,19 +35,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
-        return options.run(options)
-    except _UsageError as error:
-        parser.exit(2, f"{parser.prog}: {error}\n")
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except (FileError, _UsageError) as error:
+        parser.exit(2, f"{parser.prog}: error: {error}\n")
+    except BrokenPipeError:
+        # whoever reads has enough; nothing is left to be flushed to them when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
+        return 130
 
 
 class _UsageError(Exception):
-    """What the user typed names nothing that exists."""
+    """What the user typed names nothing that exists, or nothing that can be done here."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, whichever command it is about."""
+
+    def error(self, message: str) -> NoReturn:
+        command, _, rest = self.prog.partition(" ")
+        self.exit(2, f"{command}: error: {f'{rest}: ' if rest else ''}{message}; see {self.prog} --help\n")
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="smoothspike", description="Spiking neurons whose spikes change continuously."
-    )
+    parser = _Parser(prog="smoothspike", description="Spiking neurons whose spikes change continuously.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="declare, verify, derive and train: handwritten digits")
     demo.add_argument("--quick", action="store_true", help="train briefly, to see that it runs")
@@ -50,18 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--json", action="store_true", help="print the summary as JSON at the end")
     demo.set_defaults(run=_demo)
     certify = commands.add_parser("verify", help="prove or refute that a model's spikes change continuously")
-    certify.add_argument("--markdown", action="store_true", help="print the certificate as Markdown")
-    certify.add_argument("--latex", action="store_true", help="print the certificate as LaTeX")
+    forms = certify.add_mutually_exclusive_group()
+    forms.add_argument("--markdown", action="store_true", help="print the certificate as Markdown")
+    forms.add_argument("--latex", action="store_true", help="print the certificate as LaTeX")
+    forms.add_argument("--json", action="store_true", help="print JSON for machines")
     certify.add_argument("--no-witness", action="store_true", help="do not search for an example where it fails")
     certify.add_argument("--examine", action="store_true", help="compare the certificate with simulations too")
     certify.set_defaults(run=_verify)
     solve = commands.add_parser("derive", help="derive a model's exact spikes")
-    solve.add_argument("--method", help="insist on projective, linear, phase or numeric")
-    solve.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
+    solve.add_argument("--method", choices=METHODS, help="insist on one: %(choices)s")
+    forms = solve.add_mutually_exclusive_group()
+    forms.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
+    forms.add_argument("--json", action="store_true", help="print JSON for machines")
     solve.set_defaults(run=_derive)
     for command in (certify, solve):
         command.add_argument("model", metavar="MODEL", help="a library name, or file.py:object")
-        command.add_argument("--json", action="store_true", help="print JSON for machines")
     listing = commands.add_parser("models", help="list the library's models")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
     listing.set_defaults(run=_models)
@@ -71,7 +95,15 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(options: argparse.Namespace) -> int:
     from . import demo
 
-    summary = demo.main(options.output, quick=options.quick)
+    folder = Path(options.output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _UsageError(f"--output {options.output}: {error.strerror}; name a folder that can be written") from error
+    try:
+        summary = demo.main(folder, quick=options.quick)
+    except ImportError as error:
+        raise _UsageError(str(error)) from error
     if options.json:
         print(json.dumps(summary))
     return 0
@@ -103,7 +135,7 @@ def _derive(options: argparse.Namespace) -> int:
     try:
         derivation = derive(model, options.method)
     except DerivationError as error:
-        print(error, file=sys.stderr)
+        print(f"smoothspike: no derivation: {error}", file=sys.stderr)
         return 1
     if options.json:
         content = {
@@ -134,20 +166,17 @@ def _model(name: str) -> NeuronModel:
     if name in models.names():
         return getattr(models, name)()
     path, colon, attribute = name.rpartition(":")
-    if not colon:
-        raise _UsageError(f"no model {name!r}; the library has {', '.join(models.names())}; or name file.py:object")
-    if not Path(path).is_file():
-        raise _UsageError(f"no file {path!r}")
-    specification = importlib.util.spec_from_file_location("declared_model", path)
-    if specification is None or specification.loader is None:
-        raise _UsageError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(specification)
+    if colon:
+        return model_in(path, attribute)
+    if Path(name).is_file():
+        raise _UsageError(f"{name} is a file; name a model in it, as in {name}:model")
+    close = get_close_matches(name.lower(), models.names(), n=3)
+    guess = f"did you mean {' or '.join(close)}? " if close else ""
+    raise _UsageError(f"no model {name!r}; {guess}the library has {', '.join(models.names())}; or name file.py:object")
+
+
+def _version() -> str:
     try:
-        specification.loader.exec_module(module)
-        found = getattr(module, attribute, None)
-        model = found() if callable(found) else found
-    except ModelError as error:
-        raise _UsageError(f"{path} declares a wrong model: {error}") from error
-    if not isinstance(model, NeuronModel):
-        raise _UsageError(f"{path} has no NeuronModel called {attribute!r}")
-    return model
+        return metadata.version("smoothspike")
+    except metadata.PackageNotFoundError:  # run from a folder
+        return "(not installed)"

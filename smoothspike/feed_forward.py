@@ -31,7 +31,7 @@ from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_layer
 from .recording import LayerRecord, Recording
-from .running import capacity_for, needed_room, run, with_capacity
+from .running import capacity_for, is_constant, needed_room, run, with_capacity
 from .simulation import Capacity, Drive, Population, simulate_delayed_layer, simulate_layer
 from .spikes import Spikes
 
@@ -140,6 +140,8 @@ class FeedForward(eqx.Module):
                 has become negative or infinite.
             RuntimeError: inside jit, for the same, or if a layer emits more spikes than it has room for.
         """
+        if is_constant(self, spikes):
+            return self  # pyright: ignore[reportReturnType]
         states = self._states(initial)
         names = [f"layer {index} ({size} neurons)" for index, size in enumerate(self.sizes[1:])]
         capacities = self.capacity if capacity is None else given_capacities(capacity, self.sizes[1:])

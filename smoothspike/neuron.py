@@ -1,5 +1,6 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
+import threading
 from functools import lru_cache
 from typing import Any, final
 
@@ -15,12 +16,19 @@ from .dynamics import AbstractDynamics
 from .lowering import lower
 from .solvers import build
 
-_verified = lru_cache(maxsize=256)(verify)
+_ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
+
+
+def certificate_of(model: NeuronModel) -> Certificate:
+    """Return what `verify` finds; equal models are verified once."""
+    with _ONE_AT_A_TIME:
+        return _verified(model, model.order)
 
 
 @lru_cache(maxsize=256)
-def _derived(model: NeuronModel, method: str | None, trainable: tuple[str, ...]) -> Derivation:
-    return derive(model, method, trainable=trainable)
+def _verified(model: NeuronModel, order: Any) -> Certificate:
+    """Verify a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    return verify(model)
 
 
 @final
@@ -37,7 +45,7 @@ class Neuron(eqx.Module):
     Raises:
         ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
         DerivationError: if no solver exists, or not by that method.
-        ModelError: if a name in `trainable` is not a parameter with a value.
+        ModelError: if a parameter is open, or a name in `trainable` is not a parameter.
 
     Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
     of them is trained; otherwise a solver that holds for all values. `derivation` says which one it is, and why.
@@ -64,7 +72,7 @@ class Neuron(eqx.Module):
         allow_discontinuous: bool = False,
         method: str | None = None,
     ) -> None:
-        certificate = _verified(model)
+        certificate = certificate_of(model)
         if not certificate.holds and not allow_discontinuous:
             raise ContinuityError(_refusal(certificate))
         self.model = model
@@ -74,8 +82,14 @@ class Neuron(eqx.Module):
             if name not in symbols or model.parameters[symbols[name]] is None:
                 known = ", ".join(symbol.name for symbol in model.values) or "none"
                 raise ModelError(f"trainable: {model.name} has no parameter {name!r} with a value; it has {known}")
+        open_ones = [symbol.name for symbol in model.parameters if symbol not in model.values]
+        if open_ones:
+            raise ModelError(
+                f"{model.name}: {', '.join(open_ones)} has no value, so that nothing can be run; give it one, as in "
+                f"model.with_parameters({open_ones[0]}=1.0)"
+            )
         chosen = {symbols[name] for name in trainable}
-        self.derivation = _derived(model, method, trainable)
+        self.derivation = derive(model, method, trainable=trainable)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
         self.raw = {
             symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])

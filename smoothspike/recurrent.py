@@ -32,7 +32,7 @@ from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_recurrent, rates_alone
 from .recording import LayerRecord, Recording
-from .running import capacity_for, needed_room, run, with_capacity
+from .running import capacity_for, is_constant, needed_room, run, with_capacity
 from .simulation import Capacity, Connections, simulate_recurrent
 from .spikes import Spikes
 
@@ -140,6 +140,8 @@ class Recurrent(eqx.Module):
 
         Simultaneous events are taken inputs first, then neurons by index.
         """
+        if is_constant(self, spikes):
+            return self  # pyright: ignore[reportReturnType]
         states = self._states(initial)
         capacities = self.capacity if capacity is None else given_capacities(capacity, (self.size,))
         return run(self, spikes, states, capacities, [f"the recurrent layer ({self.size} neurons)"])

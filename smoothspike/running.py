@@ -31,6 +31,17 @@ def _simulate(
     return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 
 
+def is_constant(labels: Any, parameters: Any) -> bool:
+    """Whether a network is a tree of labels or masks, called with the parameters that it labels.
+
+    optax takes whatever can be called for a function from parameters to labels; a network that holds labels in place of
+    numbers is then a function that always returns itself.
+    """
+    return isinstance(parameters, type(labels)) and any(
+        isinstance(leaf, str | bool | int) for leaf in jax.tree.leaves(labels)
+    )
+
+
 def simulate(
     network: Any, spikes: Spikes, capacities: tuple[Capacity, ...]
 ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:

@@ -10,7 +10,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from symbolic import Derivation, DerivationError
-from symbolic.derive import AffineForm, LinearForm, NumericForm, PhaseForm, ProjectiveForm, SolutionForm, TransferForm
+from symbolic.derive import AffineForm, LinearForm, NumericForm, ProjectiveForm, SolutionForm, TransferForm
 
 from .declared import DeclaredField, DeclaredFormulas
 from .dynamics import (
@@ -96,25 +96,19 @@ def _affine(form: AffineForm, derivation: Derivation, values: Values) -> Abstrac
 
 @_of_form.register
 def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return _as_declared(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
+    return _as_declared(derivation, form, None, values)
 
 
 @_of_form.register
 def _given(form: SolutionForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return _as_declared(derivation, form.may_graze, form.is_circle, _row(form.resting, values), values)
-
-
-@_of_form.register
-def _phase(form: PhaseForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    is_circle = form.circle is not None
-    return _as_declared(derivation, not (is_circle or form.end is sp.oo), is_circle, {}, values)
+    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values)
 
 
 def _as_declared(
-    derivation: Derivation, may_graze: bool, is_circle: bool, resting: dict[str, Array], values: Values
+    derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, sp.Expr] | None, values: Values
 ) -> NumericDynamics:
-    """Use closed formulas in the declared states where there are some, else integrate the declared equations."""
-    field = DeclaredField(derivation.model, may_graze, is_circle)
+    """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
+    field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
     if field.is_at_infinity:
@@ -127,10 +121,9 @@ def _as_declared(
     else:
         top = jnp.arcsinh(field.threshold(parameters))
         bottom = jnp.full_like(top, -farthest(top.dtype))
-    formulas = None
-    if derivation.closed_form and derivation.flow is not None and derivation.time_to_spike is not None:
-        formulas = DeclaredFormulas(field, derivation.flow, derivation.time_to_spike)
-    return NumericDynamics(field, formulas, named, resting, top, bottom, field.update(values), field.jumps(values))
+    formulas = None if solution is None else DeclaredFormulas(field, *solution)
+    resting, update, jumps = _row(form.resting, values), field.update(values), field.jumps(values)
+    return NumericDynamics(field, formulas, named, resting, top, bottom, update, jumps)
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:

@@ -6,6 +6,7 @@ import symbolic
 from symbolic import Certificate, NeuronModel
 
 from .examination import find_witness
+from .neuron import certificate_of
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:
@@ -31,4 +32,7 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         >>> certificate.verdict.name, certificate.witness.failure.name
         ('FAILS', 'VANISHES')
     """
-    return replace(symbolic.verify(model, strict), search=find_witness)
+    certificate = certificate_of(model)
+    if strict and not certificate.holds:
+        symbolic.verify(model, strict)
+    return replace(certificate, search=find_witness)

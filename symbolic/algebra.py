@@ -9,11 +9,12 @@ from typing import Any
 
 import sympy as sp
 
-from .declare.approximate import approximate
+from .enclosure import sign_at
+from .errors import ModelError
 
 #: Above these counts of operations a normal form is not tried.
 _MAX_OPERATIONS, _MAX_FACTORED = 400, 150
-_DIGITS, _NOT_ZERO = 30, sp.Float("1e-20")
+_BITS = 160  # of the numbers with which an expression is told from zero
 _PROBES = ("7/11", "-13/17", "23/19", "-3/29", "5/31")
 
 
@@ -30,7 +31,7 @@ def is_zero(expression: Any) -> bool | None:
     expression = sp.sympify(expression)
     if expression.is_Rational:
         return bool(expression.is_zero)
-    if any(abs(value) > _NOT_ZERO for value in _probes(expression)):
+    if any(_probes(expression)):
         return False
     if any(form == 0 for form in _normal_forms(expression)):
         return True
@@ -99,21 +100,17 @@ def _on_the_unit_circle(polynomial: Any) -> Any:
     return result
 
 
-def _probes(expression: Any) -> Iterator[Any]:
-    """Values at a few points that the symbols' assumptions admit, where they can be worked out."""
+def _probes(expression: Any) -> Iterator[bool]:
+    """Whether an expression is certainly not zero, at a few points that the symbols' assumptions admit."""
     symbols = sorted(expression.free_symbols, key=str)
     if any(not symbol.is_real for symbol in symbols):
         return
     for shift in range(len(_PROBES)):
         point = {symbol: _admitted(symbol, shift + place) for place, symbol in enumerate(symbols)}
         try:
-            if approximate(expression, point) != approximate(expression, point):  # nan: a function not known there
-                continue
-            value = expression.evalf(_DIGITS, subs=point)
-        except (ArithmeticError, ValueError, TypeError):
-            continue
-        if value.is_Float or value.is_Rational:
-            yield value
+            yield bool(sign_at(expression, point, most_bits=_BITS))
+        except ModelError:  # a function of which no bounds are known
+            return
 
 
 def _admitted(symbol: sp.Symbol, place: int) -> Any:

@@ -6,8 +6,13 @@ from typing import Any
 
 import sympy as sp
 
-from .algebra import is_zero, tidied
+from .algebra import is_zero
+from .bounded import expanded, tidy
 from .declare import FrozenMapping, NeuronModel
+from .polynomials import affine_split, coefficients
+
+_PERIODIC = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
+_MOST_TURNS, _MOST_DEGREE = 40, 100
 
 
 class StructureClass(Enum):
@@ -55,7 +60,7 @@ def recognise(model: NeuronModel) -> Structure:
     """
     is_circle = is_on_circle(model)
     potential, field, jumps = _on_the_line(model) if is_circle else (model.variable, model.field, _jumps(model))
-    kind, evidence, coefficients = _classify(model, potential, sp.expand(field))
+    kind, evidence, coefficients = _classify(model, potential, expanded(field))
     if is_circle:
         evidence = f"with {potential} = {tangent_of_half_angle(model)} it reads: {evidence}"
     return Structure(kind, evidence, potential, field, coefficients, is_circle, jumps)
@@ -65,18 +70,42 @@ def is_periodic(model: NeuronModel) -> bool:
     """Whether all equations repeat after the way from reset to threshold, so that the two can be glued to a circle."""
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
-    period = model.spike.threshold - model.reset_value
-    shifted: dict[Any, Any] = {model.variable: model.variable + period}
-    return all(
-        is_zero(sp.expand_trig(sp.expand(rate.subs(shifted))) - sp.expand_trig(rate)) is True
-        for rate in model.dynamics.values()
-        if rate.has(model.variable)
-    )
+    return all(_repeats(model, rate) for rate in model.dynamics.values())
 
 
 def is_on_circle(model: NeuronModel) -> bool:
     """Whether the spiking variable is an angle: the equations depend on it and are periodic."""
     return any(rate.has(model.variable) for rate in model.dynamics.values()) and is_periodic(model)
+
+
+def _repeats(model: NeuronModel, rate: Any) -> bool:
+    """Whether a rate is the same after a turn: the potential is only in functions that at most change sign."""
+    shifted = {}
+    for function in rate.atoms(*_PERIODIC):
+        if not function.has(model.variable):
+            continue
+        turns = _half_turns(model, function.args[0])
+        if turns is None or not turns[0].is_Integer:
+            return False
+        flips = turns[0] % 2 == 1 and not isinstance(function, (sp.tan, sp.cot))
+        shifted[function] = (sp.Dummy(real=True), -1 if flips else 1)
+    once = rate.xreplace({function: stand_in for function, (stand_in, _) in shifted.items()})
+    if model.variable in once.free_symbols:
+        return False
+    turned = rate.xreplace({function: turn * stand_in for function, (stand_in, turn) in shifted.items()})
+    return turned == once or is_zero(turned - once) is True
+
+
+def _half_turns(model: NeuronModel, argument: Any) -> tuple[Any, Any] | None:
+    """By how many half turns an argument grows from reset to threshold, and its value at the reset; None if unclear."""
+    row = coefficients(argument, model.variable, 1)
+    if row is None or len(row) != 2:
+        return None
+    low, high = model.reset_value, model.spike.threshold
+    turns: Any = tidy(row[1] * (high - low) / sp.pi)
+    if turns.is_Rational and abs(turns) <= _MOST_TURNS:
+        return turns, tidy(row[0] + row[1] * low)
+    return None
 
 
 def tangent_of_half_angle(model: NeuronModel) -> sp.Expr:
@@ -87,33 +116,83 @@ def tangent_of_half_angle(model: NeuronModel) -> sp.Expr:
 def _angle(model: NeuronModel, value: Any) -> sp.Expr:
     """Rescale so that the reset lies at -pi and the spike at pi."""
     threshold, reset = model.spike.threshold, model.reset_value
-    return sp.expand(2 * sp.pi * (value - reset) / (threshold - reset) - sp.pi)
+    return expanded(2 * sp.pi * (value - reset) / (threshold - reset) - sp.pi)
 
 
 def _on_the_line(model: NeuronModel) -> tuple[sp.Symbol, sp.Expr, FrozenMapping]:
     taken = {symbol.name for symbol in (*model.states, *model.parameters)}
     potential = sp.Symbol("V" if "V" not in taken else "V_line", real=True)
     threshold, reset = model.spike.threshold, model.reset_value
-    back = reset + (threshold - reset) * (2 * sp.atan(potential) + sp.pi) / (2 * sp.pi)
-    rate = sp.expand_trig(sp.expand(model.field.subs(model.variable, sp.expand(back))))
     stretch = 2 * sp.pi / (threshold - reset) * (1 + potential**2) / 2
-    field = tidied(sp.expand(rate) * stretch)
+    field = tidy(_rational(model, model.field, potential) * stretch)
     jumps = {}
     for route in model.routes:
         changes = {}
         for state, value in route.jump.items():
             if state == model.variable:
-                value = tidied(sp.expand_trig(sp.tan(_angle(model, value.subs(state, sp.expand(back))) / 2)))
+                value = _line_of(_angle(model, value), model, potential)
                 state = potential
-            changes[state] = sp.expand(value - state)
+            changes[state] = expanded(value - state)
         jumps[route.name] = FrozenMapping(changes)
     return potential, field, FrozenMapping(jumps)
+
+
+def _rational(model: NeuronModel, rate: Any, potential: sp.Symbol) -> Any:
+    """A rate in terms of the tangent of half the angle."""
+    replaced = {}
+    for function in rate.atoms(*_PERIODIC):
+        turns = _half_turns(model, function.args[0]) if function.has(model.variable) else None
+        if turns is None:
+            continue
+        count, start = turns
+        # the argument is count * (2 atan(V) + pi) / 2 + start
+        cosine, sine = _multiple(count, potential)
+        shift = expanded(start + count * sp.pi / 2)
+        turned = (cosine * sp.cos(shift) - sine * sp.sin(shift), sine * sp.cos(shift) + cosine * sp.sin(shift))
+        replaced[function] = _of_angle(function, *turned)
+    return rate.xreplace(replaced)
+
+
+def _multiple(count: Any, potential: sp.Symbol) -> tuple[Any, Any]:
+    """Cosine and sine of `count * atan(V)` for a whole number of them."""
+    order = abs(int(count))
+    length = (1 + potential**2) ** sp.Rational(order, 2)
+    real, imaginary = (
+        sp.Add(*((-1) ** (k // 2) * sp.binomial(order, k) * potential**k for k in range(odd, order + 1, 2)))
+        for odd in (0, 1)
+    )
+    return real / length, sp.sign(count) * imaginary / length
+
+
+def _of_angle(function: Any, cosine: Any, sine: Any) -> Any:
+    kinds: dict[Any, Any] = {
+        sp.sin: sine, sp.cos: cosine, sp.tan: sine / cosine, sp.cot: cosine / sine, sp.sec: 1 / cosine,
+        sp.csc: 1 / sine,
+    }  # fmt: skip
+    return kinds[function.func]
+
+
+def _line_of(angle: Any, model: NeuronModel, potential: sp.Symbol) -> Any:
+    """The tangent of half a new angle, in terms of that of half the angle before."""
+    before = sp.tan(_angle(model, model.variable) / 2)
+    half: Any = expanded(angle / 2)
+    if isinstance(half, sp.atan):
+        found = half.args[0]
+    else:
+        found = sp.tan(half)
+    known = found.xreplace({before: potential})
+    declared = model.reset_value + (model.spike.threshold - model.reset_value) * (2 * sp.atan(potential) + sp.pi) / (
+        2 * sp.pi
+    )
+    if model.variable in known.free_symbols:
+        known = known.subs(model.variable, expanded(declared))
+    return tidy(known)
 
 
 def _jumps(model: NeuronModel) -> FrozenMapping:
     return FrozenMapping(
         {
-            route.name: FrozenMapping({state: sp.expand(value - state) for state, value in route.jump.items()})
+            route.name: FrozenMapping({state: expanded(value - state) for state, value in route.jump.items()})
             for route in model.routes
         }
     )
@@ -123,32 +202,26 @@ def _classify(
     model: NeuronModel, potential: sp.Symbol, field: sp.Expr
 ) -> tuple[StructureClass, str, tuple[sp.Expr, ...]]:
     others = model.other_states
-    nonlinear = [state for state in others if not _is_affine(model.dynamics[state], others)]
+    nonlinear = [state for state in others if affine_split(model.dynamics[state], others) is None]
     coupled = [state for state in others if model.variable in model.dynamics[state].free_symbols]
-    polynomial = sp.Poly(field, potential) if field.is_polynomial(potential) else None
-    degree = polynomial.degree() if polynomial is not None else None
-    coefficients = tuple(reversed(polynomial.all_coeffs())) if polynomial is not None else ()
+    row = coefficients(field, potential, _MOST_DEGREE)
+    degree = None if row is None else len(row) - 1
+    is_affine = degree is not None and degree <= 1 and affine_split(field, (potential, *others)) is not None
     if coupled:
         states = ", ".join(map(str, coupled))
-        if degree is not None and degree <= 1 and _is_affine(field, (potential, *others)) and not nonlinear:
+        if is_affine and not nonlinear:
             return StructureClass.GENERAL, f"linear, but {states} depends on {potential} in turn", ()
         return StructureClass.GENERAL, f"the equation of {states} depends on {potential}", ()
     if nonlinear:
         return StructureClass.GENERAL, f"the equation of {nonlinear[0]} is not linear", ()
-    if degree is not None and degree <= 1 and _is_affine(field, (potential, *others)):
-        padded = (*coefficients, *(sp.Integer(0),) * (2 - len(coefficients)))
+    if is_affine and row is not None:
+        padded = (*row, *(sp.Integer(0),) * (2 - len(row)))
         return StructureClass.LINEAR, "every equation is affine in the states", padded
-    if degree == 2:
-        return StructureClass.RICCATI, f"quadratic in {potential}, other states linear", coefficients
+    if degree == 2 and row is not None:
+        return StructureClass.RICCATI, f"quadratic in {potential}, other states linear", tuple(row)
     if not others:
         return StructureClass.AUTONOMOUS_SCALAR, f"{potential} is the only state", ()
     shape = f"a polynomial of degree {degree}" if degree is not None else "not a polynomial"
+    if degree is None and field.is_polynomial(potential):
+        shape = "too long a polynomial to multiply out"
     return StructureClass.GENERAL, f"the field is {shape} in {potential} and other states drive it", ()
-
-
-def _is_affine(expression: sp.Expr, states: tuple[sp.Symbol, ...]) -> bool:
-    if not states:
-        return True
-    if not expression.is_polynomial(*states):
-        return False
-    return sp.Poly(expression, *states).total_degree() <= 1

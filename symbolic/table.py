@@ -7,6 +7,7 @@ from . import models
 from .declare import NeuronModel
 from .derive import derive
 from .errors import DerivationError
+from .typesetting import in_cell
 from .verify import Certificate, RouteReport, verify
 from .verify.render import classes
 
@@ -48,16 +49,16 @@ def row(name: str) -> str:
 
 def _row(name: str, certificate: Certificate, report: RouteReport, solver: str, missing: str) -> str:
     exponent = "" if report.contact_exponent is None else str(report.contact_exponent)
-    reason = " ".join(part for part in (_reason(certificate, report), missing) if part).replace("|", "\\|")
+    reason = " ".join(part for part in (_reason(certificate, report), missing) if part)
     crossing = certificate.simultaneous_inputs
     two = (
         "" if crossing is None else crossing.name if certificate.simultaneous_is_exact else f"at least {crossing.name}"
     )
     cells = (
-        f"`{name}`", certificate.model.name, certificate.verdict.name, report.name, exponent, *classes(report), two,
+        certificate.model.name, certificate.verdict.name, report.name, exponent, *classes(report), two,
         solver, reason,
     )  # fmt: skip
-    return f"| {' | '.join(cells)} |"
+    return f"| `{name}` | {' | '.join(map(in_cell, cells))} |"
 
 
 def _reason(certificate: Certificate, report: RouteReport) -> str:

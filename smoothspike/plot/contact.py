@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from ..examination import CrossExamination, RouteFindings
-from .style import COLORS, lighter, prepared, text_size
+from .style import COLORS, lighter, prepared, text_size, words
 
 
 def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = None) -> Axes:
@@ -79,10 +79,10 @@ def _rows(findings: CrossExamination | RouteFindings) -> list[_Row]:
 def _row(route: RouteFindings, proven: sp.Expr | None) -> _Row:
     points, measured = _points(route), route.contact_exponent
     if proven is None:
-        return _Row(route.name, points, measured, (0, (4, 2)), f"{route.name}: {_power(measured)}, fitted")
+        return _Row(route.name, points, measured, (0, (4, 2)), f"{words(route.name)}: {_power(measured)}, fitted")
     exact: Any = proven
     power = f"$u^{{{exact}}}$" if exact.is_Rational else _power(float(exact))
-    return _Row(route.name, points, float(exact), "-", f"{route.name}: {power}, fitted {measured:.3f}")
+    return _Row(route.name, points, float(exact), "-", f"{words(route.name)}: {power}, fitted {measured:.3f}")
 
 
 def _power(exponent: float) -> str:

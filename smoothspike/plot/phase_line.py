@@ -12,7 +12,7 @@ from matplotlib.transforms import Transform
 
 from symbolic import DerivationError, NeuronModel, derive, weight
 
-from .style import COLORS, GREY, prepared, show_angles
+from .style import COLORS, GREY, mathematics, prepared, show_angles
 
 Field = Callable[[np.ndarray, float], np.ndarray]
 #: Where the field vanishes, and its signs before and after that.
@@ -62,7 +62,7 @@ def phase_line(
     threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
     low, high = _default_range(field, currents, reset, threshold) if range is None else range
     grid = np.linspace(low, min(high, threshold), 2001)
-    symbol, name = sp.latex(model.variable), sp.latex(_current_name(model))
+    symbol, name = mathematics(model.variable), mathematics(_current_name(model))
 
     ax = prepared(ax)
     ax.axhline(0, color=GREY, linewidth=0.6, zorder=0, label="_zero")

@@ -6,11 +6,15 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import sympy as sp
 from cycler import cycler
 from matplotlib import colors
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
+from matplotlib.mathtext import MathTextParser
+
+from symbolic.typesetting import latex
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
@@ -18,6 +22,9 @@ VERMILION = "#D55E00"
 COLORS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")
 #: For whatever is not data: trial ends, thresholds, zero lines.
 GREY = "#808080"
+
+#: Of mathematics in Matplotlib, which knows less LaTeX than a name may hold.
+_PARSER = MathTextParser("path")
 
 _PAPER: dict[Any, Any] = {
     "axes.edgecolor": "#222222",
@@ -55,6 +62,32 @@ _PAPER: dict[Any, Any] = {
     "ytick.minor.size": 1.5,
     "ytick.minor.width": 0.4,
 }
+
+
+def mathematics(symbol: sp.Symbol) -> str:
+    r"""Return the name of a symbol for use between dollar signs, in commands that Matplotlib knows.
+
+    Example:
+        >>> import sympy as sp
+        >>> print(mathematics(sp.Symbol("tau_m")), mathematics(sp.Symbol(r"\text{V}_0^{a}^{b}")))
+        \tau_{m} \mathrm{textV0ab}
+    """
+    name = latex(symbol)
+    try:
+        _PARSER.parse(f"${name}$")
+    except ValueError:
+        return rf"\mathrm{{{''.join(letter for letter in symbol.name if letter.isalnum())}}}"
+    return name
+
+
+def words(text: str) -> str:
+    r"""Return words in which Matplotlib sees no mathematics.
+
+    Example:
+        >>> words("5 $ to 6 $")
+        '5 \\$ to 6 \\$'
+    """
+    return text.replace("$", r"\$")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from ..dynamics import Ends
 from ..recording import Recording
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
-from .style import COLORS, mark_trial_end, prepared, show_angles
+from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles
 
 #: How many neurons are drawn if none are named.
 MOST = len(COLORS)
@@ -89,7 +89,7 @@ def traces(
     ax.set(xlim=(0, end), ylim=window(variable, curves, 0.0, recording.duration))
     if variable.is_angle:
         show_angles(ax.yaxis)
-    ax.set(xlabel="time", ylabel=f"${sp.latex(sp.Symbol(variable.name))}$")
+    ax.set(xlabel="time", ylabel=f"${mathematics(sp.Symbol(variable.name))}$")
     return ax
 
 

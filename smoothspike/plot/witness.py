@@ -4,7 +4,6 @@ import math
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -12,7 +11,7 @@ from symbolic import Failure, NeuronModel, Witness
 
 from ..examination import Replay, simulate_witness
 from ._potential import MARKS_AT, ROW, Curve, Variable, broken, mark_spikes, show_threshold, window
-from .style import COLORS, GREY, mark_trial_end, prepared, show_angles, text_size
+from .style import COLORS, GREY, mark_trial_end, mathematics, prepared, show_angles, text_size, words
 
 #: Heights of the ticks that mark inputs and the one that is varied, as fractions of the panel's.
 TICK, VARIED = 0.045, 0.09
@@ -89,7 +88,7 @@ def _escape(replay: Replay, ax: Axes) -> Axes:
     times, values = np.append(times[before], end), np.append(values[before], -np.inf)
     limits = _around(variable, values)
     times, values = _inside((times, values), limits)
-    ax.plot(times, values, color=COLORS[0], linewidth=1.0, label=f"${_latex(found.model.variable)}$")
+    ax.plot(times, values, color=COLORS[0], linewidth=1.0, label=f"${mathematics(found.model.variable)}$")
     mark_spikes(ax, np.array(replay.spike_times[0]), COLORS[0], COLORS[0])
     ax.plot(
         end, 0.03, "v", color=COLORS[0], markerfacecolor="white", markersize=4.5, markeredgewidth=0.9, zorder=3,
@@ -103,18 +102,19 @@ def _escape(replay: Replay, ax: Axes) -> Axes:
 def _without_limit(found: Witness, ax: Axes) -> Axes:
     cuts, outcomes = np.array(found.values), np.array(found.outcomes)
     comes = np.isfinite(outcomes)
-    ax.plot(cuts[comes], outcomes[comes], "o-", color=COLORS[0], linewidth=1.0, markersize=4.0, label=found.observed)
+    observed = words(found.observed)
+    ax.plot(cuts[comes], outcomes[comes], "o-", color=COLORS[0], linewidth=1.0, markersize=4.0, label=observed)
     if not comes.all():
         ax.plot(
             cuts[~comes], np.full((~comes).sum(), MARKS_AT), "^", color=COLORS[0], markerfacecolor="white",
             markersize=4.5, markeredgewidth=0.9, transform=ax.get_xaxis_transform(), clip_on=False, label="_never",
         )  # fmt: skip
         ax.text(-0.02, MARKS_AT, "never", ha="right", va="center", fontsize=text_size(ax), transform=ax.transAxes)
-    ax.set(xscale="log", xlabel=f"cut-off of ${_latex(found.model.variable)}$", ylabel=found.observed)
+    ax.set(xscale="log", xlabel=f"cut-off of ${mathematics(found.model.variable)}$", ylabel=observed)
     ax.margins(0.06)
     varies = f"; it varies by {found.jump:.3g}" if np.isfinite(found.jump) else ""
     above = 1.0 if comes.all() else MARKS_AT + 0.6 * ROW
-    ax.set_title(f"{found.observed} has no limit{varies}", loc="left", fontsize=text_size(ax), y=above, pad=2.0)
+    ax.set_title(f"{observed} has no limit{varies}", loc="left", fontsize=text_size(ax), y=above, pad=2.0)
     return ax
 
 
@@ -141,7 +141,7 @@ def _curves(replay: Replay) -> tuple[list[Curve], Variable]:
     model, count = replay.witness.model, len(replay.potential)
     threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
     is_angle = (reset, threshold) == (-np.pi, np.pi)
-    variable = Variable(_latex(model.variable), np.full(count, threshold), np.full(count, reset), is_angle)
+    variable = Variable(mathematics(model.variable), np.full(count, threshold), np.full(count, reset), is_angle)
     rows = zip(replay.potential, replay.spike_times, strict=True)
     return [broken(replay.times, row, np.array(spikes), threshold, reset) for row, spikes in rows], variable
 
@@ -188,9 +188,9 @@ def _stretch(replay: Replay) -> tuple[float, float]:
 def _sentence(replay: Replay) -> str:
     found, doubt = replay.witness, "" if replay.confirms else " (not confirmed)"
     if found.failure is Failure.ESCAPES:
-        return rf"${_latex(found.model.variable)}$ runs to $-\infty$ at $t = {found.outcomes[-1]:.4g}$" + doubt
+        return rf"${mathematics(found.model.variable)}$ runs to $-\infty$ at $t = {found.outcomes[-1]:.4g}$" + doubt
     if found.failure is Failure.JUMPS:
-        return f"{found.observed} jumps by {replay.jump:.3g}{doubt}"
+        return f"{words(found.observed)} jumps by {replay.jump:.3g}{doubt}"
     early = min(found.outcomes)
     verb = "appears" if found.outcomes[1] == early else "vanishes"
     return f"the spike at $t = {early:.4g}$ {verb}, a jump of {replay.jump:.3g}{doubt}"
@@ -200,8 +200,4 @@ def _labels(found: Witness) -> tuple[str, str]:
     """Tell the first value in as many digits as the second one needs to differ, and how the second one differs."""
     value, step = found.values[0], found.values[1] - found.values[0]
     number, exponent = f"{step:+.0e}".split("e")
-    return f"{found.quantity} = {value:.{max(-int(exponent), 0)}f}", rf"${number} \times 10^{{{int(exponent)}}}$"
-
-
-def _latex(symbol: sp.Symbol) -> str:
-    return sp.latex(symbol)
+    return f"{words(found.quantity)} = {value:.{max(-int(exponent), 0)}f}", rf"${number} \times 10^{{{int(exponent)}}}$"

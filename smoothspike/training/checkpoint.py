@@ -1,6 +1,10 @@
-"""Checkpoints of a training: a whole one at any moment, and none of another network."""
+"""Checkpoints of a training: a whole one at any moment, and none of another training."""
 
-import json
+import platform
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -10,54 +14,226 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
+from ..capacity import Capacities
+from ..simulation import Capacity
+from .checkpoint_file import read, write
+from .identity import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
 
-def _describe(trained: Any) -> str:
-    """The structure that a checkpoint must share: shapes and the declared model."""
-    network, _ = trained
-    neurons = getattr(network, "neurons", None) or (network.neuron,)
-    shapes = [str(jnp.shape(leaf)) for leaf in jax.tree.leaves(trained)]
-    return "\n".join([*(repr(neuron.model) for neuron in neurons), f"duration {network.duration}", *shapes])
-
-
-def save(folder: Path | None, trained: Any, history: list[dict[str, float]]) -> None:
-    """Write what is trained and its history; with several processes, the first one does."""
-    if folder is None or jax.process_index() > 0:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"history": history, "structure": _describe(trained)}
-    # written beside and then moved over, the state last, so that an interruption leaves a whole checkpoint
-    eqx.tree_serialise_leaves(folder / "state.new", trained)
-    (folder / "history.new").write_text(json.dumps(content, indent=1))
-    (folder / "state.new").replace(folder / f"state-{len(history)}.eqx")
-    (folder / "history.new").replace(folder / "history.json")
-    for old in folder.glob("state-*.eqx"):
-        if old.name != f"state-{len(history)}.eqx":
-            old.unlink()
+_FILE = "checkpoint.ss"
+_SHOWN, _LONG = 4, 100
+#: Networks drawn from one key on different devices may differ by rounding.
+_ROUNDING = 1e3
+Facts = Mapping[str, Mapping[str, str]]
 
 
-def resumed(folder: Path | None, fresh: Any) -> tuple[Any, list[dict[str, float]]]:
-    """Return what a folder holds and its history, or what is fresh and none.
+@dataclass(frozen=True)
+class Identity:
+    """What makes a training this one.
+
+    Attributes:
+        facts: By part of the training and place in it, what must be the same when it goes on.
+        free: In the same form what may be another, and is then said.
+    """
+
+    facts: Facts
+    free: Facts
+
+    @classmethod
+    def of(
+        cls, *, network: Any, dataset: Any, optimizer: Any, key: Any, batch_size: int, validation: Any, **functions: Any
+    ) -> "Identity":
+        """Describe the arguments of `fit`."""
+        optimiser, rates = optimizer_described(optimizer)
+        facts = {
+            "network": described(network, exactly=False),
+            "data": described(dataset),
+            **{name: described(function) for name, function in functions.items()},
+            "optimizer": optimiser,
+            "key": {"": array_digest(key)},
+            "batch_size": {"": str(batch_size)},
+        }
+        return cls(facts, {"learning rate": rates, "validation": described(validation), "version of": _versions()})
+
+
+class Checkpoint:
+    """The file that a training saves to, if any, and goes on from.
+
+    Args:
+        folder: Where it lies; None to save nothing.
+        identity: What the training is.
+        start: The network that it starts from.
 
     Raises:
-        ValueError: if the checkpoint does not fit, or not all processes see it.
+        ValueError: if the folder is a file, or holds something of an older format.
     """
-    if folder is None:
-        return fresh, []
-    trained, history = _read(folder, fresh)
-    if jax.process_count() > 1:
-        epochs = multihost_utils.process_allgather(np.array(len(history)))
-        if (epochs != len(history)).any():
+
+    def __init__(self, folder: Path | None, identity: Identity | None, start: Any) -> None:
+        self.folder, self.identity = folder, identity
+        self.start = {f"start{name}": leaf for name, leaf in _arrays(eqx.filter(start, eqx.is_inexact_array)).items()}
+        if folder is None:
+            return
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"checkpoint {folder} is a file; give a folder, which is made where there is none")
+        if (folder / "history.json").exists() and not (folder / _FILE).exists():
+            raise ValueError(f"{folder} holds a training in an older format, which is not read; choose another folder")
+        if jax.process_index() == 0:
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, trained: Any, history: list[dict[str, float]], room: Capacities) -> None:
+        """Write what is trained, its history and the room for spikes; with several processes, the first one does."""
+        if self.folder is None or self.identity is None or jax.process_index() > 0:
+            return
+        description = {
+            "history": history, "room": [list(each) for each in room], "facts": self.identity.facts,
+            "free": self.identity.free,
+        }  # fmt: skip
+        write(self.folder / _FILE, description, self.start | _arrays(trained))
+
+    def resumed(
+        self, fresh: Any, room: Capacities, *, epochs: int, steps: int
+    ) -> tuple[Any, list[dict[str, float]], Capacities]:
+        """Return what the file holds, its history and room; or what is fresh, none, and the room given.
+
+        Args:
+            fresh: The network and the state of its optimiser.
+            room: For how many spikes.
+            epochs: How many are asked for.
+            steps: How many an epoch has.
+
+        Raises:
+            ValueError: if the checkpoint is damaged or of another training, has more epochs, or not all processes see
+                it.
+        """
+        if self.folder is None or self.identity is None:
+            return fresh, [], room
+        found = (fresh, [], room)
+        if (self.folder / _FILE).exists():
+            found = self._read(fresh, epochs, steps)
+        if jax.process_count() > 1:
+            everywhere = multihost_utils.process_allgather(np.array(len(found[1])))
+            if (everywhere != len(found[1])).any():
+                raise ValueError(
+                    f"processes find {everywhere.tolist()} epochs in {self.folder}; give a folder that all of them see"
+                )
+        return found
+
+    def _read(self, fresh: Any, epochs: int, steps: int) -> tuple[Any, list[dict[str, float]], Capacities]:
+        assert self.folder is not None
+        assert self.identity is not None
+        description, arrays = read(self.folder / _FILE)
+        history, then = description["history"], Identity(description["facts"], description["free"])
+        same_python = then.free["version of"].get(" python") == _versions()[" python"]
+        problems = _differences(then.facts, self.identity.facts, with_code=same_python)
+        has_new_rate = dict(then.free["learning rate"]) != dict(self.identity.free["learning rate"])
+        trained, misfits = _restored(fresh, arrays, has_new_rate, len(history) * steps)
+        # each follows from those before it
+        if problems := problems or misfits or self._other_start(arrays):
+            more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise ValueError(
-                f"processes find {epochs.tolist()} epochs in {folder}; give a folder that all of them share"
+                f"the checkpoint in {self.folder} is of another training: {'; '.join(problems[:_SHOWN])}{more}. Go on "
+                "with what it was made with, or choose another folder"
             )
-    return trained, history
+        if len(history) > epochs:
+            raise ValueError(
+                f"the checkpoint in {self.folder} has gone through {len(history)} epochs, but epochs is {epochs}; give "
+                "at least as many, or choose another folder"
+            )
+        if changes := _differences(then.free, self.identity.free, with_code=same_python):
+            warnings.warn(
+                f"the training in {self.folder} goes on after epoch {len(history)} with changes: {'; '.join(changes)}",
+                stacklevel=4,
+            )
+        self.start = {name: array for name, array in arrays.items() if name in self.start}
+        return trained, history, tuple(Capacity(*each) for each in description["room"])
+
+    def _other_start(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
+        """Name the parts of the network that are neither as at the start of the training nor as it has made them."""
+        now = {name: arrays[f"[0]{name.removeprefix('start')}"] for name in self.start}
+        for known in (arrays, now):
+            unlike = [name for name, array in self.start.items() if not _close(array, known[name])]
+            if not unlike:
+                return []
+        return [f"the network's {name.removeprefix('start')} starts from other values" for name in unlike]
 
 
-def _read(folder: Path, fresh: Any) -> tuple[Any, list[dict[str, float]]]:
-    if not (folder / "history.json").exists():
-        return fresh, []
-    content = json.loads((folder / "history.json").read_text())
-    if content["structure"] != _describe(fresh):
-        raise ValueError(f"the checkpoint in {folder} is of another network or optimiser; choose another folder")
-    history = content["history"]
-    return eqx.tree_deserialise_leaves(folder / f"state-{len(history)}.eqx", fresh), history
+def _arrays(tree: Any) -> dict[str, np.ndarray]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path): as_numpy(leaf) for path, leaf in leaves if _is_number(leaf)}
+
+
+def _is_number(leaf: Any) -> bool:
+    return isinstance(leaf, bool | int | float | complex | jax.Array | np.ndarray | np.generic)
+
+
+def _restored(fresh: Any, arrays: Mapping[str, np.ndarray], has_new_rate: bool, steps: int) -> tuple[Any, list[str]]:
+    """Return a tree like a fresh one with the numbers of a checkpoint, and what does not fit."""
+    counts = {jax.tree_util.keystr(path) for path in schedule_states(fresh)}
+    problems: list[str] = []
+
+    def number(path: tuple[Any, ...], leaf: Any) -> Any:
+        name = jax.tree_util.keystr(path)
+        if not _is_number(leaf):
+            return leaf
+        is_count = any(name.startswith(f"{place}.") for place in counts) or ("hyperparams_states" in name)
+        if has_new_rate and is_rate(path) and "hyperparams_states" not in name:
+            return leaf
+        if has_new_rate and is_count and name not in arrays:
+            return _like(leaf, np.asarray(steps))  # a schedule is where it would be by now
+        expected, found = as_numpy(leaf), arrays.get(name)
+        if found is None:
+            problems.append(f"it has no {_named(name)}")
+        elif (found.dtype, found.shape) != (expected.dtype, expected.shape):
+            kinds = [f"{each.dtype}{list(each.shape)}" for each in (found, expected)]
+            problems.append(f"{_named(name)} was {kinds[0]}, and is {kinds[1]}")
+        else:
+            return _like(leaf, found)
+        return leaf
+
+    return jax.tree_util.tree_map_with_path(number, fresh), problems
+
+
+def _like(leaf: Any, numbers: np.ndarray) -> Any:
+    if not isinstance(leaf, jax.Array):
+        return numbers.astype(leaf.dtype) if isinstance(leaf, np.ndarray) else type(leaf)(numbers.item())
+    if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jnp.asarray(numbers), impl=jax.random.key_impl(leaf))
+    return jnp.asarray(numbers, leaf.dtype)
+
+
+def _named(name: str) -> str:
+    return f"the network's {name[3:]}" if name.startswith("[0]") else f"the optimizer's state {name[3:]}"
+
+
+def _close(one: np.ndarray, other: np.ndarray) -> bool:
+    tolerance = _ROUNDING * float(jnp.finfo(one.dtype).eps)
+    return bool(np.allclose(one, other, rtol=tolerance, atol=tolerance * float(np.max(np.abs(other), initial=0.0))))
+
+
+def _differences(then: Facts, now: Facts, *, with_code: bool) -> list[str]:
+    found = []
+    for part in dict.fromkeys((*then, *now)):
+        before, after = then.get(part, {}), now.get(part, {})
+        for place in dict.fromkeys((*before, *after)):
+            if before.get(place) == after.get(place) or (place.endswith(CODE) and not with_code):
+                continue
+            if place.endswith(CODE):
+                found.append(f"{part}{place.removesuffix(CODE)} has other code")
+            else:
+                found.append(f"{part}{place} was {_shown(before.get(place))}, and is {_shown(after.get(place))}")
+    return found
+
+
+def _shown(value: str | None) -> str:
+    if value is None:
+        return "not there"
+    return value if len(value) <= _LONG else f"{value[:_LONG]}..."
+
+
+def _versions() -> dict[str, str]:
+    versions = {" python": ".".join(platform.python_version_tuple()[:2])}
+    for package in ("jax", "optax", "smoothspike"):
+        try:
+            versions[f" {package}"] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # run from a folder
+            versions[f" {package}"] = "not installed"
+    return versions

@@ -9,7 +9,9 @@ from jaxtyping import Array, Float, Int
 from ..capacity import Capacities, with_room
 from ..datasets import Dataset
 from ..networks import Network, simulate
+from ..recording import Recording
 from ..spikes import Spikes
+from .checks import require_count, require_dataset, require_network
 from .devices import replicate, shard_batch
 
 
@@ -29,6 +31,10 @@ def evaluate(
         counting as wrong; for every layer `silent_fraction_<layer>`: the share of neurons, over all samples, without
         an ordinary spike, and `spikes_per_neuron_<layer>`.
 
+    Raises:
+        TypeError: if an argument is of the wrong type.
+        ValueError: if there are no samples, or they have more channels than the network, or labels that are no outputs.
+
     Example:
         >>> import jax
         >>> from symbolic import models
@@ -38,6 +44,9 @@ def evaluate(
         >>> evaluate(net, data)["accuracy"]
         1.0
     """
+    require_network(network)
+    require_count("batch_size", batch_size, 1)
+    require_dataset("dataset", dataset, network, Recording.first_spike_times, every_input=False)
     totals = np.zeros(2 + 2 * (len(network.sizes) - 1))
     room = network.capacity
     if mesh is not None:

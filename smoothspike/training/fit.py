@@ -18,7 +18,16 @@ from ..datasets import Dataset
 from ..networks import Network
 from ..recording import Recording
 from ..spikes import Spikes
-from .checkpoint import resumed, save
+from .checkpoint import Checkpoint, Identity
+from .checks import (
+    augmented,
+    require_count,
+    require_dataset,
+    require_functions,
+    require_key,
+    require_network,
+    require_optimizer,
+)
 from .devices import gather, replicate, require_divisible, shard_batch
 from .evaluate import evaluate
 from .step import Loss, make_step
@@ -55,14 +64,18 @@ def fit(
         network: Where to start; it is not changed.
         dataset: The training samples.
         loss: Of one sample: `loss(readout, label)`.
-        optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`.
+        optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`. Its parameters are the network's arrays of
+            floating-point numbers, `eqx.filter(network, eqx.is_inexact_array)`; labels of `optax.multi_transform` and
+            masks have that shape, or are functions of it.
         epochs: How often to go through the data, epochs before a resumption included.
         batch_size: Samples per step.
         key: Shuffles the samples.
-        readout: What of a batched recording the loss is given: by default first spike times, pseudospikes included.
+        readout: What of a batched recording the loss is given: by default first spike times, pseudospikes included;
+            every label must then be one of the outputs, of which there may be more than classes.
         augment: Changes every batch of inputs before it is learned from, such as `partial(jittered, scale=0.1)`.
         validation: Evaluated after each epoch (see `evaluate`); never trained on.
-        checkpoint: A folder to which every epoch is saved and from which an interrupted training goes on.
+        checkpoint: A folder to which every epoch is saved, and from which an interrupted training goes on, bit by bit
+            as if nothing had happened: see below.
         progress: Whether to show a progress bar.
         mesh: Devices to share out every batch among, such as `data_mesh()`. With several processes, each calls `fit`
             with the same arguments; the first one saves, to a folder that all can read.
@@ -72,29 +85,52 @@ def fit(
 
     None of the last three changes the result by more than rounding.
 
+    A checkpoint is one file, replaced in one step and protected by a checksum. A training goes on from it only if it is
+    the same: the network (declaration, sizes, duration, trained parameters, targets of connections, and the weights it
+    starts with), the data, the batch size, the key, the optimiser with its settings, the loss, the readout, `augment`.
+    Functions are compared by name, byte code, and the values that they are bound to, close over, have as defaults or
+    read from their own module, and so are the functions that they call from there; those of installed packages by name,
+    and byte code only under the same version of Python. What a function reads from elsewhere (files, objects of other
+    modules) is not compared, nor are `mesh`, `chunk` and `memory`. The learning rate (of optax's `scale`,
+    `scale_by_schedule` and `inject_hyperparams`), `validation` and the versions of packages may change; a warning then
+    says so. More epochs go on, too.
+
     Returns:
         The trained network and the history: for each epoch its number, the mean training loss and the validation.
 
     Raises:
-        ValueError: if the data do not fit the network, the checkpoint is of another network or data set, devices cannot
-            share a batch evenly, or no chunk fits the memory.
+        TypeError: if an argument is of the wrong type.
+        ValueError: if the data or the optimiser do not fit the network, a count is too small, the checkpoint is damaged
+            or of another training, devices cannot share a batch evenly, or no chunk fits the memory.
         FloatingPointError: if the loss is not finite.
     """
-    if dataset.num_sources > network.sizes[0]:
-        raise ValueError(f"the data have {dataset.num_sources} input channels, but the network {network.sizes[0]}")
     optimizer = optax.adabelief(4e-3) if optimizer is None else optimizer
     key = jax.random.key(0) if key is None else key
+    require_network(network)
+    require_optimizer(optimizer)
+    require_functions(loss=loss, readout=readout, **({} if augment is None else {"augment": augment}))
+    require_key(key)
+    require_count("epochs", epochs, 0)
+    require_count("batch_size", batch_size, 1)
+    # what augments a batch may add spikes of channels that the data leave silent
+    require_dataset("dataset", dataset, network, readout, every_input=augment is None)
+    if validation is not None:
+        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
     batch_size = min(batch_size, len(dataset))
+    batches = len(dataset) // batch_size
     if mesh is not None:
         require_divisible(batch_size, mesh, "a batch")
-    state = optimizer.init(eqx.filter(network, eqx.is_inexact_array))
+    fresh = network, _state(optimizer, network)
     folder = None if checkpoint is None else Path(checkpoint)
-    (network, state), history = resumed(folder, (network, state))
+    identity = folder and Identity.of(
+        network=network, dataset=dataset, optimizer=optimizer, key=key, batch_size=batch_size, validation=validation,
+        loss=loss, readout=readout, augment=augment,
+    )  # fmt: skip
+    saved = Checkpoint(folder, identity, network)
+    (network, state), history, room = saved.resumed(fresh, network.capacity, epochs=epochs, steps=batches)
     step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory)
     if mesh is not None:
         network, state = replicate((network, state), mesh)
-    room = network.capacity
-    batches = len(dataset) // batch_size
     quiet = not progress or jax.process_index() > 0
     with tqdm(total=epochs * batches, initial=len(history) * batches, disable=quiet, unit="batch") as bar:
         for epoch in range(len(history), epochs):
@@ -103,7 +139,7 @@ def fit(
             shuffled = dataset.batches(batch_size, shuffle_key)
             for number, (spikes, labels) in enumerate(shuffled):
                 if augment is not None:
-                    spikes = augment(spikes, jax.random.fold_in(augment_key, number))
+                    spikes = augmented(augment(spikes, jax.random.fold_in(augment_key, number)), network)
                 if mesh is not None:
                     spikes, labels = shard_batch((spikes, labels), mesh)
                 take_step = partial(step, network, state, spikes, labels)
@@ -114,8 +150,25 @@ def fit(
             row |= {} if validation is None else evaluate(network.with_capacity(room), validation, mesh=mesh)
             history.append(row)
             bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
-            save(folder, (network, state), history)
+            saved.save((network, state), history, room)
     return Fit(network if mesh is None else gather(network), history)
+
+
+def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
+    """Start an optimiser.
+
+    Raises:
+        ValueError: if it does not fit the network.
+    """
+    parameters = eqx.filter(network, eqx.is_inexact_array)
+    try:
+        return optimizer.init(parameters)
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(
+            f"the optimizer cannot be started on this network: {error}. A tree of labels or masks needs the shape of "
+            "the parameters, eqx.filter(network, eqx.is_inexact_array); so does what a function of them returns, as in "
+            " optax.multi_transform({'a': ...}, lambda parameters: jax.tree.map(lambda _: 'a', parameters))"
+        ) from error
 
 
 def _finite(value: float, epoch: int) -> float:

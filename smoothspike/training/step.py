@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
@@ -76,7 +77,11 @@ def _step(
     def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
         def mean_loss(network: Network, spikes: Spikes, labels: Int[Array, " samples"]) -> Any:
             recording, needed = simulate(network, spikes, room)
-            return jax.vmap(loss)(readout(recording), labels).mean(), needed
+            losses = jax.vmap(loss)(readout(recording), labels)
+            if jnp.shape(losses) != labels.shape:
+                shape = jnp.shape(losses)[1:]
+                raise ValueError(f"the loss of a sample has shape {shape}; return one number, such as its sum or mean")
+            return losses.mean(), needed
 
         differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True, mesh=mesh)
         (value, needed), gradient = differentiated(network, spikes, labels)

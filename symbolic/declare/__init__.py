@@ -2,6 +2,7 @@
 
 from .frozen import FrozenMapping as FrozenMapping
 from .model import NeuronModel as NeuronModel
+from .roles import time_constants as time_constants
 from .rules import InputRoute as InputRoute
 from .rules import Jump as Jump
 from .rules import SpikeRule as SpikeRule

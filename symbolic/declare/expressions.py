@@ -102,6 +102,12 @@ class Reader:
             where = tokens[MAX_TOKENS].position
             raise source.error(where, f"more than {MAX_TOKENS} numbers, names and operators; shorten the expression")
 
+    def copy(self) -> "Reader":
+        """Return a reader that is as far as this one, to look ahead."""
+        other = Reader(self.source, self.tokens)
+        other.index = self.index
+        return other
+
     @property
     def next(self) -> Token:
         """The token to be read next."""

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Never
 
 import sympy as sp
 
 from ..errors import ModelError
+from ..typesetting import latex
 from .frozen import FrozenMapping
+from .keywords import refuse_unknown
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .solution import Solution, check_solution
 from .validate import validate
@@ -72,7 +74,9 @@ class NeuronModel:
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown(unknown, NeuronModel.__init__)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
         field = _sympified(dynamics, "dynamics")
@@ -100,12 +104,19 @@ class NeuronModel:
         """Declare a model in text; see `symbolic.declare.text.parse_model` for the grammar."""
         from .text import parse_model
 
+        if "name" not in declaration:
+            raise ModelError("no name; give name='QIF', what the model is called in reports")
         return parse_model(equations, **declaration)
 
     @property
     def states(self) -> tuple[sp.Symbol, ...]:
         """All states, in the order of their equations."""
         return tuple(self.dynamics)
+
+    @property
+    def order(self) -> tuple[tuple[sp.Symbol, ...], ...]:
+        """The order of states, parameters and resets, in which models that are equal may differ."""
+        return tuple(self.dynamics), tuple(self.parameters), tuple(self.reset)
 
     @property
     def variable(self) -> sp.Symbol:
@@ -199,7 +210,7 @@ class NeuronModel:
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:
-        rows = [rf"\dot{{{sp.latex(state)}}} &= {sp.latex(rate)}" for state, rate in self.dynamics.items()]
+        rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
         return "$\\begin{aligned}" + r"\\".join(rows) + "\\end{aligned}$"
 
 

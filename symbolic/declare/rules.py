@@ -8,6 +8,7 @@ import sympy as sp
 
 from ..errors import ModelError
 from .frozen import FrozenMapping
+from .sizes import require_size
 
 #: Stands for the weight of an input spike inside `jump`.
 weight = sp.Symbol("weight", real=True)
@@ -128,6 +129,7 @@ def exact(value: Any, where: str = "a declaration") -> sp.Expr:
         raise ModelError(_not_an_expression(value, where)) from error
     if not isinstance(expression, sp.Expr):
         raise ModelError(_not_an_expression(value, where))
+    require_size(expression, where)
     # repr is the shortest decimal that gives the same double back, so no digit of the user's is lost
     finite: Any = {
         number: sp.Rational(repr(float(number))) for number in expression.atoms(sp.Float) if number.is_finite

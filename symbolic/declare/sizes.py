@@ -6,10 +6,12 @@ from typing import Any
 
 import sympy as sp
 
+from ..errors import ModelError
 from .approximate import approximate
 from .tokens import Source, Token
 
 MAX_EXPONENT = 20
+MAX_OPERATIONS, MAX_POWER = 5000, 1000
 MAX_DIGITS = 300
 #: SymPy tells numbers apart by a hundred digits; far below that it does so reliably.
 LARGEST = 1e50
@@ -87,6 +89,29 @@ def require_exponent(base: sp.Expr, exponent: Any, source: Source, token: Token)
     if has_factor and constant.is_Rational and max(abs(constant.p), constant.q) > _MAX_FRACTION:
         message = "an exponent with too many digits over a number; write up to four, or make it a parameter"
         raise source.error(token.position, message)
+
+
+def require_size(expression: sp.Basic, where: str) -> None:
+    """Check an expression of SymPy before anything is done with it.
+
+    Raises:
+        ModelError: if it has very many operations, or numbers with very many digits, also as exponents.
+    """
+    count, waiting = 0, [expression]
+    while waiting:
+        part = waiting.pop()
+        count += 1
+        if count > MAX_OPERATIONS:
+            raise ModelError(f"{where}: more than {MAX_OPERATIONS} operations, symbols and numbers; write less")
+        if isinstance(part, sp.Rational) and max(abs(part.p), part.q).bit_length() > 4 * MAX_DIGITS:
+            raise ModelError(f"{where}: a number of more than {MAX_DIGITS} digits; write one of ordinary size")
+        if isinstance(part, sp.Pow) and not isinstance(part, sp.exp):
+            for number in part.exp.atoms(sp.Number):
+                if number.is_finite and abs(number) > MAX_POWER:
+                    raise ModelError(
+                        f"{where}: a number above {MAX_POWER} in the exponent of {part}; write a smaller one"
+                    )
+        waiting.extend(part.args)
 
 
 def require_argument(argument: sp.Expr, source: Source, token: Token) -> None:

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from contextlib import suppress
+from typing import Any, Never
 
 import sympy as sp
 
 from ..errors import ModelError
 from .expressions import RESERVED, Reader, Scope, close_name
+from .keywords import refuse_unknown
 from .model import NeuronModel
+from .roles import time_constants
 from .rules import Jump, SpikeRule, at_infinity, crosses, jump, weight
 from .solution import Solution
 from .tokens import MAX_NAME, Source, Token, statements
@@ -28,13 +31,15 @@ def parse_model(
     initial: Mapping[str, Any] | None = None,
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
     solution: Solution | None = None,
+    **unknown: Never,
 ) -> NeuronModel:
     """Read a model from text; the result equals the same model declared with SymPy symbols.
 
     Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos, tan,
     atan, sinh, cosh, tanh and abs. Cases are told apart as in SymPy: `Piecewise((V**2, V > 0), (-V, True))`; conditions
     compare with `< <= > >=` and are joined by `and`, `or`. Decimal numbers are exact: 0.1 is 1/10. States are real;
-    parameters are real, those whose name starts with `tau` positive. Comments start with `#`. No code is evaluated.
+    parameters are real, time constants positive: those that divide the whole right-hand side of an equation, or a decay
+    of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
 
     Args:
         equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
@@ -48,6 +53,7 @@ def parse_model(
         initial: Values of the states at time 0, as numbers or text; zero where not named.
         bounds: Ranges that states never leave, such as `{"g": (0, "oo")}`.
         solution: Formulas for flow and time to spike, in SymPy.
+        unknown: None; other keywords are refused.
 
     Returns:
         The model.
@@ -66,11 +72,12 @@ def parse_model(
         >>> model.dynamics[model.variable]
         (I + V*(V - 1))/tau_m
     """
+    refuse_unknown(unknown, parse_model)
     if not isinstance(parameters, Mapping):
         parameters = dict.fromkeys(_names(parameters))
     source = _source("equations", equations, "dV/dt = ...")
     rates = _rates(source)
-    symbols = _Symbols(rates, parameters)
+    symbols = _Symbols(rates, parameters, _positive(rates, parameters))
     return NeuronModel(
         name,
         dynamics={symbols.states[state]: reader.whole_expression(symbols.all) for state, reader in rates.items()},
@@ -84,24 +91,35 @@ def parse_model(
     )
 
 
-def declared_symbol(name: str, *, is_parameter: bool = False) -> sp.Symbol:
+def declared_symbol(name: str, *, is_positive: bool = False) -> sp.Symbol:
     """Make the symbol of a state or parameter; the only place that decides what is assumed of it.
 
     Example:
-        >>> declared_symbol("tau_m", is_parameter=True).is_positive, declared_symbol("V").is_positive
+        >>> declared_symbol("tau_m", is_positive=True).is_positive, declared_symbol("V").is_positive
         (True, None)
     """
-    if is_parameter and name.startswith("tau"):
-        return sp.Symbol(name, positive=True)
-    return sp.Symbol(name, real=True)
+    return sp.Symbol(name, positive=True) if is_positive else sp.Symbol(name, real=True)
+
+
+def _positive(rates: Mapping[str, Reader], parameters: Iterable[Any]) -> frozenset[str]:
+    """The names of time constants, found in the equations as they read whatever is assumed of the parameters."""
+    names = frozenset(name for name in parameters if isinstance(name, str))
+    found: dict[sp.Symbol, sp.Expr] = {}
+    for assumed in (names, frozenset()):
+        scope = _Symbols(rates, parameters, assumed)
+        for state, reader in rates.items():
+            with suppress(ModelError):  # what is wrong is said once it is known what to assume
+                if scope.states[state] not in found:
+                    found[scope.states[state]] = reader.copy().whole_expression(scope.all)
+    return frozenset(symbol.name for symbol in time_constants(found))
 
 
 class _Symbols:
     """All symbols of a declaration by name, and where each may be used."""
 
-    def __init__(self, states: Iterable[str], parameters: Iterable[str]) -> None:
+    def __init__(self, states: Iterable[str], parameters: Iterable[str], positive: frozenset[str]) -> None:
         self.states = {name: declared_symbol(name) for name in states}
-        self.parameters = {_checked(name): declared_symbol(name, is_parameter=True) for name in parameters}
+        self.parameters = {_checked(name): declared_symbol(name, is_positive=name in positive) for name in parameters}
         for name in self.parameters:
             if name in self.states:
                 raise ModelError(f"{name} is declared both as a state and as a parameter; remove it from one of them")

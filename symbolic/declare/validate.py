@@ -8,6 +8,8 @@ from sympy.core.function import AppliedUndef
 
 from ..errors import ModelError
 from .approximate import sign_at
+from .defined import require_defined
+from .roles import time_constants
 from .rules import SpikeRule, weight
 
 if TYPE_CHECKING:
@@ -20,11 +22,17 @@ def validate(model: "NeuronModel") -> None:
     Raises:
         ModelError: at the first thing that is wrong.
     """
-    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, _bounds, _initial, _threshold):
+    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
+                  _threshold):  # fmt: skip
         check(model)
 
 
 def _names(model: "NeuronModel") -> None:
+    called = {"the model": model.name} | {f"input route {route.name!r}": route.name for route in model.routes}
+    called |= {f"the symbol {symbol.name!r}": symbol.name for symbol in (*model.dynamics, *model.parameters)}
+    for what, name in called.items():
+        if not name.strip() or not name.isprintable():
+            raise ModelError(f"{what} is called {name!r}; give it a name of one line that can be printed")
     if not model.dynamics:
         raise ModelError(f"{model.name}: no equations; give dynamics={{V: ...}}")
     for symbol in model.parameters:
@@ -78,6 +86,14 @@ def _reset(model: "NeuronModel") -> None:
             raise ModelError(f"reset of {state} to {value}: {reason}")
         if finite:
             _only(model, value, f"the reset of {state}", states=True)
+            _finite_at_the_spike(model, state, value)
+
+
+def _finite_at_the_spike(model: "NeuronModel", state: sp.Symbol, value: sp.Expr) -> None:
+    variable = model.variable
+    if model.spike.is_at_infinity and variable in value.free_symbols:
+        advice = f"write -oo or a value without {variable}" if state == variable else f"write it without {variable}"
+        raise ModelError(f"reset of {state} to {value}: {variable} is infinite when it spikes; {advice}")
 
 
 def _inputs(model: "NeuronModel") -> None:
@@ -99,19 +115,20 @@ def _parameters(model: "NeuronModel") -> None:
         raise ModelError(
             f"parameters with one value per neuron need equally many: {found}; give the same number of values"
         )
+    constants = time_constants(model.dynamics)
     for symbol, value in model.values.items():
         for number in value if isinstance(value, sp.Tuple) else (value,):
-            _parameter(symbol, number)
+            _parameter(symbol, number, symbol in constants)
 
 
-def _parameter(symbol: sp.Symbol, number: Any) -> None:
+def _parameter(symbol: sp.Symbol, number: Any, is_time_constant: bool) -> None:
     is_finite = number.is_number and not number.has(sp.nan, sp.zoo, sp.oo, -sp.oo)
     # the sign is worked out once; SymPy's is_real may work it out for every part of a number
     sign = _sign(f"parameter {symbol}", number, {}) if is_finite else None
     if sign is None:
         raise ModelError(f"parameter {symbol}: {number} is not a finite real number; write one")
-    if sign != 1 and (symbol.is_positive or symbol.name.startswith("tau")):
-        what = "time constant" if symbol.name.startswith("tau") else "positive parameter"
+    if sign != 1 and (symbol.is_positive or is_time_constant):
+        what = "time constant" if is_time_constant else "positive parameter"
         raise ModelError(f"{what} {symbol} = {number} is not positive; give it a value above 0")
     for name, wanted in symbol._assumptions_orig.items():
         is_known = name in ("real", "extended_real", "positive", "commutative") and wanted
@@ -147,8 +164,10 @@ def _threshold(model: "NeuronModel") -> None:
     variable, threshold = model.variable, model.spike.threshold
     if threshold is sp.oo:
         return
-    for what, value in (("reset", model.reset_value), ("initial value", model.initial[variable])):
-        if not _signs(model, f"the {what} of {variable}", value, threshold) <= {1}:
+    values: tuple[tuple[str, Any], ...] = ("reset", model.reset_value), ("initial value", model.initial[variable])
+    for what, value in values:
+        at: Any = value.xreplace({variable: threshold})  # where the variable is when it spikes
+        if not _signs(model, f"the {what} of {variable}", at, threshold) <= {1}:
             raise ModelError(
                 f"the {what} of {variable}, {value}, is not below its spike threshold {threshold}; "
                 f"choose one below {threshold}"

@@ -1,7 +1,9 @@
 """Deriving spikes: from declared equations to flow, time to spike, rheobase, period and phase."""
 
+import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from ..declare import NeuronModel
@@ -21,15 +23,14 @@ from .given import derive_given, method_of
 from .linear import derive_linear
 from .numeric import derive_numeric
 from .phase import derive_phase
-from .phase import phase_closed_form as phase_closed_form
 from .phase_form import PhaseForm as PhaseForm
-from .phase_form import Refusal as Refusal
 from .projective import derive_projective
 from .singular import Singularity as Singularity
 from .singular import evaluate as evaluate
 from .singular import singularities as singularities
 from .transfer import derive_transfer
 
+_ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 METHODS = ("projective", "linear", "phase", "numeric")
 Solver = Callable[[NeuronModel, Structure], Derivation]
 #: For every class the solvers that may apply, the most exact and fastest first: name, method, function.
@@ -66,8 +67,9 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     Raises:
         DerivationError: if no solver exists or the method asked for is impossible; it says why.
 
-    Every formula is put back into the declared equations before it is returned. The work is algebra on polynomials
-    and evaluation at points; open-ended searches have a time limit, so it always ends.
+    Every formula is put back into the declared equations before it is returned. The work is algebra on polynomials of
+    bounded size and evaluation at points: it always ends, and what it returns depends on the declaration alone. Equal
+    models are derived once; any thread may call it.
 
     Example:
         >>> from symbolic import models
@@ -80,6 +82,13 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     """
     if method is not None and method not in METHODS:
         raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
+    with _ONE_AT_A_TIME:
+        return _derived(model, model.order, method, tuple(sorted(trainable)))
+
+
+@lru_cache(maxsize=256)
+def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tuple[str, ...]) -> Derivation:
+    """Derive a model; `order` tells models apart that differ in the order of their states and parameters alone."""
     structure = recognise(model)
     if model.solution is not None and method in (None, method_of(structure)):
         return derive_given(model, structure)

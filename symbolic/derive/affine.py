@@ -9,11 +9,13 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import tidy
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
+from ..polynomials import affine_split
 from ..structure import Structure
 from .derivation import Derivation
-from .forms import AffineForm, affine_parts, resting_states
+from .forms import AffineForm, resting_states
 from .projective import linear_jumps
 
 
@@ -48,14 +50,14 @@ def _rheobase(model: NeuronModel, form: AffineForm, leak: sp.Expr) -> sp.Expr:
     resting: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
     at_threshold: Any = model.field.subs(resting).subs(potential, form.threshold)
     gains = [gain for state, gain in form.couplings[potential].items() if state in form.resting]
-    return sp.simplify(-at_threshold / next(iter(gains), sp.Integer(1)))
+    return tidy(-at_threshold / next(iter(gains), sp.Integer(1)))
 
 
 def _normal_form(model: NeuronModel, structure: Structure) -> AffineForm:
     states = (model.variable, *model.other_states)
     couplings, sources = {}, {}
     for state in states:
-        parts = affine_parts(model.dynamics[state], states)
+        parts = affine_split(model.dynamics[state], states)
         if parts is None:
             raise DerivationError(f"{model.name}: d{state}/dt = {model.dynamics[state]} is not affine in the states")
         couplings[state] = FrozenMapping(parts[0])

@@ -6,6 +6,7 @@ from typing import Any
 import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel, time
+from ..typesetting import escaped, latex
 from .forms import AffineForm, NumericForm, SolutionForm, TransferForm
 from .phase_form import PhaseForm
 
@@ -162,12 +163,12 @@ class Derivation:
         rows = []
         for name, formula in self.formulas.items():
             cases = "".join(
-                rf" \\ {sp.latex(limit)} & \text{{if }} {sp.latex(where)} = {sp.latex(place)}"
+                rf" \\ {latex(limit)} & \text{{if }} {latex(where)} = {latex(place)}"
                 for where, place, limit in self._continued(name)
             )
-            right = sp.latex(formula)
+            right = latex(formula)
             right = rf"\begin{{cases}} {right} & \text{{in general}}{cases} \end{{cases}}" if cases else right
-            rows.append(rf"\text{{{name}}} &= {right}")
+            rows.append(rf"\text{{{escaped(name)}}} &= {right}")
         return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
     def _continued(self, name: str) -> list[tuple[Any, Any, sp.Expr]]:

@@ -5,7 +5,9 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import inserted, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
+from ..polynomials import affine_split
 
 StateMap = FrozenMapping[sp.Symbol, sp.Expr]
 
@@ -145,38 +147,39 @@ def synaptic_states(model: NeuronModel) -> tuple[sp.Symbol, ...]:
 def resting_states(model: NeuronModel) -> StateMap:
     """Return where the synaptic states settle without input: where their equations vanish; zero if that is unclear."""
     states: tuple[Any, ...] = synaptic_states(model)
-    rates = [model.dynamics[state].subs([(s, 0) for s in model.other_states if s not in states]) for state in states]
+    absent: Any = {state: sp.Integer(0) for state in model.other_states if state not in states}
     nothing: Any = {state: sp.Integer(0) for state in states}
-    if all(rate.subs(nothing) == 0 for rate in rates):
-        return FrozenMapping(nothing)
     try:
-        found: Any = sp.linsolve(rates, *states)
-    except (ValueError, NotImplementedError):
+        rates = [inserted(model.dynamics[state], absent) for state in states]
+        if all(vanishes(inserted(rate, nothing)) for rate in rates):
+            return FrozenMapping(nothing)
+    except ArithmeticError:
         return FrozenMapping(nothing)
-    values = next(iter(found), tuple(nothing.values()))
-    settled: Any = dict(zip(states, values, strict=True))
-    is_known = not any(value.free_symbols & set(states) for value in values)
-    return FrozenMapping(settled if is_known else nothing)
+    rows = [affine_split(rate, states) for rate in rates]
+    settled = None if None in rows else settled_states(states, rows)
+    return FrozenMapping(nothing if settled is None else settled)
 
 
-def affine_parts(expression: sp.Expr, states: tuple[sp.Symbol, ...]) -> tuple[dict[Any, sp.Expr], sp.Expr] | None:
-    """Split an expression that is affine in the states into slopes and a constant; None if it is not."""
-    expression = sp.expand(expression)
-    slopes = {state: sp.simplify(sp.diff(expression, state)) for state in states}
-    if any(slope.free_symbols & set(states) for slope in slopes.values()):
-        return None
-    constant = sp.expand(expression.subs([(state, 0) for state in states]))
-    rest = sp.expand(expression - constant - sum(slope * state for state, slope in slopes.items()))
-    if rest != 0 and sp.simplify(rest) != 0:
-        return None
-    return {state: slope for state, slope in slopes.items() if slope != 0}, constant
+def settled_states(states: tuple[Any, ...], rows: list[Any]) -> dict[Any, Any] | None:
+    """Where affine rates vanish: by elimination; None if not at one place."""
+    matrix = [[slopes.get(state, sp.S.Zero) for state in states] + [-constant] for slopes, constant in rows]
+    for column in range(len(states)):
+        pivot = next((row for row in matrix[column:] if not vanishes(row[column])), None)
+        if pivot is None:
+            return None
+        matrix.remove(pivot)
+        matrix.insert(column, [tidy(entry / pivot[column]) for entry in pivot])
+        for index, row in enumerate(matrix):
+            if index != column and row[column] != 0:
+                matrix[index] = [tidy(a - row[column] * b) for a, b in zip(row, matrix[column], strict=True)]
+    return {state: row[-1] for state, row in zip(states, matrix, strict=True)}
 
 
 def autonomous_states(model: NeuronModel) -> AutonomousStates | None:
     """Return the equations of the other states where they are affine and autonomous, else None."""
     couplings, sources = {}, {}
     for state in model.other_states:
-        parts = affine_parts(model.dynamics[state], model.other_states)
+        parts = affine_split(model.dynamics[state], model.other_states)
         if parts is None or model.variable in model.dynamics[state].free_symbols:
             return None
         couplings[state] = FrozenMapping(parts[0])

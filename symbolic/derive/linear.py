@@ -9,11 +9,13 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure
 from .derivation import Derivation, LinearForm, t
 from .projective import linear_jumps, relate
+from .rows import declared_sign
 from .substitution import check_flow, check_spike
 
 
@@ -27,7 +29,8 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
     potential = form.potential
     current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))
     flow = {state: state * sp.exp(-form.current_decay * t) for state in model.other_states}
-    ratio: Any = sp.simplify((form.current_decay / form.leak).subs(model.scalar_values))
+    rates = form.current_decay / form.leak
+    ratio = next((one for one in (1, 2) if vanishes(rates - one, model.scalar_values)), None)
     distance = potential - form.rest
     if ratio == 1:
         response = distance + current * t
@@ -36,7 +39,7 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
             form.current_decay - form.leak
         )
     flow = {potential: form.rest + sp.exp(-form.leak * t) * response} | flow
-    relation = relate(model, form.current_decay - ratio * form.leak) if ratio in (1, 2) else None
+    relation = relate(model, form.current_decay - ratio * form.leak) if ratio is not None else None
     check_flow(model, flow, relation)
     time = _time_to_spike(model, form, ratio, current)
     if time is not None:
@@ -55,7 +58,7 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
         ),
         flow=FrozenMapping(flow),
         time_to_spike=time,
-        rheobase=sp.simplify(form.leak * (form.threshold - form.rest) / gain),
+        rheobase=tidy(form.leak * (form.threshold - form.rest) / gain),
         period=sp.log((steady - form.reset) / (steady - form.threshold)) / form.leak,
         phase=sp.log((steady - form.reset) / (steady - potential)) / form.leak,
         relation=None,
@@ -69,25 +72,24 @@ def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
             f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
         )
     constant, slope = structure.coefficients
-    leak = sp.simplify(-slope)
-    if leak.subs(model.scalar_values).is_positive is not True:
-        raise DerivationError(f"{model.name}: no leak (the field grows with {model.variable}); no exact solver yet")
+    leak = tidy(-slope)
+    if declared_sign(model, leak) != 1:
+        raise DerivationError(f"{model.name}: no leak (the field grows with {model.variable})")
     for state, value in model.reset.items():
         if (state != model.variable and value != state) or value.free_symbols & {*model.states} - {state}:
-            raise DerivationError(f"{model.name}: the reset {state} -> {value} depends on or changes other states; "
-                                  "no exact solver is available for that yet")  # fmt: skip
+            raise DerivationError(f"{model.name}: the reset {state} -> {value} depends on or changes other states")
     if model.reset_value.has(model.variable) or model.spike.threshold.free_symbols & set(model.states):
         raise DerivationError(f"{model.name}: threshold and reset of {model.variable} must be constant")
-    gains = {state: sp.simplify(sp.diff(constant, state)) for state in model.other_states}
-    rates = {sp.simplify(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
+    gains = {state: tidy(sp.diff(constant, state)) for state in model.other_states}
+    rates = {tidy(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state in model.other_states:
-        if sp.expand(model.dynamics[state] - sp.diff(model.dynamics[state], state) * state) != 0:
+        if not vanishes(model.dynamics[state] - sp.diff(model.dynamics[state], state) * state):
             raise DerivationError(
                 f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay"
             )
     if len(rates) > 1:
-        raise DerivationError(f"{model.name}: its currents decay at different rates; no exact solver yet")
-    rest = sp.simplify(constant.subs([(state, 0) for state in model.other_states]) / leak)
+        raise DerivationError(f"{model.name}: its currents decay at different rates")
+    rest = tidy(constant.subs([(state, 0) for state in model.other_states]) / leak)
     return LinearForm(
         potential=model.variable, leak=leak, rest=rest, current_decay=rates.pop() if rates else 2 * leak,
         threshold=model.spike.threshold, reset=model.reset_value, current_gains=FrozenMapping(gains),
@@ -97,7 +99,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
 
 def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: Any, current: sp.Expr) -> sp.Expr | None:
     level, distance = form.threshold - form.rest, form.potential - form.rest
-    if level.subs(model.scalar_values).is_positive is not True or ratio not in (1, 2) or current == 0:
+    if declared_sign(model, level) != 1 or ratio is None or current == 0:
         return None
     if ratio == 2:
         q = current / form.leak

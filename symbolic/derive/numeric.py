@@ -4,22 +4,18 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import inserted, sign, tidy
 from ..declare import NeuronModel
-from ..limits import Budget, TimeLimit
 from ..structure import Structure
-from .arrangement import value_rows
 from .derivation import Derivation
 from .forms import NumericForm, resting_states
 from .rheobase import find_rheobase
-
-_SECONDS = 2.0
+from .rows import signed_rows, signed_symbols, unsigned
 
 
 def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
     """Prepare the integration of a model of any class."""
-    at_threshold = sp.simplify(model.field.subs(model.variable, model.spike.threshold)) if structure.is_circle else None
-    crosses = model.spike.is_at_infinity or (at_threshold is not None and bool(at_threshold.is_positive))
-    form = NumericForm(resting_states(model), may_graze=not crosses, is_circle=structure.is_circle)
+    form = numeric_form(model, structure)
     return Derivation(
         model=model,
         method="numeric",
@@ -36,6 +32,24 @@ def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
     )
 
 
+def numeric_form(model: NeuronModel, structure: Structure) -> NumericForm:
+    """What is needed to integrate a model."""
+    crosses = model.spike.is_at_infinity or (structure.is_circle and _surely_rises(model))
+    return NumericForm(resting_states(model), may_graze=not crosses, is_circle=structure.is_circle)
+
+
+def _surely_rises(model: NeuronModel) -> bool:
+    """Whether the field is positive at the threshold, whatever the other states are."""
+    try:
+        at_threshold = tidy(inserted(model.field, {model.variable: model.spike.threshold}))
+    except ArithmeticError:
+        return False
+    symbols = at_threshold.free_symbols
+    if not symbols:
+        return sign(at_threshold) == 1
+    return not symbols & set(model.states) and bool(at_threshold.is_positive)
+
+
 def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.Expr | None:
     """Return the constant input above which the neuron fires for ever, where that can be solved for, else None.
 
@@ -44,27 +58,18 @@ def rheobase(model: NeuronModel, structure: Structure, form: NumericForm) -> sp.
     if structure.is_circle:
         return None
     at_rest: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
-    ends = (model.reset_value, model.spike.threshold)
-    field, row = model.field.subs(at_rest), value_rows(model)[0]
-    if any(end.free_symbols & set(model.states) for end in ends) or set(row) != set(model.parameters):
+    if any(end.free_symbols & set(model.states) for end in (model.reset_value, model.spike.threshold)):
         return None
-    budget = Budget(_SECONDS)
-    found = _only_minimum(field, model.variable, budget)
-    found = find_rheobase(model.variable, sp.expand(field), ends, row, budget) if found is None else found
+    symbols, potential = signed_symbols(model), sp.Symbol(model.variable.name, real=True)
+    known = symbols | {model.variable: potential}
+    try:
+        parts = inserted(model.field, at_rest), model.reset_value, model.spike.threshold
+        field, *ends = (inserted(part, known) for part in parts)
+    except ArithmeticError:
+        return None
+    found = find_rheobase(potential, field, (ends[0], ends[1]), signed_rows(model, symbols))
+    if found is None:
+        return None
     gains = [sp.diff(model.field, state) for state in form.resting]
     plain = [gain for gain in gains if gain != 0 and not gain.free_symbols & set(model.states)]
-    return None if found is None else sp.simplify(found / next(iter(plain), sp.Integer(1)))
-
-
-def _only_minimum(field: sp.Expr, potential: sp.Symbol, budget: Budget) -> Any:
-    """Minus the least value of a field whose slope has one real zero, which its parameters give; else None."""
-    if field.has(sp.Piecewise):
-        return None
-    try:
-        turns = budget.spend(_SECONDS / 2, lambda: sp.solveset(sp.diff(field, potential), potential, sp.S.Reals))
-    except (TimeLimit, NotImplementedError, ValueError, TypeError):
-        return None
-    if not isinstance(turns, sp.FiniteSet) or len(turns) != 1:
-        return None
-    lowest: Any = field.subs(potential, next(iter(turns)))
-    return -sp.simplify(lowest)
+    return tidy(unsigned(found, symbols, {potential: model.variable}) / next(iter(plain), sp.Integer(1)))

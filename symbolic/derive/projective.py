@@ -11,10 +11,14 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel, weight
 from ..errors import DerivationError
+from ..polynomials import affine_split, low_roots
 from ..structure import Structure, tangent_of_half_angle
+from ..values import value as number
 from .derivation import Derivation, ProjectiveForm, Relation, t
+from .rows import declared_sign
 from .substitution import check_flow, check_spike
 
 _MAX_ORDER = 3
@@ -65,38 +69,36 @@ def _why_elementary(form: ProjectiveForm) -> str:
 def _require_plain_reset(model: NeuronModel, structure: Structure) -> None:
     if not structure.is_circle and model.reset_value != -sp.oo:
         raise DerivationError(
-            f"{model.name}: a quadratic neuron is solved exactly where its reset is -oo; this one resets "
-            f"{model.variable} to {model.reset_value}. Declare reset={{{model.variable}: -oo}}"
+            f"{model.name}: an elementary solution passes through infinity; this neuron resets {model.variable} to "
+            f"{model.reset_value}"
         )
     for state, value in model.reset.items():
         if state != model.variable and value != state:
             raise DerivationError(
-                f"{model.name}: the reset changes {state}, so the neuron does not pass smoothly through its spike; "
-                "no exact solver is available for that yet"
+                f"{model.name}: an elementary solution passes through infinity; this neuron's reset changes {state}"
             )
 
 
 def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveForm, Relation | None]:
     c, b, a = structure.coefficients
     others = model.other_states
-    if a.subs(model.scalar_values).is_positive is False:
+    if declared_sign(model, a) in (0, -1):
         raise DerivationError(f"{model.name}: the coefficient {a} of {model.variable}**2 is not positive: no spikes")
     if (a.free_symbols | b.free_symbols) & set(others):
         raise DerivationError(
-            f"{model.name}: a state multiplies {model.variable} (a conductance); no exact solver is available for that "
-            "yet. Let input spikes change a current that is added instead"
+            f"{model.name}: a state multiplies {model.variable} (a conductance), which no elementary solution has"
         )
-    gains = {state: a * sp.diff(c, state) for state in others}
-    if any(gain.free_symbols & set(others) for gain in gains.values()):
+    split = affine_split(c, others)
+    if split is None:
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
-    constant, order = sp.expand(c.subs([(state, 0) for state in others])), 0
-    discriminant = sp.simplify(b**2 - 4 * a * constant)
+    gains, constant, order = {state: a * split[0].get(state, sp.S.Zero) for state in others}, split[1], 0
+    discriminant = tidy(b**2 - 4 * a * constant)
     if not others:
-        decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), sp.simplify(-discriminant / 4), None
+        decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), tidy(-discriminant / 4), None
     else:
         decay = sp.sqrt(discriminant)
-        offset, drive = sp.simplify(-(b + decay) / (2 * a)), sp.Integer(0)
-        order, relation = _elementary_relation(model, decay)
+        offset, drive = tidy(-(b + decay) / (2 * a)), sp.Integer(0)
+        order, relation = _elementary_relation(model, discriminant)
     circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
     form = ProjectiveForm(
         potential=structure.potential, circle=circle, gain=a, offset=offset, decay=decay, drive=drive,
@@ -113,9 +115,9 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
     """
     routes = {}
     for name, changes in structure.jumps.items():
-        slopes = {state: sp.simplify(sp.diff(change, weight)) for state, change in changes.items()}
+        slopes = {state: tidy(sp.diff(change, weight)) for state, change in changes.items()}
         for state, slope in slopes.items():
-            if slope.free_symbols - set(model.parameters) or sp.simplify(changes[state] - slope * weight) != 0:
+            if slope.free_symbols - set(model.parameters) or not vanishes(changes[state] - slope * weight):
                 raise DerivationError(
                     f"{model.name}: input route {name!r} changes {state} by {changes[state]}; an exact solver needs a "
                     "change proportional to the weight"
@@ -124,16 +126,21 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
     return FrozenMapping(routes)
 
 
-def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> tuple[int, Relation | None]:
+def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> tuple[int, Relation | None]:
     """The currents must decay at the rate at which the potential relaxes, divided by n + 1/2; n is the order."""
-    rates = {state: sp.simplify(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
+    rates = {state: tidy(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state, rate in rates.items():
-        rest = sp.expand(model.dynamics[state] + rate * state)
-        if rest != 0 or rate.free_symbols & set(model.states):
+        is_plain = not rate.free_symbols & set(model.states) and vanishes(model.dynamics[state] + rate * state)
+        if not is_plain or rate == 0:
             raise DerivationError(
-                f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay; "
-                "no exact solver is available for that yet"
+                f"{model.name}: d{state}/dt = {model.dynamics[state]} is not a plain exponential decay"
             )
+    if declared_sign(model, discriminant) in (0, -1):
+        raise DerivationError(
+            f"{model.name}: without input the field has no two zeros between which the potential relaxes; no decay of "
+            "the currents makes the solution elementary then"
+        )
+    decay: Any = sp.sqrt(discriminant)
     for order in range(_MAX_ORDER + 1):
         conditions = _conditions(rates, decay, order)
         if all(_failing(model, condition, decay) is None for condition in conditions):
@@ -143,7 +150,7 @@ def _elementary_relation(model: NeuronModel, decay: sp.Expr) -> tuple[int, Relat
 
 def _conditions(rates: dict[Any, Any], decay: sp.Expr, order: int) -> set[sp.Expr]:
     """What vanishes where the currents decay as that order needs."""
-    squares = {sp.simplify((2 * order + 1) ** 2 * rate**2 - 4 * decay**2) for rate in rates.values()}
+    squares = {tidy((2 * order + 1) ** 2 * rate**2 - 4 * decay**2) for rate in rates.values()}
     return squares - {sp.Integer(0)}
 
 
@@ -157,32 +164,34 @@ def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
     """Solve a relation between parameters for each of them, where there is one solution."""
     solutions = {}
     for symbol in (symbol for symbol in model.parameters if symbol in condition.free_symbols):
-        roots = [root for root in sp.solve(condition, symbol) if root.is_positive or not symbol.is_positive]
+        roots = [root for root in low_roots(condition, symbol) if root.is_positive or not symbol.is_positive]
         if len(roots) == 1:
             solutions[symbol] = roots[0]
     return Relation(condition, FrozenMapping(solutions))
 
 
 def _why_not_elementary(model: NeuronModel, rates: dict[Any, Any], decay: sp.Expr) -> str:
-    needed = " and ".join(f"{sp.simplify(1 / rate)} = {sp.simplify(1 / (2 * decay))}" for rate in rates.values())
+    needed = " and ".join(f"{tidy(1 / rate)} = {tidy(1 / (2 * decay))}" for rate in rates.values())
     failing = {condition: _failing(model, condition, decay) for condition in _conditions(rates, decay, 0)}
     condition, values = next((condition, values) for condition, values in failing.items() if values is not None)
-    unset = condition.subs(values).free_symbols
+    unset = sorted(condition.free_symbols - values.keys(), key=str)
     if unset:
         return f"a closed form exists where {needed}; give {', '.join(map(str, unset))} a value"
     return (
-        f"with {_listed(values)} the solution needs Bessel functions of non-elementary order, "
-        f"for which no exact solver is available yet; a closed form exists where {needed}, or 3, 5 or 7 times that"
+        f"with {_listed(values)} the solution needs Bessel functions of non-elementary order; "
+        f"a closed form exists where {needed}, or 3, 5 or 7 times that"
     )
 
 
 def _failing(model: NeuronModel, condition: sp.Expr, decay: sp.Expr) -> dict[Any, Any] | None:
     """The declared values, of the first neuron for which that is so, at which a condition is not known to hold."""
     for values in _value_sets(model, condition):
-        value, scale = sp.simplify(condition.subs(values)), decay.subs(values) ** 2
-        if value.free_symbols or scale.is_extended_real is False:
+        try:
+            size = number(decay**2, values)
+            is_near = abs(number(condition, values)) <= abs(size) * 1e-14
+        except ArithmeticError:
             return values
-        if abs(sp.N(value, 30)) > abs(sp.N(scale, 30)) * sp.Float("1e-14"):
+        if not is_near:
             return values
     return None
 
@@ -209,15 +218,15 @@ def _rheobase(form: ProjectiveForm) -> sp.Expr:
     """Where the minimum of the field is zero; in units of the first current, of dV/dt where there is none."""
     threshold = form.decay**2 / 4 - form.drive
     gain = next(iter(form.current_gains.values()), form.gain)
-    return sp.simplify(threshold / gain)
+    return tidy(threshold / gain)
 
 
 def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
     """The flow of the potential, the expression that vanishes at a spike, and the time to it if it is elementary."""
     if form.order:
         return *_bessel_flow(form), None
-    v, d = form.potential - form.offset, sp.simplify(_drive(form) / form.gain**2)
-    x = sp.simplify(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
+    v, d = form.potential - form.offset, tidy(_drive(form) / form.gain**2)
+    x = tidy(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
     cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
     denominator = cosine - v * sine / sp.sqrt(d)
     flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + sp.sqrt(d) * sine) / denominator
@@ -230,15 +239,15 @@ def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
     ]
     if form.decay == 0:
         return flow, denominator, sp.Piecewise(*[(x / form.gain, c) for x, c in spikes_at], (sp.oo, True))
-    rate = sp.simplify(form.decay / form.gain)
+    rate = tidy(form.decay / form.gain)
     pieces = [(-sp.log(1 - rate * x) / form.decay, c & (rate * x < 1)) for x, c in spikes_at]
     return flow, denominator, sp.Piecewise(*pieces, (sp.oo, True))
 
 
 def _bessel_flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr]:
     """The flow for an order above 0; `jn` and `yn` are the spherical Bessel functions, which are elementary."""
-    n, rate = form.order, sp.simplify(form.decay / (2 * form.order + 1))
-    start = sp.sqrt(sp.simplify(_drive(form) / rate**2))
+    n, rate = form.order, tidy(form.decay / (2 * form.order + 1))
+    start = sp.sqrt(tidy(_drive(form) / rate**2))
     end = start * sp.exp(-rate * t)
     slope = form.gain * (form.potential - form.offset) / (rate * start)
     first = sp.yn(n - 1, start) - slope * sp.yn(n, start)
@@ -251,11 +260,11 @@ def _bessel_flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr]:
 def _free_running(model: NeuronModel, form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr | None]:
     """Period and phase under the constant drive; `oo` and None where the drive is known not to be enough."""
     v = form.potential - form.offset - form.decay / (2 * form.gain)
-    d = sp.simplify((_drive(form) - form.decay**2 / 4) / form.gain**2)
-    if d.subs(model.scalar_values).is_nonpositive:
+    d = tidy((_drive(form) - form.decay**2 / 4) / form.gain**2)
+    if declared_sign(model, d) in (0, -1):
         return sp.oo, None
     frequency = form.gain * sp.sqrt(d)
-    return sp.simplify(sp.pi / frequency), (sp.pi / 2 + sp.atan(v / sp.sqrt(d))) / frequency
+    return tidy(sp.pi / frequency), (sp.pi / 2 + sp.atan(v / sp.sqrt(d))) / frequency
 
 
 def _on_declared_line(model: NeuronModel, structure: Structure, potential: sp.Expr) -> sp.Expr:

@@ -12,12 +12,16 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import factored, fraction, sign, vanishes
 from ..errors import DerivationError
-from ..limits import Budget, TimeLimit
+from ..polynomials import low_roots
+from ..values import extended_value, holds, numbers
+from ..values import value as precise
 from .derivation import Derivation, t
+from .series import limit as limit_of
 
-_SECONDS, _DIGITS, _POINTS = 6.0, 60, 4
-_NEAR, _CLOSE = sp.Rational(1, 10**16), sp.Float("1e-12")
+_DIGITS, _EXACT_DIGITS, _POINTS = 60, 1000, 4
+_NEAR, _CLOSE = sp.Rational(1, 10**16), 1e-12
 _SHORT = 40
 _VERY_NEAR = sp.Rational(1, 10**60)
 
@@ -29,7 +33,7 @@ class Singularity:
     Attributes:
         formula: The formula's name, as in `Derivation.formulas`.
         condition: Where.
-        limit: What the formula tends to there; None if it tends to nothing finite, or SymPy does not find it.
+        limit: What the formula tends to there; None if it tends to nothing finite, or to no formula that is found.
         reason: What breaks, and how the limit was checked or why there is none.
     """
 
@@ -58,13 +62,12 @@ def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
         >>> print(found[0])
         V(t) at tau_s = tau_m: tends to (I*t + V*tau_m)*exp(-t/tau_m)/tau_m
     """
-    budget = Budget(_SECONDS)
     found = []
     for name, formula in derivation.formulas.items():
         for symbol, place, broken in _places(derivation, formula):
-            limit, reason = _limit(derivation, formula, symbol, place, budget)
+            limit, reason = _limit(derivation, formula, symbol, place)
             if limit is not None and name.endswith("(t)") and not _solves(derivation, name, limit, symbol, place):
-                limit, reason = None, "the limit that SymPy finds does not solve the equation"
+                limit, reason = None, "the limit does not solve the equation"
             found.append(Singularity(name, sp.Eq(symbol, place, evaluate=False), limit, f"{broken}; {reason}"))
     return tuple(found)
 
@@ -96,8 +99,8 @@ def evaluate(derivation: Derivation, name: str, values: Mapping[Any, Any]) -> fl
         return value
     for singularity in singularities(derivation):
         symbol, place = singularity.condition.args
-        holds = symbol in point and sp.sympify(place).subs(point) == point[symbol]
-        if singularity.formula == name and holds and singularity.limit is not None:
+        is_there = symbol in point and vanishes(place - symbol, point)
+        if singularity.formula == name and is_there and singularity.limit is not None:
             value = _value(singularity.limit, point)
             if value is not None:
                 return value
@@ -122,17 +125,9 @@ def _point(derivation: Derivation, formula: Any, values: Mapping[Any, Any]) -> d
 
 
 def _value(formula: Any, point: dict[Any, Any]) -> float | None:
-    """SymPy raises its working precision until the digits asked for are right, however much cancels."""
-    exact = formula.subs(point)
-    if exact in (sp.oo, -sp.oo):
-        return float(exact)
-    if exact.has(sp.nan, sp.zoo, sp.oo):
-        return None
-    value = exact.evalf(20, maxn=2000)
-    real, imaginary = value.as_real_imag()
-    if not real.is_Float and not real.is_Rational:
-        return None
-    return float(real) if abs(imaginary) < _CLOSE * (1 + abs(real)) else None
+    """With so many digits that those asked for are right, however much cancels."""
+    found = extended_value(formula, point, _EXACT_DIGITS)
+    return None if found is None else float(found)
 
 
 def _approached(formula: Any, point: dict[Any, Any]) -> float | None:
@@ -153,15 +148,26 @@ def _places(derivation: Derivation, formula: Any) -> Iterator[tuple[Any, Any, st
     symbols = [*derivation.model.parameters, *derivation.model.states]
     seen = set()
     for expression, condition, what in _breakable(formula, sp.true):
-        product: Any = sp.factor(sp.fraction(sp.together(expression))[0])
-        for factor in sp.Mul.make_args(product):
+        quotient = fraction(expression)
+        for factor in sp.Mul.make_args(expression if quotient is None else factored(quotient[0])):
             base = factor.as_base_exp()[0]
             if t in base.free_symbols or not base.free_symbols or base in seen or -base in seen:
                 continue
             seen.add(base)
             solved = _solved(base, symbols)
-            if solved is not None and condition.subs(*solved) != sp.false:
+            if solved is not None and _may_hold(derivation, condition, *solved):
                 yield (*solved, f"{what} {expression}")
+
+
+def _may_hold(derivation: Derivation, condition: Any, symbol: Any, place: Any) -> bool:
+    """Whether a branch may apply at a place."""
+    for point in _points(derivation, condition, symbol, place):
+        try:
+            if holds(condition, {**point, symbol: precise(place, point)}):
+                return True
+        except ArithmeticError:
+            continue
+    return condition == sp.true
 
 
 def _breakable(expression: Any, condition: Any) -> Iterator[tuple[Any, Any, str]]:
@@ -185,51 +191,62 @@ def _solved(base: Any, symbols: list[Any]) -> tuple[Any, Any] | None:
     """The simplest way to say where an expression vanishes; None where it does not."""
     found = []
     for rank, symbol in enumerate(symbols):
-        if symbol not in base.free_symbols or not base.is_polynomial(symbol):
+        if symbol not in base.free_symbols:
             continue
-        for root in sp.roots(sp.Poly(base, symbol)) if sp.degree(base, symbol) <= 2 else {}:
+        for root in low_roots(base, symbol):
             allowed = (root.is_real is not False) and not (symbol.is_positive and root.is_nonpositive)
             if allowed:
-                found.append((root.count_ops(), len(root.free_symbols), -rank, symbol, sp.simplify(root)))
+                found.append((root.count_ops(), len(root.free_symbols), -rank, symbol, root))
     if not found:
         return None
     return min(found, key=lambda entry: entry[:3])[3:]
 
 
-def _limit(derivation: Derivation, formula: Any, symbol: Any, place: Any, budget: Budget) -> tuple[Any, str]:
-    """The limit, if SymPy finds one and the formula approaches it from both sides."""
-    step = sp.Symbol("h", positive=True)
+def _limit(derivation: Derivation, formula: Any, symbol: Any, place: Any) -> tuple[Any, str]:
+    """The limit, if there is a formula for it that the formula approaches from both sides."""
     cases: Any = formula.args if isinstance(formula, sp.Piecewise) else [(formula, sp.true)]
-    branches = [branch for branch, _ in cases]
-    reasons = []
+    branches = [branch for branch, _ in cases if symbol in branch.free_symbols]
+    if not branches:
+        return None, "it does not depend on this there"
+    if not _is_continuous(derivation, formula, symbol, place):
+        return None, "the formula tends to no finite value there, or not to the same from both sides"
+    declared, side = derivation.model.scalar_values, 1
+    if symbol in declared and place.free_symbols <= declared.keys():
+        side = sign(declared[symbol] - place, declared)
     for branch in branches:
-        if symbol not in branch.free_symbols:
-            continue
-        try:
-            limit: Any = budget.spend(1.0, lambda b=branch: sp.limit(b.subs(symbol, place + step), step, 0, "+"))
-            limit = budget.spend(0.5, lambda value=limit: sp.simplify(value))
-        except TimeLimit:
-            reasons.append("SymPy takes too long to find the limit")
-            continue
-        except Exception as error:  # SymPy fails with nearly any exception
-            reasons.append(f"SymPy fails to find the limit ({type(error).__name__})")
-            continue
-        if limit.has(sp.oo, -sp.oo, sp.zoo, sp.nan, sp.sign, sp.Limit, step, sp.AccumBounds):
-            reasons.append("the formula diverges there, or SymPy does not find the limit")
-            continue
-        if _approaches(derivation, formula, limit, symbol, place):
+        limit = limit_of(branch, symbol, place, side or 1)
+        if limit is not None and _approaches(derivation, formula, limit, symbol, place):
             return limit, "its limit is approached from both sides, to 12 digits at a distance of 1e-16"
-        reasons.append("the formula does not approach what SymPy calls its limit from both sides")
-    return None, reasons[-1] if reasons else "it does not depend on this there"
+    return None, "no short formula is found for its limit"
+
+
+def _sides(formula: Any, point: dict[Any, Any], symbol: Any, place: Any) -> list[Any]:
+    """The values of a formula very near to a place, on both sides."""
+    here = precise(place, point, _DIGITS)
+    return [precise(formula, {**point, symbol: here + numbers().convert(step)}, _DIGITS)
+            for step in (precise(_NEAR), -precise(_NEAR))]  # fmt: skip
+
+
+def _is_continuous(derivation: Derivation, formula: Any, symbol: Any, place: Any) -> bool:
+    compared = 0
+    for point in _points(derivation, formula, symbol, place):
+        try:
+            left, right = _sides(formula, point, symbol, place)
+        except ArithmeticError:
+            continue
+        compared += 1
+        if abs(left - right) > _CLOSE * (1 + abs(left)):
+            return False
+    return compared > 0
 
 
 def _approaches(derivation: Derivation, formula: Any, limit: Any, symbol: Any, place: Any) -> bool:
     compared = 0
-    for point in _points(derivation, formula, symbol):
-        here = sp.sympify(place).subs(point)
-        expected = limit.subs(point).subs(symbol, here).evalf(_DIGITS)
-        sides = [formula.subs(point).subs(symbol, here + step).evalf(_DIGITS) for step in (_NEAR, -_NEAR)]
-        if any(side in (sp.oo, sp.nan, sp.zoo) or not side.is_number for side in sides) or not expected.is_number:
+    for point in _points(derivation, formula, symbol, place):
+        try:
+            expected = precise(limit, {**point, symbol: precise(place, point, _DIGITS)}, _DIGITS)
+            sides = _sides(formula, point, symbol, place)
+        except ArithmeticError:
             continue
         compared += 1
         if any(abs(side - expected) > _CLOSE * (1 + abs(expected)) for side in sides):
@@ -237,12 +254,12 @@ def _approaches(derivation: Derivation, formula: Any, limit: Any, symbol: Any, p
     return compared > 0
 
 
-def _points(derivation: Derivation, formula: Any, moving: Any) -> list[dict[Any, Any]]:
+def _points(derivation: Derivation, formula: Any, moving: Any, place: Any = sp.S.Zero) -> list[dict[Any, Any]]:
     source, model = random.Random(5), derivation.model
     points = []
     for _ in range(_POINTS):
         point: dict[Any, Any] = {}
-        for symbol in sorted(formula.free_symbols - {moving}, key=str):
+        for symbol in sorted((formula.free_symbols | place.free_symbols) - {moving}, key=str):
             base = model.scalar_values.get(symbol, sp.Integer(1)) if symbol in model.parameters else sp.Integer(1)
             point[symbol] = base * sp.Rational(source.randint(60, 140), 101)
         if t in point:
@@ -258,9 +275,11 @@ def _solves(derivation: Derivation, name: str, limit: Any, symbol: Any, place: A
     rate = derivation.model.dynamics[state]
     residual = sp.diff(limit, t) - rate.subs({**flow, state: limit}, simultaneous=True)
     start = limit.subs(t, 0) - state
-    for point in _points(derivation, residual + limit, symbol):
-        here = {**point, symbol: sp.sympify(place).subs(point)}
-        for expression in (residual, start):
-            if not abs(expression.subs({symbol: place}).subs(here).evalf(_DIGITS)) < sp.Float("1e-25"):
+    for point in _points(derivation, residual + limit, symbol, place):
+        try:
+            here = {**point, symbol: precise(place, point, _DIGITS)}
+            if any(abs(precise(expression, here, _DIGITS)) > 1e-25 for expression in (residual, start)):
                 return False
+        except ArithmeticError:
+            return False
     return True

@@ -8,9 +8,10 @@ import sympy as sp
 
 from ..declare import NeuronModel
 from ..errors import DerivationError
+from ..values import extended_value, numbers, value
 from .derivation import Relation, t
 
-_POINTS, _DIGITS, _TOLERANCE = 6, 40, sp.Float("1e-25")
+_POINTS, _DIGITS = 6, 60
 _HORIZON = 20  # how long a neuron that is said never to spike is followed
 
 
@@ -23,12 +24,16 @@ def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | No
     slopes = {state: sp.diff(flow[state], t) for state in flow}
     for point in _points(model, relation):
         later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
-        there = later | {state: _evaluated(flow[state], later) for state in flow}
-        solves = all(
-            _vanishes(model.dynamics[state] - _evaluated(slopes[state], later), there)
-            and _vanishes(_evaluated(flow[state], {**point, t: 0}) - state, point)
-            for state in flow
-        )
+        start = {**point, t: sp.S.Zero}
+        try:
+            there = later | {state: value(flow[state], later, _DIGITS) for state in flow}
+            solves = all(
+                _is_near(value(slopes[state], later, _DIGITS), value(model.dynamics[state], there, _DIGITS))
+                and _is_near(value(flow[state], start, _DIGITS), value(state, point, _DIGITS))
+                for state in flow
+            )
+        except ArithmeticError:
+            solves = False
         if not solves:
             raise DerivationError(f"{model.name}: the derived flow does not solve the declared equations")
 
@@ -41,11 +46,12 @@ def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, re
     """
     found = 0
     for point in _points(model, relation, spread=40):
-        time = time_to_spike.subs(point)
-        if time is sp.oo or time.has(sp.nan):
+        time = extended_value(time_to_spike, point, _DIGITS)
+        if time is None or time == numbers().inf:
             continue
         found += 1
-        if not _vanishes(spiking, {**point, t: time.evalf(_DIGITS)}):
+        just_before = time * (1 - numbers().mpf(10) ** -45)  # at a spike at infinity formulas have no value
+        if not _vanishes(spiking, {**point, t: just_before}):
             raise DerivationError(f"{model.name}: the derived time to spike is not a spike of the declared equations")
     if not found:
         raise DerivationError(f"{model.name}: no spike found at which to check the derived time to spike")
@@ -58,28 +64,35 @@ def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr)
         DerivationError: if the potential reaches a finite threshold before, is not a real number, or passes through
             infinity.
     """
-    at_infinity = model.spike.is_at_infinity
+    at_infinity, precision = model.spike.is_at_infinity, numbers()
     for point in _points(model, None, spread=20):
-        if not at_infinity and not sp.N((model.variable - model.spike.threshold).subs(point)) < 0:
+        limit = precision.inf if at_infinity else value(model.spike.threshold, point, _DIGITS)
+        if not value(model.variable, point, _DIGITS) < limit:
             continue
-        spike = time_to_spike.subs(point)
-        if spike is not sp.oo and not sp.N(spike).is_extended_positive:
-            raise DerivationError(f"{model.name}: the time to spike is {sp.N(spike)} at {_listed(point)}")
-        horizon = sp.Integer(_HORIZON) if spike is sp.oo else spike
-        course = [sp.N(potential.subs({**point, t: horizon * sp.Rational(part, 16)}), 20) for part in range(16)]
-        if not all(value.is_real and value.is_finite for value in course):
-            raise DerivationError(f"{model.name}: the flow is not a real number on the way from {_listed(point)}")
-        rates = [sp.N(model.field.subs({**point, model.variable: value}), 20) for value in course]
-        fell = any(b < a for a, b in itertools.pairwise(course)) and min(rates) > 0 and not model.other_states
-        limit = sp.N(model.spike.threshold.subs(point)) if not at_infinity else sp.oo
-        if fell or any(value >= limit for value in course):
+        spike = extended_value(time_to_spike, point, _DIGITS)
+        if spike is None or spike <= 0:
+            raise DerivationError(f"{model.name}: the time to spike is {_shown(spike)} at {_listed(point)}")
+        horizon = _HORIZON if spike == precision.inf else spike
+        try:
+            course = [value(potential, {**point, t: horizon * part / 16}, _DIGITS) for part in range(16)]
+            rates = [value(model.field, {**point, model.variable: place}, _DIGITS) for place in course]
+        except ArithmeticError:
             raise DerivationError(
-                f"{model.name}: there is a spike before the time to spike {sp.N(spike, 6)} from {_listed(point)}"
+                f"{model.name}: the flow is not a real number on the way from {_listed(point)}"
+            ) from None
+        fell = any(b < a for a, b in itertools.pairwise(course)) and min(rates) > 0 and not model.other_states
+        if fell or any(place >= limit for place in course):
+            raise DerivationError(
+                f"{model.name}: there is a spike before the time to spike {_shown(spike)} from {_listed(point)}"
             )
 
 
+def _shown(time: Any) -> str:
+    return "not a real number" if time is None else "oo" if time == numbers().inf else numbers().nstr(time, 6)
+
+
 def _listed(point: dict[Any, Any]) -> str:
-    return ", ".join(f"{symbol} = {sp.N(value, 6)}" for symbol, value in point.items())
+    return ", ".join(f"{symbol} = {numbers().nstr(value(number, point), 6)}" for symbol, number in point.items())
 
 
 def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> list[dict[Any, Any]]:
@@ -88,13 +101,13 @@ def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> l
     points = []
     for _ in range(_POINTS * (1 if spread == 1 else 4)):
         point: dict[Any, Any] = {}
-        for symbol, value in model.parameters.items():
-            base = value[0] if isinstance(value, sp.Tuple) else value
+        for symbol, declared in model.parameters.items():
+            base = declared[0] if isinstance(declared, sp.Tuple) else declared
             base = sp.Integer(1) if base is None else base
             point[symbol] = base * sp.Rational(source.randint(90, 110), 100)
         if relation is not None and relation.solutions:
             symbol, solution = next(reversed(list(relation.solutions.items())))
-            point[symbol] = solution.subs(point)
+            point[symbol] = value(solution, point, _DIGITS)
         elif relation is not None:
             point |= {symbol: model.values[symbol] for symbol in relation.parameters}
         for state in model.states:
@@ -105,10 +118,12 @@ def _points(model: NeuronModel, relation: Relation | None, spread: int = 1) -> l
     return points
 
 
-def _evaluated(expression: sp.Expr, point: dict[Any, Any]) -> sp.Expr:
-    return expression.subs(point).evalf(_DIGITS)
+def _is_near(found: Any, expected: Any) -> bool:
+    return bool(abs(found - expected) < numbers().mpf(10) ** -25 * (1 + abs(expected)))
 
 
-def _vanishes(expression: sp.Expr, point: dict[Any, Any]) -> bool:
-    value = _evaluated(expression, point)
-    return bool(value.is_number and abs(value) < _TOLERANCE)
+def _vanishes(expression: Any, point: dict[Any, Any]) -> bool:
+    try:
+        return bool(abs(value(expression, point, _DIGITS)) < numbers().mpf(10) ** -25)
+    except ArithmeticError:
+        return False

@@ -10,12 +10,15 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import tidy
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
+from ..polynomials import affine_split
 from ..structure import Structure
 from .derivation import Derivation
-from .forms import TransferForm, affine_parts, autonomous_states
+from .forms import TransferForm, autonomous_states
 from .projective import linear_jumps
+from .rows import declared_sign
 
 
 def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
@@ -25,7 +28,7 @@ def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
         DerivationError: if a coefficient is not affine in the other states, or an input does more than add.
     """
     form = _normal_form(model, structure)
-    excess = sp.simplify(form.drive + sum(g * form.others.resting.get(s, 0) for s, g in form.drive_gains.items()))
+    excess = tidy(form.drive + sum(g * form.others.resting.get(s, 0) for s, g in form.drive_gains.items()))
     currents = [gain for state, gain in form.drive_gains.items() if state not in form.conductance_gains]
     inward = next(iter(currents), form.gain)
     return Derivation(
@@ -36,7 +39,7 @@ def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
         "in steps whose remainder is below rounding",
         flow=None,
         time_to_spike=None,
-        rheobase=sp.simplify(-excess / inward),
+        rheobase=tidy(-excess / inward),
         period=None,
         phase=None,
         relation=None,
@@ -49,27 +52,27 @@ def _normal_form(model: NeuronModel, structure: Structure) -> TransferForm:
     states = model.other_states
     if a.free_symbols & set(states):
         raise DerivationError(f"{model.name}: a state multiplies {structure.potential}**2")
-    if a.subs(model.scalar_values).is_positive is False:
+    if declared_sign(model, a) in (0, -1):
         raise DerivationError(
             f"{model.name}: the coefficient {a} of {structure.potential}**2 is not positive: no spikes"
         )
     others = autonomous_states(model)
-    linear, constant = affine_parts(b, states), affine_parts(c, states)
+    linear, constant = affine_split(b, states), affine_split(c, states)
     if others is None or linear is None or constant is None:
         raise DerivationError(f"{model.name}: the coefficients of the field are not affine in {states}")
     conductances, b0 = linear
     currents, c0 = constant
     drive_gains = {}
     for state in states:
-        gain = sp.simplify(a * currents.get(state, 0) - b0 * conductances.get(state, sp.Integer(0)) / 2)
+        gain = tidy(a * currents.get(state, 0) - b0 * conductances.get(state, sp.Integer(0)) / 2)
         if gain != 0:
             drive_gains[state] = gain
     return TransferForm(
         potential=structure.potential,
         circle=(model.reset_value, model.spike.threshold) if structure.is_circle else None,
         gain=a,
-        offset=sp.simplify(-b0 / (2 * a)),
-        drive=sp.simplify(a * c0 - b0**2 / 4),
+        offset=tidy(-b0 / (2 * a)),
+        drive=tidy(a * c0 - b0**2 / 4),
         drive_gains=FrozenMapping(drive_gains),
         conductance_gains=FrozenMapping(conductances),
         others=others,

@@ -4,7 +4,6 @@ from typing import Any
 
 from ..declare import NeuronModel
 from ..errors import ModelError
-from ..limits import TimeLimit, within
 from ..structure import is_on_circle
 from ..verify import Certificate, Verdict, verify
 from .construction import Construction
@@ -13,8 +12,6 @@ from .excitability import Firing, Resting, measure
 from .membrane import membranes
 from .proposal import ContinuousProposal as ContinuousProposal
 from .proposal import Match as Match
-
-_SECONDS = 60.0
 
 
 def nearest_continuous(model: NeuronModel) -> ContinuousProposal:
@@ -52,13 +49,7 @@ later.
     if certificate.holds:
         raise ModelError(f"{model.name}: its certificate holds already; use the model as it is")
     _require_integrate_and_fire(model, certificate)
-    try:
-        found = within(_SECONDS, lambda: _measured(model))
-    except TimeLimit:
-        raise ModelError(
-            f"{model.name}: measuring its rest and rheobase takes too long; write simpler equations"
-        ) from None
-    construction = Construction(model, found)
+    construction = Construction(model, _measured(model))
     proposed = _continuous(construction)
     notes = differences(construction, proposed)
     if certificate.verdict is Verdict.UNDECIDED:

@@ -6,6 +6,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
+from ..bounded import expanded, tidy
 from ..errors import ModelError
 from ..isolation import WINDOW, precisely, rounded
 from .membrane import Membrane
@@ -171,7 +172,7 @@ def _firing(membrane: Membrane, total: Any, found: list[Any]) -> Firing:
     return Firing(
         drive=_number(drive),
         period=period,
-        centre=sp.simplify((reset + threshold) / 2) if len(ends) == 2 else where,
+        centre=tidy((reset + threshold) / 2) if len(ends) == 2 else where,
         is_at_edge=where in ends and sign_of(slope) != 0,
         threshold=threshold,
         period_doubled=period_of(membrane, total + drive),
@@ -189,14 +190,14 @@ def min_of(values: list[Any]) -> Any:
 def _lowest(field: Any, variable: sp.Symbol, places: list[Any]) -> tuple[Any, Any]:
     if not places:
         raise ModelError(f"the field {field} has no smallest value; declare a finite reset or threshold")
-    values = [sp.simplify(field.subs(variable, place)) for place in places]
+    values = [tidy(field.subs(variable, place)) for place in places]
     lowest = min_of(values)
     return places[values.index(lowest)], lowest
 
 
 def _number(value: Any) -> Any:
     """A closed form, or a fraction of 25 digits where it would not be one to read."""
-    value = sp.simplify(value)
+    value = tidy(value)
     return rounded(value) if value.is_number and value.has(sp.exp, sp.sin, sp.cos, sp.tanh) else value
 
 
@@ -211,16 +212,16 @@ def period_of(membrane: Membrane, field: Any) -> Any:
         log(2)
     """
     variable, reset, threshold = membrane.variable, membrane.reset, membrane.threshold
-    field = sp.expand(field)
+    field = expanded(field)
     slope = sp.diff(field, variable)
     finite = reset.is_finite and threshold.is_finite
     if finite and not slope.has(variable):
-        start, end = (sp.simplify(field.subs(variable, place)) for place in (reset, threshold))
+        start, end = (tidy(field.subs(variable, place)) for place in (reset, threshold))
         if any(not value.is_number and value.is_positive is None for value in (start, end)):
             return None
         if sign_of(start) <= 0 or sign_of(end) <= 0:
             return sp.oo
-        return -sp.log(sp.simplify(start / end)) / sp.simplify(slope) if slope != 0 else (threshold - reset) / start
+        return -sp.log(tidy(start / end)) / tidy(slope) if slope != 0 else (threshold - reset) / start
     if any(item.free_symbols - {variable} for item in (field, reset, threshold)):
         return None
     low, high = (float(end) if end.is_finite else WINDOW * sp.sign(end) for end in (reset, threshold))

@@ -5,10 +5,12 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import expanded, inserted, vanishes
 from ..declare import NeuronModel
+from ..derive.forms import settled_states
 from ..errors import ModelError
 from ..isolation import WINDOW
-from ..verify.signs import affine_parts
+from ..polynomials import affine_split
 from .zeros import sign_of
 
 #: Stands for the potential to which the other states have settled.
@@ -35,7 +37,7 @@ class Membrane:
 
     def settled_at(self, potential: Any) -> Any:
         """The field while the other states stay where they settle at a given potential."""
-        return sp.expand(self.rate.subs(place, potential))
+        return expanded(self.rate.subs(place, potential))
 
     @property
     def follows(self) -> bool:
@@ -65,19 +67,20 @@ def settled(model: NeuronModel) -> dict[Any, Any]:
     """
     others = model.other_states
     start: dict[Any, Any] = {state: model.initial[state] for state in others}
-    if all(sp.simplify(model.dynamics[state].subs(start)) == 0 for state in others):
+    if all(vanishes(inserted(model.dynamics[state], start)) for state in others):
         return start
     rates = [model.dynamics[state].subs(model.variable, place) for state in others]
-    if any(affine_parts(rate, others) is None for rate in rates):
+    rows = [affine_split(rate, others) for rate in rates]
+    if None in rows:
         raise ModelError(
             f"{model.name}: where {', '.join(map(str, others))} rest without input is not known, since their equations "
             "are not linear in them; start them at rest with initial=..., or declare them linear"
         )
-    solution = sp.solve(rates, others, dict=True)
-    if len(solution) != 1 or set(solution[0]) != set(others):
+    found = settled_states(others, rows)
+    if found is None:
         raise ModelError(f"{model.name}: {', '.join(map(str, others))} have no single place where they rest without "
                          "input; let each decay, as in dI/dt = -I/tau_s")  # fmt: skip
-    return {state: sp.simplify(solution[0][state]) for state in others}
+    return found
 
 
 def rows_of(model: NeuronModel) -> list[dict[Any, Any]]:

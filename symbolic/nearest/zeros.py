@@ -4,6 +4,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..bounded import factored, tidy
 from ..errors import ModelError
 from ..isolation import WINDOW, isolate, rounded
 from ..verify.signs import numeric, sign_of_value
@@ -20,7 +21,7 @@ def sign_of(expression: Any) -> int:
         (1, -1)
     """
     expression = sp.sympify(expression)
-    found = numeric(expression) if expression.is_number else sign_of_value(sp.factor(expression), {})
+    found = numeric(expression) if expression.is_number else sign_of_value(factored(expression), {})
     if found is None:
         names = ", ".join(sorted(map(str, expression.free_symbols)))
         instead = f"give {names} a value, or declare a sign such as sp.Symbol(..., positive=True)" if names else ""
@@ -57,10 +58,10 @@ def zeros(expression: Any, variable: sp.Symbol, low: float = -WINDOW, high: floa
 
 def _closed(constant: Any, slope: Any = sp.S.Zero, curvature: Any = sp.S.Zero) -> list[Any]:
     if sign_of(curvature) == 0:
-        return [sp.simplify(-constant / slope)] if sign_of(slope) else []
-    discriminant = sp.factor(slope**2 - 4 * curvature * constant)
+        return [tidy(-constant / slope)] if sign_of(slope) else []
+    discriminant = factored(slope**2 - 4 * curvature * constant)
     sign = sign_of(discriminant)
     if sign <= 0:
-        return [] if sign < 0 else [sp.simplify(-slope / (2 * curvature))]
+        return [] if sign < 0 else [tidy(-slope / (2 * curvature))]
     half = sp.sqrt(discriminant) / (2 * curvature) * sign_of(curvature)
-    return [sp.simplify(-slope / (2 * curvature) - half), sp.simplify(-slope / (2 * curvature) + half)]
+    return [tidy(-slope / (2 * curvature) - half), tidy(-slope / (2 * curvature) + half)]

@@ -155,6 +155,8 @@ class Certificate:
         simultaneous_inputs: The class of spike times where two inputs to the neuron change places: a kink (CONTINUOUS)
             or at least C1; None where the verdict is not HOLDS.
         simultaneous_is_exact: Whether it is no better; else it is at least this.
+        derived_ranges: The ranges that states cannot leave, where the proof needed them and they are narrower than what
+            is declared: pairs of a state and its ends. They follow from the declared initial values, too.
         search: What `witness` searches with; `smoothspike.verify` supplies it, since it takes simulations.
 
     Example:
@@ -173,6 +175,7 @@ class Certificate:
     cases: tuple[tuple[Any, "Certificate"], ...] = ()
     simultaneous_inputs: Regularity | None = None
     simultaneous_is_exact: bool = False
+    derived_ranges: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...] = ()
     search: Callable[["Certificate"], Witness | None] | None = field(default=None, compare=False, repr=False)
 
     @cached_property

@@ -59,12 +59,14 @@ def neuron_conditions(case: Case) -> tuple[Condition, ...]:
 
 
 def _derived_statement(case: Case) -> sp.Basic:
-    return _all(
-        relation(state, end, evaluate=False)
-        for state, ends in case.derived.items()
-        for relation, end in zip((sp.Ge, sp.Le), ends, strict=True)
-        if end.is_finite and not (state == case.model.variable and relation is sp.Le)
-    )
+    statements: list[sp.Basic] = []
+    for state, (low, high) in case.derived.items():
+        if low == high:
+            statements.append(sp.Eq(state, low, evaluate=False))
+            continue
+        statements += [sp.Ge(state, low, evaluate=False)] if low.is_finite else []
+        statements += [sp.Le(state, high, evaluate=False)] if high.is_finite and state != case.model.variable else []
+    return _all(statements)
 
 
 def _derived_reason(case: Case) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
 from .case import case_of
 from .certificate import Certificate, Condition, RouteReport, Verdict
@@ -70,7 +70,8 @@ def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[An
     if deciding is None:
         return ()
     found = []
-    for region in regions_of(*deciding):
+    is_time_constant = deciding[0] in time_constants(model.dynamics)
+    for region in regions_of(*deciding, is_positive=is_time_constant):
         try:
             part = in_region(model, deciding[0], region)
             case = _verified(part, depth - 1)
@@ -99,7 +100,8 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
             found += route_conditions(case, route)
         conditions = (*found, *input_conditions(case))
         reports = tuple(report_on(case, route, conditions) for route in model.routes)
-        return Proof(conditions, reports, crossing_class(case) if _rank(conditions) == 0 else None)
+        crossing = crossing_class(case) if _rank(conditions) == 0 else None
+        return Proof(conditions, reports, crossing, tuple(case.derived.items()))
     except Split as split:
         proofs = [_verify_rows(model, group) for group in split.groups]
         ranks = [_rank(proof.conditions) for proof in proofs]
@@ -108,7 +110,8 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
         reports = zip(*(proof.routes for proof in proofs), strict=True)
         crossing = min(proof.crossing for proof in proofs if proof.crossing is not None)
         worst = tuple(worst_of(group) for group in reports)
-        return Proof(_joined([proof.conditions for proof in proofs]), worst, crossing)
+        shared = tuple(pair for pair in proofs[0].ranges if all(pair in proof.ranges for proof in proofs))
+        return Proof(_joined([proof.conditions for proof in proofs]), worst, crossing, shared)
 
 
 def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:
@@ -142,6 +145,7 @@ def _certificate(model: NeuronModel, proof: Proof) -> Certificate:
         tuple(sorted(_strongest(used), key=str)),
         simultaneous_inputs=crossing,
         simultaneous_is_exact=is_exact,
+        derived_ranges=proof.ranges,
     )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import factored, is_zero, tidied
-from ..declare.approximate import approximate
+from ..enclosure import sign_at, sign_on
+from ..errors import ModelError
 from .signs import (
     ENCLOSED,
     Expression,
@@ -27,8 +28,8 @@ from .signs import (
 
 _SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
 _MAX_POINTS, _FEW_POINTS, _LONG_POINTS = 250, 12, 3  # the last for expressions of more operations than ...
+_MOST_BOXES = 600
 _SHORT = 40  # ... this
-_NOT_ZERO = sp.Float("1e-20")
 
 
 @dataclass
@@ -128,7 +129,7 @@ class Facts:
         Raises:
             Undecided: if that could not be found out.
         """
-        expression = sp.sympify(expression)
+        expression = self._with_constants(sp.sympify(expression))
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
         if not states:
             return Spread((Kind.ZERO, Kind.POSITIVE, Kind.NEGATIVE)[self.sign(expression)])
@@ -149,11 +150,12 @@ class Facts:
                 return self._spread_of_product(product)
             except Undecided:
                 pass
-        return self._spread_by_enclosure(expression) or self._spread_by_samples(expression, states)
+        found = self._spread_by_enclosure(expression) or self._spread_over_box(expression, states)
+        return found or self._spread_by_samples(expression, states)
 
     def vanishes(self, expression: Expression) -> bool:
         """Whether an expression is zero for all admissible states."""
-        expression = sp.expand(expression)
+        expression = self._with_constants(sp.expand(expression))
         if expression == 0:
             return True
         if not expression.free_symbols & self.ranges.keys():
@@ -169,6 +171,12 @@ class Facts:
                 return False
         raise Undecided(f"whether {expression} is zero is not known", sp.Eq(expression, 0))
 
+    def _with_constants(self, expression: Expression) -> Expression:
+        """Put in the values of states whose range is one point."""
+        ends = ((state, self.ranges[state]) for state in expression.free_symbols & self.ranges.keys())
+        fixed = {state: low for state, (low, high) in ends if low == high}
+        return sp.expand(expression.subs(fixed)) if fixed else expression
+
     def _is_nonzero_at(self, expression: Expression, point: Mapping[sp.Symbol, Expression]) -> bool:
         """Whether an expression is certainly not zero at a place, for the parameter values of every neuron."""
         for row in self.rows:
@@ -176,11 +184,10 @@ class Facts:
             if expression.free_symbols - values.keys():
                 return False
             try:
-                approximate(expression, values)
-                value = expression.evalf(30, subs=values)
-            except (ArithmeticError, ValueError, TypeError):
+                sign = sign_at(expression, {symbol: values[symbol] for symbol in expression.free_symbols})
+            except ModelError:
                 return False
-            if not (value.is_Float or value.is_Rational) or abs(value) < _NOT_ZERO:
+            if not sign:
                 return False
         return True
 
@@ -252,6 +259,31 @@ class Facts:
         wanted = {Kind.NONNEGATIVE: 1, Kind.NONPOSITIVE: -1}.get(spread.kind)
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
         return Spread(spread.kind) if any(sign == wanted for sign, _, _ in self._samples(expression, states)) else None
+
+    def _spread_over_box(self, expression: Expression, states: list[sp.Symbol]) -> Spread | None:
+        """Bound the expression over the ranges by interval arithmetic, at the values of the parameters."""
+        kinds: set[Kind] = set()
+        values: set[Any] = set()
+        for row in self.rows:
+            value = expression.subs(dict(row))
+            box = {state: tuple(end.subs(dict(row)) for end in self.ranges[state]) for state in states}
+            open_symbols = value.free_symbols - box.keys()
+            if open_symbols or any(end.free_symbols for ends in box.values() for end in ends):
+                return None
+            try:
+                strict = sign_on(value, box, most_boxes=_MOST_BOXES)
+                weak = strict if strict.sign else sign_on(value, box, strict=False, most_boxes=_MOST_BOXES)
+            except ModelError:
+                return None
+            if not weak.sign:
+                return None
+            names = (Kind.POSITIVE, Kind.NEGATIVE) if strict.sign else (Kind.NONNEGATIVE, Kind.NONPOSITIVE)
+            kinds.add(names[weak.sign < 0])
+            values |= {sp.Eq(symbol, row[symbol]) for symbol in expression.free_symbols & row.keys()}
+        if len(kinds) != 1:
+            return None
+        self.used |= dict.fromkeys(sorted(values, key=str))
+        return Spread(kinds.pop())
 
     def _spread_of_product(self, product: sp.Mul) -> Spread:
         weak: Spread | None = None

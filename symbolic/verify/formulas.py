@@ -8,8 +8,10 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import tidied
+from ..typesetting import latex
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_TOWER = re.compile(r"\*\*\s*[\d.]+\s*\*\*|\d{40}")  # numbers that SymPy would work out for ever
 _RATE = re.compile(r"d(\w+)/dt")
 _FUNCTIONS = {"Abs", "exp", "log", "sqrt", "sin", "cos", "tan", "atan", "tanh", "Max", "Min", "oo", "pi"}
 _SUMS = ("+", "-")
@@ -118,7 +120,11 @@ def _is_formula(text: str, known: dict[str, Any]) -> bool:
 
 
 def _parsed(text: str, known: dict[str, Any]) -> sp.Expr | None:
-    if not text or any(name not in known and name not in _FUNCTIONS for name in _NAME.findall(text)):
+    if (
+        not text
+        or _TOWER.search(text)
+        or any(name not in known and name not in _FUNCTIONS for name in _NAME.findall(text))
+    ):
         return None
     parse: Any = sp.sympify
     try:
@@ -131,5 +137,5 @@ def _parsed(text: str, known: dict[str, Any]) -> sp.Expr | None:
 def _latex(text: str, known: dict[str, Any]) -> str:
     rate = _RATE.fullmatch(text)
     if rate is not None:
-        return rf"\mathrm{{d}}{sp.latex(known[rate[1]])}/\mathrm{{d}}t"
-    return sp.latex(_parsed(text, known))
+        return rf"\mathrm{{d}}{latex(known[rate[1]])}/\mathrm{{d}}t"
+    return latex(_parsed(text, known))

@@ -155,8 +155,9 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
 
 def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     """States that follow V, or that input and reset change together: a kink where it can be shown, else continuity."""
-    exponent = hoelder_exponent(case, route, own, found)
-    at_least = Finding(Regularity.CONTINUOUS, False, _taking_part(exponent), exponent)
+    order = hoelder_order(case, route, own, found)
+    exponent = None if order is None else _at_most_one(order, case)
+    at_least = Finding(Regularity.CONTINUOUS, False, _taking_part(order, exponent), exponent)
     model = case.model
     if case.returns_from_below or model.variable in route.jump or found.driven & (found.touched | found.following):
         return at_least
@@ -182,8 +183,8 @@ def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) 
     return Finding(Regularity.CONTINUOUS, True, reason, sp.S.One)
 
 
-def hoelder_exponent(case: Case, route: InputRoute, own: Order, found: Ties) -> sp.Expr | None:
-    """An exponent with which later spikes are Hoelder continuous where states follow the spiking variable.
+def hoelder_order(case: Case, route: InputRoute, own: Order, found: Ties) -> Order | None:
+    """An order with which later spikes are Hoelder continuous where states follow the spiking variable.
 
     With a rate of order u^r next to the spike such a state moves like u^(1 + r) in the time u, which the effect of the
     input may read, and changes at the spike like u^(k + r) if the spike is shifted like u^k. None if not known.
@@ -203,13 +204,13 @@ def hoelder_exponent(case: Case, route: InputRoute, own: Order, found: Ties) -> 
         least = smallest([order for order in orders if order.exponent != sp.oo] or [NEVER], facts)
         if least is None or (least.exponent != sp.oo and facts.sign(least.exponent) <= 0):
             return None
-        return _at_most_one(least, case)
+        return with_values(least, facts)
     except Undecided:
         return None
 
 
 def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
-    """A Hoelder exponent from the order of a change; factors that vary slowly cost an arbitrarily small part of it."""
+    """A Hoelder exponent from the order of a change; none where a factor that varies slowly may make it worse."""
     facts = case.with_weight
     if order.exponent == sp.oo:
         return sp.S.One
@@ -218,13 +219,13 @@ def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
         beyond = facts.sign(order.exponent - 1)
     except Undecided:
         return None
-    return sp.S.One if beyond > 0 or (beyond == 0 and order.is_pure) else order.exponent
+    return sp.S.One if beyond > 0 else order.exponent if order.is_pure else None
 
 
-def _taking_part(exponent: sp.Expr | None) -> str:
+def _taking_part(order: Order | None, exponent: sp.Expr | None) -> str:
     reason = "Other states take part in spike or reset, so that only continuity is shown"
     if exponent is None:
-        return f"{reason}."
+        return f"{reason}." if order is None else f"{reason}, with every Hölder exponent below {order.exponent}."
     return f"{reason}, with {'a Lipschitz constant' if exponent == 1 else f'the Hölder exponent {exponent}'}."
 
 

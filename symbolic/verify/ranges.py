@@ -17,7 +17,7 @@ from .facts import Facts
 from .signs import ENCLOSED, Expression, Kind, Range, Undecided, affine_parts
 
 _NOT_NEGATIVE = (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO)
-_MAX_CORNERS = 16
+_MAX_CORNERS, _MAX_CANDIDATES = 16, 8
 _EVERYTHING: Range = (-sp.oo, sp.oo)
 
 
@@ -28,7 +28,7 @@ def derived_ranges(model: NeuronModel, facts: Facts) -> dict[sp.Symbol, Range]:
         model: The declared model.
         facts: What is known, with the declared ranges.
     """
-    ranges = dict(facts.ranges)
+    ranges = dict(facts.ranges) | {s: (model.initial[s],) * 2 for s in constant_states(model, facts)}
     for _ in model.states:
         before = dict(ranges)
         for state in model.states:
@@ -38,16 +38,58 @@ def derived_ranges(model: NeuronModel, facts: Facts) -> dict[sp.Symbol, Range]:
     return ranges
 
 
+def constant_states(model: NeuronModel, facts: Facts) -> set[sp.Symbol]:
+    """The states that keep their initial value: at it, neither equations nor resets nor inputs change them."""
+    found = {state for state in model.other_states if state not in model.bounds}
+    while True:
+        at: dict[Any, Any] = {state: model.initial[state] for state in found}
+        leaving = {state for state in found if not _stays(state, at, model, facts)}
+        if not leaving:
+            return found
+        found -= leaving
+
+
+def _stays(state: sp.Symbol, at: dict[Any, Any], model: NeuronModel, facts: Facts) -> bool:
+    changes = [model.dynamics[state], model.reset.get(state, state) - state]
+    changes += [route.jump[state] - state for route in model.routes if state in route.jump]
+    for change in changes:
+        value = sp.expand(change.subs(at, simultaneous=True))
+        if value.free_symbols & {*model.states, weight}:
+            return False  # simplified no further: some state or weight changes it
+        try:
+            if facts.sign(value) != 0:
+                return False
+        except Undecided:
+            return False
+    return True
+
+
 def _range_of(state: sp.Symbol, model: NeuronModel, facts: Facts) -> Range:
     low, high = facts.ranges[state]
-    if state in model.bounds or _is_free(state, model):
+    if low == high or state in model.bounds or _is_free(state, model):
         return low, high
     if state == model.variable:
         can_fall = not model.reset_value.is_finite or low.is_finite
         return (low if can_fall else _best(state, model, facts, 1), high)
     low = low if low.is_finite else _best(state, model, facts, 1)
     within = facts.over({state: (low, high)})
-    return low, high if high.is_finite else _best(state, model, within, -1)
+    high = high if high.is_finite else _best(state, model, within, -1)
+    return (low, high) if low.is_finite or high.is_finite else _both_ends(state, model, facts)
+
+
+def _both_ends(state: sp.Symbol, model: NeuronModel, facts: Facts) -> Range:
+    """Two ends that are kept together, such as those of a state whose sign a reset changes."""
+    found = _candidates(state, model, facts)
+    found = list(dict.fromkeys([*found, *(-candidate for candidate in found)]))[:_MAX_CANDIDATES]
+    for low, high in product(found, repeat=2):
+        within = facts.over({state: (low, high)})
+        try:
+            is_interval = facts.sign(high - low) > 0
+            if is_interval and all(_is_kept(state, e, model, within, i) for e, i in ((low, 1), (high, -1))):
+                return low, high
+        except Undecided:
+            continue
+    return _EVERYTHING
 
 
 def _is_free(state: sp.Symbol, model: NeuronModel) -> bool:
@@ -79,7 +121,8 @@ def _is_kept(state: sp.Symbol, bound: Expression, model: NeuronModel, facts: Fac
     """Whether a state cannot cross a bound."""
     if not facts.at_least_zero(inward * (model.initial[state] - bound)):
         return False
-    beyond = facts.over({state: (bound, facts.ranges[state][1]) if inward > 0 else (facts.ranges[state][0], bound)})
+    low, high = facts.ranges[state]
+    beyond = facts.over({state: (bound, high) if inward > 0 else (low, bound)})
     changes = [model.reset.get(state, state), *(route.jump.get(state, state) for route in model.routes)]
     anywhere = beyond.over({weight: _EVERYTHING})
     if any(change != state and _kind(inward * (change - bound), anywhere) not in _NOT_NEGATIVE for change in changes):

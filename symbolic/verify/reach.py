@@ -15,6 +15,7 @@ from ..declare import InputRoute, NeuronModel, weight
 from .facts import Facts
 from .influence import following
 from .signs import Expression, Kind, Undecided, affine_parts
+from .well_posed import settled
 
 _ONE_WAY = (Kind.POSITIVE, Kind.NEGATIVE)
 
@@ -33,6 +34,11 @@ class Reach:
     free: frozenset[sp.Symbol]
     raised: frozenset[sp.Symbol]
 
+    @property
+    def field(self) -> Expression:
+        """The rate of the spiking variable, with the branch that is valid in its range."""
+        return settled(self.model.field, self.facts)
+
     def swallows(self, expression: Expression) -> bool:
         """Whether, wherever an expression is positive, an input can make it negative.
 
@@ -48,16 +54,14 @@ class Reach:
         model, variable = self.model, self.model.variable
         facts = self.facts.over({variable: (model.initial[variable], self.facts.ranges[variable][1])})
         # an input may put it just below the spike; whether it goes on from there is the question itself
-        return self._moves_variable() or 1 in self._pushes(model.field, facts) or self._is_sure(model.field, facts)
+        return self._moves_variable() or 1 in self._pushes(self.field, facts) or self._is_sure(self.field, facts)
 
     def can_fall(self) -> bool:
         """Whether some trial makes the spiking variable as negative as one likes."""
         model, variable = self.model, self.model.variable
         falling = self.facts.over({variable: (-sp.oo, model.initial[variable])})
         return (
-            self._moves_variable()
-            or -1 in self._pushes(model.field, self.facts)
-            or self._is_sure(-model.field, falling)
+            self._moves_variable() or -1 in self._pushes(self.field, self.facts) or self._is_sure(-self.field, falling)
         )
 
     def _pushes(self, expression: Expression, facts: Facts) -> set[int]:

@@ -41,8 +41,8 @@ def deciding_parameter(model: NeuronModel, conditions: tuple[Condition, ...]) ->
     return None
 
 
-def regions_of(symbol: Any, threshold: sp.Expr) -> tuple[Region, ...]:
-    """Divide the range of a parameter: above, at and below a number.
+def regions_of(symbol: Any, threshold: sp.Expr, *, is_positive: bool = False) -> tuple[Region, ...]:
+    """Divide the range of a parameter: above, at and below a number, as far as it is positive if it must be.
 
     Example:
         >>> p = sp.Symbol("p", real=True)
@@ -52,7 +52,7 @@ def regions_of(symbol: Any, threshold: sp.Expr) -> tuple[Region, ...]:
     edge: Any = threshold
     above = sp.Symbol(symbol.name if edge.is_zero else f"({symbol - edge})", positive=True)
     found = [Region(sp.Gt(symbol, edge), edge + above, ((above, symbol - edge),))]
-    if not (symbol.is_positive or symbol.name.startswith("tau")):
+    if not (symbol.is_positive or is_positive):
         below = sp.Symbol(
             symbol.name if edge.is_zero else f"({edge - symbol})", positive=not edge.is_zero, negative=edge.is_zero
         )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
+from .. import typesetting
 from ..declare import weight
 from .formulas import typeset
 
@@ -35,23 +36,33 @@ def text(certificate: "Certificate") -> str:
 
 def markdown(certificate: "Certificate") -> str:
     """Write a certificate as Markdown."""
-    model = certificate.model
-    lines = [f"### {model.name}: {certificate.verdict.name}", "", claim(certificate), "", f"$${_aligned(model)}$$", ""]
+    model, words = certificate.model, typesetting.in_markdown
+    lines = [
+        f"### {words(model.name)}: {certificate.verdict.name}",
+        "",
+        claim(certificate),
+        "",
+        f"$${_aligned(model)}$$",
+        "",
+    ]
     for number, condition in enumerate(certificate.conditions, 1):
-        lines += [f"{number}. **{title(condition)}**: {MARKS[condition.holds]}."]
-        lines += [f"   ${sp.latex(condition.statement)}$."] if condition.statement is not sp.true else []
+        lines += [f"{number}. **{words(title(condition))}**: {MARKS[condition.holds]}."]
+        lines += [f"   ${typesetting.latex(condition.statement)}$."] if condition.statement is not sp.true else []
         lines += [f"   {_in_markdown(because(condition), certificate)}"]
     lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|---|"]
     for report in certificate.routes:
-        exponent = "" if report.contact_exponent is None else f"${sp.latex(report.contact_exponent)}$"
-        cells = (report.name, report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
+        exponent = "" if report.contact_exponent is None else f"${typesetting.latex(report.contact_exponent)}$"
+        cells = (words(report.name), report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
     for report in certificate.routes:
         reason = " ".join(reasons(report))
-        lines += ["", f"Input {report.name}: {_in_markdown(reason, certificate)}"] if reason else []
+        lines += ["", f"Input {words(report.name)}: {_in_markdown(reason, certificate)}"] if reason else []
     lines += ["", crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
-        lines += ["", "Under: " + ", ".join(f"${sp.latex(assumption)}$" for assumption in certificate.assumptions)]
+        lines += [
+            "",
+            "Under: " + ", ".join(f"${typesetting.latex(assumption)}$" for assumption in certificate.assumptions),
+        ]
     lines += ["", f"**Example.** {_in_markdown(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _markdown_cases(certificate))
 
@@ -59,16 +70,16 @@ def markdown(certificate: "Certificate") -> str:
 def latex(certificate: "Certificate") -> str:
     """Write a certificate as LaTeX."""
     model = certificate.model
-    lines = [rf"\paragraph{{{_escaped(model.name)}: {certificate.verdict.name}.}}", claim(certificate)]
+    lines = [rf"\paragraph{{{typesetting.escaped(model.name)}: {certificate.verdict.name}.}}", claim(certificate)]
     lines += [rf"\[{_aligned(model)}\]", r"\begin{enumerate}"]
     for condition in certificate.conditions:
-        statement = f" ${sp.latex(condition.statement)}$." if condition.statement is not sp.true else ""
-        heading = rf"\emph{{{_escaped(title(condition))}}}: {MARKS[condition.holds]}."
+        statement = f" ${typesetting.latex(condition.statement)}$." if condition.statement is not sp.true else ""
+        heading = rf"\emph{{{typesetting.escaped(title(condition))}}}: {MARKS[condition.holds]}."
         lines += [rf"\item {heading}{statement} {_in_latex(because(condition), certificate)}"]
     lines += [r"\end{enumerate}"]
     lines += [rf"\par {_in_latex(finding, certificate)}" for finding in _findings(certificate)]
     if certificate.assumptions:
-        lines += [r"\par Under: " + ", ".join(f"${sp.latex(a)}$" for a in certificate.assumptions) + "."]
+        lines += [r"\par Under: " + ", ".join(f"${typesetting.latex(a)}$" for a in certificate.assumptions) + "."]
     lines += [rf"\par \emph{{Example.}} {_in_latex(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _latex_cases(certificate))
 
@@ -99,6 +110,7 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
                 "later_is_exact": report.later_is_exact,
                 "own_reason": report.own_reason,
                 "later_reason": report.later_reason,
+                "later_exponent": None if report.later_exponent is None else str(report.later_exponent),
             }
             for report in certificate.routes
         ],
@@ -238,7 +250,7 @@ def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
     lines = []
     for condition, case in certificate.cases:
         reason = _in_markdown(" ".join(_case_reasons(case)), case)
-        lines += ["", f"{indent}- **Case ${sp.latex(condition)}$: {case.verdict.name}.** {reason}".rstrip()]
+        lines += ["", f"{indent}- **Case ${typesetting.latex(condition)}$: {case.verdict.name}.** {reason}".rstrip()]
         lines += _markdown_cases(case, indent + "  ")
     return lines
 
@@ -247,17 +259,17 @@ def _latex_cases(certificate: "Certificate", heading: str = r"\paragraph") -> li
     lines = []
     for condition, case in certificate.cases:
         reason = _in_latex(" ".join(_case_reasons(case)), case)
-        lines += [rf"{heading}{{Case ${sp.latex(condition)}$: {case.verdict.name}.}} {reason}".rstrip()]
+        lines += [rf"{heading}{{Case ${typesetting.latex(condition)}$: {case.verdict.name}.}} {reason}".rstrip()]
         lines += _latex_cases(case, r"\subparagraph")
     return lines
 
 
 def _in_markdown(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), _plain_markdown)
+    return typeset(sentence, _symbols(certificate), typesetting.in_markdown)
 
 
 def _in_latex(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), _escaped)
+    return typeset(sentence, _symbols(certificate), typesetting.escaped)
 
 
 def _symbols(certificate: "Certificate") -> tuple[sp.Symbol, ...]:
@@ -265,17 +277,7 @@ def _symbols(certificate: "Certificate") -> tuple[sp.Symbol, ...]:
 
 
 def _aligned(model: Any) -> str:
-    rows = [rf"\dot{{{sp.latex(state)}}} &= {sp.latex(rate)}" for state, rate in model.dynamics.items()]
+    rows = [
+        rf"\dot{{{typesetting.latex(state)}}} &= {typesetting.latex(rate)}" for state, rate in model.dynamics.items()
+    ]
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"
-
-
-def _plain_markdown(words: str) -> str:
-    for symbol in ("\\", "*", "_"):
-        words = words.replace(symbol, "\\" + symbol)
-    return words
-
-
-def _escaped(words: str) -> str:
-    """Escape what LaTeX would read as a command; in one pass, so that escapes are not escaped again."""
-    special = {"\\": "/", "^": r"\^{}", "~": r"\~{}", "<": "$<$", ">": "$>$", "|": "$|$"}
-    return "".join(special.get(letter, "\\" + letter if letter in "&%$#_{}" else letter) for letter in words)

@@ -27,6 +27,7 @@ class Proof:
     conditions: tuple[Condition, ...]
     routes: tuple[RouteReport, ...]
     crossing: tuple[Regularity, bool] | None = None
+    ranges: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...] = ()
 
 
 def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) -> RouteReport:

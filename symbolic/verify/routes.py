@@ -11,11 +11,14 @@ from .case import Answer, Case
 from .certificate import Condition
 from .facts import Facts
 from .growth import approach, growth, limit
+from .influence import relevant_states
 from .scales import ONE, compare, leading
 from .signs import Expression, Kind, Undecided
 from .well_posed import require_lipschitz
 
 State = dict[Any, Any]
+
+_GENERATIONS = 3
 
 CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
@@ -154,9 +157,14 @@ def _equal(left: Expression, right: Expression, facts: Facts) -> bool:
 def _difference(model: NeuronModel, facts: Facts, first: State, second: State, told: tuple[str, str]) -> Answer:
     """Two states that two orders of events lead to: spikes jump if the spiking variable feels the difference."""
     variable = model.variable
-    different = [s for s in model.states if not _equal(first[s], second[s], facts)]
+    felt = {variable, *relevant_states(model)}
+    different = [s for s in model.states if s in felt and not _equal(first[s], second[s], facts)]
+    if not different:
+        return True, "Both orders lead to the same state, but for states that spikes do not depend on."
     state = different[0]
     story = f"{told[0]} {state} = {first[state]}, {told[1]} {state} = {second[state]}"
+    if not _is_reached([first[s] - second[s] for s in different], model, facts):
+        raise Undecided(f"{story}; whether a trial gets to states that differ is not known")
     if different == [variable]:
         return False, f"{story}: later spikes jump when the two change places."
     if variable not in different:
@@ -169,7 +177,56 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
             if not facts.vanishes(left - right):
                 return False, f"{story}: {variable} moves on differently, so that later spikes jump when the two swap."
             rate = sp.Add(*(sp.diff(rate, s) * f for s, f in model.dynamics.items()))
+        if any(_reads_difference(route, model, facts, first, second) for route in model.routes):
+            return False, f"{story}: the effect of later inputs on {variable} jumps when the two swap."
     raise Undecided(f"{story}; whether spikes feel the difference is not known")
+
+
+def _is_reached(differences: list[Any], model: NeuronModel, facts: Facts) -> bool:
+    """Whether some trial leads to states where one of several expressions is not zero.
+
+    States that inputs cannot choose start at their initial values. If an expression vanishes there, so may its changes
+    with time, at resets and at inputs, the changes of these, and so on: if all do, it may vanish for ever.
+    """
+    start: dict[Any, Any] = {
+        state: model.initial[state] for state in model.other_states if not _is_chosen(state, model)
+    }
+    waiting = [difference for difference in differences if not difference.is_infinite]
+    if len(waiting) < len(differences):
+        return True
+    for _ in range(_GENERATIONS):
+        if any(not facts.vanishes(sp.expand(expression).subs(start)) for expression in waiting):
+            return True
+        waiting = [sp.expand(later) for expression in waiting for later in _changes(expression, model)]
+    return False
+
+
+def _changes(expression: Any, model: NeuronModel) -> list[Any]:
+    others = model.other_states
+    flow = sp.Add(*(sp.diff(expression, state) * model.dynamics[state] for state in others))
+    resets: dict[Any, Any] = {state: value for state, value in model.reset.items() if state in others}
+    found = [flow, expression.subs(resets, simultaneous=True)]
+    for number, route in enumerate(model.routes):
+        strength = sp.Symbol(f"weight_{number}", real=True)
+        jumps: dict[Any, Any] = {s: value.subs(weight, strength) for s, value in route.jump.items() if s in others}
+        found += [expression.subs(jumps, simultaneous=True)] if jumps else []
+    return [change for change in found if change != expression]
+
+
+def _is_chosen(state: sp.Symbol, model: NeuronModel) -> bool:
+    """Whether some input adds to a state, which can then be anything."""
+    jumps = [route.jump[state] for route in model.routes if set(route.jump) == {state}]
+    return any(sp.expand(jump - state - weight) == 0 for jump in jumps)
+
+
+def _reads_difference(route: InputRoute, model: NeuronModel, facts: Facts, first: State, second: State) -> bool:
+    """Whether a later input moves the spiking variable by another amount for two states that agree in it."""
+    if model.variable not in route.jump:
+        return False
+    change = sp.expand(route.jump[model.variable] - model.variable)
+    places = [{s: v for s, v in side.items() if s != model.variable} for side in (first, second)]
+    left, right = (change.subs(place, simultaneous=True) for place in places)
+    return not facts.vanishes(left - right)
 
 
 def _applied(expression: Any, state: State) -> Any:
@@ -189,5 +246,7 @@ def _inputs_commute(case: Case) -> Answer:
         ]
         if not all(facts.vanishes(orders[0][state] - orders[1][state]) for state in model.states):
             told = (f"Input {left.name} before {right.name} leaves", "the other order")
-            return _difference(model, facts, orders[0], orders[1], told)
+            holds, reason = _difference(model, facts, orders[0], orders[1], told)
+            if not holds:
+                return holds, reason
     return True, "Two inputs that arrive together lead to the same state in either order."

@@ -8,6 +8,8 @@ from typing import Any
 import sympy as sp
 
 from ..algebra import is_zero
+from ..enclosure import sign_at
+from ..errors import ModelError
 
 #: A SymPy expression. SymPy's own annotations are too narrow for its `subs` and `args`.
 Expression = Any
@@ -96,10 +98,7 @@ def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict
 
 
 def structural(expression: Expression) -> int | None:
-    """The sign as far as SymPy's assumptions tell; an open time constant is positive."""
-    times = [symbol for symbol in expression.free_symbols if symbol.name.startswith("tau") and not symbol.is_positive]
-    if times:
-        return None
+    """The sign as far as SymPy's assumptions tell."""
     if expression.is_number:
         return numeric(expression)
     return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None
@@ -111,23 +110,17 @@ def numeric(number: Expression) -> int | None:
         return int(sp.sign(number))
     if number.is_extended_real is False:
         return None
-    value = number.evalf(30)
-    if not value.is_Float:
-        return None
-    if abs(value) > sp.Float("1e-20"):
-        return 1 if value > 0 else -1
-    return 0 if is_zero(number) else None
+    try:
+        sign = sign_at(number, {})
+    except ModelError:  # a function of which no bounds are known
+        value = number.evalf(30)
+        sign = int(sp.sign(value)) if value.is_Float and abs(value) > sp.Float("1e-20") else None
+    return sign if sign is not None else 0 if is_zero(number) else None
 
 
 def sign_of_value(expression: Expression, row: Row) -> int | None:
     """The sign at given parameter values; None where it stays open."""
-    value = expression.subs(dict(row))
-    times = {
-        symbol: sp.Dummy(symbol.name, positive=True)
-        for symbol in value.free_symbols
-        if symbol.name.startswith("tau") and not symbol.is_positive
-    }
-    return structural(value.subs(times))
+    return structural(expression.subs(dict(row)))
 
 
 def is_true(condition: Any, sign: Callable[[Any], int]) -> bool:

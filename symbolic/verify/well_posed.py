@@ -145,6 +145,26 @@ def pieces_of(expression: Any, state: sp.Symbol, facts: Facts) -> tuple[list[Exp
     return edges, [piece_at(expression, state, at, facts) for at in places]
 
 
+def settled(expression: Any, facts: Facts) -> Any:
+    """Put the one branch that is valid in place of a piecewise expression, where states do not leave it.
+
+    Example:
+        >>> V = sp.Symbol("V", real=True)
+        >>> settled(sp.Piecewise((2 - V, V < 1), (0, True)), Facts(({},), {V: (-sp.oo, sp.Integer(1))}))
+        2 - V
+    """
+    new = {}
+    for piecewise in expression.atoms(sp.Piecewise):
+        states = set().union(*(condition.free_symbols for _, condition in piecewise.args)) & facts.ranges.keys()
+        try:
+            edges, pieces = pieces_of(piecewise, *states, facts=facts) if len(states) == 1 else ([None], [])
+        except Undecided:
+            continue
+        if not edges:
+            new[piecewise] = pieces[0]
+    return expression.xreplace(new)
+
+
 def _between(low: Expression, high: Expression) -> Expression:
     if low.is_infinite and high.is_infinite:
         return sp.S.Zero

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 from pathlib import Path
 
@@ -88,6 +89,30 @@ def test_configured_paths_exist():
     assert [path for path in paths if not (ROOT / path).exists()] == []
     module, _, function = config["project"]["scripts"]["smoothspike"].partition(":")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_type_checkers_see_the_types():
+    for package in PACKAGES:
+        assert (Path(package.__file__).parent / "py.typed").exists()
+
+
+def test_the_oldest_versions_are_those_that_are_tested():
+    """What pyproject.toml admits and what the workflow installs are the same."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["datasets"]]
+    tested = dict(line.split("==") for line in (ROOT / ".github/oldest.txt").read_text().splitlines() if "==" in line)
+    for requirement in wanted:
+        name, least = requirement.split(">=")
+        assert (tested[name] + ".0").startswith(f"{least}."), requirement
+
+
+def test_what_is_declared_is_used():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    imports = {"scikit-learn": "sklearn"}
+    source = "\n".join(path.read_text() for package in PACKAGES for path in Path(package.__file__).parent.rglob("*.py"))
+    for requirement in [*project["dependencies"], "scikit-learn"]:
+        name = requirement.partition(">=")[0]
+        assert re.search(rf"^\s*(import|from) {imports.get(name, name)}\b", source, re.MULTILINE), name
 
 
 def test_version_is_stated_once():

@@ -152,19 +152,101 @@ def test_models(capsys):
     assert "lif" in json.loads(capsys.readouterr().out)
 
 
+WRONG_FILES = {
+    "an error": ("import sympy\n\nx = 1 / 0\n", r"mine\.py:3: ZeroDivisionError: division by zero"),
+    "a wrong declaration": (
+        "import sympy as sp, symbolic as ss\nV = sp.Symbol('V', real=True)\n"
+        "model = ss.NeuronModel('m', dynamics={V: V**2}, spike=ss.at_infinity(V), reset={V: V}, inputs=V)",
+        r"mine\.py:3: ModelError: reset of V to V: V is infinite",
+    ),
+    "syntax": ("x = (1,\n", r"mine\.py:1: SyntaxError: '\(' was never closed"),
+    "null bytes": ("x = 1\0", r"mine\.py(:1)?: (Syntax|Value)Error: source code (string )?cannot contain null bytes"),
+    "a missing import": (
+        "import nothing_like_it\n",
+        r"mine\.py:1: ModuleNotFoundError: No module",
+    ),
+    "an end": ("import sys\nsys.exit('enough')\n", r"mine\.py:2: SystemExit: enough"),
+    "in a function": ("def model():\n    return 1 / 0\n", r"mine\.py:2: ZeroDivisionError"),
+    "several lines": ("raise ValueError('one\\n  two')", r"mine\.py:1: ValueError: one two\n"),
+    "no message": ("assert False", r"mine\.py:1: AssertionError\b"),
+    "arguments": (
+        "def model(tau):\n    pass\n",
+        r"model cannot be called without arguments: missing",
+    ),
+    "no model": ("model = 3", r"model is of type int; name a model, or a function of one"),
+    "another name": ("modle = 3", r"has no object called 'model'; did you mean 'modle'\?"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG_FILES.values(), ids=WRONG_FILES)
+@pytest.mark.parametrize("command", ["verify", "derive"])
+def test_a_file_that_cannot_be_run_is_wrong_usage(capsys, tmp_path, command, text, message):
+    path = tmp_path / "mine.py"
+    path.write_text(text)
+    assert fails([command, f"{path}:model"], capsys).startswith("smoothspike: error: ")
+    assert re.search(message, fails([command, f"{path}:model"], capsys))
+
+
+def fails(arguments, capsys):
+    """What a wrong usage says, in one line and without a traceback."""
+    with pytest.raises(SystemExit, match=r"^2$"):
+        main(arguments)
+    output, errors = capsys.readouterr()
+    assert output == ""
+    assert len(errors.splitlines()) == 1
+    return errors
+
+
 @pytest.mark.parametrize(
-    ("argument", "message"),
+    ("arguments", "message"),
     [
-        ("nope", "no model 'nope'; the library has qif"),
-        ("nowhere.py:qif", "no file 'nowhere.py'"),
-        ("FILE:missing", "has no NeuronModel called 'missing'"),
-        ("FILE:number", "has no NeuronModel called 'number'"),
+        ([], "error: the following arguments are required: COMMAND"),
+        (["prove"], "invalid choice: 'prove'"),
+        (["verify"], "error: verify: the following arguments are required: MODEL"),
+        (["verify", "qif", "--nope"], "unrecognized arguments: --nope"),
+        (["verify", "qif", "--json", "--latex"], "not allowed with argument"),
+        (["derive", "qif", "--json", "--latex"], "not allowed with argument"),
+        (["derive", "qif", "--method", "foo"], "invalid choice: 'foo'"),
+        (["derive", "qif", "--method"], "expected one argument"),
+        (["models", "qif"], "unrecognized arguments: qif"),
+        (["demo", "--quick=3"], "ignored explicit argument '3'"),
+        (["demo", "--output", "FILE"], "name a folder that can be written"),
+        (["verify", "nope"], "no model 'nope'; the library has qif"),
+        (["derive", "QIF_delt"], "no model 'QIF_delt'; did you mean qif_delta"),
+        (["verify", "FILE"], "mine.py is a file; name a model in it"),
+        (["verify", "nowhere.py:qif"], "no file 'nowhere.py'"),
+        (["verify", "FILE:missing"], "has no object called 'missing'; its models are cubic, power, flat"),
+        (["verify", "FILE:number"], "number is of type int; name a model"),
+        (["verify", "README.md:qif"], "is not a Python file"),
     ],
 )
-def test_wrong_usage_exits_with_2(capsys, file, argument, message):
-    with pytest.raises(SystemExit, match=r"^2$"):
-        main(["verify", argument.replace("FILE", file)])
-    assert message in capsys.readouterr().err
+def test_wrong_usage_exits_with_2(capsys, file, arguments, message):
+    found = fails([argument.replace("FILE", file) for argument in arguments], capsys)
+    assert found.startswith("smoothspike: error: ")
+    assert message in found
+
+
+def test_a_file_is_run_as_a_script(capsys, tmp_path):
+    """It imports what lies beside it, and what it prints is kept apart."""
+    (tmp_path / "beside_it.py").write_text("from symbolic.models import qif\n")
+    path = tmp_path / "mine.py"
+    path.write_text("from beside_it import qif as model\nprint('loading')\n")
+    assert main(["verify", f"{path}:model", "--json", "--no-witness"]) == 0
+    output, errors = capsys.readouterr()
+    assert json.loads(output)["verdict"] == "HOLDS"
+    assert errors == "loading\n"
+
+
+def test_the_version_is_told(capsys):
+    with pytest.raises(SystemExit, match=r"^0$"):
+        main(["--version"])
+    assert re.fullmatch(r"smoothspike \S+\n", capsys.readouterr().out)
+
+
+def test_a_reader_that_has_enough_ends_it_quietly():
+    command = f"{sys.executable} -m smoothspike models | head -n 1"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("qif\n", "")
 
 
 def test_the_module_runs():

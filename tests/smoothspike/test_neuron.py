@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,7 @@ from cases import SOLVED
 
 import smoothspike as ss
 from smoothspike.dynamics import LinearDynamics, ProjectiveDynamics, TransferDynamics
+from smoothspike.neuron import certificate_of
 
 V, I = sp.symbols("V I", real=True)
 tau_m, tau_s, bias = sp.Symbol("tau_m", positive=True), sp.Symbol("tau_s", positive=True), sp.Symbol("b", real=True)
@@ -121,3 +124,17 @@ def test_equal_by_content():
     one, other = (ss.Neuron(ss.models.qif(tau_m=2.0, tau_s=1.0)) for _ in "ab")
     assert eqx.tree_equal(one, other)
     assert one != ss.Neuron(MODELS["qif"])
+
+
+def test_what_was_derived_and_verified_before_is_used_again():
+    model = ss.models.qif(tau_m=1.25, tau_s=0.625)
+    derivation, certificate = ss.derive(model), ss.verify(model)
+    neuron = ss.Neuron(ss.models.qif(tau_m=1.25, tau_s=0.625))
+    assert neuron.derivation is derivation
+    assert certificate_of(ss.models.qif(tau_m=1.25, tau_s=0.625)) is certificate_of(model)
+    assert certificate == replace(certificate_of(model), search=certificate.search)
+
+
+def test_a_parameter_without_a_value_is_named():
+    with pytest.raises(ss.ModelError, match=r"QIF: tau_s has no value, .* model\.with_parameters\(tau_s=1\.0\)"):
+        ss.Neuron(ss.models.qif(tau_s=None), allow_discontinuous=True)

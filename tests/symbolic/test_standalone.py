@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import sys
 
-MISSING = {"jax", "jaxlib", "equinox", "diffrax", "optimistix", "optax", "jaxtyping", "smoothspike"}
+MISSING = {"jax", "jaxlib", "equinox", "diffrax", "optax", "jaxtyping", "smoothspike"}
 
 class Refuse:
     def find_spec(self, name, path=None, target=None):

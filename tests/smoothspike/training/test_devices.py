@@ -14,6 +14,7 @@ import pytest
 import sharing
 
 import smoothspike as ss
+from smoothspike.training.checkpoint_file import read
 
 SCRIPT = Path(sharing.__file__)
 
@@ -70,7 +71,7 @@ def test_two_processes_resume_and_learn_what_one_learns(alone, tmp_path):
     for found in outcomes([start(2, port, 2, process, tmp_path) for process in range(2)]):
         assert found["devices"] == 4
         assert_same(found, alone)
-    assert len(json.loads((tmp_path / "history.json").read_text())["history"]) == 2
+    assert len(read(tmp_path / "checkpoint.ss")[0]["history"]) == 2
 
 
 def test_arrays_are_placed_and_everything_else_is_left_alone():

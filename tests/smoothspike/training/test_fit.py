@@ -2,7 +2,9 @@
 
 import dataclasses
 from functools import partial
+from itertools import pairwise
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import optax
@@ -48,13 +50,6 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(data, tmp_pa
     assert train(build(), data[0], epochs=4, checkpoint=tmp_path / "run").history == resumed.history
 
 
-def test_a_checkpoint_of_another_network_is_refused(data, tmp_path):
-    train(build(), data[0], epochs=1, checkpoint=tmp_path)
-    other = ss.FeedForward(NEURON, (4, 4), 4.0, key=jax.random.key(0))
-    with pytest.raises(ValueError, match="of another network or optimiser"):
-        train(other, data[0], epochs=1, checkpoint=tmp_path)
-
-
 def test_capacity_grows_during_training(data):
     small = build(scale=3.0).with_capacity(1)
     large = build(scale=3.0).with_capacity(512)
@@ -78,12 +73,90 @@ def test_other_readouts(data):
     assert history[-1]["loss"] < history[0]["loss"]
 
 
-def test_refusals(data):
-    training, _ = data
+def layers(*sizes):
+    return ss.FeedForward(NEURON, sizes, 4.0, weights=[jnp.ones(pair[::-1]) for pair in pairwise(sizes)])
+
+
+NET, DATA = layers(4, 3), ss.datasets.yin_yang(size=4, seed=0)
+REFUSED = {
+    "a pair": ({"dataset": (1, 2)}, TypeError, r"dataset is a tuple; give datasets\.Dataset\(spikes, labels"),
+    "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; give a FeedForward or Recurrent"),
+    "no loss": ({"loss": 3}, TypeError, r"loss is 3; give a function loss\(times, label\) of one sample"),
+    "a rate": ({"optimizer": 1e-3}, TypeError, r"optimizer is 0\.001; .* such as optax\.adabelief\(0\.001\)"),
+    "not called": ({"optimizer": optax.adam}, TypeError, "optimizer is the function adam; give an optimiser of optax"),
+    "half an epoch": ({"epochs": 2.5}, TypeError, r"epochs is 2\.5; give a whole number, at least 0"),
+    "epochs below 0": ({"epochs": -1}, ValueError, "epochs is -1; give a whole number, at least 0"),
+    "no batch": ({"batch_size": 0}, ValueError, "batch_size is 0; give a whole number, at least 1"),
+    "a true batch": ({"batch_size": True}, TypeError, "batch_size is True; give a whole number"),
+    "a seed": ({"key": 3}, TypeError, r"key is 3; give jax\.random\.key\(3\)"),
+    "no samples": ({"dataset": DATA[:0]}, ValueError, "dataset holds no samples"),
+    "no validation samples": ({"validation": DATA[:0]}, ValueError, "validation holds no samples"),
+    "validation as a pair": ({"validation": (1, 2)}, TypeError, "validation is a tuple"),
+    "augment": ({"augment": 0.1}, TypeError, r"augment is 0\.1; give a function augment\(spikes, key\)"),
+    "augmented to no spikes": ({"augment": lambda spikes, key: 3}, TypeError, "augment returned 3; return Spikes"),
+    "augmented by a channel": (
+        {"augment": lambda spikes, key: ss.Spikes(spikes.times, spikes.sources + 1)}, ValueError, "source.* is 4",
+    ),
+    "readout": ({"readout": "times"}, TypeError, "readout is 'times'; give a function of a recording"),
+    "too few inputs": ({"network": layers(3, 3)}, ValueError, "4 input channels, but the network 3; build it with 4"),
+    "too many inputs": ({"network": layers(5, 3)}, ValueError, "4 input channels, but the network 5: it would never"),
+    "too few outputs": ({"network": layers(4, 1)}, ValueError, r"labels\[.\] is ., but the network has 1 outputs"),
+    "several losses": ({"loss": lambda times, label: times}, ValueError, r"a sample has shape \(3,\)"),
+    "not a number": ({"loss": lambda times, label: jnp.nan * times[0]}, FloatingPointError, "loss is nan in epoch 1"),
+    "labels of another tree": (
+        {"optimizer": optax.multi_transform({"a": optax.sgd(0.1)}, ["a"])}, ValueError, "cannot be started",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_does_not_fit_is_refused_before_training(changes, error, message):
+    arguments = {"network": NET, "dataset": DATA, "loss": loss, "epochs": 1, "progress": False} | changes
+    with pytest.raises(error, match=message):
+        ss.fit(arguments.pop("network"), arguments.pop("dataset"), arguments.pop("loss"), **arguments)
+
+
+def test_evaluation_refuses_the_same():
     with pytest.raises(ValueError, match="4 input channels, but the network 3"):
-        train(ss.FeedForward(NEURON, (3, 3), 4.0, key=jax.random.key(0)), training, epochs=1)
-    with pytest.raises(FloatingPointError, match="the loss is nan in epoch 1"):
-        train(build(), training, loss=lambda times, label: jnp.nan * times[0], epochs=1)
+        ss.evaluate(layers(3, 3), DATA)
+    with pytest.raises(ValueError, match="but the network has 1 outputs"):
+        ss.evaluate(layers(4, 1), DATA)
+    with pytest.raises(ValueError, match="holds no samples"):
+        ss.evaluate(NET, DATA[:0])
+
+
+def test_more_outputs_than_classes_and_a_readout_of_ones_own_are_accepted():
+    def early(times, label):
+        return (times.sum() - label) ** 2
+
+    ss.fit(layers(4, 4), DATA, loss, epochs=0, progress=False)
+    ss.fit(layers(4, 1), DATA, early, readout=lambda record: record.first_spike_times(), epochs=0, progress=False)
+
+
+def labels_of(parameters):
+    """All weights are trained, the time constant is not."""
+    constant = jax.tree.map(lambda _: "fast", parameters)
+    return eqx.tree_at(lambda net: net.neurons[0].raw["tau_m"], constant, "fixed")
+
+
+@pytest.mark.parametrize("form", ["function", "tree", "function of nothing"])
+def test_parts_of_a_network_have_optimisers_of_their_own(form):
+    """Networks can be called, but their labels are no functions."""
+    neuron = ss.Neuron(ss.models.qif_delta(), trainable=("tau_m",))
+    network = ss.FeedForward(neuron, (4, 3), 4.0, weights=[jnp.ones((3, 4))])
+    parameters = eqx.filter(network, eqx.is_inexact_array)
+    tree = labels_of(parameters)
+    labels = {"function": labels_of, "tree": tree, "function of nothing": lambda _: tree}[form]
+    optimizer = optax.multi_transform({"fast": optax.sgd(0.125), "fixed": optax.set_to_zero()}, labels)
+    state = optimizer.init(parameters)
+    updates, _ = optimizer.update(jax.tree.map(jnp.ones_like, parameters), state, parameters)
+    assert updates.neurons[0].raw == {"tau_m": 0.0}
+    assert updates.weights[0]["V"].tolist() == [[-0.125] * 4] * 3
+    assert ss.fit(network, DATA, loss, optimizer=optimizer, epochs=0, progress=False).history == []
+    if form == "tree":
+        trained = ss.fit(network, DATA, loss, optimizer=optimizer, epochs=1, progress=False).network
+        assert float(trained.neurons[0].parameter("tau_m")) == 1.0
+        assert (trained.weights[0]["V"] != 1.0).any()
 
 
 def test_fixed_parameters_stay_fixed_under_weight_decay(data):

@@ -16,7 +16,7 @@ TEXT: Any = "V"
 HALF: Any = 0.5
 INFINITE: Any = float("inf")
 V, I, w = sp.symbols("V I w", real=True)
-V_th, b = sp.symbols("V_th b", real=True)
+V_th, b, c = sp.symbols("V_th b c", real=True)
 tau = sp.Symbol("tau", positive=True)
 unknown, t = sp.symbols("unknown t", real=True)
 
@@ -58,6 +58,23 @@ REFUSED = {
     "boolean": ({"dynamics": {V: True, I: -I}}, "dynamics of V: True is not a number or SymPy expression; write one"),
     "no reset": ({"reset": {}}, "no reset of the spiking variable; give reset={V: ...}"),
     "reset of an unknown state": ({"reset": {V: -sp.oo, w: 0}}, "reset of w: no such state; the states are V, I"),
+    "divisor 0": ({"dynamics": {V: V**2 + I / b, I: -I}, "parameters": {b: 0}}, "dV/dt divides by b, b = 0; give b a"),
+    "one divisor 0": ({"dynamics": {V: V**2 / b + I, I: -I}, "parameters": {b: [1, 0]}}, "dV/dt divides by b, b = 0"),
+    "slope 0": ({"dynamics": {V: b * sp.exp(V / b), I: -I}, "parameters": {b: 0}}, "dV/dt divides by b, b = 0"),
+    "a difference 0": (
+        {"dynamics": {V: V**2 + I / (b - c), I: -I}, "parameters": {b: 2, c: 2}}, "b - c, which is 0 with b = 2, c = 2",
+    ),
+    "coefficients that cancel": (
+        {"dynamics": {V: V**2 + I / (b * V - c * V), I: -I}, "parameters": {b: 2, c: 2}}, "divides by .* is 0 with",
+    ),
+    "a negative logarithm": ({"reset": {V: -sp.oo, I: sp.log(b)}, "parameters": {tau: 1, b: -1}}, "of b, b = -1"),
+    "a root": ({"inputs": jump({I: I + sp.sqrt(b - 1)}), "parameters": {tau: 1, b: 0}}, "a root of"),
+    "a power that is a root": ({"initial": {I: b**c}, "parameters": {tau: 1, b: -2, c: 0.5}}, "a root of b, b = -2"),
+    "a pole": ({"initial": {I: sp.gamma(b)}, "parameters": {tau: 1, b: 0}}, r"contains gamma\(b\), .* no real value"),
+    "an inverse of too much": ({"initial": {I: sp.asin(b)}, "parameters": {tau: 1, b: 2}}, r"contains asin\(b\)"),
+    "whole divisor, real": ({"dynamics": {V: V / b, I: -I}, "parameters": {b: -1}}, "time constant b = -1"),
+    "reset to infinity": ({"reset": {V: V}}, "reset of V to V: V is infinite when it spikes; write -oo"),
+    "other state to infinity": ({"reset": {V: 0, I: I + V}}, "reset of I to I . V: V is infinite .* it without V"),
     "infinite reset": ({"reset": {V: -sp.oo, I: -sp.oo}}, "reset of I to -oo: only a variable that spikes at infinity"),
     "reset to plus infinity": ({"reset": {V: sp.oo}}, "reset of V to oo: only a variable that spikes at infinity"),
     "undeclared reset": ({"reset": {V: unknown}}, "the reset of V uses the undeclared symbol unknown"),
@@ -108,17 +125,25 @@ def test_a_wrong_declaration_is_refused(changes, message):
     ("changes", "message"),
     [
         ({"reset": {V: V_th}}, "the reset of V, V_th, is not below its spike threshold V_th; choose one below V_th"),
+        ({"reset": {V: V}}, "the reset of V, V, is not below its spike threshold V_th"),
         ({"reset": {V: 2}}, "the reset of V, 2, is not below its spike threshold V_th"),
         ({"reset": {V: -sp.oo}}, "reset of V to -oo: only a variable that spikes at infinity"),
         ({"initial": {V: 1}}, "the initial value of V, 1, is not below its spike threshold V_th"),
         ({"parameters": {tau: 1, V_th: [1, 0.5, -1]}}, "the reset of V, 0, is not below its spike threshold V_th"),
         ({"reset": {V: V_th - sp.Rational(3, 10) + b}, "parameters": {tau: 1, V_th: 1, b: 0.3}}, "the reset of V"),
-        ({"spike": crosses(V, 1 / b), "parameters": {tau: 1, b: 0}}, "not a real number of ordinary size with b = 0"),
+        ({"spike": crosses(V, 1 / b), "parameters": {tau: 1, b: 0}}, "threshold divides by b, b = 0; give b a value"),
     ],
 )
 def test_the_reset_lies_below_the_threshold(changes, message):
     with pytest.raises(ModelError, match=message):
         declare_finite(**changes)
+
+
+def test_a_case_that_does_not_arise_may_be_undefined():
+    guarded = sp.Piecewise((V**2 / b, b > 0), (V**2, True))
+    assert declare(dynamics={V: guarded, I: -I}, parameters={b: 0}).values == {b: 0}
+    with pytest.raises(ModelError, match="dV/dt divides by b, b = 0"):
+        declare(dynamics={V: sp.Piecewise((V**2 / b, V > 0), (V**2, True)), I: -I}, parameters={b: 0})
 
 
 def test_an_open_threshold_is_accepted():

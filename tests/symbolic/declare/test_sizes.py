@@ -11,7 +11,7 @@ from symbolic.declare.text import parse_model
 
 def read(rate, initial="0"):
     return parse_model(
-        f"dV/dt = {rate}; dI/dt = -I",
+        f"dV/dt = {rate}; dI/dt = -I/tau_m",
         name="sizes", spike="V = oo", reset="V = -oo", inputs="I", parameters=["b", "tau_m"], initial={"V": initial},
     )  # fmt: skip
 

@@ -32,7 +32,7 @@ def read(**changes):
 
 def read_rate(rate):
     """The right-hand side of V as SymPy reads it."""
-    return read(equations=f"dV/dt = {rate}; dI/dt = -I", parameters={"tau_m": 1, "V_th": 1, "b": None}).field
+    return read(equations=f"dV/dt = {rate}; dI/dt = -I/tau_m", parameters={"tau_m": 1, "V_th": 1, "b": None}).field
 
 
 def test_text_equals_symbols():
@@ -48,6 +48,34 @@ def test_text_equals_symbols():
     assert model == declared == models.qif()
     assert hash(model) == hash(declared)
     assert model.states == declared.states
+
+
+def test_time_constants_are_told_by_what_they_do():
+    """Their names do not matter: what divides the whole of an equation, or a decay of its own state, is positive."""
+    model = read(
+        equations="""
+        dV/dt = (taurine*V**2 + tau_0 + I/tau_v - 2/tau_w)/C
+        dI/dt = -3*(I - E)/k + J/b
+        dJ/dt = -J/tau_m - V/c
+        """,
+        parameters=dict.fromkeys(["taurine", "tau_0", "tau_v", "tau_w", "C", "k", "E", "b", "tau_m", "c"], 1),
+    )
+    assert [symbol.name for symbol in model.parameters if symbol.is_positive] == ["C", "k", "tau_m"]
+    negative = read(equations="dV/dt = V**2 + taurine*I; dI/dt = -I", parameters={"taurine": -2})
+    assert dict(negative.values) == {sp.Symbol("taurine", real=True): -2}
+    with pytest.raises(ModelError, match="time constant C = -1 is not positive"):
+        read(equations="dV/dt = (V**2 + I)/C; dI/dt = -I", parameters={"C": -1})
+
+
+def test_keywords_that_a_declaration_does_not_have_are_refused():
+    with pytest.raises(
+        ModelError, match="unknown keyword 'refractory'; A declaration has equations, name, spike, reset"
+    ):
+        NeuronModel.from_equations(**QIF, refractory=2)
+    with pytest.raises(ModelError, match=r"'input'; did you mean 'inputs'\?"):
+        NeuronModel("QIF", dynamics={V: V**2}, spike=at_infinity(V), reset={V: 0}, input=V)
+    with pytest.raises(ModelError, match="no name; give name='QIF'"):
+        NeuronModel.from_equations("dV/dt = V**2", spike="V = oo", reset="V = -oo", inputs="V")
 
 
 def test_theta_neuron_equals_the_library():
@@ -89,16 +117,17 @@ def test_a_collection_of_names_leaves_parameters_open():
 
 
 def test_one_place_makes_symbols():
-    assert declared_symbol("tau_m", is_parameter=True) == tau_m
+    assert declared_symbol("tau_m", is_positive=True) == tau_m
     assert declared_symbol("tau_m") == sp.Symbol("tau_m", real=True)
-    assert declared_symbol("V_th", is_parameter=True) == V_th
+    assert declared_symbol("V_th") == V_th
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("V^2 - 2*V**3", V**2 - 2 * V**3), ("-V**2", -(V**2)), ("2**-V", 2**-V), ("2^3^2", 512), ("-+-V", V),
-        ("V - I - b", V - I - b), ("V/I/b", V / I / b), ("V/I*b", V / I * b), ("((V))", V), ("1e-3*V", V / 1000),
+        ("V - I - b", V - I - b), ("V/I/b + 1", V / I / b + 1), ("V/I*b", V / I * b), ("((V))", V),
+        ("1e-3*V", V / 1000),
         ("0.1 + 0.2", sp.Rational(3, 10)), (".5 + 1. + 2E+1", sp.Rational(43, 2)), ("pi/tau_m", sp.pi / tau_m),
         ("sqrt(4) + log(1) + exp(0)", 3), ("sqrt(tau_m)**2", tau_m), ("V*\t(V_th - V)", V * (V_th - V)),
         ("sin(V)*cos(V) + tan(V)/atan(V)", sp.sin(V) * sp.cos(V) + sp.tan(V) / sp.atan(V)),
@@ -242,7 +271,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"bounds": {"I": ("0", "V")}}, "bounds I, line 1, column 1: this may not depend on the state 'V'"),
         ({"bounds": {"I": ("1", "0")}}, "bounds of I: 1 is not below 0"),
         ({"bounds": {"I": (0, "-oo")}}, "bounds of I: 0 is not below -oo"),
-        ({"bounds": {"I": (0, "sqrt(1 - 2*tau_m)")}}, "the bounds of I: .* of ordinary size with tau_m = 1"),
+        ({"bounds": {"I": (0, "sqrt(1 - 2*tau_m)")}}, "the bounds of I takes a root of 1 - 2.tau_m, which is negative"),
     ],
 )
 def test_a_bad_part_is_refused(changes, message):

@@ -81,6 +81,6 @@ def test_what_cannot_be_evaluated():
 
 
 def test_what_a_reader_sees():
-    assert "    at tau_s = tau_m: (I*t + V*tau_m)*exp(-t/tau_m)/tau_m" in str(LEAKY).splitlines()
+    assert "    at tau_s = tau_m: (I*t/tau_m + V)*exp(-t/tau_m)" in str(LEAKY).splitlines()
     assert r"\begin{cases}" in LEAKY.to_latex()
     assert str(found(LEAKY, "V(t)")["tau_s"]).startswith("V(t) at tau_s = tau_m: tends to")

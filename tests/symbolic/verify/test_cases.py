@@ -1,7 +1,6 @@
 """Open parameters: the verdict in each region, reported as cases."""
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -105,9 +104,7 @@ def test_an_edge_with_another_reason_is_told_apart():
 def test_library_models_with_all_parameters_open(name):
     declared = getattr(models, name)()
     values = dict.fromkeys(str(symbol) for symbol in declared.parameters)
-    start = time.monotonic()
     certificate = verify(declared.with_parameters(**values))
-    assert time.monotonic() - start < 25
     known = verify(declared)
     assert certificate.verdict.name == "UNDECIDED" or certificate.verdict is known.verdict
     for condition, case in certificate.cases:

@@ -1,0 +1,30 @@
+"""Keywords that a declaration does not have, refused with those that it has."""
+
+import inspect
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from ..errors import ModelError
+
+
+def refuse_unknown(keywords: Iterable[str], function: Callable[..., Any]) -> None:
+    """Refuse keywords that a function takes only to refuse them.
+
+    Raises:
+        ModelError: if there are any; it says which one is meant, or what there is.
+
+    Example:
+        >>> def declare(*, spike, reset, **unknown):
+        ...     refuse_unknown(unknown, declare)
+        >>> declare(spike=1, reset=2, resets=3)
+        Traceback (most recent call last):
+        ...
+        symbolic.errors.ModelError: unknown keyword 'resets'; did you mean 'reset'? A declaration has spike, reset
+    """
+    parameters = inspect.signature(function).parameters.values()
+    known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name != "self"]
+    for keyword in keywords:
+        close = get_close_matches(keyword, known, n=1)
+        guess = f"did you mean {close[0]!r}? " if close else ""
+        raise ModelError(f"unknown keyword {keyword!r}; {guess}A declaration has {', '.join(known)}")
