@@ -1,4 +1,4 @@
-"""Normal forms and zero tests that take a bounded amount of work, whatever a user writes.
+"""Zero tests that take a bounded amount of work, whatever a user writes.
 
 `sympy.simplify` tries dozens of strategies, some of which do not return for harmless expressions. A certificate needs
 less: to know that an expression is zero, that it is not, or that neither could be shown.
@@ -9,11 +9,13 @@ from typing import Any
 
 import sympy as sp
 
+from .bounded import fraction, nodes, terms
 from .enclosure import sign_at
 from .errors import ModelError
+from .polynomials import coefficients
 
-#: Above these counts of operations a normal form is not tried.
-_MAX_OPERATIONS, _MAX_FACTORED = 400, 150
+#: Above these sizes nothing is multiplied out.
+_MAX_NODES, _MAX_TERMS = 3000, 2000
 _BITS = 160  # of the numbers with which an expression is told from zero
 _PROBES = ("7/11", "-13/17", "23/19", "-3/29", "5/31")
 
@@ -38,65 +40,52 @@ def is_zero(expression: Any) -> bool | None:
     return None
 
 
-def tidied(expression: Any) -> Any:
-    """Write an expression with one denominator and common factors taken out, if it is not too long for that.
-
-    Example:
-        >>> I, V, tau = sp.symbols("I V tau")
-        >>> tidied(I / tau - V / tau)
-        (I - V)/tau
-    """
-    expression = sp.sympify(expression)
-    if expression.is_Atom or expression.count_ops() > _MAX_OPERATIONS:
-        return expression
-    together: Any = sp.together(sp.expand(expression))
-    forms: list[Any] = [expression, sp.factor_terms(together)]
-    if together.is_rational_function(*together.free_symbols):
-        cancelled: Any = sp.cancel(together)
-        forms.append(sp.factor_terms(cancelled))
-    return min(forms, key=lambda form: (form.count_ops(), len(str(form))))
-
-
-def factored(expression: Any) -> Any:
-    """Factor an expression that is not too long for that.
+def expanded(expression: Any) -> Any:
+    """Multiply an expression out, arguments of functions too, where that makes few terms.
 
     Example:
         >>> x = sp.Symbol("x")
-        >>> factored(x**2 - x)
-        x*(x - 1)
+        >>> expanded((x + 1) ** 2), expanded((x + 1) ** 900)
+        (x**2 + 2*x + 1, (x + 1)**900)
     """
-    if expression.count_ops() > _MAX_FACTORED:
-        return sp.factor_terms(expression)
-    product: Any = sp.factor(expression)
-    return sp.factor_terms(product)
+    expression = sp.sympify(expression)
+    if expression.is_Atom or nodes(expression) > _MAX_NODES or terms(expression) > _MAX_TERMS:
+        return expression
+    return sp.expand(expression)
 
 
 def _normal_forms(expression: Any) -> Iterator[Any]:
     """Ways to write an expression, some of which are 0 if it is zero; the cheapest first."""
-    yield sp.expand(expression)
-    if expression.count_ops() > _MAX_OPERATIONS:
+    yield expanded(expression)
+    if nodes(expression) > _MAX_NODES or terms(expression) > _MAX_TERMS:
         return
-    numerator, _ = sp.fraction(sp.together(expression))
-    yield sp.expand(numerator)
+    yield _numerator(expression)
     if expression.has(sp.tan, sp.cot, sp.sin, sp.cos):
-        plain = sp.expand_trig(sp.expand(expression)).rewrite(sp.tan, sp.sin)
-        yield sp.expand(plain)
-        yield _on_the_unit_circle(sp.fraction(sp.together(plain))[0])
-    powers = sp.powsimp(sp.expand(expression.rewrite(sp.exp)))
-    yield sp.expand(powers)
-    yield sp.expand(sp.fraction(sp.together(powers))[0])
+        plain = sp.expand_trig(expanded(expression)).rewrite(sp.tan, sp.sin)
+        yield expanded(plain)
+        yield _on_the_unit_circle(_numerator(plain))
+    powers = sp.powsimp(expanded(expression.rewrite(sp.exp)))
+    yield expanded(powers)
+    yield _numerator(powers)
     if expression.has(sp.log):
-        yield sp.expand(sp.expand_log(expression, force=False))
+        yield expanded(sp.expand_log(expression, force=False))
+
+
+def _numerator(expression: Any) -> Any:
+    found = fraction(expression)
+    return expression if found is None else expanded(found[0])
 
 
 def _on_the_unit_circle(polynomial: Any) -> Any:
     """Replace every even power of a sine by the cosine of the same argument."""
-    result = sp.expand(polynomial)
+    result = expanded(polynomial)
     for sine in sorted(result.atoms(sp.sin), key=sp.default_sort_key):
         stand_in, square = sp.Dummy("s"), 1 - sp.cos(sine.args[0]) ** 2
-        poly = sp.Poly(result.subs(sine, stand_in), stand_in)
-        terms = [c * stand_in ** (m[0] % 2) * square ** (m[0] // 2) for m, c in poly.terms()]
-        result = sp.expand(sp.Add(*terms).subs(stand_in, sine))
+        row = coefficients(result.subs(sine, stand_in), stand_in)
+        if row is None:
+            return result
+        reduced = [c * stand_in ** (power % 2) * square ** (power // 2) for power, c in enumerate(row)]
+        result = expanded(sp.Add(*reduced).subs(stand_in, sine))
     return result
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import NeuronModel
 from .case import Answer, Case
 from .facts import Facts
@@ -88,7 +89,7 @@ def no_accumulation(case: Case) -> Answer:
 def _climbs(case: Case) -> bool:
     """Whether the gap between reset and threshold shrinks by a fixed factor with every spike and is else constant."""
     model, facts = case.model, case.facts
-    gap = sp.expand(model.spike.threshold - model.reset_value) if not model.spike.is_at_infinity else sp.oo
+    gap = expanded(model.spike.threshold - model.reset_value) if not model.spike.is_at_infinity else sp.oo
     read = sorted(gap.free_symbols & set(model.other_states), key=str)
     if len(read) != 1 or model.variable in gap.free_symbols:
         return False
@@ -99,7 +100,7 @@ def _climbs(case: Case) -> bool:
         return False
     factor = parts[0][state] / before[0][state]
     shrinks = facts.sign(factor) > 0 and facts.sign(1 - factor) > 0
-    if not shrinks or not facts.vanishes(sp.expand(after - factor * gap)):
+    if not shrinks or not facts.vanishes(expanded(after - factor * gap)):
         return False
     first = model.reset_value.subs(state, model.initial[state])
     way = facts.over({model.variable: (first, model.spike.threshold)})

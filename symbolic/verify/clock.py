@@ -11,7 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import is_zero, tidied
+from ..algebra import expanded, is_zero
+from ..bounded import tidy
 from .case import Case
 from .facts import Facts
 from .growth import approach, from_below, growth
@@ -37,7 +38,7 @@ class Order:
     is_exact: bool = True
 
     def __add__(self, other: "Order") -> "Order":
-        exponent = sp.oo if sp.oo in (self.exponent, other.exponent) else tidied(self.exponent + other.exponent)
+        exponent = sp.oo if sp.oo in (self.exponent, other.exponent) else tidy(self.exponent + other.exponent)
         return Order(exponent, self.is_pure and other.is_pure, self.is_exact and other.is_exact)
 
     def after_integration(self) -> "Order":
@@ -72,7 +73,7 @@ def with_values(order: Order | None, facts: Facts) -> Order | None:
     """Put parameter values into the exponent, where all neurons have the same."""
     if order is None or len(facts.rows) != 1:
         return order
-    return replace(order, exponent=tidied(order.exponent.subs(dict(facts.rows[0]))))
+    return replace(order, exponent=tidy(order.exponent.subs(dict(facts.rows[0]))))
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,11 @@ class Clock:
         Raises:
             Undecided: if it cannot be bounded.
         """
-        if sp.expand(expression) == 0:
+        if expanded(expression) == 0:
             return None
         if not self.is_infinite and (found := self._by_derivatives(expression)) is not None:
             return found
-        expression = sp.expand(expression)
+        expression = expanded(expression)
         scale, is_exact = self._scale(expression)
         if scale is None:
             return None
@@ -137,7 +138,7 @@ class Clock:
             value = expression.subs(self.variable, self.end)
             if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo, sp.AccumBounds, sp.Piecewise, sp.Abs):
                 return None
-            value = tidied(value)
+            value = tidy(value)
             if not self.facts.vanishes(value):
                 return Order(sp.Integer(number))
             expression = sp.diff(expression, self.variable)
@@ -149,7 +150,7 @@ class Clock:
             return self._of_exponential(scale)
         if not self.is_infinite:
             return self._of_power(scale, sp.S.One, Scale(power=sp.S.NegativeOne))
-        excess = tidied(self.pace.power - 1)
+        excess = tidy(self.pace.power - 1)
         if self.facts.sign(excess) > 0:
             return self._of_power(scale, excess, _LINEAR / self.pace)
         return self._of_logarithm(scale)
@@ -158,14 +159,14 @@ class Clock:
         sign = compare(Scale(exponent=scale.exponent), ONE, self.facts)
         if sign:
             return self._flat(sign)
-        exponent = tidied(-scale.power / excess)
+        exponent = tidy(-scale.power / excess)
         return Order(exponent, self._is_equal(scale, time_left**exponent))
 
     def _of_logarithm(self, scale: Scale) -> Order:
         sign = compare(Scale(power=scale.power, exponent=scale.exponent), ONE, self.facts)
         if sign:
             return self._flat(sign)
-        return Order(tidied(-scale.log_power / (self.pace.log_power - 1)))
+        return Order(tidy(-scale.log_power / (self.pace.log_power - 1)))
 
     def _of_exponential(self, scale: Scale) -> Order:
         top, rate = self._fastest()
@@ -175,7 +176,7 @@ class Clock:
             if order > 0:
                 return self._flat(self.facts.sign(coefficient))
             here += coefficient if order == 0 else 0
-        exponent = tidied(-here / rate)
+        exponent = tidy(-here / rate)
         time_left = Scale(power=1 - top) / self.pace
         return Order(exponent, self._is_equal(scale, time_left**exponent))
 
@@ -204,7 +205,7 @@ class Clock:
         Raises:
             Undecided: if the jump changes the spiking variable by too much to tell.
         """
-        step = tidied(jump - self.variable)
+        step = tidy(jump - self.variable)
         if is_zero(step):
             return None
         if not self.is_infinite:
@@ -223,7 +224,7 @@ class Clock:
         if self.facts.sign(self.pace.power - 1) == 0:  # the time left is V/F times log(V)
             order = self.of_scale(scale / self.pace)
             return Order(order.exponent, order.is_pure, is_exact)
-        return Order(tidied(order.exponent + 1), order.is_pure, is_exact)
+        return Order(tidy(order.exponent + 1), order.is_pure, is_exact)
 
     def _shift_by_step(self, scale: Scale, is_exact: bool) -> Order:
         """Where the speed is exponential in V^r, it changes by the factor exp(k r V^(r - 1) step)."""
@@ -237,7 +238,7 @@ class Clock:
         if relation > 0:  # an excitatory input takes almost all of the time left, an inhibitory one adds more than it
             return Order(sp.S.One, False, is_exact)
         order = self.of_scale(factor)
-        return Order(tidied(order.exponent + 1), order.is_pure, is_exact)
+        return Order(tidy(order.exponent + 1), order.is_pure, is_exact)
 
     def _order_of_step_to(self, jump: Expression) -> Order | None:
         """At a finite threshold that the jump leaves in place: one more than the order of its derivative minus one."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..algebra import expanded
+from ..bounded import tidy
 from ..declare import NeuronModel
 from ..structure import is_on_circle
 from .boundedness import between_spikes, no_accumulation
@@ -156,7 +157,7 @@ def _ranges(case: Case) -> Answer:
 def _crossing(case: Case) -> Answer:
     model = case.model
     variable, threshold = model.variable, model.spike.threshold
-    speed = tidied(from_below(model.field, variable, threshold, case.facts).subs(variable, threshold))
+    speed = tidy(from_below(model.field, variable, threshold, case.facts).subs(variable, threshold))
     spread = case.facts.spread(speed)
     at = f"d{variable}/dt at {variable} = {threshold} is {speed}"
     if spread.kind is Kind.POSITIVE:
@@ -199,14 +200,14 @@ def _rises_through_zero(case: Case, speed: Expression) -> bool:
             return False
         at_threshold = {s: from_below(rate, model.variable, model.spike.threshold, facts).subs(
             model.variable, model.spike.threshold) for s, rate in model.dynamics.items()}  # fmt: skip
-        change = sp.expand(sp.Add(*(sp.diff(speed, state) * at_threshold[state] for state in model.other_states)))
+        change = expanded(sp.Add(*(sp.diff(speed, state) * at_threshold[state] for state in model.other_states)))
         if facts.spread(change).kind is Kind.POSITIVE:
             return True
         for state in model.other_states:
             parts = affine_parts(speed, [state])
             if parts is not None and facts.spread(parts[0][state]).kind.is_strict:
-                place = tidied(-parts[1] / parts[0][state])
-                return facts.spread(tidied(change.subs(state, place))).kind is Kind.POSITIVE
+                place = tidy(-parts[1] / parts[0][state])
+                return facts.spread(tidy(change.subs(state, place))).kind is Kind.POSITIVE
     except Undecided:
         pass
     return False

@@ -12,6 +12,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel
 from .case import Case
 from .certificate import Regularity
@@ -112,7 +113,7 @@ def _deviations(clock: Clock, model: NeuronModel, route: InputRoute) -> dict[sp.
 def effect_of_jump(rate: Expression, model: NeuronModel, route: InputRoute) -> Expression:
     """The change of a rate that the jump of the other states causes at once."""
     jumps: dict[Any, Any] = {state: value for state, value in route.jump.items() if state != model.variable}
-    return sp.expand(rate.subs(jumps, simultaneous=True) - rate)
+    return expanded(rate.subs(jumps, simultaneous=True) - rate)
 
 
 def require_positive(order: Order, facts: Facts) -> None:

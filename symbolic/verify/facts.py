@@ -8,9 +8,11 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import factored, is_zero, tidied
+from ..algebra import expanded, is_zero
+from ..bounded import factored, tidy
 from ..enclosure import sign_at, sign_on
 from ..errors import ModelError
+from ..polynomials import coefficients
 from .signs import (
     ENCLOSED,
     Expression,
@@ -140,10 +142,9 @@ class Facts:
         if affine is not None:
             return self._spread_of_affine(*affine)
         for state in states:
-            if self.ranges[state] == (-sp.oo, sp.oo) and expression.is_polynomial(state):
-                coefficients = sp.Poly(expression, state).all_coeffs()
-                if len(coefficients) == 3:
-                    return self._spread_of_quadratic(state, *coefficients)
+            row = coefficients(expression, state, 2) if self.ranges[state] == (-sp.oo, sp.oo) else None
+            if row is not None and len(row) == 3:
+                return self._spread_of_quadratic(state, *reversed(row))
         product = factored(expression)
         if isinstance(product, sp.Mul):
             try:
@@ -155,7 +156,7 @@ class Facts:
 
     def vanishes(self, expression: Expression) -> bool:
         """Whether an expression is zero for all admissible states."""
-        expression = self._with_constants(sp.expand(expression))
+        expression = self._with_constants(expanded(expression))
         if expression == 0:
             return True
         if not expression.free_symbols & self.ranges.keys():
@@ -175,7 +176,7 @@ class Facts:
         """Put in the values of states whose range is one point."""
         ends = ((state, self.ranges[state]) for state in expression.free_symbols & self.ranges.keys())
         fixed = {state: low for state, (low, high) in ends if low == high}
-        return sp.expand(expression.subs(fixed)) if fixed else expression
+        return expanded(expression.subs(fixed)) if fixed else expression
 
     def _is_nonzero_at(self, expression: Expression, point: Mapping[sp.Symbol, Expression]) -> bool:
         """Whether an expression is certainly not zero at a place, for the parameter values of every neuron."""
@@ -226,7 +227,7 @@ class Facts:
             others_free = all(_contains_zero(self.ranges[other]) for other in slopes if other != state)
             if others_free and self.ranges[state] == (-sp.oo, sp.oo) and self.sign(slope):
                 zeros = {other: sp.S.Zero for other in slopes if other != state}
-                return zeros | {state: tidied(-rest / slope)}
+                return zeros | {state: tidy(-rest / slope)}
         return {}
 
     def _spread_of_quadratic(self, state: sp.Symbol, a: Expression, b: Expression, c: Expression) -> Spread:
@@ -238,7 +239,7 @@ class Facts:
         discriminant = self.spread(b**2 - 4 * a * c)
         kinds = {Kind.NEGATIVE: Kind.POSITIVE, Kind.NONPOSITIVE: Kind.NONNEGATIVE, Kind.ZERO: Kind.NONNEGATIVE}
         kind = kinds.get(discriminant.kind, Kind.MIXED)
-        where = {} if kind is Kind.POSITIVE else {state: tidied(-b / (2 * a))}
+        where = {} if kind is Kind.POSITIVE else {state: tidy(-b / (2 * a))}
         return Spread(kind if opening is Kind.POSITIVE else kind.flipped, where)
 
     def _spread_by_enclosure(self, expression: Expression) -> Spread | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..bounded import tidy
 from ..typesetting import latex
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
@@ -42,7 +42,7 @@ def rewritten(sentence: str, symbols: Iterable[sp.Symbol], part: str) -> str:
         formula = _parsed(text, known) if part in text else None
         if formula is None:
             return text
-        simple = str(tidied(formula))
+        simple = str(tidy(formula))
         return simple.replace("**", "^") if "^" in text else simple
 
     return _replaced(sentence, known, _SUMS, write, lambda text: text)

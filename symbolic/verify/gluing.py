@@ -10,7 +10,10 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
+from ..bounded import fraction
 from ..declare import InputRoute
+from ..polynomials import coefficients
 from ..structure import is_periodic, recognise
 from .case import Case
 from .facts import Facts
@@ -43,9 +46,8 @@ def _is_mobius_like(jump: Expression, variable: sp.Symbol, facts: Facts) -> bool
     """Whether -1/V -> -1/jump is analytic at infinity and increasing there."""
     if rational_degree(jump, variable, facts) != 1:
         return False
-    numerator, denominator = sp.fraction(sp.together(jump))
-    slope = sp.LC(sp.Poly(numerator, variable)) / sp.LC(sp.Poly(denominator, variable))
-    return facts.spread(slope).kind is Kind.POSITIVE
+    above, below = _rows(jump, variable) or ([sp.S.Zero], [sp.S.One])
+    return facts.spread(above[-1] / below[-1]).kind is Kind.POSITIVE
 
 
 def _is_glued_on_circle(case: Case, route: InputRoute) -> bool:
@@ -56,7 +58,7 @@ def _is_glued_on_circle(case: Case, route: InputRoute) -> bool:
     jump: Any = route.jump.get(variable, variable)
     if not jump.has(sp.tan):
         moved = jump.subs(variable, variable + period) - jump - period
-        return sp.expand(sp.expand_trig(moved)) == 0
+        return expanded(sp.expand_trig(moved)) == 0
     structure = recognise(model)
     if not structure.is_circle:
         return False
@@ -72,10 +74,17 @@ def rational_degree(expression: Expression, variable: sp.Symbol, facts: Facts) -
         >>> rational_degree(V**2 + I / (1 + V**2), V, Facts(({},), {I: (-sp.oo, sp.oo)}))
         2
     """
-    numerator, denominator = sp.fraction(sp.together(sp.expand(expression)))
-    if not (numerator.is_polynomial(variable) and denominator.is_polynomial(variable)):
+    rows = _rows(expression, variable)
+    if rows is None or not facts.spread(rows[1][-1]).kind.is_strict:
         return None
-    above, below = sp.Poly(numerator, variable), sp.Poly(denominator, variable)
-    if not facts.spread(sp.LC(below)).kind.is_strict:
+    above, below = rows
+    return len(above) - len(below) if above != [0] else -1
+
+
+def _rows(expression: Expression, variable: sp.Symbol) -> tuple[list[Expression], list[Expression]] | None:
+    """The coefficients of numerator and denominator as polynomials in the variable, constant term first."""
+    quotient = fraction(expression)
+    if quotient is None:
         return None
-    return int(above.degree() - below.degree()) if not above.is_zero else -1
+    above, below = (coefficients(part, variable) for part in quotient)
+    return None if above is None or below is None else (above, below)

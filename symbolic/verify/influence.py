@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel
 from .signs import affine_parts
 
@@ -30,7 +31,7 @@ class Ties:
 def ties(model: NeuronModel, route: InputRoute) -> Ties:
     """Sort the states by what reaches them."""
     relevant = relevant_states(model)
-    changed = {s for s, value in model.reset.items() if s in relevant and sp.expand(value - s) != 0}
+    changed = {s for s, value in model.reset.items() if s in relevant and expanded(value - s) != 0}
     driven = _downstream(model, {s for s in route.jump if s != model.variable})
     return Ties(
         frozenset(relevant),
@@ -101,7 +102,7 @@ def read_by_jump(model: NeuronModel, route: InputRoute) -> set[sp.Symbol]:
         >>> read_by_jump(model, model.routes[0])
         set()
     """
-    changes = (sp.expand(value - state) for state, value in route.jump.items())
+    changes = (expanded(value - state) for state, value in route.jump.items())
     return free_symbols(changes) & set(model.other_states)
 
 
@@ -114,7 +115,7 @@ def superposes(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
         return True
     states = list(model.other_states)
     changes = [value - state for state, value in (*jumps.items(), *resets.items())]
-    if any(sp.expand(change).free_symbols & set(model.states) for change in changes):
+    if any(expanded(change).free_symbols & set(model.states) for change in changes):
         return False
     for state in found.relevant:
         parts = affine_parts(model.dynamics[state], states)

@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel
 from .case import Case
 from .certificate import Regularity
@@ -132,7 +133,7 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
         if facts.vanishes(expression):
             return None
         sides = [beside(expression, variable, place, side, facts).subs(variable, place) for side in (1, -1)]
-        if all(facts.vanishes(sp.expand(side)) for side in sides):
+        if all(facts.vanishes(expanded(side)) for side in sides):
             return Order(sp.Integer(2), True, False)
         return Order(sp.Integer(1))
 

@@ -11,8 +11,10 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..algebra import expanded
+from ..bounded import tidy
 from ..declare import NeuronModel, weight
+from ..polynomials import coefficients
 from .facts import Facts
 from .signs import ENCLOSED, Expression, Kind, Range, Undecided, affine_parts
 
@@ -28,7 +30,8 @@ def derived_ranges(model: NeuronModel, facts: Facts) -> dict[sp.Symbol, Range]:
         model: The declared model.
         facts: What is known, with the declared ranges.
     """
-    ranges = dict(facts.ranges) | {s: (model.initial[s],) * 2 for s in constant_states(model, facts)}
+    fixed = constant_states(model, facts)
+    ranges = dict(facts.ranges) | {s: (model.initial[s], model.initial[s]) for s in fixed}
     for _ in model.states:
         before = dict(ranges)
         for state in model.states:
@@ -53,7 +56,7 @@ def _stays(state: sp.Symbol, at: dict[Any, Any], model: NeuronModel, facts: Fact
     changes = [model.dynamics[state], model.reset.get(state, state) - state]
     changes += [route.jump[state] - state for route in model.routes if state in route.jump]
     for change in changes:
-        value = sp.expand(change.subs(at, simultaneous=True))
+        value = expanded(change.subs(at, simultaneous=True))
         if value.free_symbols & {*model.states, weight}:
             return False  # simplified no further: some state or weight changes it
         try:
@@ -166,14 +169,13 @@ def _extremes(rate: Expression, state: sp.Symbol, facts: Facts) -> list[Expressi
 
 def _roots(rate: Expression, state: sp.Symbol) -> list[Expression]:
     """The real zeros of a polynomial of degree one or two in a state."""
-    if not rate.is_polynomial(state):
+    row = coefficients(rate, state, 2)
+    if row is None or len(row) == 1:
         return []
-    row = sp.Poly(rate, state).all_coeffs()
     if len(row) == 2:
-        return [tidied(-row[1] / row[0])]
-    if len(row) == 3:
-        discriminant = tidied(row[1] ** 2 - 4 * row[0] * row[2])
-        if discriminant.is_nonnegative:
-            root = sp.sqrt(discriminant)
-            return [tidied((-row[1] + sign * root) / (2 * row[0])) for sign in (1, -1)]
-    return []
+        return [tidy(-row[0] / row[1])]
+    discriminant = tidy(row[1] ** 2 - 4 * row[0] * row[2])
+    if not discriminant.is_nonnegative:
+        return []
+    root = sp.sqrt(discriminant)
+    return [tidy((-row[1] + sign * root) / (2 * row[2])) for sign in (1, -1)]

@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel, weight
 from .facts import Facts
 from .influence import following
@@ -84,14 +85,14 @@ class Reach:
                     found |= {sign if kind is Kind.POSITIVE else -sign for sign in signs if kind in _ONE_WAY}
                     break
                 others = self.model.other_states
-                felt = sp.expand(sp.Add(*(sp.diff(felt, state) * self.model.dynamics[state] for state in others)))
+                felt = expanded(sp.Add(*(sp.diff(felt, state) * self.model.dynamics[state] for state in others)))
         return found
 
     def _signs_of_weight(self, route: InputRoute) -> set[int]:
         """The signs that the weights of a route may have, however large, if they add to states."""
         signs = {1, -1}
         for state, jump in route.jump.items():
-            parts = affine_parts(sp.expand(jump - state), [weight])
+            parts = affine_parts(expanded(jump - state), [weight])
             if state == self.model.variable or parts is None:
                 return set()
             kind = _kind(parts[0][weight], self.facts)
@@ -159,7 +160,7 @@ def _adds_weight(jump: Any, state: sp.Symbol, facts: Facts) -> bool:
     """Whether a jump adds the weight times something that never vanishes."""
     if jump is None:
         return False
-    parts = affine_parts(sp.expand(jump - state), [weight])
+    parts = affine_parts(expanded(jump - state), [weight])
     if parts is None or state in parts[0][weight].free_symbols or parts[1] != 0:
         return False
     return _kind(parts[0][weight], facts) in _ONE_WAY

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..bounded import tidy
 from ..declare import Jump, NeuronModel, SpikeRule
 from ..declare.frozen import FrozenMapping
 from .certificate import Certificate, Condition, Verdict
@@ -117,7 +117,7 @@ def translated(certificate: Certificate, model: NeuronModel, region: Region) -> 
     routes = tuple(
         replace(
             report,
-            contact_exponent=None if report.contact_exponent is None else tidied(put(report.contact_exponent)),
+            contact_exponent=None if report.contact_exponent is None else tidy(put(report.contact_exponent)),
             own_reason=say(report.own_reason),
             later_reason=say(report.later_reason),
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..bounded import tidy
 from ..declare import InputRoute
 from .case import Case
 from .certificate import Condition, Regularity, RouteReport, Verdict
@@ -51,7 +51,7 @@ def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) 
 
 def _least(exponent: Any, case: Case) -> sp.Expr:
     """The smallest contact exponent over all neurons; as it is where parameters are open."""
-    values: list[Any] = [tidied(exponent.subs(dict(row))) for row in case.facts.rows]
+    values: list[Any] = [tidy(exponent.subs(dict(row))) for row in case.facts.rows]
     return min(values) if all(value.is_number for value in values) else exponent
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel, weight
 from .case import Answer, Case
 from .certificate import Condition
@@ -195,9 +196,9 @@ def _is_reached(differences: list[Any], model: NeuronModel, facts: Facts) -> boo
     if len(waiting) < len(differences):
         return True
     for _ in range(_GENERATIONS):
-        if any(not facts.vanishes(sp.expand(expression).subs(start)) for expression in waiting):
+        if any(not facts.vanishes(expanded(expression).subs(start)) for expression in waiting):
             return True
-        waiting = [sp.expand(later) for expression in waiting for later in _changes(expression, model)]
+        waiting = [expanded(later) for expression in waiting for later in _changes(expression, model)]
     return False
 
 
@@ -216,14 +217,14 @@ def _changes(expression: Any, model: NeuronModel) -> list[Any]:
 def _is_chosen(state: sp.Symbol, model: NeuronModel) -> bool:
     """Whether some input adds to a state, which can then be anything."""
     jumps = [route.jump[state] for route in model.routes if set(route.jump) == {state}]
-    return any(sp.expand(jump - state - weight) == 0 for jump in jumps)
+    return any(expanded(jump - state - weight) == 0 for jump in jumps)
 
 
 def _reads_difference(route: InputRoute, model: NeuronModel, facts: Facts, first: State, second: State) -> bool:
     """Whether a later input moves the spiking variable by another amount for two states that agree in it."""
     if model.variable not in route.jump:
         return False
-    change = sp.expand(route.jump[model.variable] - model.variable)
+    change = expanded(route.jump[model.variable] - model.variable)
     places = [{s: v for s, v in side.items() if s != model.variable} for side in (first, second)]
     left, right = (change.subs(place, simultaneous=True) for place in places)
     return not facts.vanishes(left - right)

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import is_zero
+from ..algebra import expanded, is_zero
 from ..enclosure import sign_at
 from ..errors import ModelError
 
@@ -87,13 +87,13 @@ def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict
         >>> affine_parts(x * y, [x, y]) is None
         True
     """
-    slopes = {symbol: sp.expand(sp.diff(expression, symbol)) for symbol in symbols}
+    slopes = {symbol: expanded(sp.diff(expression, symbol)) for symbol in symbols}
     if any(slope.free_symbols & set(symbols) for slope in slopes.values()):
         return None
-    rest = sp.expand(expression.subs(dict.fromkeys(symbols, sp.S.Zero)))
+    rest = expanded(expression.subs(dict.fromkeys(symbols, sp.S.Zero)))
     if rest.has(sp.nan, sp.zoo, sp.oo):
         return None
-    gap = sp.expand(expression - rest - sp.Add(*(slope * symbol for symbol, slope in slopes.items())))
+    gap = expanded(expression - rest - sp.Add(*(slope * symbol for symbol, slope in slopes.items())))
     return (slopes, rest) if is_zero(gap) else None
 
 
@@ -148,7 +148,7 @@ def solved(relation: Any) -> sp.Basic:
     if len(symbols) == 1:
         (symbol,) = symbols
         difference = relation.lhs - relation.rhs
-        parts = affine_parts(difference, [symbol]) if difference.is_polynomial(symbol) else None
+        parts = affine_parts(difference, [symbol]) if difference.count_ops() < 100 else None
         if parts is not None and parts[0][symbol].is_number:
             slope, rest = parts[0][symbol], parts[1]
             kind = relation.func if slope.is_positive else relation.reversed.func

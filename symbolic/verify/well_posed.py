@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import tidied
+from ..bounded import tidy
 from .facts import Facts
 from .signs import Expression, Kind, Undecided, affine_parts, is_true
 
@@ -182,7 +182,7 @@ def edges_of(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression
             raise Undecided(f"the condition {relation} of a Piecewise is not understood")
         if not facts.sign(parts[0][state]):
             raise Undecided(f"the condition {relation} of a Piecewise does not involve {state}")
-        edge = tidied(-parts[1] / parts[0][state])
+        edge = tidy(-parts[1] / parts[0][state])
         position = 0
         for other in edges:
             order = facts.sign(edge - other)
