@@ -80,7 +80,7 @@ def driven(rng: random.Random) -> Known:
     rates = {s: rate * (upstream - s) for s, upstream in zip(names, [*names[1:], f], strict=True)}
     name = f"x follows {f} through {stages} filters of rate {rate} from {start}, level {c}"
     return gated(rng, x - c, rates | {J: -J}, dict.fromkeys(names, start), {}, bool(c < low), name,
-                 inputs={"b": J}, is_plain=bool(c < low) and stages == 1)  # fmt: skip
+                 inputs={"b": J}, is_plain=bool(c < low) and stages == 1 and f == sp.tanh(J))  # fmt: skip
 
 
 def gates(rng: random.Random) -> Known:
