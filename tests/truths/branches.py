@@ -89,14 +89,16 @@ def inside(rng: random.Random) -> Known:
 
 
 def barrier(rng: random.Random) -> Known:
-    """A branch on the way in which the field is negative for some currents: V can be stopped there, and passes or not."""
+    """A branch on the way in which the field is negative for some currents: V can be stopped there."""
     edge = rng.choice([half, sp.Rational(3, 4)])
     slow = rng.choice([half - V, -V, sp.Rational(1, 4) - V])
     gap = slow.subs(V, edge) - (2 - edge)
-    field = sp.Piecewise((slow + I, V < edge), (2 - V + gap + (1 - edge) * 40 * (V - edge) + I * (1 - V) / (1 - edge), True))
+    field = sp.Piecewise(
+        (slow + I, V < edge), (2 - V + gap + (1 - edge) * 40 * (V - edge) + I * (1 - V) / (1 - edge), True)
+    )
     model = declare("m", field, {I: -I}, I, {V: 0}, spike=crosses(V, 1))
     # at the threshold the field is positive whatever I is: V stops before it, and passes it transversally if at all
-    at_threshold = field.subs(V, 1)
+    at_threshold: Any = field.subs(V, 1)
     return Known(f"barrier, {field}", model, bool(at_threshold > 0))
 
 

@@ -9,7 +9,7 @@ import sympy as sp
 from symbolic import at_infinity, crosses, jump, weight
 from symbolic.verify import Regularity
 
-from .compare import Known, Route
+from .compare import Known
 from .jumps import declare
 
 V, I, J, w, x, y, u = sp.symbols("V I J w x y u", real=True)
@@ -30,7 +30,7 @@ def current_reset(rng: random.Random) -> Known:
 
 
 def other_reset(rng: random.Random) -> Known:
-    """An adaptation that the spike changes, also by what it reads elsewhere: harmful where that is the input's state."""
+    """An adaptation that the spike changes, by what it reads: harmful where that is the input's state."""
     after, holds = rng.choice([
         (w + 1, True), (w / 2, True), (sp.S.Zero, True), (-w, True), (sp.tanh(w), True), (w + I, False), (I, False),
         (w + sp.tanh(I), False), (w + x, True), (w * x, True), (w + sp.sin(x), True), (w + I * x, False),
@@ -56,10 +56,13 @@ def delta_and_reset(rng: random.Random) -> Known:
     field, reset, inputs, holds = rng.choice([
         (QUADRATIC, -oo, V, True), (QUADRATIC, 0, V, False), (QUARTIC, -oo, V, True), (QUARTIC, -1, V, False),
         (EXPONENTIAL, 0, V, False), (sp.cosh(V), -oo, V, True), (sp.cosh(V), 0, V, False), (EXPONENTIAL, -oo, V, False),
-        (QUADRATIC, -oo, jump({V: V + weight, I: I + weight}), True), (QUADRATIC, 0, jump({V: V + weight, I: I + weight}), False),
+        (QUADRATIC, -oo, jump({V: V + weight, I: I + weight}), True),
+        (QUADRATIC, 0, jump({V: V + weight, I: I + weight}), False),
         (QUADRATIC, 0, jump({V: V * sp.exp(weight)}), True), (QUADRATIC, 1, jump({V: V * sp.exp(weight)}), False),
-        (QUADRATIC, -1, jump({V: (V + 1) * sp.exp(weight) - 1}), True), (QUARTIC, 0, jump({V: V * sp.exp(weight)}), True),
-        (QUADRATIC, -oo, jump({V: V * sp.exp(weight)}), True), (sp.cosh(V), -oo, jump({V: sp.asinh(sp.sinh(V) + weight)}), True),
+        (QUADRATIC, -1, jump({V: (V + 1) * sp.exp(weight) - 1}), True),
+        (QUARTIC, 0, jump({V: V * sp.exp(weight)}), True),
+        (QUADRATIC, -oo, jump({V: V * sp.exp(weight)}), True),
+        (sp.cosh(V), -oo, jump({V: sp.asinh(sp.sinh(V) + weight)}), True),
         (QUADRATIC, -oo, jump({V: V * weight}), False), (QUADRATIC, -oo, jump({V: V - weight**2}), True),
         (QUADRATIC, -oo, jump({V: sp.Max(V, 0) + weight}), False),
     ])  # fmt: skip
@@ -80,7 +83,8 @@ def order_of_inputs(rng: random.Random) -> Known:
         ("products", V**2 + I, {I: 1 - I}, {"a": jump({I: I * sp.exp(weight)}), "b": jump({I: I * (1 + weight**2)})},
          True, None),
         ("one reads the other", V**2 + I, {I: -I, J: -J}, {"a": jump({I: I + weight * J}), "b": J}, False, None),
-        ("both read a third", V**2 + I, {I: -I, x: -x}, {"a": jump({I: I + weight * x}), "b": jump({I: I + weight * x**2})},
+        ("both read a third", V**2 + I, {I: -I, x: -x},
+         {"a": jump({I: I + weight * x}), "b": jump({I: I + weight * x**2})},
          True, Regularity.C2),
         ("saturating", V**2 + I, {I: -I}, jump({I: I + weight * (1 - I)}), True, None),
         ("saturating otherwise", V**2 + I, {I: -I}, jump({I: I + sp.tanh(weight) * (1 - I**2)}), False, None),
@@ -103,7 +107,8 @@ def blowing_up(rng: random.Random) -> Known:
     rate, start, holds = rng.choice([
         (w**2, 1, False), (w**2, -1, True), (w**2, 0, True), (w**2 - 1, half, True), (w**2 - 1, 2, False),
         (w**3, 1, False), (w**3, 0, True), (w**3 - w, half, True), (w**3 - w, 2, False), (-(w**3), 5, True),
-        (sp.exp(w), 0, False), (-sp.exp(w), 0, True), (1 + w**2, 0, False), (w**2 + I, 0, False), (w**2 - w + I, 0, False),
+        (sp.exp(w), 0, False), (-sp.exp(w), 0, True), (1 + w**2, 0, False), (w**2 + I, 0, False),
+        (w**2 - w + I, 0, False),
         (I**2 - w, 0, True), (I**2 - w**3, 0, True), (I**3 - w, 0, True), (sp.exp(I) - w, 0, True), (I * w, 1, True),
         (I * w**2, 1, False), (w * (1 - w), half, True), (w * (1 - w), -1, False), (w * (w - 1), half, True),
         (sp.cosh(w), 0, False), (sp.sinh(w), 1, False), (-sp.sinh(w), 1, True), (w**2 + 1 + sp.tanh(V), 1, False),
@@ -148,7 +153,8 @@ def triggers(rng: random.Random) -> Known:
 
 
 MAKERS = (
-    current_reset, other_reset, place_of_reset, delta_and_reset, delta_and_reset, order_of_inputs, blowing_up, blowing_up,
+    current_reset, other_reset, place_of_reset, delta_and_reset, delta_and_reset, order_of_inputs, blowing_up,
+    blowing_up,
     climbing, triggers,
 )  # fmt: skip
 

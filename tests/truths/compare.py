@@ -68,7 +68,8 @@ def complaints(known: Known, certificate: Certificate) -> list[str]:
     found = []
     for name, truth in known.routes.items():
         found += [f"{known.name}, route {name}: {what}" for what in _about(truth, certificate.route(name))]
-    said, exact = certificate.simultaneous_inputs, certificate.simultaneous_is_exact
+    said: Any = certificate.simultaneous_inputs
+    exact = certificate.simultaneous_is_exact
     if known.simultaneous is not None and (said > known.simultaneous or (exact and said != known.simultaneous)):
         found.append(f"{known.name}: simultaneous inputs {said!r}, exact: {exact}, in truth {known.simultaneous!r}")
     return found

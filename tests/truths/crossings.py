@@ -1,8 +1,6 @@
 """Fields of either sign at the spike: only crossed upwards, or truly grazed.
 
 The speed at the spike is `x - c`. The input I cannot change it (its effect on V vanishes at the spike) but moves V at
-will before: V can be brought to the spike at every moment at which the speed falls through zero, which is a graze. Where
-the speed vanishes only while it rises, V cannot arrive: just before, it was moving away. At infinity the same holds for
 the coefficient of the leading power, with z = 1/V or exp(-V), dz/dt = -(coefficient), in place of V.
 """
 
@@ -71,9 +69,7 @@ def _finite(rng: random.Random, law: Law) -> Known:
     away = rng.choice([1 - V, (1 - V) * (2 + sp.tanh(V)), sp.sin(1 - V), sp.tanh(1 - V), 1 - sp.exp(V - 1)])
     drive = rng.choice([I, sp.tanh(I), 2 * I]) if "I" not in law.name else I
     field = x - law.level + drive * away
-    model = declare(
-        "m", field, law.rates | {I: -I}, I, {V: 0}, spike=crosses(V, 1), initial=law.start
-    )
+    model = declare("m", field, law.rates | {I: -I}, I, {V: 0}, spike=crosses(V, 1), initial=law.start)
     return Known(f"threshold, {field}, {law.name}", model, law.rises, is_plain=law.rises and law.is_plain)
 
 
@@ -113,9 +109,7 @@ def _angle(rng: random.Random, law: Law) -> Known:
     """An angle whose speed at its cut is x - c, and that inputs move elsewhere."""
     field = (x - law.level) * (1 - sp.cos(theta)) / 2 + (1 + sp.cos(theta)) * (I + 1)
     rates = {state: sp.S(rate).subs(V, sp.sin(theta)) for state, rate in law.rates.items()}
-    model = declare(
-        "m", field, rates | {I: -I}, I, {theta: -sp.pi}, spike=crosses(theta, sp.pi), initial=law.start
-    )
+    model = declare("m", field, rates | {I: -I}, I, {theta: -sp.pi}, spike=crosses(theta, sp.pi), initial=law.start)
     return Known(f"angle, {law.name} ({law.level}) {law.start[x]}", model, law.rises)
 
 

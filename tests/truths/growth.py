@@ -1,7 +1,8 @@
 """Growth at infinity around the borderline of integrability.
 
-The field is V^p log(V)^q exp(k V^r), even in V. It holds, with the reset to -oo and delta inputs, exactly if the integral
-of its inverse converges: k > 0; or k = 0 and p > 1; or k = 0, p = 1 and q > 1. A factor b + a sin(...) changes nothing
+The field is V^p log(V)^q exp(k V^r), even in V. It holds, with the reset to -oo and delta inputs,
+exactly if the integral of
+its inverse converges: k > 0; or k = 0 and p > 1; or k = 0, p = 1 and q > 1. A factor b + a sin(...) changes nothing
 for a < b, and leaves zeros for a > b. A state that follows G stays finite exactly if the integral of G/F converges.
 """
 
@@ -101,8 +102,10 @@ def one_sided(rng: random.Random) -> Known:
     there, back = scale(p, q), scale(p2, q2)
     gap = sp.log(2) ** q - sp.log(2) ** q2
     field = sp.Piecewise((there + 1, V > 0), (back + 1 + gap, True))
-    if p2 < 0 or not (sp.log(2) ** q2 + 1 + gap > 0) or not all(
-        (back + 1 + gap).subs(V, -at) > 0 for at in (half, 1, 3, 10)
+    if (
+        p2 < 0
+        or not (sp.log(2) ** q2 + 1 + gap > 0)
+        or not all((back + 1 + gap).subs(V, -at) > 0 for at in (half, 1, 3, 10))
     ):
         return one_sided(rng)
     holds = converges(p, q, 0) and converges(p2, q2, 0)

@@ -195,9 +195,7 @@ def finite_reset(rng: random.Random) -> Known:
     law = rng.choice([*BY_ITSELF, *STEPS])
     rate, start = BY_ITSELF[law] if law in BY_ITSELF else (STEPS[law] - x, 1)
     name = f"{field}, finite reset, current, x {law}"
-    model = declare(
-        name, FIELDS[field][0] + I, {I: -I, x: rate}, jump({I: I + weight * x}), {V: 0}, initial={x: start}
-    )
+    model = declare(name, FIELDS[field][0] + I, {I: -I, x: rate}, jump({I: I + weight * x}), {V: 0}, initial={x: start})
     exponent = FIELDS[field][2]
     route = Route(exponent, of_exponent(exponent), CONTINUOUS, hoelder=1)
     return Known(name, model, True, {model.routes[0].name: route}, is_plain=True)
@@ -214,9 +212,7 @@ def finite_threshold(rng: random.Random) -> Known:
     reset = {V: sp.S.Zero} | ({x: rng.choice(list(RESETS.values()))} if kind == "reset" else {})
     inputs = jump({V: V + weight * x}) if kind == "delta" else jump({I: I + weight * x})
     name = f"finite threshold, x {kind} {law} {reset.get(x, '')}"
-    model = declare(
-        name, 2 - V + I**2, {I: -I, x: rate}, inputs, reset, spike=crosses(V, 1), initial={x: start, V: 0}
-    )
+    model = declare(name, 2 - V + I**2, {I: -I, x: rate}, inputs, reset, spike=crosses(V, 1), initial={x: start, V: 0})
     holds = kind in ("by itself", "driven")
     routes = {model.routes[0].name: Route(1, CONTINUOUS, CONTINUOUS, hoelder=1)} if holds else {}
     return Known(name, model, holds, routes)
@@ -240,7 +236,9 @@ def angle(rng: random.Random) -> Known:
     others = {x: f - x} | ({I: -I} if kind == "current" else {})
     model = declare(name, rate, others, inputs, {theta: -sp.pi}, spike=crosses(theta, sp.pi), initial={x: 1})
     exponent, own = _own(kind, "quadratic")
-    return Known(name, model, True, {model.routes[0].name: Route(exponent, own, current if kind == "current" else delta)})
+    return Known(
+        name, model, True, {model.routes[0].name: Route(exponent, own, current if kind == "current" else delta)}
+    )
 
 
 MAKERS = (

@@ -70,7 +70,8 @@ def driven(rng: random.Random) -> Known:
     """x follows a bounded function of a current that inputs set at will, directly or through a chain."""
     f, low, high = rng.choice([
         (sp.tanh(J), -1, 1), (sp.sin(J), -1, 1), (J / sp.sqrt(1 + J**2), -1, 1), (1 / (1 + J**2), 0, 1),
-        (sp.exp(-(J**2)), 0, 1), (1 / (1 + sp.exp(-J)), 0, 1), (sp.tanh(J) ** 2, 0, 1), (sp.atan(J), -sp.pi / 2, sp.pi / 2),
+        (sp.exp(-(J**2)), 0, 1), (1 / (1 + sp.exp(-J)), 0, 1), (sp.tanh(J) ** 2, 0, 1),
+        (sp.atan(J), -sp.pi / 2, sp.pi / 2),
         (3 * sp.tanh(J) - 1, -4, 2), (sp.Max(-1, sp.Min(J, 1)), -1, 1), (J**2 / (1 + J**2), 0, 1),
     ])  # fmt: skip
     stages, rate = rng.choice([1, 1, 2, 3]), rng.choice([1, 2])
@@ -87,12 +88,14 @@ def gates(rng: random.Random) -> Known:
     """m' = (1 - m) alpha - m beta with positive rates: between 0 and 1 if started there."""
     alpha, beta = rng.choice([
         (sp.exp(V), sp.exp(-V)), (1 / (1 + sp.exp(-V)), 1), (sp.exp(-(V**2)), half), (1 + V**2, 2 + sp.tanh(V)),
-        ((V + 4) / (1 - sp.exp(-(V + 4))), 4 * sp.exp(-V / 18)), (sp.cosh(V), sp.exp(V / 2)), (sp.Integer(1), sp.Integer(2)),
+        ((V + 4) / (1 - sp.exp(-(V + 4))), 4 * sp.exp(-V / 18)), (sp.cosh(V), sp.exp(V / 2)),
+        (sp.Integer(1), sp.Integer(2)),
         (sp.exp(J), sp.exp(-J)), (1 + J**2, sp.Integer(1)),
     ])  # fmt: skip
     start = rng.choice([0, 1, half])
     rate = (1 - m) * alpha - m * beta
-    speed, low = rng.choice([(m + sp.Rational(1, 10), True), (sp.Rational(11, 10) - m, True), (m * (1 - m) + half, True),
+    speed, low = rng.choice([(m + sp.Rational(1, 10), True), (sp.Rational(11, 10) - m, True),
+    (m * (1 - m) + half, True),
                              (m**3 * (2 - m) + half, True), (2 - m**4, True)])  # fmt: skip
     change = rng.choice([{}, {m: m / 2}, {m: (1 + m) / 2}, {m: 4 * m * (1 - m)}, {m: 0}, {m: 1 - m}])
     broken = rng.choice([False, False, True])
