@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -26,13 +26,22 @@ from .arguments import (
     named_delays,
     required_key,
 )
+from .capacity import measured
 from .dynamics import AbstractDynamics, State
 from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_layer
 from .recording import LayerRecord, Recording
 from .running import capacity_for, needed_room, run, with_capacity
-from .simulation import Capacity, Drive, Population, simulate_delayed_layer, simulate_layer
+from .simulation import (
+    Capacity,
+    Drive,
+    Population,
+    count_delayed_spikes,
+    count_spikes,
+    simulate_delayed_layer,
+    simulate_layer,
+)
 from .spikes import Spikes
 
 
@@ -178,6 +187,16 @@ class FeedForward(eqx.Module):
             for neuron, size, values in zip(self.neurons, self.sizes[1:], given, strict=True)
         )
 
+    def _room(self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]) -> tuple[Capacity, ...]:
+        """Return room for all spikes of one trial, or of a batch with one leading axis, at least that which is given."""
+        rooms = []
+        for layer, capacity in enumerate(capacities):
+            counts = _count(self, layer, states[layer], spikes)
+            rooms.append(measured(capacity, counts, f"layer {layer} ({self.sizes[layer + 1]} neurons)"))
+            if layer + 1 < len(capacities):
+                spikes = _emitted(self, layer, states[layer], spikes, rooms[-1])
+        return tuple(rooms)
+
     def _trials(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
     ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
@@ -208,25 +227,60 @@ class FeedForward(eqx.Module):
         capacity: Capacity,
     ) -> tuple[Population, Pseudospikes]:
         duration = jnp.asarray(self.duration, spikes.times.dtype)
-        weights, delays = self.weights[layer], self.delays[layer]
-        if delays is None:
-            drive = Drive(spikes, weights, duration, inside=layer > 0)
-            population = simulate_layer(dynamics, start, drive, duration, capacity)
+        weights, inside = self.weights[layer], layer > 0
+        if self.delays[layer] is None:
+            population = simulate_layer(dynamics, start, self._drive(layer, spikes), duration, capacity)
 
             def continued(end: State, rates: Float[Array, " sources"]) -> Pseudospikes:
                 return continue_layer(dynamics, end, weights, rates, duration)
 
             each_trial = jax.vmap(continued) if rates.ndim > 1 else continued
             return population, each_trial(population.trajectory.end, rates)
-        if layer == 0:
-            spikes = spikes.before(duration)
-        delays = jnp.broadcast_to(delays, (self.sizes[layer + 1], self.sizes[layer])).astype(spikes.times.dtype)
+        delays = self._whole_delays(layer, spikes.times.dtype)
 
         def delayed(spikes: Spikes, rates: Float[Array, " sources"]) -> tuple[Population, Pseudospikes]:
             population = simulate_delayed_layer(
-                dynamics, start, spikes, weights, delays, duration, capacity, inside=layer > 0
+                dynamics, start, spikes, weights, delays, duration, capacity, inside=inside
             )
             incoming = Late(weights, delays, spikes, rates)
             return population, continue_delayed(dynamics, population.trajectory.end, (incoming,), duration)
 
+        spikes = spikes if inside else spikes.before(duration)
         return (jax.vmap(delayed) if rates.ndim > 1 else delayed)(spikes, rates)
+
+    def _counts(
+        self, layer: int, dynamics: AbstractDynamics, start: State, spikes: Spikes
+    ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
+        """Count the spikes of a layer, and of its busiest neuron."""
+        duration = jnp.asarray(self.duration, spikes.times.dtype)
+        if self.delays[layer] is None:
+            return count_spikes(dynamics, start, self._drive(layer, spikes), duration)
+        weights, delays = self.weights[layer], self._whole_delays(layer, spikes.times.dtype)
+        inside = layer > 0
+
+        def delayed(spikes: Spikes) -> tuple[Array, Array]:
+            return count_delayed_spikes(dynamics, start, spikes, weights, delays, duration, inside=inside)
+
+        spikes = spikes if inside else spikes.before(duration)
+        return (jax.vmap(delayed) if spikes.times.ndim > 1 else delayed)(spikes)
+
+    def _drive(self, layer: int, spikes: Spikes) -> Drive:
+        return Drive(spikes, self.weights[layer], jnp.asarray(self.duration, spikes.times.dtype), inside=layer > 0)
+
+    def _whole_delays(self, layer: int, dtype: Any) -> Float[Array, "neurons sources"]:
+        shape = self.sizes[layer + 1], self.sizes[layer]
+        return jnp.broadcast_to(jnp.asarray(self.delays[layer]), shape).astype(dtype)
+
+
+@eqx.filter_jit
+def _count(network: FeedForward, layer: int, values: Any, spikes: Spikes) -> tuple[Array, Array]:
+    dynamics = network.neurons[layer].dynamics()
+    return network._counts(layer, dynamics, dynamics.initial_state(values), spikes)
+
+
+@eqx.filter_jit
+def _emitted(network: FeedForward, layer: int, values: Any, spikes: Spikes, capacity: Capacity) -> Spikes:
+    dynamics = network.neurons[layer].dynamics()
+    # pseudospikes are not worked out
+    rates = jnp.zeros((*spikes.times.shape[:-1], network.sizes[layer]), spikes.times.dtype)
+    return network._layer(layer, dynamics, dynamics.initial_state(values), spikes, rates, capacity)[0].spikes

@@ -27,14 +27,19 @@ from .arguments import (
     named_delays,
     required_key,
 )
+from .capacity import measured
 from .dynamics import AbstractDynamics, State
 from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_recurrent, rates_alone
 from .recording import LayerRecord, Recording
 from .running import capacity_for, needed_room, run, with_capacity
-from .simulation import Capacity, Connections, simulate_recurrent
+from .simulation import Capacity, Connections, count_late_spikes, listed, simulate_recurrent
 from .spikes import Spikes
+
+
+#: Up to so many spikes that come late are counted at once; where there are more, more are.
+_COUNTED = 4096
 
 
 @final
@@ -172,6 +177,19 @@ class Recurrent(eqx.Module):
     def _states(self, initial: Initial | None) -> States:
         return (initial_states(self.neuron, self.size, initial),)
 
+    def _room(self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]) -> tuple[Capacity, ...]:
+        """Return room for all spikes of one trial, or of a batch with one leading axis, at least that which is given."""
+        if not self._delays:
+            # all spikes have been counted, whether or not they had a place
+            return capacities
+        room, (capacity,) = _COUNTED, capacities
+        while True:
+            room = max(room, 16 * capacity.total)
+            total = _count(self, states[0], spikes, room)
+            capacity = measured(capacity, (total, jnp.zeros_like(total)), f"the recurrent layer ({self.size} neurons)")
+            if capacity.total <= room:
+                return (capacity,)
+
     def _trials(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
     ) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
@@ -193,7 +211,8 @@ class Recurrent(eqx.Module):
         end = population.trajectory.end
         pseudospikes = self._continued(dynamics, end, spikes, population.spikes, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = needed_room(dynamics, population)
+        # there is no room for each neuron apart
+        needed = needed_room(dynamics, eqx.tree_at(lambda each: each.busiest, population, jnp.zeros((), jnp.int32)))
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
     def _continued(
@@ -212,3 +231,16 @@ class Recurrent(eqx.Module):
 
     def _whole(self, delays: Array | None, sources: int) -> Float[Array, "neurons sources"] | None:
         return None if delays is None else jnp.broadcast_to(delays, (self.size, sources))
+
+
+@eqx.filter_jit
+def _count(network: Recurrent, values: Any, spikes: Spikes, capacity: int) -> Int[Array, "*batch"]:
+    dynamics = network.neuron.dynamics()
+    start, duration = dynamics.initial_state(values), jnp.asarray(network.duration, spikes.times.dtype)
+    entering = listed(network.input_weights, network.input_delays)
+    own = listed(network.recurrent_weights, network.recurrent_delays)
+
+    def count(spikes: Spikes) -> Int[Array, ""]:
+        return count_late_spikes(dynamics, start, spikes, entering, own, duration, capacity)
+
+    return (jax.vmap(count) if spikes.times.ndim > 1 else count)(spikes)

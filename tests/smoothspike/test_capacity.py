@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
+from smoothspike import running
 from smoothspike.capacity import fitting, grown, rounded_up
 from smoothspike.simulation import Capacity
 
@@ -80,7 +81,84 @@ def test_inside_vmap_and_grad_too_little_room_raises():
     with pytest.raises(RuntimeError, match=NEEDED):
         batched(net, spikes_in((3,)))
     with pytest.raises(RuntimeError, match=NEEDED):
-        eqx.filter_grad(lambda net: net(spikes_in()).first_spike_times().sum())(net)
+        eqx.filter_jit(eqx.filter_grad(lambda net: net(spikes_in()).first_spike_times().sum()))(net)
+    with pytest.raises(RuntimeError, match=NEEDED):
+        jax.vmap(jax.jit(lambda times: net(ss.Spikes(times, spikes_in().sources)).first_spike_times()))(
+            spikes_in((3,)).times
+        )
+
+
+def last_times(net, times):
+    """All that a layer says of its spikes; its last ones are those that too little room would drop."""
+    return net(ss.Spikes(times, np.arange(CHANNELS))).spike_times(count=6)
+
+
+TRANSFORMS = {
+    "grad": lambda f: jax.grad(lambda times: f(times).sum()),
+    "vmap": lambda f: lambda times: jax.vmap(f)(jnp.stack([times / 2, times])),
+    "jacrev": jax.jacrev,
+    "jacfwd": jax.jacfwd,
+    "linearize": lambda f: lambda times: jax.linearize(f, times)[1](jnp.ones_like(times)),
+    "vmap of grad": lambda f: lambda times: jax.vmap(jax.grad(lambda one: f(one).sum()))(jnp.stack([times / 2, times])),
+    "grad of vmap": lambda f: lambda times: jax.grad(lambda both: jax.vmap(f)(both).sum())(
+        jnp.stack([times / 2, times])
+    ),
+    "vmap of vmap": lambda f: lambda times: jax.vmap(jax.vmap(f))(times * jnp.array([[[0.5], [1.0]]])),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_under_transforms_outside_jit_the_room_grows(transform):
+    """To the same values as with ample room, of inputs that need different room in different trials."""
+    times = jnp.asarray(spikes_in().times)
+    few, ample = (TRANSFORMS[transform](lambda t, net=recurrent(capacity=c): last_times(net, t)) for c in (FEW, AMPLE))
+    found = few(times)
+    assert jnp.abs(found).sum() > 1
+    np.testing.assert_allclose(found, ample(times), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("build", [layered, leaky])
+def test_of_weights_too_with_equinox(build):
+    few, ample = (
+        eqx.filter_grad(lambda net: net(spikes_in()).spike_times(6).sum())(build(capacity=c)) for c in (FEW, AMPLE)
+    )
+    for one, other in zip(jax.tree.leaves(few), jax.tree.leaves(ample), strict=True):
+        assert np.abs(other).max() > 0.01
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+
+
+def relay(**options):
+    """A ring in which every spike brings the next one: what does not fit hides all that would follow."""
+    own = ss.Connections([[1], [2], [0]], [[8.0]] * 3, delays=[[0.01]] * 3)
+    entering = np.array([[8.0], [0], [0]])
+    return ss.Recurrent(ss.Neuron(ss.models.qif()), 3, 1, 40.0, recurrent_weights=own, input_weights=entering, **options)
+
+
+def late(**options):
+    weights, delays = [np.full((3, CHANNELS), 1.5)], [np.linspace(0.0, 1.0, 3 * CHANNELS).reshape(3, -1)]
+    neuron = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
+    return ss.FeedForward(neuron, (CHANNELS, 3), T, weights=weights, delays=delays, **options)
+
+
+@pytest.mark.parametrize(
+    ("build", "spikes"),
+    [(layered, spikes_in()), (leaky, spikes_in()), (late, spikes_in()), (recurrent, spikes_in()),
+     (relay, ss.Spikes([0.5], [0]))],
+)  # fmt: skip
+def test_the_room_is_found_before_it_is_tried(build, spikes, monkeypatch):
+    """Every attempt is compiled: the second one fits, however far the first falls short."""
+    tried = []
+    simulate = running._simulate
+    monkeypatch.setattr(running, "_simulate", lambda *given: tried.append(given[-1]) or simulate(*given))
+    record = build(capacity=1)(spikes)
+    assert len(tried) == 2
+    assert_same_spikes(recurrent, record, build(capacity=256)(spikes))
+
+
+def test_more_spikes_than_anybody_wants():
+    net = ss.FeedForward(ss.Neuron(ss.models.lif(), allow_discontinuous=True), (1, 1), T, weights=[[[1e9]]])
+    with pytest.raises(RuntimeError, match=r"a neuron of layer 0 \(1 neurons\) spikes more than 131072 times"):
+        net(ss.Spikes([0.5], [0]))
 
 
 def test_outside_jit_the_room_grows(build):
