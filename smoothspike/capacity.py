@@ -12,7 +12,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Bool, Int
 
 from .revealing import revealed
-from .simulation import MOST_COUNTED, Capacity
+from .simulation import MOST_BEYOND, MOST_COUNTED, Capacity
 
 Capacities = tuple[Capacity, ...]
 #: Stands for the room that a layer needed where its solver gave up.
@@ -127,8 +127,8 @@ def with_room(
 ) -> tuple[Any, Capacities, np.ndarray | None]:
     """Run with more and more room until every spike has a place; `run` returns what it needed too.
 
-    Derivatives and maps outside jit are fine: what was needed is known there. Every attempt is compiled, so at the first
-    that falls short the room is measured.
+    Derivatives and maps outside jit are fine: what was needed is known there. Every attempt is compiled, so at the
+    first that falls short the room is measured.
 
     Args:
         run: The simulation.
@@ -155,8 +155,8 @@ def with_room(
         measure = None
 
 
-def measured(capacity: Capacity, counts: tuple[Any, Any], layer: str) -> Capacity:
-    """Return the room that a layer needs, at least that which it has.
+def measured(capacity: Capacity, counts: tuple[Any, Any], layer: str, largest: str = "") -> Capacity:
+    """Return the room that a layer needs, at least that which it has; `largest` is said of its weights.
 
     Raises:
         RuntimeError: if that is more than room grows to by itself.
@@ -164,10 +164,15 @@ def measured(capacity: Capacity, counts: tuple[Any, Any], layer: str) -> Capacit
     total, busiest = (revealed(each) for each in counts)
     if total is None or busiest is None:
         return capacity
-    if busiest.max(initial=0) > MOST_COUNTED:
+    if busiest.max(initial=0) > MOST_COUNTED or total.max(initial=0) >= MOST_BEYOND:
+        of = (
+            f"a neuron of {layer} spikes more than {MOST_COUNTED} times"
+            if busiest.max(initial=0) > MOST_COUNTED
+            else f"{layer} spikes more than {MOST_BEYOND} times"
+        )
         raise RuntimeError(
-            f"a neuron of {layer} spikes more than {MOST_COUNTED} times in a trial: make its inputs or weights smaller, "
-            "or its trial shorter. If so many are meant, give capacity=..., which grows no further by itself"
+            f"{of} in a trial: make its inputs or weights smaller, or its trial shorter. {largest}If so many are "
+            "meant, give capacity=..., which grows no further by itself"
         )
     needed = [[[int(total.max(initial=0)), int(busiest.max(initial=0))]]]
     return grown((capacity,), np.asarray(needed))[0]

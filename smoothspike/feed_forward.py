@@ -16,19 +16,19 @@ from .arguments import (
     Initial,
     NamedDelays,
     States,
+    as_neuron,
     check_size,
     checked_duration,
     checked_sizes,
     given_capacities,
     given_delays,
-    given_weights,
     initial_states,
     named_delays,
     required_key,
 )
 from .capacity import measured
+from .describing import described_network
 from .dynamics import AbstractDynamics, State
-from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_layer
 from .recording import LayerRecord, Recording
@@ -43,6 +43,7 @@ from .simulation import (
     simulate_layer,
 )
 from .spikes import Spikes
+from .weights import actual, drawn_weights, given_weights, largest_weight
 
 
 @final
@@ -82,7 +83,7 @@ class FeedForward(eqx.Module):
     """
 
     neurons: tuple[Neuron, ...]
-    weights: tuple[Weights, ...]
+    raw_weights: tuple[Weights, ...]
     delays: tuple[Float[Array, "*#neurons #sources"] | None, ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
     duration: float = eqx.field(static=True)
@@ -103,7 +104,8 @@ class FeedForward(eqx.Module):
     ) -> None:
         self.sizes, self.duration = checked_sizes(sizes), checked_duration(duration)
         layers = len(self.sizes) - 1
-        self.neurons = (neuron,) * layers if isinstance(neuron, Neuron) else tuple(neuron)
+        several = isinstance(neuron, Sequence)
+        self.neurons = tuple(as_neuron(each) for each in (neuron if several else (neuron,) * layers))
         if len(self.neurons) != layers:
             raise ValueError(f"{len(self.neurons)} neurons for {layers} layers; give one, or one for each layer")
         shapes = tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
@@ -112,14 +114,14 @@ class FeedForward(eqx.Module):
         if weights is not None:
             if len(weights) != layers:
                 raise ValueError(f"{len(weights)} weight matrices for {layers} layers; give one for each layer")
-            self.weights = tuple(
+            self.raw_weights = tuple(
                 given_weights(each, matrix, shape, f"layer {index}")
                 for index, (each, matrix, shape) in enumerate(zip(self.neurons, weights, shapes, strict=True))
             )
         else:
             keys = jax.random.split(required_key(key), layers)
-            self.weights = tuple(
-                normal(each, shape, self.duration, layer_key, scale=scale, mean=mean)
+            self.raw_weights = tuple(
+                drawn_weights(each, shape, self.duration, layer_key, scale=scale, mean=mean)
                 for each, shape, layer_key in zip(self.neurons, shapes, keys, strict=True)
             )
         if delays is not None and len(delays) != layers:
@@ -129,6 +131,18 @@ class FeedForward(eqx.Module):
             for index, (each, shape) in enumerate(zip(delays or (None,) * layers, shapes, strict=True))
         )
         self.capacity = given_capacities(capacity, self.sizes[1:], self.neurons)
+
+    def __repr__(self) -> str:
+        rooms = (f"{total} spikes ({busiest} of one neuron)" for total, busiest in self.capacity)
+        return described_network(self, self.neurons, self.raw_weights, self.delays, rooms)
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """The weights of every layer by route, (neurons, sources)."""
+        parts = tuple(actual(neuron, raw) for neuron, raw in zip(self.neurons, self.raw_weights, strict=True))
+        # the same object where it can be, so that equinox.tree_at finds it
+        is_same = all(part is raw for part, raw in zip(parts, self.raw_weights, strict=True))
+        return self.raw_weights if is_same else parts
 
     def __call__(
         self,
@@ -176,6 +190,9 @@ class FeedForward(eqx.Module):
     def _delays(self) -> NamedDelays:
         return [named for index, each in enumerate(self.delays) for named in named_delays(f"delays[{index}]", each)]
 
+    def _weights_of(self, layer: int) -> dict[str, Array]:
+        return {f"weights[{layer}][{route!r}]": values for route, values in self.weights[layer].items()}
+
     def _states(self, initial: Sequence[Initial | None] | None) -> States:
         given = (None,) * len(self.neurons) if initial is None else tuple(initial)
         if len(given) != len(self.neurons):
@@ -188,11 +205,12 @@ class FeedForward(eqx.Module):
         )
 
     def _room(self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]) -> tuple[Capacity, ...]:
-        """Return room for all spikes of one trial, or of a batch with one leading axis, at least that which is given."""
+        """Return room for all spikes of a trial or a batch with one leading axis, at least that which is given."""
         rooms = []
         for layer, capacity in enumerate(capacities):
             counts = _count(self, layer, states[layer], spikes)
-            rooms.append(measured(capacity, counts, f"layer {layer} ({self.sizes[layer + 1]} neurons)"))
+            _, largest = largest_weight(self._weights_of(layer))
+            rooms.append(measured(capacity, counts, f"layer {layer} ({self.sizes[layer + 1]} neurons)", largest))
             if layer + 1 < len(capacities):
                 spikes = _emitted(self, layer, states[layer], spikes, rooms[-1])
         return tuple(rooms)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
@@ -28,7 +29,6 @@ def revealed(value: Any) -> np.ndarray | None:
     every map that the array depends on.
 
     Example:
-        >>> import jax
         >>> jax.grad(lambda x: x * revealed(2 * x))(3.0).tolist()
         6.0
         >>> jax.jit(lambda x: revealed(x) is None and x)(3.0).tolist()
@@ -37,7 +37,8 @@ def revealed(value: Any) -> np.ndarray | None:
     if not isinstance(value, Tracer):
         return np.asarray(value)
     with _heard() as found:
-        _reveal.bind(value)
+        # a value without a derivative is at hand as it is
+        _reveal.bind(jax.lax.stop_gradient(value))
     return np.asarray(found[0]) if found else None
 
 
@@ -58,7 +59,9 @@ def _arrived(value: Array) -> Array:
 
 def _moved(primals: list[Any], _: list[Any]) -> tuple[Any, Any]:
     value = _reveal.bind(*primals)
-    return value, ad.Zero.from_primal_value(value)
+    if jnp.issubdtype(value.dtype, jnp.inexact):
+        return value, jnp.zeros_like(value)
+    return value, np.zeros(value.shape, jax.dtypes.float0)
 
 
 def _batched(values: list[Any], axes: list[Any]) -> tuple[Any, int]:

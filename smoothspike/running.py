@@ -1,7 +1,7 @@
 """Running a network of any kind: batches, and the room that its spikes need."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -10,12 +10,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
 from .arguments import CapacityLike, States, given_capacities, valid, valid_delays
-from .capacity import FAILED, Capacities, checked, fitting, unless_lost, with_room
+from .capacity import FAILED, Capacities, checked, fitting, gave_up, unless_lost, with_room
 from .dynamics import AbstractDynamics
 from .pseudospikes import Pseudospikes
 from .recording import Recording
 from .simulation import Capacity, Population
 from .spikes import Spikes
+from .weights import largest_weight
+
+#: A weight beyond this is to blame where a solver gives up, in whatever units.
+_ENORMOUS = 1e8
 
 
 @eqx.filter_jit
@@ -62,14 +66,17 @@ def run(
     names: Sequence[str],
 ) -> Recording:
     """Run a network on checked inputs, with more room where that is needed and can be."""
-    spikes = valid_delays(network._delays, valid(spikes, network.sizes[0]))
+    spikes = valid_delays(network._delays, valid(network, spikes))
 
     def attempt(room: Capacities) -> tuple[Any, Array]:
         found = _simulate(network, spikes, states, room)
         return found, _with_failures(*found)
 
     (recording, counts), _, known = with_room(
-        attempt, capacities, measure=lambda room: enough(network, spikes, states, room)
+        attempt,
+        capacities,
+        measure=lambda room: enough(network, spikes, states, room),
+        explain=lambda layer: _blamed(names[layer], network._weights_of(layer)),
     )
     if known is not None:
         return recording
@@ -78,6 +85,14 @@ def run(
     recording = eqx.tree_at(_spikes, recording, spikes_out)
     # nor are pseudospikes worked out there
     return eqx.tree_at(_pseudospikes, recording, unless_lost(_pseudospikes(recording), _lost(recording), names))
+
+
+def _blamed(layer: str, weights: Mapping[str, Any]) -> str:
+    """Say why the solver of a layer may have given up: weights that are too large first."""
+    size, largest = largest_weight(weights)
+    if size >= _ENORMOUS:
+        return f"the solver of {layer} gave up: a weight is too large to be followed. {largest}Make it smaller"
+    return f"{gave_up(layer)}. {largest}".strip()
 
 
 def enough(network: Any, spikes: Spikes, states: States, capacities: Capacities) -> Capacities:
@@ -105,7 +120,7 @@ def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
 
 def capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:
     """Return how much room these inputs need, and a quarter more."""
-    spikes = valid(spikes, network.sizes[0])
+    spikes = valid(network, spikes)
     states = network._states(None)
     needed = with_room(
         lambda room: simulate(network, spikes, room),

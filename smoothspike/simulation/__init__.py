@@ -13,4 +13,5 @@ from .layer import count_spikes as count_spikes
 from .layer import simulate_layer as simulate_layer
 from .recurrent import count_late_spikes as count_late_spikes
 from .recurrent import simulate_recurrent as simulate_recurrent
+from .rows import MOST_BEYOND as MOST_BEYOND
 from .visits import Visits as Visits

@@ -100,8 +100,8 @@ TRANSFORMS = {
     "jacfwd": jax.jacfwd,
     "linearize": lambda f: lambda times: jax.linearize(f, times)[1](jnp.ones_like(times)),
     "vmap of grad": lambda f: lambda times: jax.vmap(jax.grad(lambda one: f(one).sum()))(jnp.stack([times / 2, times])),
-    "grad of vmap": lambda f: lambda times: jax.grad(lambda both: jax.vmap(f)(both).sum())(
-        jnp.stack([times / 2, times])
+    "grad of vmap": lambda f: (
+        lambda times: jax.grad(lambda both: jax.vmap(f)(both).sum())(jnp.stack([times / 2, times]))
     ),
     "vmap of vmap": lambda f: lambda times: jax.vmap(jax.vmap(f))(times * jnp.array([[[0.5], [1.0]]])),
 }
@@ -131,7 +131,9 @@ def relay(**options):
     """A ring in which every spike brings the next one: what does not fit hides all that would follow."""
     own = ss.Connections([[1], [2], [0]], [[8.0]] * 3, delays=[[0.01]] * 3)
     entering = np.array([[8.0], [0], [0]])
-    return ss.Recurrent(ss.Neuron(ss.models.qif()), 3, 1, 40.0, recurrent_weights=own, input_weights=entering, **options)
+    return ss.Recurrent(
+        ss.Neuron(ss.models.qif()), 3, 1, 40.0, recurrent_weights=own, input_weights=entering, **options
+    )
 
 
 def late(**options):

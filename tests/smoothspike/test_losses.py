@@ -209,7 +209,7 @@ class TestCount:
         np.testing.assert_allclose(batched, [losses.count(self.TIMES, n, duration=2.0) for n in targets], rtol=1e-6)
 
     def test_refuses_other_numbers(self):
-        with pytest.raises(ValueError, match="integer targets"):
+        with pytest.raises(ValueError, match="target_counts is of type float64, but has to be of integers"):
             losses.count(self.TIMES, jnp.array([1.0, 2.0]), duration=2.0)
         with pytest.raises(ValueError, match="duration is 0"):
             losses.count(self.TIMES, jnp.array([1, 2]), duration=0)
