@@ -6,6 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .neuron import Neuron
@@ -24,7 +25,7 @@ def critical_weight(neuron: Neuron, route: str, duration: float) -> Float[Array,
         True
     """
     values = jax.tree.leaves(neuron)
-    if any(isinstance(value, jax.core.Tracer) for value in values):
+    if any(isinstance(value, Tracer) for value in values):
         return _critical_weight(neuron, route, jnp.asarray(duration, float))
     key = tuple(np.asarray(value).tobytes() for value in values)
     return jnp.asarray(_remembered(_Same(neuron, key), route, float(duration), jnp.result_type(float)))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
+from ._checks import require_finite
 from .arguments import CapacityLike, States, given_capacities, valid, valid_delays
 from .capacity import FAILED, Capacities, checked, fitting, gave_up, unless_lost, with_room
 from .dynamics import AbstractDynamics
@@ -67,6 +68,9 @@ def run(
 ) -> Recording:
     """Run a network on checked inputs, with more room where that is needed and can be."""
     spikes = valid_delays(network._delays, valid(network, spikes))
+    for layer in range(len(names)):
+        for name, values in network._weights_of(layer).items():
+            require_finite(name, values)
 
     def attempt(room: Capacities) -> tuple[Any, Array]:
         found = _simulate(network, spikes, states, room)

@@ -300,8 +300,7 @@ def _as_sources(sources: npt.ArrayLike, times: Array) -> Int[Array, "*shape"]:
     numbers, time_values = known(sources), known(times)
     dtype = sources.dtype if numbers is None else numbers.dtype  # pyright: ignore[reportAttributeAccessIssue]
     if np.size(sources) and not jnp.issubdtype(dtype, jnp.integer):
-        kind = "integers of ordinary size" if dtype == object else "integers"
-        raise ValueError(f"sources are of type {dtype}, but have to be {kind} that number neurons or channels.")
+        raise ValueError(f"sources are of type {dtype}, but have to be integers that number neurons or channels.")
     if numbers is None:
         return jnp.asarray(sources).astype(jnp.int32)
     limits = np.iinfo(np.int32)

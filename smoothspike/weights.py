@@ -109,7 +109,7 @@ def given_connections(neuron: Neuron, given: Connections | BCOO, size: int, sour
     last = np.asarray(given.targets).max(initial=-1) if is_known(given.targets) else -1
     if last >= size:
         raise ValueError(f"{name}: a target is {last}, but there are only {size} neurons")
-    weights = stored(neuron, given.weights, name, given.targets >= 0)
+    weights = stored(neuron, dict(given.weights), name, given.targets >= 0)
     return eqx.tree_at(lambda each: each.weights, given, weights)
 
 
