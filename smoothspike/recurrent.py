@@ -56,7 +56,8 @@ class Recurrent(eqx.Module):
         mean: Their mean, in the same units.
         recurrent_weights: Weights to use instead, (size, size): row i holds what neuron i receives. As `Connections`,
             or a sparse matrix (`jax.experimental.sparse.BCOO`), an event costs as much as it has targets.
-        input_weights: Weights to use instead, (size, inputs); of the same kinds.
+        input_weights: Weights to use instead, (size, inputs); of the same kinds. On a route to a state with a declared
+            range both have one sign; `raw_input_weights` and `raw_recurrent_weights` are what an optimiser changes.
         capacity: How many spikes there is room for; grown automatically outside jit.
         recurrent_delays: How long a spike takes from neuron to neuron, in units of time: an array that broadcasts to
             (size, size), or None for no time. `Connections` have delays of their own. A spike at t arrives at
