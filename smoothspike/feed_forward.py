@@ -57,8 +57,8 @@ class FeedForward(eqx.Module):
         key: Draws the weights; see `initialisation.normal`. They start the network silent.
         scale: Spread of the weights, in units of what one spike-triggering input needs.
         mean: Their mean, in the same units.
-        weights: Weights to use instead: for every layer a matrix (neurons, sources), or one for each route by name. On a
-            route to a state with a declared range they have one sign; `raw_weights` is what an optimiser changes.
+        weights: Weights to use instead: for every layer a matrix (neurons, sources), or one for each route by name. On
+            routes to states with a declared range they have one sign; `raw_weights` is what an optimiser changes.
         capacity: How many spikes each layer has room for, one number or one per layer; grown automatically outside jit.
         delays: For every layer how long spikes take to it, in units of time: an array that broadcasts to (neurons,
             sources), or None for no time. A spike at t arrives at t + delay, and at or after the trial end it does

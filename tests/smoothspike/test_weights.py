@@ -32,14 +32,12 @@ def model(inputs, **bounds):
         (g, {"g": (-sp.oo, 2)}, -1),
         (g, {"h": (0, sp.oo)}, 0),
         ({"x": ss.jump({g: g - 2 * ss.weight})}, {"g": (0, sp.oo)}, -1),
-        ({"x": ss.jump({g: g + ss.weight, h: h + ss.weight / 3})}, {"g": (0, sp.oo), "h": (1, sp.oo)}, 1),
+        ({"x": ss.jump({g: g + ss.weight, h: h + ss.weight / 3})}, {"g": (0, sp.oo), "h": (-1, sp.oo)}, 1),
         ({"x": ss.jump({g: g * sp.exp(ss.weight)})}, {"g": (0, sp.oo)}, 0),
     ],
 )
 def test_signs(inputs, bounds, sign):
-    start = {h: 1} if "h" in bounds else {}
-    declared = model(inputs, **bounds).with_initial(**{state.name: value for state, value in start.items()})
-    neuron = ss.Neuron(declared, allow_discontinuous=True)
+    neuron = ss.Neuron(model(inputs, **bounds), allow_discontinuous=True)
     assert neuron.weight_sign(neuron.routes[0]) == sign
 
 
