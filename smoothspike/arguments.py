@@ -1,19 +1,22 @@
 """What networks accept: each argument is checked where it enters, and brought to one form."""
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
-from ._checks import DELAYS, known, require_delays, require_positive, wrong_delays
+from symbolic import NeuronModel
+
+from ._checks import DELAYS, floating, is_whole, known, require_delays, require_positive, wrong_delays
 from .capacity import after, is_known
 from .neuron import Neuron
-from .pseudospikes import Weights
+from .revealing import revealed
 from .simulation import Capacity, Connections
 from .spikes import Spikes
 
@@ -26,10 +29,15 @@ DelaysLike = npt.ArrayLike | None
 NamedDelays = list[tuple[str, Float[Array, "*shape"], Any]]
 
 
-def valid(spikes: Any, num_sources: int) -> Spikes:
-    """Refuse what are no spikes of these sources, inside jit too."""
+def valid(network: Any, spikes: Any) -> Spikes:
+    """Refuse what are no spikes for a network, inside jit too, and bring them to its precision."""
+    num_sources = network.sizes[0]
     if not isinstance(spikes, Spikes):
         raise ValueError(f"the input must be Spikes(times, sources), not {type(spikes).__name__}")
+    if 0 in spikes.times.shape[:-1]:
+        raise ValueError(f"the batch is empty: its times have shape {spikes.times.shape}; give at least one trial")
+    spikes = _in_precision(spikes, network)
+    require_ordinary_duration(network.duration, spikes.times.dtype)
     if is_known(spikes):
         Spikes(spikes.times, spikes.sources).check_sources(num_sources)
         return spikes
@@ -39,6 +47,13 @@ def valid(spikes: Any, num_sources: int) -> Spikes:
     wrong = ~(spikes.times >= 0)
     passed = eqx.error_if(passed, wrong, "an input spike time is negative or NaN; pad with inf")
     return after(passed, spikes)
+
+
+def _in_precision(spikes: Spikes, network: Any) -> Spikes:
+    """Bring spike times to the precision of the network, whose parameters have JAX's default precision at least."""
+    held = [leaf.dtype for leaf in jax.tree.leaves(network) if eqx.is_inexact_array(leaf)]
+    dtype = jnp.result_type(float, spikes.times.dtype, *held)
+    return spikes if spikes.times.dtype == dtype else Spikes(spikes.times.astype(dtype), spikes.sources)
 
 
 def valid_delays(delays: NamedDelays, spikes: Spikes) -> Spikes:
@@ -61,27 +76,65 @@ def initial_states(neuron: Neuron, size: int, given: Initial | None) -> dict[str
             raise ValueError(f"initial: {neuron.model.name} has no state {name!r}; its states are {', '.join(values)}")
         if jnp.shape(value) not in ((), (size,)):
             raise ValueError(f"initial {name} has shape {jnp.shape(value)}; give one value, or {size}")
-        values[name] = jnp.broadcast_to(jnp.asarray(value, values[name].dtype), (size,))
+        values[name] = _within_range(neuron, name, jnp.broadcast_to(jnp.asarray(value, values[name].dtype), (size,)))
     return values
+
+
+def _within_range(neuron: Neuron, state: str, value: Float[Array, " neurons"]) -> Float[Array, " neurons"]:
+    """Refuse initial values that are not numbers, or outside the declared range of their state; inside jit, too."""
+    low, high = neuron.range_of(state)
+    is_wrong = ~((value >= low) & (value <= high))
+    message = f"initial {state}: a value is not a number, or not in the declared range of {state}, {low} to {high}"
+    wrong = revealed(is_wrong)
+    if wrong is None:
+        return eqx.error_if(value, is_wrong, message)
+    if wrong.any():
+        raise ValueError(message)
+    return value
+
+
+def as_neuron(given: Any) -> Neuron:
+    """Ask for a Neuron where a model, or anything else, is given."""
+    if isinstance(given, Neuron):
+        return given
+    if isinstance(given, NeuronModel):
+        raise TypeError(f"{given.name} is a model, but networks are built of neurons: give ss.Neuron(model)")
+    raise TypeError(f"neuron is of type {type(given).__name__}: give ss.Neuron(model), or one for each layer")
 
 
 def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Check numbers of channels and neurons."""
-    if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
-        raise ValueError(f"sizes {tuple(sizes)}: give the number of inputs and of neurons per layer, each at least 1")
+    advice = f"sizes {sizes}: give the number of inputs and of neurons per layer, each a whole number and at least 1"
+    if np.ndim(sizes) != 1 or len(sizes) < 2 or any(not is_whole(size) or size < 1 for size in sizes):
+        raise ValueError(advice)
     return tuple(int(size) for size in sizes)
 
 
 def checked_duration(duration: float) -> float:
     """Check the trial end."""
+    if not isinstance(duration, numbers.Real) and np.ndim(duration) > 0:
+        raise ValueError(f"duration is {duration}, but all layers share one trial end: give one number")
     require_positive("duration", duration)
+    require_ordinary_duration(float(duration), jnp.result_type(float))
     return float(duration)
+
+
+def require_ordinary_duration(duration: float, dtype: Any) -> None:
+    """Refuse a trial end that is 0 or infinite in the precision in which it is simulated."""
+    limits = jnp.finfo(dtype)
+    if not float(limits.tiny) <= duration <= float(limits.max):
+        raise ValueError(
+            f"duration is {duration}, which {jnp.dtype(dtype).name} does not hold ({limits.tiny:.0e} to "
+            f"{limits.max:.0e}): choose a unit of time in which the trial is of ordinary length"
+        )
 
 
 def required_key(key: PRNGKeyArray | None) -> PRNGKeyArray:
     """Ask for a key where weights are to be drawn."""
     if key is None:
         raise ValueError("give a key to draw the weights with, such as key=jax.random.key(0), or the weights")
+    if not isinstance(key, jax.Array):
+        raise TypeError(f"key is {key!r}: give jax.random.key({key if is_whole(key) else 0})")
     return key
 
 
@@ -92,36 +145,17 @@ def check_size(neuron: Neuron, size: int) -> None:
         raise ValueError(f"{neuron.model.name} has parameters for {described} neurons, but the layer has {size}")
 
 
-def given_weights(neuron: Neuron, weights: Any, shape: tuple[int, int], name: str) -> Weights:
-    """Check weights in matrices, and name their routes."""
-    named = weights if isinstance(weights, Mapping) else dict.fromkeys(neuron.routes, weights)
-    if len(neuron.routes) > 1 and named is not weights:
-        raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
-    if set(named) != set(neuron.routes):
-        raise ValueError(f"{name}: weights for routes {sorted(named)}, but the routes are {sorted(neuron.routes)}")
-    arrays = {route: jnp.asarray(matrix) for route, matrix in named.items()}
-    for route, matrix in arrays.items():
-        if matrix.shape != shape:
-            raise ValueError(
-                f"{name}: weights for {route} have shape {matrix.shape}, but (neurons, sources) is {shape}"
-            )
-    return {
-        route: matrix if jnp.issubdtype(matrix.dtype, jnp.floating) else matrix.astype(float)
-        for route, matrix in arrays.items()
-    }
-
-
 def given_delays(given: DelaysLike, shape: tuple[int, int], name: str) -> Float[Array, "*shape"] | None:
     """Check delays for a matrix of weights; they keep their shape, so that one for many is one to train."""
     if given is None:
         return None
-    delays = jnp.asarray(given)
+    delays = floating(name, given)
     if delays.ndim > 2 or any(
         own not in (1, whole) for own, whole in zip(delays.shape[::-1], shape[::-1], strict=False)
     ):
         raise ValueError(f"{name} have shape {delays.shape}, which does not broadcast to (neurons, sources) {shape}")
     require_delays(name, delays)
-    return delays if jnp.issubdtype(delays.dtype, jnp.floating) else delays.astype(float)
+    return delays
 
 
 def named_delays(name: str, delays: Any, weights: Any = None) -> NamedDelays:
@@ -129,29 +163,6 @@ def named_delays(name: str, delays: Any, weights: Any = None) -> NamedDelays:
     if isinstance(weights, Connections):
         return [] if weights.delays is None else [(f"{name} of connections", weights.delays, weights.targets >= 0)]
     return [] if delays is None else [(name, delays, True)]
-
-
-def given_connections(neuron: Neuron, given: Connections | BCOO, size: int, sources: int, name: str) -> Connections:
-    """Check sparse weights, and name their routes."""
-    if isinstance(given, BCOO):
-        if given.shape != (size, sources):
-            raise ValueError(f"{name}: a matrix of shape {given.shape}, but (neurons, sources) is {(size, sources)}")
-        given = Connections.from_bcoo(given)
-    if given.sources != sources:
-        raise ValueError(f"{name}: lists for {given.sources} sources, but there are {sources}")
-    if not isinstance(given.weights, Mapping):
-        if len(neuron.routes) > 1:
-            raise ValueError(f"{name}: give weights for the routes {', '.join(neuron.routes)} by name")
-        given = Connections(given.targets, {route: given.weights for route in neuron.routes}, given.delays)
-    if set(given.weights) != set(neuron.routes):
-        raise ValueError(
-            f"{name}: weights for routes {sorted(given.weights)}, but the routes are {sorted(neuron.routes)}"
-        )
-    # numpy, since inside jit JAX would not tell
-    last = np.asarray(given.targets).max(initial=-1) if is_known(given.targets) else -1
-    if last >= size:
-        raise ValueError(f"{name}: a target is {last}, but there are only {size} neurons")
-    return given
 
 
 def given_capacities(
@@ -162,8 +173,12 @@ def given_capacities(
         # room for one more spike of a neuron costs little where it stops at them, but something where it passes them
         busiest = [2 if neuron.dynamics().passes_spikes else 8 for neuron in neurons] or [8] * len(sizes)
         return tuple(Capacity(max(16, 2 * size), most) for size, most in zip(sizes, busiest, strict=True))
-    each = [given] * len(sizes) if isinstance(given, int) else list(given)
+    advice = f"capacity {given}: give one positive whole number, or one for each of {len(sizes)} layers"
+    is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]
+    each: list[Any] = [given] * len(sizes) if is_one else list(given)  # pyright: ignore[reportArgumentType]
+    if len(each) != len(sizes) or not all(isinstance(number, Capacity) or is_whole(number) for number in each):
+        raise ValueError(advice)
     each = [number if isinstance(number, Capacity) else Capacity(int(number), int(number)) for number in each]
-    if len(each) != len(sizes) or any(number.total < 1 or number.busiest < 1 for number in each):
-        raise ValueError(f"capacity {given}: give one positive number, or one for each of {len(sizes)} layers")
+    if any(number.total < 1 or number.busiest < 1 for number in each):
+        raise ValueError(advice)
     return tuple(each)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax
@@ -16,24 +16,34 @@ from .arguments import (
     Initial,
     NamedDelays,
     States,
+    as_neuron,
     check_size,
     checked_duration,
     checked_sizes,
     given_capacities,
     given_delays,
-    given_weights,
     initial_states,
     named_delays,
     required_key,
 )
+from .capacity import measured
+from .describing import described_network
 from .dynamics import AbstractDynamics, State
-from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_layer
 from .recording import LayerRecord, Recording
 from .running import capacity_for, is_constant, needed_room, run, with_capacity
-from .simulation import Capacity, Drive, Population, simulate_delayed_layer, simulate_layer
+from .simulation import (
+    Capacity,
+    Drive,
+    Population,
+    count_delayed_spikes,
+    count_spikes,
+    simulate_delayed_layer,
+    simulate_layer,
+)
 from .spikes import Spikes
+from .weights import actual, drawn_weights, given_weights, largest_weight
 
 
 @final
@@ -47,7 +57,8 @@ class FeedForward(eqx.Module):
         key: Draws the weights; see `initialisation.normal`. They start the network silent.
         scale: Spread of the weights, in units of what one spike-triggering input needs.
         mean: Their mean, in the same units.
-        weights: Weights to use instead: for every layer a matrix (neurons, sources), or one for each route by name.
+        weights: Weights to use instead: for every layer a matrix (neurons, sources), or one for each route by name. On
+            routes to states with a declared range they have one sign; `raw_weights` is what an optimiser changes.
         capacity: How many spikes each layer has room for, one number or one per layer; grown automatically outside jit.
         delays: For every layer how long spikes take to it, in units of time: an array that broadcasts to (neurons,
             sources), or None for no time. A spike at t arrives at t + delay, and at or after the trial end it does
@@ -73,7 +84,7 @@ class FeedForward(eqx.Module):
     """
 
     neurons: tuple[Neuron, ...]
-    weights: tuple[Weights, ...]
+    raw_weights: tuple[Weights, ...]
     delays: tuple[Float[Array, "*#neurons #sources"] | None, ...]
     sizes: tuple[int, ...] = eqx.field(static=True)
     duration: float = eqx.field(static=True)
@@ -94,7 +105,8 @@ class FeedForward(eqx.Module):
     ) -> None:
         self.sizes, self.duration = checked_sizes(sizes), checked_duration(duration)
         layers = len(self.sizes) - 1
-        self.neurons = (neuron,) * layers if isinstance(neuron, Neuron) else tuple(neuron)
+        several = isinstance(neuron, Sequence)
+        self.neurons = tuple(as_neuron(each) for each in (neuron if several else (neuron,) * layers))
         if len(self.neurons) != layers:
             raise ValueError(f"{len(self.neurons)} neurons for {layers} layers; give one, or one for each layer")
         shapes = tuple(zip(self.sizes[1:], self.sizes[:-1], strict=True))
@@ -103,14 +115,14 @@ class FeedForward(eqx.Module):
         if weights is not None:
             if len(weights) != layers:
                 raise ValueError(f"{len(weights)} weight matrices for {layers} layers; give one for each layer")
-            self.weights = tuple(
+            self.raw_weights = tuple(
                 given_weights(each, matrix, shape, f"layer {index}")
                 for index, (each, matrix, shape) in enumerate(zip(self.neurons, weights, shapes, strict=True))
             )
         else:
             keys = jax.random.split(required_key(key), layers)
-            self.weights = tuple(
-                normal(each, shape, self.duration, layer_key, scale=scale, mean=mean)
+            self.raw_weights = tuple(
+                drawn_weights(each, shape, self.duration, layer_key, scale=scale, mean=mean)
                 for each, shape, layer_key in zip(self.neurons, shapes, keys, strict=True)
             )
         if delays is not None and len(delays) != layers:
@@ -120,6 +132,18 @@ class FeedForward(eqx.Module):
             for index, (each, shape) in enumerate(zip(delays or (None,) * layers, shapes, strict=True))
         )
         self.capacity = given_capacities(capacity, self.sizes[1:], self.neurons)
+
+    def __repr__(self) -> str:
+        rooms = (f"{total} spikes ({busiest} of one neuron)" for total, busiest in self.capacity)
+        return described_network(self, self.neurons, self.raw_weights, self.delays, rooms)
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """The weights of every layer by route, (neurons, sources)."""
+        parts = tuple(actual(neuron, raw) for neuron, raw in zip(self.neurons, self.raw_weights, strict=True))
+        # the same object where it can be, so that equinox.tree_at finds it
+        is_same = all(part is raw for part, raw in zip(parts, self.raw_weights, strict=True))
+        return self.raw_weights if is_same else parts
 
     def __call__(
         self,
@@ -169,6 +193,9 @@ class FeedForward(eqx.Module):
     def _delays(self) -> NamedDelays:
         return [named for index, each in enumerate(self.delays) for named in named_delays(f"delays[{index}]", each)]
 
+    def _weights_of(self, layer: int) -> dict[str, Array]:
+        return {f"weights[{layer}][{route!r}]": values for route, values in self.weights[layer].items()}
+
     def _states(self, initial: Sequence[Initial | None] | None) -> States:
         given = (None,) * len(self.neurons) if initial is None else tuple(initial)
         if len(given) != len(self.neurons):
@@ -179,6 +206,17 @@ class FeedForward(eqx.Module):
             initial_states(neuron, size, values)
             for neuron, size, values in zip(self.neurons, self.sizes[1:], given, strict=True)
         )
+
+    def _room(self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]) -> tuple[Capacity, ...]:
+        """Return room for all spikes of a trial or a batch with one leading axis, at least that which is given."""
+        rooms = []
+        for layer, capacity in enumerate(capacities):
+            counts = _count(self, layer, states[layer], spikes)
+            _, largest = largest_weight(self._weights_of(layer))
+            rooms.append(measured(capacity, counts, f"layer {layer} ({self.sizes[layer + 1]} neurons)", largest))
+            if layer + 1 < len(capacities):
+                spikes = _emitted(self, layer, states[layer], spikes, rooms[-1])
+        return tuple(rooms)
 
     def _trials(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
@@ -210,25 +248,60 @@ class FeedForward(eqx.Module):
         capacity: Capacity,
     ) -> tuple[Population, Pseudospikes]:
         duration = jnp.asarray(self.duration, spikes.times.dtype)
-        weights, delays = self.weights[layer], self.delays[layer]
-        if delays is None:
-            drive = Drive(spikes, weights, duration, inside=layer > 0)
-            population = simulate_layer(dynamics, start, drive, duration, capacity)
+        weights, inside = self.weights[layer], layer > 0
+        if self.delays[layer] is None:
+            population = simulate_layer(dynamics, start, self._drive(layer, spikes), duration, capacity)
 
             def continued(end: State, rates: Float[Array, " sources"]) -> Pseudospikes:
                 return continue_layer(dynamics, end, weights, rates, duration)
 
             each_trial = jax.vmap(continued) if rates.ndim > 1 else continued
             return population, each_trial(population.trajectory.end, rates)
-        if layer == 0:
-            spikes = spikes.before(duration)
-        delays = jnp.broadcast_to(delays, (self.sizes[layer + 1], self.sizes[layer])).astype(spikes.times.dtype)
+        delays = self._whole_delays(layer, spikes.times.dtype)
 
         def delayed(spikes: Spikes, rates: Float[Array, " sources"]) -> tuple[Population, Pseudospikes]:
             population = simulate_delayed_layer(
-                dynamics, start, spikes, weights, delays, duration, capacity, inside=layer > 0
+                dynamics, start, spikes, weights, delays, duration, capacity, inside=inside
             )
             incoming = Late(weights, delays, spikes, rates)
             return population, continue_delayed(dynamics, population.trajectory.end, (incoming,), duration)
 
+        spikes = spikes if inside else spikes.before(duration)
         return (jax.vmap(delayed) if rates.ndim > 1 else delayed)(spikes, rates)
+
+    def _counts(
+        self, layer: int, dynamics: AbstractDynamics, start: State, spikes: Spikes
+    ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
+        """Count the spikes of a layer, and of its busiest neuron."""
+        duration = jnp.asarray(self.duration, spikes.times.dtype)
+        if self.delays[layer] is None:
+            return count_spikes(dynamics, start, self._drive(layer, spikes), duration)
+        weights, delays = self.weights[layer], self._whole_delays(layer, spikes.times.dtype)
+        inside = layer > 0
+
+        def delayed(spikes: Spikes) -> tuple[Array, Array]:
+            return count_delayed_spikes(dynamics, start, spikes, weights, delays, duration, inside=inside)
+
+        spikes = spikes if inside else spikes.before(duration)
+        return (jax.vmap(delayed) if spikes.times.ndim > 1 else delayed)(spikes)
+
+    def _drive(self, layer: int, spikes: Spikes) -> Drive:
+        return Drive(spikes, self.weights[layer], jnp.asarray(self.duration, spikes.times.dtype), inside=layer > 0)
+
+    def _whole_delays(self, layer: int, dtype: Any) -> Float[Array, "neurons sources"]:
+        shape = self.sizes[layer + 1], self.sizes[layer]
+        return jnp.broadcast_to(jnp.asarray(self.delays[layer]), shape).astype(dtype)
+
+
+@eqx.filter_jit
+def _count(network: FeedForward, layer: int, values: Any, spikes: Spikes) -> tuple[Array, Array]:
+    dynamics = network.neurons[layer].dynamics()
+    return network._counts(layer, dynamics, dynamics.initial_state(values), spikes)
+
+
+@eqx.filter_jit
+def _emitted(network: FeedForward, layer: int, values: Any, spikes: Spikes, capacity: Capacity) -> Spikes:
+    dynamics = network.neurons[layer].dynamics()
+    # pseudospikes are not worked out
+    rates = jnp.zeros((*spikes.times.shape[:-1], network.sizes[layer]), spikes.times.dtype)
+    return network._layer(layer, dynamics, dynamics.initial_state(values), spikes, rates, capacity)[0].spikes

@@ -8,10 +8,10 @@ where a neuron does not spike within the trial.
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ._checks import known, require_positive
+from ._checks import positive_number, whole_in_range
+from .revealing import revealed
 
 
 def first_spike_cross_entropy(
@@ -40,8 +40,8 @@ def first_spike_cross_entropy(
         early_weight: The factor $\alpha$ of the early term.
 
     Raises:
-        ValueError: if `times` has not one axis, or `label` is known not to be one of its entries, or `tau` not to
-            be positive.
+        ValueError: if `times` has not one axis, or `label` is not one of its entries, or `tau` not positive. Inside
+            `jit`, where values are not known, this is a run-time error.
 
     Differentiation:
         Smooth.
@@ -51,13 +51,14 @@ def first_spike_cross_entropy(
         >>> f"{loss:.5f}"
         '0.01815'
     """
-    require_positive("tau", tau)
+    tau = positive_number("tau", tau)
     times = jnp.asarray(times)
     if times.ndim != 1:
         raise ValueError(f"times have shape {times.shape}, but a trial has one time per class; use jax.vmap for more.")
-    label_value = known(label)
-    if label_value is not None and not 0 <= label_value < len(times):
-        raise ValueError(f"label is {label}, but there are {len(times)} classes, 0 to {len(times) - 1}.")
+    if jnp.ndim(label):
+        raise ValueError(f"label has shape {jnp.shape(label)}, but a trial has one class; use jax.vmap for more.")
+    advice = f"there are {len(times)} classes, 0 to {len(times) - 1}."
+    label = whole_in_range("label", label, len(times), advice)
     return -jax.nn.log_softmax(-times / tau)[label] + early_weight * times[label] / tau
 
 
@@ -122,7 +123,8 @@ def van_rossum(
         One squared distance per neuron, at least 0 up to rounding.
 
     Raises:
-        ValueError: if `times` and `targets` are not of as many neurons, or `tau` is known not to be positive.
+        ValueError: if `times` and `targets` are not of as many neurons, or `tau` is not positive; inside `jit` the
+            latter is a run-time error.
 
     Differentiation:
         Smooth except where two times are equal: there the distance has a kink (two spikes of one train: a kink that
@@ -133,7 +135,7 @@ def van_rossum(
         >>> round(float(one_missing), 6)
         0.5
     """
-    require_positive("tau", tau)
+    tau = positive_number("tau", tau)
     times, targets = jnp.asarray(times), jnp.asarray(targets)
     if times.ndim == 0 or times.shape[:-1] != targets.shape[:-1]:
         raise ValueError(
@@ -152,15 +154,19 @@ def count(
     target_counts: Int[ArrayLike, "*neurons"],
     *,
     duration: Float[ArrayLike, ""],
+    margin: Float[ArrayLike, ""] = 0.0,
 ) -> Float[Array, ""]:
     r"""Penalise neurons that spike too often or too seldom within the trial.
 
-    For a target of n spikes, the n-th spike should come before the trial's end T and the next one after it:
+    For a target of n spikes, the n-th spike should come before the trial's end T and the next one after it, both by a
+    margin m:
 
-    $$\tfrac12 \max(t_n - T, 0)^2 + \tfrac12 \max(T - t_{n+1}, 0)^2,$$
+    $$\tfrac12 \max(t_n - (T - m), 0)^2 + \tfrac12 \max(T + m - t_{n+1}, 0)^2,$$
 
-    averaged over the neurons. It is 0 where the number of spikes is right; elsewhere its gradient moves the
-    missing spike in, or the first surplus one out, through the end of the trial.
+    averaged over the neurons. It is 0 where the number of spikes is right by the margin; elsewhere its gradient moves
+    the missing spike in, or the first surplus one out, through the end of the trial. Without a margin that ends at T
+    itself: a surplus spike approaches the end from inside, and never quite leaves. Give one, such as a tenth of a
+    membrane time constant.
 
     Source: Klos & Memmesheimer, arXiv:2309.14523, add and remove spikes through the trial end in this way.
 
@@ -169,13 +175,14 @@ def count(
             largest target.
         target_counts: How many spikes each neuron should have; a single number holds for all of them.
         duration: The trial's end T.
+        margin: How long before T the last wanted spike should come, and how long after T the next; less than T.
 
     Returns:
         The mean over neurons.
 
     Raises:
-        ValueError: if a target is negative, or if there are not more times than it. Inside `jit`, where the targets'
-            values are not known, this is a run-time error.
+        ValueError: if a target is negative, or if there are not more times than it, or the margin is negative or
+            reaches to the begin of the trial. Inside `jit`, where values are not known, these are run-time errors.
 
     Differentiation:
         Continuously differentiable.
@@ -185,23 +192,33 @@ def count(
         >>> float(count(times, jnp.array([1, 1]), duration=2.0))
         0.25
     """
-    require_positive("duration", duration)
-    times, targets = jnp.asarray(times), jnp.asarray(target_counts)
-    if times.ndim == 0 or not jnp.issubdtype(targets.dtype, jnp.integer):
-        raise ValueError("count needs an array of times per neuron and integer targets.")
+    duration = positive_number("duration", duration)
+    times = jnp.asarray(times)
+    if times.ndim == 0:
+        raise ValueError("times are a single number; count needs an array of times for each neuron.")
     available = times.shape[-1]
     advice = (
-        f"Target counts have to lie between 0 and {available - 1}, because the spike after the last wanted one is "
+        f"target counts have to lie between 0 and {available - 1}, because the spike after the last wanted one is "
         f"needed, too, and there are {available} times per neuron; ask for more with spike_times(count=...)."
     )
-    target_values = known(target_counts)
-    if target_values is None:
-        targets = eqx.error_if(targets, (targets < 0) | (targets >= available), advice)
-    elif np.any((target_values < 0) | (target_values >= available)):
-        raise ValueError(f"target_counts are {target_values.tolist()}. {advice}")
+    targets = whole_in_range("target_counts", target_counts, available, advice)
+    margin = _checked_margin(margin, duration)
     targets = jnp.broadcast_to(targets, times.shape[:-1])[..., None]
     last_wanted = jnp.take_along_axis(times, jnp.maximum(targets - 1, 0), axis=-1)
     first_surplus = jnp.take_along_axis(times, targets, axis=-1)
-    too_late = jnp.where(targets > 0, jax.nn.relu(last_wanted - duration), 0)
-    too_early = jax.nn.relu(duration - first_surplus)
+    too_late = jnp.where(targets > 0, jax.nn.relu(last_wanted - (duration - margin)), 0)
+    too_early = jax.nn.relu(duration + margin - first_surplus)
     return jnp.mean(too_late**2 + too_early**2) / 2
+
+
+def _checked_margin(margin: Float[ArrayLike, ""], duration: Float[Array, ""]) -> Float[Array, ""]:
+    """Refuse margins that no spike can keep, inside jit, too."""
+    value = jnp.asarray(margin)
+    is_wrong = ~((value >= 0) & (value < duration))
+    message = "margin has to be at least 0 and less than duration"
+    numbers = revealed(is_wrong)
+    if numbers is None:
+        return eqx.error_if(value, is_wrong, message)
+    if numbers.any():
+        raise ValueError(f"margin is {margin}: {message}.")
+    return value

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import sympy as sp
 from jaxtyping import Array, Float
 
-from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify
+from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify, weight
 from symbolic.declare import FrozenMapping
 
+from .describing import described_neuron
 from .dynamics import AbstractDynamics
 from .lowering import lower
 from .solvers import build
@@ -96,6 +97,9 @@ class Neuron(eqx.Module):
             for symbol in sorted(chosen, key=lambda symbol: symbol.name)
         }
 
+    def __repr__(self) -> str:
+        return described_neuron(self)
+
     @property
     def trainable(self) -> tuple[str, ...]:
         """Names of the trained parameters."""
@@ -105,6 +109,28 @@ class Neuron(eqx.Module):
     def routes(self) -> tuple[str, ...]:
         """Names of the input routes."""
         return tuple(route.name for route in self.model.routes)
+
+    def weight_sign(self, route: str) -> int:
+        """Return the only sign that weights of a route may have: 1 or -1, or 0 for both.
+
+        A declared range of a state, such as `bounds={g: (0, oo)}`, must hold after every input, too.
+
+        Raises:
+            ModelError: if weights of neither sign keep the states in their ranges.
+
+        Example:
+            >>> from symbolic import models
+            >>> Neuron(models.qif_conductance()).weight_sign("g"), Neuron(models.qif()).weight_sign("I")
+            (1, 0)
+        """
+        return _sign(self.model, route)
+
+    def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Return the ends of the declared range of a state, by default minus and plus infinity."""
+        symbol = next(symbol for symbol in self.model.states if symbol.name == state)
+        ends: Any = self.model.bounds.get(symbol, (-sp.oo, sp.oo))
+        low, high = (_array(end) if end.is_infinite else lower(end, self._values()) for end in ends)
+        return low, high
 
     def parameter(self, name: str) -> Float[Array, "..."]:
         """Return the present value of a parameter by its name.
@@ -149,6 +175,37 @@ def _array(value: Any) -> Float[Array, "..."]:
         parts: list[Any] = list(value)
         return jnp.asarray([float(part) for part in parts], dtype)
     return jnp.asarray(float(value), dtype)
+
+
+@lru_cache(maxsize=256)
+def _sign(model: NeuronModel, name: str) -> int:
+    route = model.route(name)
+    if not any(state in model.bounds for state in route.jump):
+        return 0
+    allowed = [sign for sign in (1, -1) if _stays(model, route.jump, sign)]
+    if not allowed:
+        ranges = ", ".join(f"{state} in {model.bounds[state]}" for state in route.jump if state in model.bounds)
+        raise ModelError(
+            f"{model.name}: an input on route {name!r} may leave the declared range of {ranges}, whatever the sign of "
+            "its weight; declare a range with one end, such as (0, oo), or an input that stays inside"
+        )
+    return allowed[0] if len(allowed) == 1 else 0
+
+
+def _stays(model: NeuronModel, jump: Any, sign: int) -> bool:
+    """Whether inputs with weights of a sign certainly keep all states in their declared ranges."""
+    inside: dict[Any, Any] = {weight: sign * sp.Dummy("size", nonnegative=True)}
+    for state, (low, high) in model.bounds.items():
+        distance = sp.Dummy(state.name, nonnegative=True)
+        if low.is_finite or high.is_finite:
+            inside[state] = low + distance if low.is_finite else high - distance
+    margins = []
+    for state, value in jump.items():
+        low, high = model.bounds.get(state, (-sp.oo, sp.oo))
+        margins += [value - low] * bool(low.is_finite) + [high - value] * bool(high.is_finite)
+    return all(
+        sp.expand(margin.subs(model.scalar_values).subs(inside, simultaneous=True)).is_nonnegative for margin in margins
+    )
 
 
 def _refusal(certificate: Certificate) -> str:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 from jax.core import Tracer
 from jaxtyping import Array, ArrayLike, Float
 
+from ._checks import is_whole
+from .describing import described_recording
 from .dynamics import AbstractDynamics
 from .pseudospikes import Pseudospikes
 from .simulation import Trajectory, Visits
@@ -46,12 +48,20 @@ class Recording(eqx.Module):
     layers: tuple[LayerRecord, ...]
     duration: float = eqx.field(static=True)
 
+    def __repr__(self) -> str:
+        return described_recording(self)
+
     def spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
         """Return the first `count` spike times of every neuron: ordinary spikes first, then pseudospikes.
 
         All are finite. Pseudospikes lie at or beyond the trial end.
+
+        Raises:
+            ValueError: if the count is no whole number or negative.
+            IndexError: if there is no such layer.
         """
-        return self._each_trial(lambda trial: _extended(trial, count, layer))
+        number, layer = _checked_count(count), self._checked_layer(layer)
+        return self._each_trial(lambda trial: _extended(trial, number, layer))
 
     def first_spike_times(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
         """Return the first spike time of every neuron, a pseudospike's where there is no ordinary one."""
@@ -59,11 +69,12 @@ class Recording(eqx.Module):
 
     def ordinary_spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
         """Return the first `count` ordinary spike times of every neuron, `inf` where there are fewer."""
-        return self._each_trial(lambda trial: _ordinary(trial, count, layer)[0])
+        number, layer = _checked_count(count), self._checked_layer(layer)
+        return self._each_trial(lambda trial: _ordinary(trial, number, layer)[0])
 
     def pseudo_rates(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
         """Return the pseudo-rates at the trial end: 0 for a neuron that has just spiked, 1 for one about to."""
-        return self.layers[layer].pseudospikes.rates
+        return self.layers[self._checked_layer(layer)].pseudospikes.rates
 
     def states_at(self, ts: ArrayLike, layer: int = -1) -> dict[str, Float[Array, "*batch samples neurons"]]:
         """Return every declared state of a layer at any times within the trial; a potential is infinite at its spike.
@@ -71,6 +82,7 @@ class Recording(eqx.Module):
         Raises:
             ValueError: if a time is known to lie outside the trial.
         """
+        layer = self._checked_layer(layer)
         samples = jnp.asarray(ts, self.layers[layer].pseudospikes.first.dtype)
         if samples.ndim != 1:
             raise ValueError(f"states_at: ts must be one list of times, but it has shape {samples.shape}")
@@ -80,10 +92,22 @@ class Recording(eqx.Module):
                 raise ValueError(f"states_at: times {low} to {high} lie outside the trial, 0 to {self.duration}")
         return self._each_trial(lambda trial: trial.layers[layer].trajectory.at(trial.layers[layer].dynamics, samples))
 
+    def _checked_layer(self, layer: int) -> int:
+        last = len(self.layers) - 1
+        if not is_whole(layer) or not -last - 1 <= layer <= last:
+            raise IndexError(f"layer {layer} was asked for, but the layers are 0 to {last}, or -1 for the last")
+        return int(layer)
+
     def _each_trial(self, read: Callable[["Recording"], Any]) -> Any:
         for _ in range(self.spikes[-1].times.ndim - 1):
             read = jax.vmap(read)
         return read(self)
+
+
+def _checked_count(count: Any) -> int:
+    if not is_whole(count) or count < 0:
+        raise ValueError(f"count is {count}: give how many spikes of each neuron, a whole number and at least 0")
+    return int(count)
 
 
 def _ordinary(trial: Recording, count: int, layer: int) -> tuple[Float[Array, "neurons count"], Array]:

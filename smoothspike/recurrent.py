@@ -6,6 +6,7 @@ from typing import Any, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpy.typing as npt
 from jax.experimental.sparse import BCOO
 from jaxtyping import Array, Float, Int, PRNGKeyArray
@@ -16,25 +17,29 @@ from .arguments import (
     Initial,
     NamedDelays,
     States,
+    as_neuron,
     check_size,
     checked_duration,
     checked_sizes,
     given_capacities,
-    given_connections,
     given_delays,
-    given_weights,
     initial_states,
     named_delays,
     required_key,
 )
+from .capacity import measured
+from .describing import described_network
 from .dynamics import AbstractDynamics, State
-from .initialisation import normal
 from .neuron import Neuron
 from .pseudospikes import Late, Pseudospikes, Weights, continue_delayed, continue_recurrent, rates_alone
 from .recording import LayerRecord, Recording
 from .running import capacity_for, is_constant, needed_room, run, with_capacity
-from .simulation import Capacity, Connections, simulate_recurrent
+from .simulation import Capacity, Connections, count_late_spikes, listed, simulate_recurrent
 from .spikes import Spikes
+from .weights import actual, drawn_weights, given_connections, given_weights, largest_weight
+
+#: Up to so many spikes that come late are counted at once; where there are more, more are.
+_COUNTED = 4096
 
 
 @final
@@ -51,7 +56,8 @@ class Recurrent(eqx.Module):
         mean: Their mean, in the same units.
         recurrent_weights: Weights to use instead, (size, size): row i holds what neuron i receives. As `Connections`,
             or a sparse matrix (`jax.experimental.sparse.BCOO`), an event costs as much as it has targets.
-        input_weights: Weights to use instead, (size, inputs); of the same kinds.
+        input_weights: Weights to use instead, (size, inputs); of the same kinds. On a route to a state with a declared
+            range both have one sign; `raw_input_weights` and `raw_recurrent_weights` are what an optimiser changes.
         capacity: How many spikes there is room for; grown automatically outside jit.
         recurrent_delays: How long a spike takes from neuron to neuron, in units of time: an array that broadcasts to
             (size, size), or None for no time. `Connections` have delays of their own. A spike at t arrives at
@@ -79,8 +85,8 @@ class Recurrent(eqx.Module):
     """
 
     neuron: Neuron
-    recurrent_weights: Weights | Connections
-    input_weights: Weights | Connections
+    raw_recurrent_weights: Weights | Connections
+    raw_input_weights: Weights | Connections
     recurrent_delays: Float[Array, "*#neurons #neurons"] | None
     input_delays: Float[Array, "*#neurons #inputs"] | None
     size: int = eqx.field(static=True)
@@ -104,7 +110,7 @@ class Recurrent(eqx.Module):
         recurrent_delays: DelaysLike = None,
         input_delays: DelaysLike = None,
     ) -> None:
-        self.neuron, self.duration = neuron, checked_duration(duration)
+        self.neuron, self.duration = as_neuron(neuron), checked_duration(duration)
         self.inputs, self.size = (int(number) for number in checked_sizes((inputs, size)))
         check_size(neuron, size)
         missing = recurrent_weights is None or input_weights is None
@@ -115,12 +121,12 @@ class Recurrent(eqx.Module):
                 return given_connections(neuron, given, size, columns, name)
             if given is not None:
                 return given_weights(neuron, given, (size, columns), name)
-            return normal(neuron, (size, columns), self.duration, required_key(layer_key), scale=scale, mean=mean)
+            return drawn_weights(neuron, (size, columns), self.duration, layer_key, scale=scale, mean=mean)
 
-        self.recurrent_weights = weights(recurrent_weights, size, keys[0], "recurrent_weights")
-        self.input_weights = weights(input_weights, inputs, keys[1], "input_weights")
+        self.raw_recurrent_weights = weights(recurrent_weights, size, keys[0], "recurrent_weights")
+        self.raw_input_weights = weights(input_weights, inputs, keys[1], "input_weights")
         for name, given in (("recurrent", recurrent_delays), ("input", input_delays)):
-            if given is not None and isinstance(getattr(self, f"{name}_weights"), Connections):
+            if given is not None and isinstance(getattr(self, f"raw_{name}_weights"), Connections):
                 raise ValueError(
                     f"{name}_delays are for matrices; give lists theirs by Connections(targets, weights, delays=...)"
                 )
@@ -132,6 +138,23 @@ class Recurrent(eqx.Module):
     def sizes(self) -> tuple[int, int]:
         """Number of input channels and of neurons."""
         return self.inputs, self.size
+
+    def __repr__(self) -> str:
+        lists = self.raw_recurrent_weights, self.raw_input_weights
+        weights = [each.weights if isinstance(each, Connections) else each for each in lists]
+        delays = [each.delays for each in lists if isinstance(each, Connections)]
+        delays += [self.recurrent_delays, self.input_delays]
+        return described_network(self, (self.neuron,), weights, delays, (f"{self.capacity[0].total} spikes",))
+
+    @property
+    def recurrent_weights(self) -> Weights | Connections:
+        """The weights between the neurons by route, (neurons, neurons), or `Connections`."""
+        return actual(self.neuron, self.raw_recurrent_weights)
+
+    @property
+    def input_weights(self) -> Weights | Connections:
+        """The weights of the inputs by route, (neurons, inputs), or `Connections`."""
+        return actual(self.neuron, self.raw_input_weights)
 
     def __call__(
         self, spikes: Spikes, *, initial: Initial | None = None, capacity: CapacityLike | None = None
@@ -171,8 +194,28 @@ class Recurrent(eqx.Module):
             *named_delays("input_delays", self.input_delays, self.input_weights),
         ]
 
+    def _weights_of(self, _: int) -> dict[str, Array]:
+        both = {"recurrent_weights": self.recurrent_weights, "input_weights": self.input_weights}
+        routes = {name: each.weights if isinstance(each, Connections) else each for name, each in both.items()}
+        return {f"{name}[{route!r}]": values for name, each in routes.items() for route, values in each.items()}
+
     def _states(self, initial: Initial | None) -> States:
         return (initial_states(self.neuron, self.size, initial),)
+
+    def _room(self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]) -> tuple[Capacity, ...]:
+        """Return room for all spikes of a trial or a batch with one leading axis, at least that which is given."""
+        (capacity,), name = capacities, f"the recurrent layer ({self.size} neurons)"
+        _, largest = largest_weight(self._weights_of(0))
+        if not self._delays:
+            # all spikes have been counted, whether or not they had a place
+            return (measured(capacity, (np.array(capacity.total), np.zeros(1, int)), name, largest),)
+        room = _COUNTED
+        while True:
+            room = max(room, 16 * capacity.total)
+            total = _count(self, states[0], spikes, room)
+            capacity = measured(capacity, (total, np.zeros(1, int)), name, largest)
+            if capacity.total <= room:
+                return (capacity,)
 
     def _trials(
         self, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
@@ -195,7 +238,8 @@ class Recurrent(eqx.Module):
         end = population.trajectory.end
         pseudospikes = self._continued(dynamics, end, spikes, population.spikes, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
-        needed = needed_room(dynamics, population)
+        # there is no room for each neuron apart
+        needed = needed_room(dynamics, eqx.tree_at(lambda each: each.busiest, population, jnp.zeros((), jnp.int32)))
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
     def _continued(
@@ -214,3 +258,16 @@ class Recurrent(eqx.Module):
 
     def _whole(self, delays: Array | None, sources: int) -> Float[Array, "neurons sources"] | None:
         return None if delays is None else jnp.broadcast_to(delays, (self.size, sources))
+
+
+@eqx.filter_jit
+def _count(network: Recurrent, values: Any, spikes: Spikes, capacity: int) -> Int[Array, "*batch"]:
+    dynamics = network.neuron.dynamics()
+    start, duration = dynamics.initial_state(values), jnp.asarray(network.duration, spikes.times.dtype)
+    entering = listed(network.input_weights, network.input_delays)
+    own = listed(network.recurrent_weights, network.recurrent_delays)
+
+    def count(spikes: Spikes) -> Int[Array, ""]:
+        return count_late_spikes(dynamics, start, spikes, entering, own, duration, capacity)
+
+    return (jax.vmap(count) if spikes.times.ndim > 1 else count)(spikes)

@@ -1,7 +1,7 @@
 """Running a network of any kind: batches, and the room that its spikes need."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,13 +9,18 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
+from ._checks import require_finite
 from .arguments import CapacityLike, States, given_capacities, valid, valid_delays
-from .capacity import FAILED, checked, fitting, is_known, unless_lost, with_room
+from .capacity import FAILED, Capacities, checked, fitting, gave_up, unless_lost, with_room
 from .dynamics import AbstractDynamics
 from .pseudospikes import Pseudospikes
 from .recording import Recording
 from .simulation import Capacity, Population
 from .spikes import Spikes
+from .weights import largest_weight
+
+#: A weight beyond this is to blame where a solver gives up, in whatever units.
+_ENORMOUS = 1e8
 
 
 @eqx.filter_jit
@@ -50,15 +55,13 @@ def simulate(
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
-    return _simulate_all(network, valid_delays(network._delays, spikes), network._states(None), capacities)
+    found = _simulate(network, valid_delays(network._delays, spikes), network._states(None), capacities)
+    return found[0], _with_failures(*found)
 
 
-def _simulate_all(
-    network: Any, spikes: Spikes, states: States, capacities: tuple[Capacity, ...]
-) -> tuple[Recording, Int[Array, "*batch layers 2"]]:
-    """Run a network, and count it as FAILED where a solver gave up after the trial, too."""
-    recording, needed = _simulate(network, spikes, states, capacities)
-    return recording, jnp.where(_lost(recording)[..., None], FAILED, needed)
+def _with_failures(recording: Recording, needed: Array) -> Int[Array, "*batch layers 2"]:
+    """Count a network as FAILED where a solver gave up after the trial, too."""
+    return jnp.where(_lost(recording)[..., None], FAILED, needed)
 
 
 def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:
@@ -75,15 +78,50 @@ def run(
     names: Sequence[str],
 ) -> Recording:
     """Run a network on checked inputs, with more room where that is needed and can be."""
-    spikes = valid_delays(network._delays, valid(spikes, network.sizes[0]))
-    if not is_known(network, spikes, states):
-        recording, needed = _simulate(network, spikes, states, capacities)
-        # checking the spikes alone leaves states that nobody asks for out of the computation
-        spikes_out = checked(_spikes(recording), capacities, needed.reshape(-1, len(capacities), 2), names)
-        recording = eqx.tree_at(_spikes, recording, spikes_out)
-        # nor are pseudospikes worked out there
-        return eqx.tree_at(_pseudospikes, recording, unless_lost(_pseudospikes(recording), _lost(recording)))
-    return with_room(lambda room: _simulate_all(network, spikes, states, room), capacities)[0]
+    spikes = valid_delays(network._delays, valid(network, spikes))
+    for layer in range(len(names)):
+        for name, values in network._weights_of(layer).items():
+            require_finite(name, values)
+
+    def attempt(room: Capacities) -> tuple[Any, Array]:
+        found = _simulate(network, spikes, states, room)
+        return found, _with_failures(*found)
+
+    (recording, counts), _, known = with_room(
+        attempt,
+        capacities,
+        measure=lambda room: enough(network, spikes, states, room),
+        explain=lambda layer: _blamed(names[layer], network._weights_of(layer)),
+    )
+    if known is not None:
+        return recording
+    # checking the spikes alone leaves states that nobody asks for out of the computation
+    spikes_out = checked(_spikes(recording), capacities, counts.reshape(-1, len(capacities), 2), names)
+    recording = eqx.tree_at(_spikes, recording, spikes_out)
+    # nor are pseudospikes worked out there
+    return eqx.tree_at(_pseudospikes, recording, unless_lost(_pseudospikes(recording), _lost(recording), names))
+
+
+def _blamed(layer: str, weights: Mapping[str, Any]) -> str:
+    """Say why the solver of a layer may have given up: weights that are too large first."""
+    size, largest = largest_weight(weights)
+    if size >= _ENORMOUS:
+        return f"the solver of {layer} gave up: a weight is too large to be followed. {largest}Make it smaller"
+    return f"{gave_up(layer)}. {largest}".strip()
+
+
+def enough(network: Any, spikes: Spikes, states: States, capacities: Capacities) -> Capacities:
+    """Return room for all spikes, at least that which is given, without a simulation of the whole network.
+
+    It is found layer by layer, from what the layer before really emits; outside jit.
+    """
+    network, spikes, states = jax.tree.map(_still, (network, spikes, states))
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, leaf.shape[-1]) if leaf.ndim > 2 else leaf, spikes)
+    return network._room(flat, states, capacities)
+
+
+def _still(leaf: Any) -> Any:
+    return jax.lax.stop_gradient(leaf) if eqx.is_inexact_array(leaf) else leaf
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
@@ -97,8 +135,16 @@ def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
 
 def capacity_for(network: Any, spikes: Spikes) -> tuple[Capacity, ...]:
     """Return how much room these inputs need, and a quarter more."""
-    spikes = valid(spikes, network.sizes[0])
-    return fitting(with_room(lambda room: simulate(network, spikes, room), network.capacity)[2])
+    spikes = valid(network, spikes)
+    states = network._states(None)
+    needed = with_room(
+        lambda room: simulate(network, spikes, room),
+        network.capacity,
+        measure=lambda room: enough(network, spikes, states, room),
+    )[2]
+    if needed is None:
+        raise ValueError("capacity_for depends on the values of spikes and weights: call it outside jit")
+    return fitting(needed)
 
 
 def with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
@@ -112,6 +158,6 @@ def with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
 
 
 def needed_room(dynamics: AbstractDynamics, population: Population) -> Int[Array, "2"]:
-    """How much room a population needs, or FAILED where a solver gave up during the trial."""
+    """Return how much room a population needs, or FAILED where a solver gave up during the trial."""
     needed = jnp.stack([population.total, population.busiest]).astype(jnp.int32)
     return jnp.where(dynamics.gave_up(population.trajectory.end), FAILED, needed)

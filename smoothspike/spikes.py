@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
-from ._checks import first_entry, known, require_positive
+from ._checks import first_entry, floating, known, require_positive
+from .describing import described_spikes
 from .numerics.order import MOST_COMPARED, first_of
 
 
@@ -22,13 +23,13 @@ class Spikes(eqx.Module):
     source means nothing. The number of entries along that axis, spikes and padding, is the `capacity`.
 
     Args:
-        times: When the spikes come, at or after the trial's begin at time 0. Integers become floating-point
-            numbers.
+        times: When the spikes come, at or after the trial's begin at time 0. Integers and numbers of less than 32 bits
+            become floating-point numbers of JAX's default precision; a network brings all to its own.
         sources: Which neuron or input channel each spike comes from, counted from 0.
 
     Raises:
-        ValueError: if the shapes differ, or if a time is negative or NaN or the source of a spike is negative.
-            While JAX traces, the values are not known and only the shapes are checked.
+        ValueError: if the shapes differ, if a time is negative or NaN, or if the source of a spike is negative, no
+            integer or above 2**31 - 1. While JAX traces, the values are not known and only the shapes are checked.
 
     Example:
         >>> spikes = Spikes(times=[0.5, 0.25, jnp.inf], sources=[0, 3, 0])
@@ -42,8 +43,8 @@ class Spikes(eqx.Module):
     sources: Int[Array, "*batch events"]
 
     def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike) -> None:
-        self.times = _as_times(times)
-        self.sources = _as_sources(sources)
+        self.times = floating("times", times)
+        self.sources = _as_sources(sources, self.times)
         _check_shapes(self.times, self.sources)
         _check_values(self.times, self.sources)
 
@@ -58,7 +59,7 @@ class Spikes(eqx.Module):
             >>> Spikes.from_trains([[0.5, 1.5], [], [1.0]]).sources.tolist()
             [0, 2, 0]
         """
-        times = [_as_times(train).ravel() for train in trains]
+        times = [floating(f"trains[{index}]", train).ravel() for index, train in enumerate(trains)]
         sources = np.repeat(np.arange(len(times)), [train.size for train in times])
         # Empty lists have no floating-point type of their own and must not decide on that of the others.
         filled = [train for train in times if train.size > 0]
@@ -108,6 +109,9 @@ class Spikes(eqx.Module):
     def num_events(self) -> Int[Array, "*batch"]:
         """How many spikes each trial holds, padding not counted."""
         return jnp.sum(self.is_spike, axis=-1)
+
+    def __repr__(self) -> str:
+        return described_spikes(self)
 
     def __getitem__(self, index: Any) -> "Spikes":
         """Select trials along the batch axes, with an integer, a slice or an array.
@@ -282,25 +286,35 @@ def encode_latency(intensities: npt.ArrayLike, duration: float, threshold: float
     if values is not None and not np.all(values <= 1):
         entry = first_entry("intensities", values, ~(values <= 1))
         raise ValueError(f"{entry}, but intensities are numbers up to 1; divide them by their largest value.")
-    array = jnp.asarray(intensities)
+    array = floating("intensities", intensities)
     times = jnp.where(array > threshold, duration * (1 - array), jnp.inf)
     return Spikes(times, jnp.broadcast_to(jnp.arange(times.shape[-1], dtype=jnp.int32), times.shape))
 
 
-def _as_times(times: npt.ArrayLike) -> Float[Array, "*shape"]:
-    """Convert to floating-point numbers, of the precision given or else of JAX's default."""
-    array = jnp.asarray(times)
-    if jnp.issubdtype(array.dtype, jnp.complexfloating):
-        raise ValueError("times are complex, but have to be real numbers.")
-    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+def _as_sources(sources: npt.ArrayLike, times: Array) -> Int[Array, "*shape"]:
+    """Convert to 32-bit integers; an empty list, which has no type of its own, is allowed.
 
-
-def _as_sources(sources: npt.ArrayLike) -> Int[Array, "*shape"]:
-    """Convert to 32-bit integers; an empty list, which has no type of its own, is allowed."""
-    array = jnp.asarray(sources)
-    if array.size and not jnp.issubdtype(array.dtype, jnp.integer):
-        raise ValueError(f"sources are of type {array.dtype}, but have to be integers that number neurons or channels.")
-    return array.astype(jnp.int32)
+    Raises:
+        ValueError: if they are no integers, or the source of a spike is known to be one that 32 bits do not hold.
+    """
+    numbers, time_values = known(sources), known(times)
+    dtype = sources.dtype if numbers is None else numbers.dtype  # pyright: ignore[reportAttributeAccessIssue]
+    if np.size(sources) and not jnp.issubdtype(dtype, jnp.integer):
+        raise ValueError(f"sources are of type {dtype}, but have to be integers that number neurons or channels.")
+    if numbers is None:
+        return jnp.asarray(sources).astype(jnp.int32)
+    limits = np.iinfo(np.int32)
+    is_beyond = np.asarray((numbers < limits.min) | (numbers > limits.max))
+    if time_values is not None and time_values.shape == numbers.shape:
+        # the source of padding means nothing
+        numbers, is_beyond = (
+            np.where(is_beyond & ~np.isfinite(time_values), 0, numbers),
+            is_beyond & np.isfinite(time_values),
+        )
+    if is_beyond.any():
+        entry = first_entry("sources", numbers, is_beyond) if numbers.ndim else f"sources is {numbers}"
+        raise ValueError(f"{entry}, but sources are counted from 0 up to {limits.max}: number them anew.")
+    return jnp.asarray(numbers.astype(np.int32))
 
 
 def _check_shapes(times: Array, sources: Array) -> None:

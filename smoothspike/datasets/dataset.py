@@ -6,10 +6,11 @@ from typing import Any, final, overload
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpy.typing as npt
 from jaxtyping import Array, Int, PRNGKeyArray
 
-from .._checks import first_entry, known
+from .._checks import first_entry, is_whole, known
 from ..spikes import Spikes
 
 
@@ -41,17 +42,21 @@ class Dataset(eqx.Module):
     num_sources: int = eqx.field(static=True)
 
     def __init__(self, spikes: Spikes, labels: npt.ArrayLike, *, num_classes: int, num_sources: int) -> None:
+        if not isinstance(spikes, Spikes):
+            raise TypeError(f"spikes are of type {type(spikes).__name__}: give ss.Spikes(times, sources)")
+        for name, number in (("num_classes", num_classes), ("num_sources", num_sources)):
+            if not is_whole(number) or number < 1:
+                raise ValueError(f"{name} is {number!r}, but has to be a whole number and at least 1.")
         self.spikes = spikes
-        self.labels = jnp.asarray(labels).astype(jnp.int32)
-        self.num_classes = num_classes
-        self.num_sources = num_sources
+        self.labels = _as_labels(labels, num_classes)
+        self.num_classes = int(num_classes)
+        self.num_sources = int(num_sources)
         if spikes.times.shape[:-1] != self.labels.shape or self.labels.ndim != 1:
             raise ValueError(
                 f"spikes are of shape {spikes.times.shape} and labels of {self.labels.shape}, but a data set needs one "
                 "label per trial: shapes (samples, events) and (samples,)."
             )
         spikes.check_sources(num_sources)
-        _check_labels(self.labels, num_classes)
 
     def __len__(self) -> int:
         return self.labels.shape[0]
@@ -95,12 +100,21 @@ class Dataset(eqx.Module):
         return ((self.spikes[selection], self.labels[selection]) for selection in selections)
 
 
-def _check_labels(labels: Array, num_classes: int) -> None:
+def _as_labels(labels: npt.ArrayLike, num_classes: int) -> Int[Array, " samples"]:
+    """Check labels and convert them to 32-bit integers."""
     values = known(labels)
     if values is None:
-        return
-    is_wrong = (values < 0) | (values >= num_classes)
-    if is_wrong.any():
+        values = jnp.asarray(labels)
+    if values.size and not (jnp.issubdtype(values.dtype, jnp.integer) or values.dtype == bool):
         raise ValueError(
-            f"{first_entry('labels', values, is_wrong)}, but there are {num_classes} classes, 0 to {num_classes - 1}."
+            f"labels are of type {values.dtype}, but have to be integers that number classes from 0; if they are "
+            "whole, convert them with .astype(int)."
         )
+    if isinstance(values, np.ndarray):
+        is_wrong = (values < 0) | (values >= num_classes)
+        if is_wrong.any():
+            raise ValueError(
+                f"{first_entry('labels', values, is_wrong)}, but there are {num_classes} classes, 0 to "
+                f"{num_classes - 1}."
+            )
+    return jnp.asarray(values).astype(jnp.int32)

@@ -10,7 +10,8 @@ from jax.core import Tracer
 from jax.experimental.sparse import BCOO
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from .._checks import require_delays
+from .._checks import first_entry, floating, require_delays
+from .rows import NOBODY
 
 
 @final
@@ -18,12 +19,14 @@ class Connections(eqx.Module):
     """Lists of targets, equally long for all sources.
 
     Args:
-        targets: For every source, the neurons its spikes reach, none of them twice; -1 fills shorter lists.
+        targets: For every source, the neurons its spikes reach; -1 fills shorter lists. With delays, a neuron may be
+            reached several times: by several synapses, each with a weight and a delay of its own.
         weights: Of these connections, in the same places; one array, or one for each route by name.
         delays: How long a spike takes along each of them, in the same places, or one delay for all; None for no time.
 
     Raises:
-        ValueError: if shapes do not fit together, a source reaches a neuron twice, or a delay is negative or infinite.
+        ValueError: if shapes do not fit together, targets are no integers, a source reaches a neuron twice without
+            delays, or a delay is negative or infinite.
 
     Example:
         >>> ring = Connections([[1], [2], [0]], [[0.5], [0.5], [0.5]])
@@ -43,23 +46,23 @@ class Connections(eqx.Module):
         weights: ArrayLike | Mapping[str, ArrayLike],
         delays: ArrayLike | None = None,
     ) -> None:
-        self.targets = jnp.asarray(targets, jnp.int32)
+        self.targets = _as_targets(targets)
         if self.targets.ndim != 2:
             raise ValueError(f"targets have shape {self.targets.shape}; give (sources, out_degree), -1 for none")
         named = weights if isinstance(weights, Mapping) else {"": weights}
-        arrays = {route: _floating(value) for route, value in named.items()}
+        arrays = {route: floating(f"weights {route}".strip(), value) for route, value in named.items()}
         for route, array in arrays.items():
             if array.shape != self.targets.shape:
                 raise ValueError(f"weights {route} have shape {array.shape}, but targets {self.targets.shape}")
         self.weights = arrays if isinstance(weights, Mapping) else arrays[""]
-        self.delays = None if delays is None else _floating(delays)
+        self.delays = None if delays is None else floating("delays", delays)
         if self.delays is not None and self.delays.shape not in ((), self.targets.shape):
             raise ValueError(
                 f"delays have shape {self.delays.shape}, but targets {self.targets.shape}; give one for all"
             )
         if self.delays is not None and not isinstance(self.targets, Tracer):
             require_delays("delays", self.delays, np.asarray(self.targets) >= 0)
-        if not isinstance(self.targets, Tracer):
+        if self.delays is None and not isinstance(self.targets, Tracer):
             _check_once(np.asarray(self.targets))
 
     @classmethod
@@ -120,9 +123,16 @@ def listed(
     return Connections(targets, {route: matrix.T for route, matrix in weights.items()}, late)
 
 
-def _floating(values: ArrayLike) -> Array:
-    array = jnp.asarray(values)
-    return array if jnp.issubdtype(array.dtype, jnp.floating) else array.astype(float)
+def _as_targets(targets: ArrayLike) -> Int[Array, "sources out_degree"]:
+    if isinstance(targets, Tracer):
+        return jnp.asarray(targets, jnp.int32)
+    numbers = np.asarray(targets)
+    if numbers.size and not jnp.issubdtype(numbers.dtype, jnp.integer):
+        raise ValueError(f"targets are of type {numbers.dtype}, but have to be integers that number neurons")
+    is_wrong = (numbers < -1) | (numbers >= NOBODY)
+    if is_wrong.any():
+        raise ValueError(f"{first_entry('targets', numbers, is_wrong)}: give neurons, counted from 0, and -1 for none")
+    return jnp.asarray(numbers.astype(np.int32))
 
 
 def _check_once(targets: np.ndarray) -> None:
@@ -130,4 +140,6 @@ def _check_once(targets: np.ndarray) -> None:
     twice = (np.diff(ordered, axis=1) == 0) & (ordered[:, 1:] >= 0)
     if twice.any():
         source, place = (int(index[0]) for index in np.nonzero(twice))
-        raise ValueError(f"source {source} reaches neuron {ordered[source, place]} twice; add the weights up")
+        raise ValueError(
+            f"source {source} reaches neuron {ordered[source, place]} twice; add the weights up, or give delays"
+        )

@@ -17,7 +17,7 @@ from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Stretch, Tangents, after_event, compressed, linearised_wait
 from .aside import aside, aside_room
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
+from .rows import MOST_BEYOND, NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
 from .together import until_over
 
 
@@ -168,7 +168,7 @@ def _event(rest: Any, structure: Any, room: _Room, arguments: tuple, carry: _Car
     when, neuron, arrival, traveller, along, left = carry.following
     # when nothing comes any more the log must not hold infinity: derivatives would multiply it by zero
     now = jnp.minimum(jnp.minimum(when, arrival), duration)
-    is_over = ~(now < duration)
+    is_over = ~(now < duration) | (carry.place >= room.events + MOST_BEYOND)
     is_spike, is_arrival = ~is_over & (when < arrival), ~is_over & ~(when < arrival)
     fresh = jnp.where(carry.total < room.spikes, room.inputs + carry.total, NOBODY)
     traveller = jnp.where(is_over, NOBODY, jnp.where(is_spike, fresh, traveller)).astype(jnp.int32)

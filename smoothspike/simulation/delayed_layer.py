@@ -1,16 +1,17 @@
 """A layer to whose neurons every input comes after a delay: each has arrivals of its own, and is a layer by itself."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..dynamics import AbstractDynamics, State
 from ..spikes import Spikes
 from .events import Drive, Population, Trajectory, gathered, not_after
-from .layer import Capacity, simulate_layer
+from .layer import Capacity, count_spikes, simulate_layer
 
 
 def simulate_delayed_layer(
@@ -29,23 +30,60 @@ def simulate_delayed_layer(
     Arrivals at or after the trial end do nothing. Of spikes that another layer emitted `inside` the trial, one that
     rounding puts at its very end counts, as in `Drive`.
     """
-    shape = next(iter(weights.values())).shape
     room = Capacity(capacity.busiest, capacity.busiest)
 
-    def alone(dynamics: AbstractDynamics, initial: State, weights: Any, delays: Float[Array, " sources"]) -> Population:
+    def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> Population:
+        return simulate_layer(dynamics, initial, drive, duration, room)
+
+    found = _each_alone(alone, dynamics, initial, spikes, weights, delays, duration, inside)
+    starts, states = jax.tree.map(lambda leaf: leaf[..., 0].T, (found.trajectory.starts, found.trajectory.states))
+    end = jax.tree.map(lambda leaf: leaf[:, 0], found.trajectory.end)
+    ordered = gathered(found.spikes.times.T, capacity.total)
+    return Population(ordered, Trajectory(starts, states, end), found.total.sum(), found.busiest.max(initial=0))
+
+
+def count_delayed_spikes(
+    dynamics: AbstractDynamics,
+    initial: State,
+    spikes: Spikes,
+    weights: dict[str, Float[Array, "neurons sources"]],
+    delays: Float[Array, "*#neurons #sources"],
+    duration: Float[Array, ""],
+    *,
+    inside: bool,
+) -> tuple[Int[Array, ""], Int[Array, ""]]:
+    """Count the spikes of a layer with delays, and of its busiest neuron; see `count_spikes`."""
+
+    def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> tuple[Array, Array]:
+        return count_spikes(dynamics, initial, drive, duration)
+
+    total, busiest = _each_alone(alone, dynamics, initial, spikes, weights, delays, duration, inside)
+    return total.sum(), busiest.max(initial=0)
+
+
+def _each_alone(
+    run: Callable[..., Any],
+    dynamics: AbstractDynamics,
+    initial: State,
+    spikes: Spikes,
+    weights: dict[str, Float[Array, "neurons sources"]],
+    delays: Float[Array, "*#neurons #sources"],
+    duration: Float[Array, ""],
+    inside: bool,
+) -> Any:
+    """Run every neuron as a layer of its own, with what arrives at it."""
+    shape = next(iter(weights.values())).shape
+
+    def alone(dynamics: AbstractDynamics, initial: State, weights: Any, delays: Float[Array, " sources"]) -> Any:
         came = arrivals(spikes, delays, duration, inside=inside)
         drive = Drive(came, {route: row[None] for route, row in weights.items()}, duration, inside=True)
-        return simulate_layer(dynamics, initial, drive, duration, room)
+        return run(dynamics, initial, drive)
 
     def each(tree: Any) -> Any:
         return jax.tree.map(lambda leaf: leaf[:, None] if jnp.ndim(leaf) else leaf, tree)
 
     axes = jax.tree.map(lambda leaf: 0 if jnp.ndim(leaf) else None, dynamics)
-    found = jax.vmap(alone, (axes, 0, 0, 0))(each(dynamics), each(initial), weights, jnp.broadcast_to(delays, shape))
-    starts, states = jax.tree.map(lambda leaf: leaf[..., 0].T, (found.trajectory.starts, found.trajectory.states))
-    end = jax.tree.map(lambda leaf: leaf[:, 0], found.trajectory.end)
-    ordered = gathered(found.spikes.times.T, capacity.total)
-    return Population(ordered, Trajectory(starts, states, end), found.total.sum(), found.busiest.max(initial=0))
+    return jax.vmap(alone, (axes, 0, 0, 0))(each(dynamics), each(initial), weights, jnp.broadcast_to(delays, shape))
 
 
 def arrivals(spikes: Spikes, delays: Float[Array, " sources"], duration: Float[Array, ""], *, inside: bool) -> Spikes:

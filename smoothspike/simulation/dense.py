@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int
 from ..dynamics import AbstractDynamics, State
 from ..dynamics.events import Parts, Stretch, Tangents, after_event, compressed, linearised_wait
 from .progress import Progress, Trial, hurried, next_event
-from .rows import put
+from .rows import MOST_BEYOND, put
 
 Table = dict[str, Float[Array, "sources neurons"]]
 
@@ -120,13 +120,16 @@ def run(
         return end.state, end.now, end.position, number + 1, kept, end.is_over
 
     rows_kept = shape.pieces + 1
+    most = rows_kept + MOST_BEYOND // shape.events
     kept = (
         jnp.zeros((rows_kept, shape.events), times.dtype),
         jnp.full((rows_kept, shape.events), -1, jnp.int32),
         jax.tree.map(lambda leaf: jnp.zeros((rows_kept, *leaf.shape), leaf.dtype), initial),
     )
     start = (initial, jnp.zeros((), times.dtype), jnp.array(0), jnp.array(0), kept, jnp.array(False))
-    end, last, position, number, (when, which, states), _ = jax.lax.while_loop(lambda c: ~c[-1], piece, start)
+    end, last, position, number, (when, which, states), _ = jax.lax.while_loop(
+        lambda c: ~c[-1] & (c[3] <= most), piece, start
+    )
     counted = (which >= 0).sum(dtype=jnp.int32) + jnp.maximum(number - rows_kept, 0) * shape.events
     when, which, states = jax.tree.map(lambda rows: rows[:-1], (when, which, states))
     return Course(jnp.where(which < 0, last, when), which, counted - position, states, last, end)

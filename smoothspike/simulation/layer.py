@@ -19,6 +19,8 @@ from .pieces import best_at_once, shape_for
 _MOST_CAUGHT = 8
 #: The same where a search would have to keep the states at many inputs.
 _MOST_CAUGHT_OF_MANY = 32
+#: Up to so many spikes of a neuron there is room for without being asked for: beyond, a weight is too large.
+MOST_COUNTED = 2**17
 
 
 class Capacity(NamedTuple):
@@ -97,6 +99,52 @@ def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Arr
 def _from_event_to_event(
     dynamics: AbstractDynamics, initial: State, duration: Float[Array, ""], capacity: Capacity, drive: Drive
 ) -> Population:
+    step, start = _own_events(dynamics, initial, duration, drive)
+    steps = drive.times.shape[0] + capacity.busiest + 1
+    (end, now, _), (states, starts, spike_times) = jax.lax.scan(step, start, length=steps)
+    counts = jnp.isfinite(spike_times).sum(0)
+    busiest = jnp.where((now < duration).any(), 2 * capacity.busiest + 1, counts.max(initial=0))
+    spikes = gathered(spike_times, capacity.total)
+    return Population(spikes, Trajectory(starts, states, end), counts.sum(), busiest)
+
+
+def count_spikes(
+    dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""]
+) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
+    """Count the spikes of a layer, and of its busiest neuron, which takes no room.
+
+    Neurons that go from event to event are counted until one has had more than `MOST_COUNTED` spikes.
+    """
+    if dynamics.passes_spikes:
+        # the numbers do not depend on the room, and nothing else is worked out
+        found = _from_input_to_input(dynamics, initial, drive, duration, Capacity(1, 1))
+        return found.total, found.busiest
+    run = partial(_counted, dynamics, initial, duration)
+    counts = jax.vmap(run, (drive.axes,))(drive) if drive.times.ndim > 1 else run(drive)
+    return counts.sum(-1), counts.max(-1, initial=0)
+
+
+def _counted(
+    dynamics: AbstractDynamics, initial: State, duration: Float[Array, ""], drive: Drive
+) -> Int[Array, " neurons"]:
+    step, start = _own_events(dynamics, initial, duration, drive)
+
+    def is_under_way(looped: Any) -> Any:
+        (_, now, _), counts = looped
+        return (now < duration).any() & (counts.max(initial=0) <= MOST_COUNTED)
+
+    def onwards(looped: Any) -> Any:
+        carry, counts = looped
+        carry, (_, _, spike) = step(carry, None)
+        return carry, counts + jnp.isfinite(spike)
+
+    return jax.lax.while_loop(is_under_way, onwards, (start, jnp.zeros_like(start[2])))[1]
+
+
+def _own_events(
+    dynamics: AbstractDynamics, initial: State, duration: Float[Array, ""], drive: Drive
+) -> tuple[Callable[[Any, Any], Any], Any]:
+    """Return a step that carries every neuron to its own next event, and where to begin."""
     size = jax.tree.leaves(initial)[0].shape[0]
     num_inputs = drive.times.shape[0]
     times = jnp.append(drive.times, duration)
@@ -118,10 +166,4 @@ def _from_event_to_event(
         moved = (after, jnp.where(spikes, now + wait, times[position]), position + is_input)
         return moved, (state, now, jnp.where(spikes, now + wait, jnp.inf))
 
-    start = (initial, jnp.zeros(size, drive.times.dtype), jnp.zeros(size, jnp.int32))
-    steps = num_inputs + capacity.busiest + 1
-    (end, now, _), (states, starts, spike_times) = jax.lax.scan(step, start, length=steps)
-    counts = jnp.isfinite(spike_times).sum(0)
-    busiest = jnp.where((now < duration).any(), 2 * capacity.busiest + 1, counts.max(initial=0))
-    spikes = gathered(spike_times, capacity.total)
-    return Population(spikes, Trajectory(starts, states, end), counts.sum(), busiest)
+    return step, (initial, jnp.zeros(size, drive.times.dtype), jnp.zeros(size, jnp.int32))

@@ -33,10 +33,7 @@ def simulate_recurrent(
     as much as there are neurons, with `Connections` as much as it has targets, and with delays every arrival is an
     event. Delays of matrices are given beside them, those of lists are with these.
     """
-    ordered = spikes.sorted()
-    is_input = ordered.times < duration
-    times = jnp.where(is_input, not_after(ordered.times, duration), duration)
-    sources = jnp.where(is_input, ordered.sources, 0)
+    times, sources = _coming(spikes, duration)
     given = (inputs, input_delays), (recurrent, recurrent_delays)
     if any(delays is not None or (isinstance(each, Connections) and each.delays is not None) for each, delays in given):
         entering, own = (listed(each, delays) for each, delays in given)
@@ -47,6 +44,28 @@ def simulate_recurrent(
         size = jax.tree.leaves(initial)[0].shape[0]
         inputs = {route: matrix.todense() for route, matrix in inputs.matrices(size).items()}
     return _all(dynamics, initial, times, sources, inputs, recurrent, duration, capacity)
+
+
+def count_late_spikes(
+    dynamics: AbstractDynamics,
+    initial: State,
+    spikes: Spikes,
+    inputs: Connections,
+    recurrent: Connections,
+    duration: Float[Array, ""],
+    capacity: int,
+) -> Int[Array, ""]:
+    """Count the spikes of a population with delays, without a record: spikes beyond the capacity do not arrive."""
+    times, sources = _coming(spikes, duration)
+    return _late_log(dynamics, initial, times, sources, inputs, recurrent, duration, capacity, 1).total
+
+
+def _coming(spikes: Spikes, duration: Float[Array, ""]) -> tuple[Float[Array, " inputs"], Int[Array, " inputs"]]:
+    """Return when inputs come, ascending, and from where; those after the end are padding."""
+    ordered = spikes.sorted()
+    is_input = ordered.times < duration
+    times = jnp.where(is_input, not_after(ordered.times, duration), duration)
+    return times, jnp.where(is_input, ordered.sources, 0)
 
 
 def _all(
@@ -103,16 +122,32 @@ def _late(
     capacity: int,
 ) -> Population:
     size, num_inputs = jax.tree.leaves(initial)[0].shape[0], times.shape[0]
-    targets, delays, weights, first = ordered_by_delay(recurrent, inputs, times.dtype)
-    log = delayed.run(
-        dynamics, initial, times, weights, delays, (targets, first), size + sources, duration,
-        capacity=capacity, room=room_for(recurrent, inputs, num_inputs, capacity),
-    )  # fmt: skip
+    room = room_for(recurrent, inputs, num_inputs, capacity)
+    log = _late_log(dynamics, initial, times, sources, inputs, recurrent, duration, capacity, room)
     found = Spikes(log.sent[num_inputs:], log.neurons)
     states = jax.tree.map(lambda leaf: leaf[:, None], log.states)
     end = dynamics.flow(log.end, duration - log.last)
     visits = Visits(log.times, log.targets[:, None], log.since[:, None], states, log.last, log.end, end)
     return Population(found, visits, log.total, found.counts(size).max(initial=0))
+
+
+def _late_log(
+    dynamics: AbstractDynamics,
+    initial: State,
+    times: Float[Array, " inputs"],
+    sources: Int[Array, " inputs"],
+    inputs: Connections,
+    recurrent: Connections,
+    duration: Float[Array, ""],
+    capacity: int,
+    room: int,
+) -> delayed.Log:
+    size = jax.tree.leaves(initial)[0].shape[0]
+    targets, delays, weights, first = ordered_by_delay(recurrent, inputs, times.dtype)
+    return delayed.run(
+        dynamics, initial, times, weights, delays, (targets, first), size + sources, duration,
+        capacity=capacity, room=room,
+    )  # fmt: skip
 
 
 def _spikes(times: Float[Array, " events"], which: Int[Array, " events"], size: int, capacity: int) -> Spikes:

@@ -9,6 +9,9 @@ from jaxtyping import Array, Float, Int
 #: Stands for no neuron: beyond every one, so that what is written there is dropped.
 NOBODY = 2**30
 
+#: So many events beyond those that there is room for, a trial is given up: too large a weight may bring any number.
+MOST_BEYOND = 2**22
+
 
 def of_neurons(tree: Any, neurons: Int[Array, "*targets"]) -> Any:
     """Pick the parameters of some neurons, where there is one for each."""

@@ -17,7 +17,7 @@ from ..dynamics.events import Stretch, Tangents, after_event, compressed, linear
 from .aside import aside, aside_room
 from .connections import Connections
 from .due import Due
-from .rows import NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
+from .rows import MOST_BEYOND, NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
 from .together import until_over
 
 
@@ -179,7 +179,7 @@ def _event(rest: Any, structure: Any, room: int, arguments: tuple[_Network, Stat
     (when, first), position, until = carry.first, carry.position, network.until
     size, width = carry.rows.shape[0], network.targets.shape[1]
     spikes = when < until[position]
-    is_over = ~spikes & (until[position] >= network.duration)
+    is_over = (~spikes & (until[position] >= network.duration)) | (carry.place >= room + MOST_BEYOND)
     now = jnp.where(spikes, when, until[position])
     kind = jnp.where(spikes, first, network.kinds[position])
     reached = network.targets[kind]

@@ -1,6 +1,6 @@
 """`NeuronModel`: a spiking neuron as its author would write it in a paper, checked when it is declared."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
@@ -206,12 +206,40 @@ class NeuronModel:
         lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
         lines += [f"  input {route}" for route in self.routes]
         if self.parameters:
-            lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in self.parameters.items())]
+            values = {symbol: "?" if value is None else value for symbol, value in self.parameters.items()}
+            lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items())]
+        lines += ["  initial: " + ", ".join(f"{state} = {value}" for state, value in self.initial.items())]
+        if self.bounds:
+            lines += ["  bounds: " + ", ".join(_between(ends, str(s), "<=", str) for s, ends in self.bounds.items())]
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:
         rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
+        changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
+        rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
+        rows += [rf"\text{{reset}} &: {changes}"]
+        for route in self.routes:
+            changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
+            # the name stands as a symbol, whatever letters it has
+            name = "" if len(self.routes) == 1 else rf"\ {latex(sp.Symbol(route.name))}"
+            rows += [rf"\text{{input}}{name} &: {changes}"]
+        if self.parameters:
+            rows += [r"\text{parameters} &: " + ", ".join(self._equal(self.parameters))]
+        rows += [r"\text{initial} &: " + ", ".join(self._equal(self.initial))]
+        if self.bounds:
+            ranges = (_between(ends, latex(s), r"\le", latex) for s, ends in self.bounds.items())
+            rows += [r"\text{bounds} &: " + ", ".join(ranges)]
         return "$\\begin{aligned}" + r"\\".join(rows) + "\\end{aligned}$"
+
+    @staticmethod
+    def _equal(values: Mapping[Any, Any]) -> list[str]:
+        return [lalatex(symbol) if value is None else lalatex(sp.Eq(symbol, value, evaluate=False))
+                for symbol, value in values.items()]  # fmt: skip
+
+
+def _between(ends: Bounds, what: str, sign: str, written: Callable[[Any], str]) -> str:
+    low, high = (None if end.is_infinite else written(end) for end in ends)
+    return f" {sign} ".join(part for part in (low, what, high) if part is not None)
 
 
 def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
+from smoothspike import running
 from smoothspike.capacity import fitting, grown, rounded_up
 from smoothspike.simulation import Capacity
 
@@ -80,7 +81,102 @@ def test_inside_vmap_and_grad_too_little_room_raises():
     with pytest.raises(RuntimeError, match=NEEDED):
         batched(net, spikes_in((3,)))
     with pytest.raises(RuntimeError, match=NEEDED):
-        eqx.filter_grad(lambda net: net(spikes_in()).first_spike_times().sum())(net)
+        eqx.filter_jit(eqx.filter_grad(lambda net: net(spikes_in()).first_spike_times().sum()))(net)
+    with pytest.raises(RuntimeError, match=NEEDED):
+        jax.vmap(jax.jit(lambda times: net(ss.Spikes(times, spikes_in().sources)).first_spike_times()))(
+            spikes_in((3,)).times
+        )
+
+
+def pulsed(**options):
+    """The network that compiles fastest."""
+    neuron = ss.Neuron(ss.models.lif_delta(), allow_discontinuous=True)
+    return ss.FeedForward(neuron, (CHANNELS, 2), T, weights=[np.full((2, CHANNELS), 0.7)], **options)
+
+
+def last_times(capacity):
+    """Return a function that gives spikes of which too little room would drop some."""
+    net = pulsed(capacity=capacity)
+    return lambda times: net(ss.Spikes(times, np.arange(CHANNELS))).spike_times(count=6)
+
+
+TRANSFORMS = {
+    "grad": lambda f: jax.grad(lambda times: f(times).sum()),
+    "jacfwd": jax.jacfwd,
+    "vmap of grad": lambda f: lambda times: jax.vmap(jax.grad(lambda one: f(one).sum()))(jnp.stack([times / 2, times])),
+    "grad of vmap": lambda f: (
+        lambda times: jax.grad(lambda both: jax.vmap(f)(both).sum())(jnp.stack([times / 2, times]))
+    ),
+}
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_under_transforms_outside_jit_the_room_grows(transform):
+    """To the same values as with ample room, inside jit; of inputs that need different room in different trials."""
+    times = jnp.asarray(spikes_in().times)
+    found = TRANSFORMS[transform](last_times(1))(times)
+    assert jnp.abs(found).sum() > 1
+    expected = jax.jit(TRANSFORMS[transform](last_times(AMPLE)))(times)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_of_weights_too_with_equinox():
+    def total(net):
+        return net(spikes_in()).spike_times(6).sum()
+
+    few = eqx.filter_grad(total)(leaky(capacity=1)).weights[0]["I"]
+    ample = eqx.filter_jit(eqx.filter_grad(total))(leaky(capacity=AMPLE)).weights[0]["I"]
+    assert np.abs(ample).max() > 0.01
+    np.testing.assert_allclose(few, ample, rtol=1e-12, atol=1e-13)
+
+
+def relay(**options):
+    """A ring in which every spike brings the next one: what does not fit hides all that would follow."""
+    own = ss.Connections([[1], [2], [0]], [[8.0]] * 3, delays=[[0.01]] * 3)
+    entering = np.array([[8.0], [0], [0]])
+    return ss.Recurrent(
+        ss.Neuron(ss.models.qif()), 3, 1, 40.0, recurrent_weights=own, input_weights=entering, **options
+    )
+
+
+def deep(**options):
+    neuron = ss.Neuron(ss.models.lif_delta(), allow_discontinuous=True)
+    weights = [np.full((3, CHANNELS), 0.7), np.full((2, 3), 2.5)]
+    return ss.FeedForward(neuron, (CHANNELS, 3, 2), T, weights=weights, **options)
+
+
+def late(**options):
+    weights, delays = [np.full((3, CHANNELS), 0.7)], [np.linspace(0.0, 1.0, 3 * CHANNELS).reshape(3, -1)]
+    neuron = ss.Neuron(ss.models.lif_delta(), allow_discontinuous=True)
+    return ss.FeedForward(neuron, (CHANNELS, 3), T, weights=weights, delays=delays, **options)
+
+
+@pytest.mark.parametrize(
+    ("build", "spikes"),
+    [
+        pytest.param(layered, spikes_in(), marks=pytest.mark.slow),
+        (deep, spikes_in()),
+        (late, spikes_in()),
+        pytest.param(recurrent, spikes_in(), marks=pytest.mark.slow),
+        (relay, ss.Spikes([0.5], [0])),
+    ],
+)
+def test_the_room_is_found_before_it_is_tried(build, spikes, monkeypatch):
+    """Every attempt is compiled: the second one fits, however far the first falls short."""
+    tried = []
+    simulate = running._simulate
+    monkeypatch.setattr(running, "_simulate", lambda *given: tried.append(given[-1]) or simulate(*given))
+    record = build(capacity=1)(spikes)
+    assert len(tried) == 2
+    assert_same_spikes(recurrent, record, build(capacity=256)(spikes))
+
+
+def test_more_spikes_than_anybody_wants():
+    neuron = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
+    net = ss.FeedForward(neuron, (1, 1), T, weights=[[[1e9]]])
+    message = r"a neuron of layer 0 \(1 neurons\) spikes more than 131072 times .* weights\[0\]\['I'\]\[0, 0\] is 1"
+    with pytest.raises(RuntimeError, match=message):
+        net(ss.Spikes([0.5], [0]))
 
 
 def test_outside_jit_the_room_grows(build):
@@ -130,8 +226,15 @@ def test_only_what_was_short_grows():
 def test_a_solver_that_gives_up_raises(name):
     """What is not a number never comes out of a network, outside jit or inside."""
     neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
-    net = ss.FeedForward(neuron, (1, 1), T, weights=[[[np.nan]]], capacity=8)
-    with pytest.raises(RuntimeError, match=r"the solver of a layer gave up: .* a weight is not a number"):
+    net = ss.FeedForward(neuron, (1, 1), T, weights=[[[1.0]]], capacity=8)
+    net = eqx.tree_at(lambda net: net.weights[0][neuron.routes[0]], net, jnp.array([[np.nan]]))
+    with pytest.raises(ValueError, match=r"weights\[0\]\['.'\]\[0, 0\] is nan, but has to be a finite number"):
         net(ss.Spikes([0.5], [0]))
-    with pytest.raises(RuntimeError, match="the solver of a layer gave up"):
+    with pytest.raises(RuntimeError, match=r"the solver of layer 0 \(1 neurons\) gave up: .* a weight is not a number"):
         eqx.filter_jit(net)(ss.Spikes([0.5], [0]))
+
+
+def test_a_weight_that_is_too_large_is_named():
+    net = ss.FeedForward(ss.Neuron(ss.models.qif_alpha()), (1, 1), T, weights=[[[1e30]]])
+    with pytest.raises(RuntimeError, match=r"gave up: a weight is too large .* weights\[0\]\['J'\]\[0, 0\] is 1e\+30"):
+        net(ss.Spikes([0.5], [0]))

@@ -1,4 +1,5 @@
 import itertools
+from functools import partial
 
 import equinox as eqx
 import jax
@@ -209,7 +210,60 @@ class TestCount:
         np.testing.assert_allclose(batched, [losses.count(self.TIMES, n, duration=2.0) for n in targets], rtol=1e-6)
 
     def test_refuses_other_numbers(self):
-        with pytest.raises(ValueError, match="integer targets"):
+        with pytest.raises(ValueError, match="target_counts is of type float64, but has to be of integers"):
             losses.count(self.TIMES, jnp.array([1.0, 2.0]), duration=2.0)
         with pytest.raises(ValueError, match="duration is 0"):
             losses.count(self.TIMES, jnp.array([1, 2]), duration=0)
+
+    def test_a_margin_makes_the_number_of_spikes_right(self):
+        """Without one, a spike that is too many approaches the end of the trial, and is still inside."""
+        start = jnp.array([1.0, 1.5, 4.0])
+
+        @partial(jax.jit, static_argnums=0)
+        def trained(margin):
+            loss = jax.grad(partial(losses.count, target_counts=1, duration=2.0, margin=margin))
+            return jax.lax.fori_loop(0, 200, lambda _, times: times - 0.1 * loss(times), start)
+
+        assert (trained(0.0) < 2.0).sum() == 2
+        assert (trained(0.25) < 2.0).sum() == 1
+        np.testing.assert_allclose(trained(0.25)[1], 2.25, rtol=1e-6)
+        np.testing.assert_allclose(
+            losses.count(jnp.array([[1.9, 2.1]]), 1, duration=2.0, margin=0.25), (0.15**2 * 2) / 2
+        )
+
+    @pytest.mark.parametrize("margin", [-0.1, 2.0, np.nan])
+    def test_refuses_margins_that_no_spike_keeps(self, margin):
+        with pytest.raises(ValueError, match="margin has to be at least 0 and less than duration"):
+            losses.count(np.ones(2), 1, duration=2.0, margin=margin)
+        with pytest.raises(RuntimeError, match="margin has to be at least 0"):
+            jax.jit(lambda margin: losses.count(np.ones(2), 1, duration=2.0, margin=margin))(margin)
+
+
+OUT_OF_RANGE = {
+    "jit": lambda f: jax.jit(f)(3),
+    "vmap": lambda f: jax.vmap(f)(jnp.array([0, -1])),
+    "jit of vmap": lambda f: jax.jit(jax.vmap(f))(jnp.array([0, 3])),
+    "jit of grad": lambda f: jax.jit(jax.grad(lambda scale, label: scale * f(label)))(1.0, 3),
+}
+
+
+@pytest.mark.parametrize("transform", OUT_OF_RANGE)
+@pytest.mark.parametrize("loss", [losses.first_spike_cross_entropy, partial(losses.count, duration=2.0)])
+def test_numbers_out_of_range_raise_inside_jit(loss, transform):
+    """Indexing would take the nearest entry, without a word."""
+    with pytest.raises(RuntimeError, match=r"(label|target_counts) is out of range: "):
+        OUT_OF_RANGE[transform](lambda label: loss(jnp.array([1.0, 1.5, 3.0]), label))
+
+
+@pytest.mark.parametrize("loss", [lambda tau: losses.first_spike_cross_entropy(jnp.ones(2), 0, tau=tau),
+                                  lambda tau: losses.van_rossum(jnp.ones(2), jnp.ones(2), tau=tau),
+                                  lambda duration: losses.count(jnp.ones(2), 1, duration=duration)])  # fmt: skip
+def test_scales_that_are_not_positive_raise_inside_jit(loss):
+    with pytest.raises(RuntimeError, match="has to be a positive, finite number"):
+        jax.jit(loss)(0.0)
+
+
+@pytest.mark.parametrize(("label", "message"), [(0.5, "label is of type float"), (np.array([0, 1]), "use jax.vmap")])
+def test_labels_that_are_no_classes(label, message):
+    with pytest.raises(ValueError, match=message):
+        losses.first_spike_cross_entropy(jnp.ones(3), label)

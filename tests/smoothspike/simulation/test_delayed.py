@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 from oracles import oracle
 from reference import number
 
@@ -211,3 +212,87 @@ def test_no_connections_and_no_inputs():
         ss.Neuron(ss.models.theta_neuron()), 3, 1, 10.0, recurrent_weights=own, input_weights=[[0.0]] * 3
     )
     assert net(ss.Spikes.empty(0)).spikes[0].num_events == 9
+
+
+def paths(weights, delays, times=(0.5, 1.25)):
+    """Two synapses from each of two channels to a neuron, which sends on to another by two synapses, too."""
+    entering = ss.Connections([[0, 0], [0, 0]], weights[0], delays[0])
+    own = ss.Connections([[1, 1], [-1, -1]], weights[1], delays[1])
+    net = ss.Recurrent(NEURON["lif"], 2, 2, T, recurrent_weights=own, input_weights=entering, capacity=16)
+    return net(ss.Spikes(times, [0, 1]))
+
+
+def as_channels(weights, delays, times=(0.5, 1.25)):
+    """The same without delays: every synapse of a neuron is a channel of its own, whose spikes come later."""
+
+    def layer(spikes, weights):
+        return ss.FeedForward(NEURON["lif"], (4, 1), T, weights=[weights[None]], capacity=16)(spikes)
+
+    def later(times, delays, channels):
+        """All spikes along both synapses of their source, in channels from the first of each."""
+        both = (times[:, None] + delays).ravel()
+        return ss.Spikes(both, (channels[:, None] + jnp.arange(2)).ravel())
+
+    first = layer(later(jnp.asarray(times), delays[0], jnp.array([0, 2])), weights[0].ravel())
+    sent = first.spikes[0].times
+    onwards = later(sent, jnp.broadcast_to(delays[1][0], (sent.size, 2)), jnp.zeros(sent.size, int))
+    second = layer(onwards, jnp.append(weights[1][0], jnp.zeros(2)))
+    return first, second
+
+
+def test_several_synapses_between_the_same_two_neurons():
+    """Spikes, and gradients by weights, delays and times, are those of as many channels with later spikes."""
+    weights = jnp.array([[4.0, 2.5], [3.0, 3.5]]), jnp.array([[4.5, 3.0], [0.0, 0.0]])
+    delays = jnp.array([[0.25, 1.5], [0.5, 2.0]]), jnp.array([[0.125, 0.75], [0.0, 0.0]])
+    cotangent = jnp.array([1.0, -0.5, 0.3])
+
+    def found(weights, delays, times):
+        return jnp.concatenate([cotangent * row for row in paths(weights, delays, times).ordinary_spike_times(3)])
+
+    def expected(weights, delays, times):
+        rows = [record.ordinary_spike_times(3)[0] for record in as_channels(weights, delays, times)]
+        return jnp.concatenate([cotangent * row for row in rows])
+
+    given = weights, delays, jnp.array([0.5, 1.25])
+    times = found(*given)
+    assert np.isfinite(times).all()
+    np.testing.assert_allclose(times, expected(*given), rtol=1e-12)
+    one, other = (jax.jit(jax.grad(lambda *given, f=f: f(*given).sum(), (0, 1, 2)))(*given) for f in (found, expected))
+    for ours, theirs in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-12)
+    assert all(np.abs(leaf).max() > 1e-2 for leaf in jax.tree.leaves(one))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("order", "delays", "adds_first"),
+    [
+        ((0, 1), None, True),
+        ((1, 0), None, False),
+        ((0, 1), (0.25, 0.25), True),
+        ((1, 0), (0.25, 0.25), False),
+        # whatever the order in which they are given, what sets out first arrives first
+        ((1, 0), (0.375, 0.25), True),
+        ((0, 1), (0.25, 0.375), False),
+    ],
+)
+def test_the_order_of_inputs_that_arrive_together(order, delays, adds_first):
+    """One adds 1 to a current, the other one multiplies it by 3."""
+    V, I = sp.symbols("V I", real=True)
+    model = ss.NeuronModel(
+        "order", dynamics={V: V**2 + 1 + 0 * I, I: -I}, spike=ss.at_infinity(V), reset={V: -sp.oo},
+        inputs={"add": I, "multiply": ss.jump({I: I * (1 + ss.weight)})},
+    )  # fmt: skip
+    neuron = ss.Neuron(model, allow_discontinuous=True, method="numeric")
+    weights = {"add": [[1.0, 0.0]], "multiply": [[0.0, 2.0]]}
+    late = (0.0, 0.0) if delays is None else delays
+    spikes = ss.Spikes([0.5 - late[channel] for channel in order], order)
+    nothing = {route: [[0.0]] for route in weights}
+    recurrent = ss.Recurrent(
+        neuron, 1, 2, 1.0, recurrent_weights=nothing, input_weights=weights,
+        input_delays=None if delays is None else [delays],
+    )  # fmt: skip
+    layers = ss.FeedForward(neuron, (2, 1), 1.0, weights=[weights], delays=None if delays is None else [[delays]])
+    for net in (recurrent, layers):
+        current = net(spikes).states_at(jnp.array([0.75]))["I"][0, 0]
+        np.testing.assert_allclose(current / np.exp(-0.25), 3 if adds_first else 1, rtol=1e-9)
