@@ -62,15 +62,17 @@ def grown(
         RuntimeError: if a solver gave up.
     """
     needed = np.asarray(needed).reshape(-1, len(capacities), 2)
-    failed = (needed == FAILED).any((0, 2))
-    if failed.any():
+    failed, most = (needed == FAILED).any((0, 2)), needed.max(0, initial=0)
+    before = slice(int(np.argmax(failed)))
+    # what follows a layer that lacks spikes means nothing yet
+    if failed.any() and not (most[before] > np.asarray(capacities)[before]).any():
         raise RuntimeError(explain(int(np.argmax(failed))))
     return tuple(
         Capacity(
             have.total if total <= have.total else rounded_up(total),
             have.busiest if busiest <= have.busiest else rounded_up(busiest, least=2),
         )
-        for have, (total, busiest) in zip(capacities, needed.max(0, initial=0).tolist(), strict=True)
+        for have, (total, busiest) in zip(capacities, most.tolist(), strict=True)
     )
 
 

@@ -139,12 +139,6 @@ def relay(**options):
     )
 
 
-def deep(**options):
-    neuron = ss.Neuron(ss.models.lif_delta(), allow_discontinuous=True)
-    weights = [np.full((3, CHANNELS), 0.7), np.full((2, 3), 2.5)]
-    return ss.FeedForward(neuron, (CHANNELS, 3, 2), T, weights=weights, **options)
-
-
 def late(**options):
     weights, delays = [np.full((3, CHANNELS), 0.7)], [np.linspace(0.0, 1.0, 3 * CHANNELS).reshape(3, -1)]
     neuron = ss.Neuron(ss.models.lif_delta(), allow_discontinuous=True)
@@ -155,7 +149,6 @@ def late(**options):
     ("build", "spikes"),
     [
         pytest.param(layered, spikes_in(), marks=pytest.mark.slow),
-        (deep, spikes_in()),
         (late, spikes_in()),
         pytest.param(recurrent, spikes_in(), marks=pytest.mark.slow),
         (relay, ss.Spikes([0.5], [0])),
@@ -220,6 +213,13 @@ def test_no_trials_need_the_least():
 def test_only_what_was_short_grows():
     needed = jnp.array([[[10, 3], [7, 20]], [[5, 3], [40, 2]]])  # (batch, layers, [total, busiest])
     assert grown((Capacity(16, 8), Capacity(8, 8)), needed) == (Capacity(16, 8), Capacity(64, 32))
+
+
+def test_a_failure_behind_a_layer_that_lacks_spikes_means_nothing():
+    needed = jnp.array([[[40, 3], [-1, -1]]])
+    assert grown((Capacity(16, 8), Capacity(8, 8)), needed) == (Capacity(64, 8), Capacity(8, 8))
+    with pytest.raises(RuntimeError, match="the solver of layer 1 gave up"):
+        grown((Capacity(64, 8), Capacity(8, 8)), needed)
 
 
 @pytest.mark.parametrize("name", ["qif", "lif", "qif_alpha"])

@@ -83,7 +83,7 @@ def test_where_nothing_is_bounded_nothing_is_changed():
 
 def test_drawn_weights_lie_inside(key):
     net = ss.Recurrent(CONDUCTANCE, 20, 30, T, key=key)
-    for weights in (net.recurrent_weights["g"], net.input_weights["g"]):
+    for weights in jax.tree.leaves((net.recurrent_weights, net.input_weights)):
         assert (np.asarray(weights) > 0).all()
 
 
