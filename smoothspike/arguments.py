@@ -81,10 +81,13 @@ def initial_states(neuron: Neuron, size: int, given: Initial | None) -> dict[str
 
 
 def _within_range(neuron: Neuron, state: str, value: Float[Array, " neurons"]) -> Float[Array, " neurons"]:
-    """Refuse initial values that are not numbers, or outside the declared range of their state; inside jit, too."""
+    """Refuse initial values that are not numbers, or outside the range of their state; inside jit, too."""
     low, high = neuron.range_of(state)
     is_wrong = ~((value >= low) & (value <= high))
-    message = f"initial {state}: a value is not a number, or not in the declared range of {state}, {low} to {high}"
+    message = (
+        f"initial {state}: a value is not a number, or not in the range of {state}, {low} to {high}, that is declared "
+        "or on which the certificate rests; declare the model with this initial value or with other bounds"
+    )
     wrong = revealed(is_wrong)
     if wrong is None:
         return eqx.error_if(value, is_wrong, message)

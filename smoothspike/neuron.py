@@ -126,9 +126,11 @@ class Neuron(eqx.Module):
         return _sign(self.model, route)
 
     def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Return the ends of the declared range of a state, by default minus and plus infinity."""
+        """Return the ends of the range of a state, declared or needed by the certificate; by default infinite."""
         symbol = next(symbol for symbol in self.model.states if symbol.name == state)
-        ends: Any = self.model.bounds.get(symbol, (-sp.oo, sp.oo))
+        certificate = certificate_of(self.model)
+        needed = dict(certificate.derived_ranges) if certificate.holds else {}
+        ends: Any = self.model.bounds.get(symbol, needed.get(symbol, (-sp.oo, sp.oo)))
         low, high = (_array(end) if end.is_infinite else lower(end, self._values()) for end in ends)
         return low, high
 

@@ -233,7 +233,7 @@ class NeuronModel:
 
     @staticmethod
     def _equal(values: Mapping[Any, Any]) -> list[str]:
-        return [lalatex(symbol) if value is None else lalatex(sp.Eq(symbol, value, evaluate=False))
+        return [latex(symbol) if value is None else latex(sp.Eq(symbol, value, evaluate=False))
                 for symbol, value in values.items()]  # fmt: skip
 
 

@@ -81,16 +81,22 @@ class Case:
             raise Undecided(f"SymPy stopped with {type(error).__name__}: {error}") from error
 
 
-def case_of(model: NeuronModel, rows: tuple[Row, ...]) -> Case:
+def declared_case(model: NeuronModel, rows: tuple[Row, ...]) -> Case:
     """Collect what is known about the symbols of a model for neurons with the given parameter values."""
     declared: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
     low, high = declared[model.variable]
     declared[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
-    facts = Facts(rows, declared, cut=None if model.spike.is_at_infinity else (model.variable, model.spike.threshold))
+    cut = None if model.spike.is_at_infinity else (model.variable, model.spike.threshold)
+    return Case(model, Facts(rows, declared, cut=cut))
+
+
+def with_derived_ranges(case: Case) -> Case:
+    """The same case with the ranges that states cannot leave, which rest on the declared initial values too."""
+    model, facts = case.model, case.facts
     with facts.recording() as used:
         try:
-            ranges = Case(model, facts).attempt(lambda: derived_ranges(model, facts))
+            ranges = case.attempt(lambda: derived_ranges(model, facts))
         except Undecided:
-            return Case(model, facts)
-    narrower = {state: ends for state, ends in ranges.items() if ends != declared[state]}
+            return case
+    narrower = {state: ends for state, ends in ranges.items() if ends != facts.ranges[state]}
     return Case(model, facts.over(ranges), narrower, tuple(used) if narrower else ())

@@ -7,7 +7,7 @@ import sympy as sp
 
 from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
-from .case import case_of
+from .case import Case, declared_case, with_derived_ranges
 from .certificate import Certificate, Condition, RouteReport, Verdict
 from .conditions import neuron_conditions
 from .crossing import crossing_class
@@ -94,14 +94,12 @@ def _rows(model: NeuronModel) -> tuple[Row, ...]:
 def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
     """Decide all conditions; neurons for which signs differ are decided apart."""
     try:
-        case = case_of(model, rows)
-        found = list(neuron_conditions(case))
-        for route in model.routes:
-            found += route_conditions(case, route)
-        conditions = (*found, *input_conditions(case))
-        reports = tuple(report_on(case, route, conditions) for route in model.routes)
-        crossing = crossing_class(case) if _rank(conditions) == 0 else None
-        return Proof(conditions, reports, crossing, tuple(case.derived.items()))
+        case = declared_case(model, rows)
+        proof = _decided(case)
+        if _rank(proof.conditions) == 0:
+            return proof
+        narrower = with_derived_ranges(case)
+        return _decided(narrower) if narrower.derived else proof
     except Split as split:
         proofs = [_verify_rows(model, group) for group in split.groups]
         ranks = [_rank(proof.conditions) for proof in proofs]
@@ -112,6 +110,17 @@ def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
         worst = tuple(worst_of(group) for group in reports)
         shared = tuple(pair for pair in proofs[0].ranges if all(pair in proof.ranges for proof in proofs))
         return Proof(_joined([proof.conditions for proof in proofs]), worst, crossing, shared)
+
+
+def _decided(case: Case) -> Proof:
+    """Decide all conditions, for neurons that do not differ in signs."""
+    found = list(neuron_conditions(case))
+    for route in case.model.routes:
+        found += route_conditions(case, route)
+    conditions = (*found, *input_conditions(case))
+    reports = tuple(report_on(case, route, conditions) for route in case.model.routes)
+    crossing = crossing_class(case) if _rank(conditions) == 0 else None
+    return Proof(conditions, reports, crossing, tuple(case.derived.items()))
 
 
 def _joined(groups: list[tuple[Condition, ...]]) -> tuple[Condition, ...]:

@@ -115,5 +115,5 @@ def test_training_does_not_leave_the_bounds():
 def test_initial_values_lie_inside():
     net = ss.FeedForward(CONDUCTANCE, (2, 1), T, weights=[[[0.5, 0.25]]])
     for wrong in (-0.5, np.nan):
-        with pytest.raises(ValueError, match=r"initial g: a value is not a number, or not in the declared range of g"):
+        with pytest.raises(ValueError, match=r"initial g: a value is not a number, or not in the range of g"):
             net(SPIKES, initial=[{"g": wrong}])

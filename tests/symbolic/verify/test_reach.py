@@ -6,7 +6,7 @@ import sympy as sp
 from symbolic import NeuronModel, at_infinity, crosses, jump, verify
 from symbolic import weight as W
 from symbolic.verify import Regularity
-from symbolic.verify.case import case_of
+from symbolic.verify.case import declared_case, with_derived_ranges
 
 V, I, J, g, x, w, u, m, phi = sp.symbols("V I J g x w u m phi", real=True)
 oo, Piecewise, exp, tanh = sp.oo, sp.Piecewise, sp.exp, sp.tanh
@@ -137,5 +137,5 @@ def test_derived_ranges():
     declared = finite(
         2 + u, {w: tanh(V) - w, u: w - u, m: 1 - m - m * exp(V)}, {m: m / 2}, initial={m: sp.Rational(1, 2)}
     )
-    case = case_of(declared, (declared.scalar_values,))
+    case = with_derived_ranges(declared_case(declared, (declared.scalar_values,)))
     assert {s: case.derived[s] for s in (w, u, m)} == {w: (-1, 1), u: (-1, 1), m: (0, 1)}
