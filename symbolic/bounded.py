@@ -190,9 +190,11 @@ def _masked(expression: Any) -> tuple[Any, dict[Any, Any]]:
 def _is_short_fraction(expression: Any) -> bool:
     if nodes(expression) > _MOST_NODES or not is_fraction_of_polynomials(expression):
         return False
+    # few operations make a fraction of low degree, whatever its bound: that of a product of fractions is far too large
+    degree = _FRACTION_DEGREE * (4 if nodes(expression, _SIMPLE_NODES) < _SIMPLE_NODES else 1)
     return (
         fraction_terms(expression) <= _FRACTION_TERMS
-        and fraction_degree(expression) <= _FRACTION_DEGREE
+        and fraction_degree(expression) <= degree
         and digits(expression) <= _MOST_DIGITS
         and len(expression.free_symbols) <= _FRACTION_SYMBOLS
     )

@@ -162,7 +162,8 @@ def _ranges(case: Case) -> Answer:
 def _crossing(case: Case) -> Answer:
     model = case.model
     variable, threshold = model.variable, model.spike.threshold
-    speed = tidy(from_below(model.field, variable, threshold, case.facts).subs(variable, threshold))
+    plain = from_below(model.field, variable, threshold, case.facts).subs(variable, threshold)
+    speed = min((plain, tidy(plain)), key=lambda written: len(str(written)))
     spread = case.facts.spread(speed)
     at = f"d{variable}/dt at {variable} = {threshold} is {speed}"
     if spread.kind is Kind.POSITIVE:

@@ -84,8 +84,8 @@ def test_reasons_are_in_the_declared_parameters():
     """Not in the symbols that stand for a parameter's distance from the edge of its region."""
     certificate = verify(model(sp.Abs(V) ** p + I, [p], 0))
     assert "dV/dt behaves like V**p as V -> oo; the integral of its inverse diverges" in str(certificate)
-    assert "vanishes like u^(2 + 1/(p - 1)) with the time u left" in str(certificate)
-    assert "$u^{2 + \\frac{1}{p - 1}}$" in certificate.to_markdown()
+    assert "vanishes like u^(p/(p - 1) + 1) with the time u left" in str(certificate)
+    assert "$u^{\\frac{p}{p - 1} + 1}$" in certificate.to_markdown()
 
 
 def test_cases_of_a_case_name_their_region():
