@@ -1,5 +1,7 @@
 """How well a network classifies by its first output spike, with and without pseudospikes, and how active it is."""
 
+from functools import partial
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ from ..capacity import Capacities, with_room
 from ..datasets import Dataset
 from ..networks import Network, simulate
 from ..recording import Recording
+from ..running import enough
 from ..spikes import Spikes
 from .checks import require_count, require_dataset, require_network
 from .devices import replicate, shard_batch
@@ -54,7 +57,8 @@ def evaluate(
     for spikes, labels in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
         if mesh is not None:
             spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
-        result, room, _ = with_room(lambda room, s=spikes, y=labels: _sums(network, s, y, room), room)
+        measure = partial(enough, network, spikes, network._states(None)) if mesh is None else None
+        result, room, _ = with_room(partial(_sums, network, spikes, labels), room, measure=measure)
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
     named = {"accuracy": means[0], "accuracy_without_pseudospikes": means[1]}

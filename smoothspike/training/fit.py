@@ -17,6 +17,7 @@ from ..capacity import with_room
 from ..datasets import Dataset
 from ..networks import Network
 from ..recording import Recording
+from ..running import enough
 from ..spikes import Spikes
 from .checkpoint import Checkpoint, Identity
 from .checks import (
@@ -143,7 +144,9 @@ def fit(
                 if mesh is not None:
                     spikes, labels = shard_batch((spikes, labels), mesh)
                 take_step = partial(step, network, state, spikes, labels)
-                (network, state, value), room, _ = with_room(take_step, room)
+                # counted on one device; several have shares of a batch
+                measure = partial(enough, network, spikes, network._states(None)) if mesh is None else None
+                (network, state, value), room, _ = with_room(take_step, room, measure=measure)
                 total += _finite(float(value), epoch)
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}

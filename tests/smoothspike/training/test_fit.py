@@ -1,6 +1,7 @@
 """Training improves, resumes exactly, grows its capacity by itself, and refuses what does not fit."""
 
 import dataclasses
+import sys
 from functools import partial
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.capacity import with_room
 
 NEURON = ss.Neuron(ss.models.qif())
 
@@ -55,6 +57,25 @@ def test_capacity_grows_during_training(data):
     large = build(scale=3.0).with_capacity(512)
     grown, plenty = (train(network, data[0], epochs=1).history[0]["loss"] for network in (small, large))
     assert grown == pytest.approx(plenty, rel=1e-9)
+
+
+def test_the_capacity_of_a_step_is_counted_before_it_is_compiled_again(data, monkeypatch):
+    """Neurons that stop at their spikes report only part of what they lack; a step is compiled twice all the same."""
+    module = sys.modules["smoothspike.training.fit"]
+    tried = []
+
+    def counted(run, room, **others):
+        def attempt(capacities):
+            tried.append(capacities)
+            return run(capacities)
+
+        return with_room(attempt, room, **others)
+
+    monkeypatch.setattr(module, "with_room", counted)
+    neuron = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
+    network = ss.FeedForward(neuron, (4, 3), 4.0, key=jax.random.key(0), scale=8.0).with_capacity(1)
+    train(network, data[0], epochs=1, batch_size=64)
+    assert len(tried) == 2
 
 
 def test_augmentation_changes_the_inputs(data):
