@@ -1,7 +1,7 @@
 """From SymPy expressions in a model's states and parameters to JAX functions of their values."""
 
-from collections.abc import Callable, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, final
 
 import equinox as eqx
@@ -12,6 +12,9 @@ from jaxtyping import Array
 
 from symbolic import DerivationError, NeuronModel
 from symbolic.declare import FrozenMapping
+from symbolic.removable import mean_decay, without_removable
+
+from .numerics.entire import exponential
 
 Values = Mapping[sp.Symbol, Array]
 
@@ -25,7 +28,17 @@ def compiled(expression: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> Callable[..
     """
     if expression.has(sp.Derivative, sp.Integral, sp.nan, sp.zoo):
         raise DerivationError(f"{expression} cannot be evaluated: it must be a function of numbers")
-    return sp.lambdify(symbols, expression, modules="jax")
+    return jax_function(symbols, expression)
+
+
+def jax_function(symbols: Sequence[Any], expression: Any) -> Callable[..., Any]:
+    """Return an expression, or a list of them, as a JAX function of the values of symbols.
+
+    Quotients that are 0/0 at one place and smooth there, such as V/(1 - exp(-V)), are evaluated smoothly through it.
+    """
+    is_list = isinstance(expression, list)
+    rewritten = [without_removable(part) for part in expression] if is_list else without_removable(expression)
+    return sp.lambdify(symbols, rewritten, modules=[{mean_decay.__name__: partial(exponential, 0)}, "jax"])
 
 
 def lower(expression: sp.Expr, values: Values) -> Array:

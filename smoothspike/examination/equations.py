@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from symbolic import ModelError, NeuronModel, weight
 from symbolic.structure import is_on_circle
 
-from ..lowering import natural_time_scale
+from ..lowering import jax_function, natural_time_scale
 from ..numerics.trajectory import Equations, Line
 
 # Cut-offs: where the time left to (or since) the spike, in units of the natural time scale, is this small. Each is the
@@ -91,7 +91,7 @@ def setting(model: NeuronModel) -> Setting:
 
 def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], values: Mapping[Any, Any]) -> Equations:
     def function(expressions: list[Any], *extra: sp.Symbol) -> Callable[..., Float[Array, " states"]]:
-        compiled = sp.lambdify((*states, *extra), [sp.sympify(e).subs(values) for e in expressions], modules="jax")
+        compiled = jax_function((*states, *extra), [sp.sympify(e).subs(values) for e in expressions])
         return lambda vector, *more: jnp.stack([jnp.asarray(v, vector.dtype) for v in compiled(*vector, *more)])
 
     reset = function([model.reset.get(state, state) for state in states])

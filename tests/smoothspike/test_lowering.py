@@ -1,13 +1,15 @@
 import jax
 import jax.numpy as jnp
+import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
 
 import smoothspike as ss
-from smoothspike.lowering import lower
+from smoothspike.lowering import compiled, lower
 
 a, b = sp.Symbol("a", positive=True), sp.Symbol("b", real=True)
+V, w = sp.symbols("V w", real=True)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,35 @@ def test_cases_are_refused():
 def test_inside_jit_and_vmap():
     found = jax.jit(jax.vmap(lambda value: lower(a / (1 + a), {a: value})))(jnp.arange(1.0, 4.0))
     np.testing.assert_allclose(found, [1 / 2, 2 / 3, 3 / 4], rtol=1e-15)
+
+
+RATE = (V + 40) / (10 - 10 * sp.exp(-(V + 40) / 10)) + V / (1 - sp.exp(-V)) ** 2 * (1 - sp.exp(-V)) + sp.exp(V) / a
+
+
+def test_rates_of_ion_channels_go_through_their_removable_zeros():
+    """0/0 at V = -40 and at V = 0: values and slopes there and beside, against 40 digits."""
+
+    def exactly(v):
+        first, second = (v + 40) / 10, v
+        parts = (1 if x == 0 else x / (1 - mp.exp(-x)) for x in (first, second))
+        return sum(parts) + mp.exp(v) / 2
+
+    function = compiled(RATE, (V, a))
+    for place in (-40.0, 0.0, 1e-9, -1e-12, 3.0, -200.0, 80.0):
+        with mp.workdps(40):
+            value, slope = exactly(mp.mpf(place)), mp.diff(exactly, mp.mpf(place) + mp.mpf("1e-20"))
+        found = jax.value_and_grad(lambda v: function(v, 2.0))(jnp.array(place))
+        tolerance = 1e-5 if found[0].dtype == "float32" else 1e-13
+        np.testing.assert_allclose(found, (float(value), float(slope)), rtol=tolerance)
+
+
+def test_a_neuron_with_such_a_rate_starts_where_it_is_zero_over_zero():
+    rate = V / (1 - sp.exp(-V)) / (1 + V**2)
+    model = ss.NeuronModel(
+        "channel", dynamics={V: V**2 + b - w, b: -b, w: rate - w}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=b
+    )
+    network = ss.FeedForward(ss.Neuron(model), (1, 1), 3.0, weights=[[[8.0]]])
+    (time,) = np.unique(network(ss.Spikes([0.1], [0])).spike_times(count=1))
+    shifted = ss.Neuron(model.with_initial(V=sp.Rational(1, 10**9)))
+    moved = ss.FeedForward(shifted, (1, 1), 3.0, weights=[[[8.0]]])
+    np.testing.assert_allclose(moved(ss.Spikes([0.1], [0])).spike_times(count=1), time, rtol=1e-6)
