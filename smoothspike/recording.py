@@ -51,7 +51,7 @@ class Recording(eqx.Module):
     def __repr__(self) -> str:
         return described_recording(self)
 
-    def spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
+    def spike_times(self, count: int = 1, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
         """Return the first `count` spike times of every neuron: ordinary spikes first, then pseudospikes.
 
         All are finite. Pseudospikes lie at or beyond the trial end.
@@ -67,7 +67,7 @@ class Recording(eqx.Module):
         """Return the first spike time of every neuron, a pseudospike's where there is no ordinary one."""
         return self.spike_times(1, layer)[..., 0]
 
-    def ordinary_spike_times(self, count: int, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
+    def ordinary_spike_times(self, count: int = 1, layer: int = -1) -> Float[Array, "*batch neurons {count}"]:
         """Return the first `count` ordinary spike times of every neuron, `inf` where there are fewer."""
         number, layer = _checked_count(count), self._checked_layer(layer)
         return self._each_trial(lambda trial: _ordinary(trial, number, layer)[0])
