@@ -15,7 +15,7 @@ from .errors import ModelError
 from .polynomials import coefficients
 
 #: Above these sizes nothing is multiplied out.
-_MAX_NODES, _MAX_TERMS = 3000, 2000
+_MAX_NODES, _MAX_TERMS = 3000, 500
 _BITS = 160  # of the numbers with which an expression is told from zero
 _PROBES = ("7/11", "-13/17", "23/19", "-3/29", "5/31")
 

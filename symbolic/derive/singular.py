@@ -60,7 +60,7 @@ def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
         >>> from symbolic import derive, models
         >>> found = singularities(derive(models.lif(tau_s=0.3)))
         >>> print(found[0])
-        V(t) at tau_s = tau_m: tends to (I*t + V*tau_m)*exp(-t/tau_m)/tau_m
+        V(t) at tau_s = tau_m: tends to (I*t/tau_m + V)*exp(-t/tau_m)
     """
     found = []
     for name, formula in derivation.formulas.items():

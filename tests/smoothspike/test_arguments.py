@@ -84,7 +84,11 @@ CONNECTIONS = ss.Connections([[0], [0]], [[1.0], [1.0]])
         (lambda: ss.FeedForward(NEURON, (2, 1), "4"), ValueError, "duration is '4', but has to be a positive"),
         (lambda: ss.FeedForward(NEURON, (2, 1), [1.0, 2.0]), ValueError, "all layers share one trial end"),
         (lambda: layer()(ss.Spikes(np.zeros((0, 3)), np.zeros((0, 3), int))), ValueError, "the batch is empty"),
-        (lambda: ss.NeuronModel.from_equations("dV/dt = V**2", refractory=2), ss.ModelError, "'refractory' is no part"),
+        (
+            lambda: ss.NeuronModel.from_equations("dV/dt = V**2", name="m", refractory=2),
+            ss.ModelError,
+            "unknown keyword 'refractory'",
+        ),
         (lambda: ss.Connections([[0.5]], [[1.0]]), ValueError, "targets are of type float.*, but have to be integers"),
         (
             lambda: ss.Connections([[1, 1]], [[1.0, 2.0]]),

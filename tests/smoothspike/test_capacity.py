@@ -189,9 +189,9 @@ def test_with_capacity(build):
 
 @pytest.mark.parametrize("capacity", [0, -1, (4, 4, 4), (4, 0)])
 def test_refuses_a_capacity_that_makes_no_sense(capacity):
-    with pytest.raises(ValueError, match=r"capacity .*give one positive number, or one for each of 2 layers"):
+    with pytest.raises(ValueError, match=r"capacity .*give one positive whole number, or one for each of 2 layers"):
         layered(capacity=capacity)
-    with pytest.raises(ValueError, match="give one positive number"):
+    with pytest.raises(ValueError, match="give one positive whole number"):
         layered()(spikes_in(), capacity=capacity)
 
 

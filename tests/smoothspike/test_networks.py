@@ -196,7 +196,10 @@ class TestRefusals:
 
     @pytest.mark.parametrize("sizes", [(3,), (3, 0), (3, 2.5), (-1, 2), ()])
     def test_sizes(self, qif, sizes, key):
-        with pytest.raises(ValueError, match=r"sizes .*the number of inputs and of neurons per layer, each at least 1"):
+        with pytest.raises(
+            ValueError,
+            match=r"sizes .*of inputs and of neurons per layer, each a whole number and at least 1",
+        ):
             ss.FeedForward(qif, sizes, T, key=key)
 
     @pytest.mark.parametrize(
