@@ -50,7 +50,7 @@ class Facts:
     ranges: dict[sp.Symbol, Range]
     used: dict[sp.Basic, None] = field(default_factory=dict)
     cut: tuple[sp.Symbol, Expression] | None = None
-    most_boxes: int = 600
+    most_boxes: int = 300
 
     @contextmanager
     def recording(self) -> Iterator[dict[sp.Basic, None]]:

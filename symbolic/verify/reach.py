@@ -6,7 +6,7 @@ at will by two large and opposite inputs one shortly after the other. Both are c
 bound (a conductance) can only be raised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy as sp
@@ -19,6 +19,8 @@ from .signs import Expression, Kind, Undecided, affine_parts
 from .well_posed import settled
 
 _ONE_WAY = (Kind.POSITIVE, Kind.NEGATIVE)
+_FEW_BOXES = 40  # many questions are asked
+_VALUES = tuple(map(sp.Integer, (0, 1, -1, 10, -10)))  # of states that inputs can choose
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ class Reach:
     def _is_sure(self, expression: Expression, facts: Facts) -> bool:
         """Whether free states can be chosen so that an expression is positive whatever the others are."""
         chosen = sorted(expression.free_symbols & (self.free | self.raised), key=str)
-        for value in (sp.S.Zero, sp.S.One, -sp.S.One, sp.Integer(10), sp.Integer(-10)):
+        for value in _VALUES if chosen else _VALUES[:1]:
             point = {state: value for state in chosen if state in self.free or value >= 0}
             try:
                 if facts.spread(expression.subs(point)).kind is Kind.POSITIVE:
@@ -130,6 +132,7 @@ class Reach:
 
 def reach_of(model: NeuronModel, facts: Facts) -> Reach:
     """Find out what inputs can do to the states."""
+    facts = replace(facts, most_boxes=_FEW_BOXES)
     free, raised = set(), set()
     for state in model.other_states:
         low, high = facts.ranges[state]
