@@ -9,7 +9,7 @@ import sympy as sp
 from symbolic import at_infinity, crosses, jump, weight
 from symbolic.verify import Regularity
 
-from .compare import Known
+from .compare import Known, drawn
 from .jumps import declare
 
 V, I, J, w, x, y, u = sp.symbols("V I J w x y u", real=True)
@@ -161,11 +161,4 @@ MAKERS = (
 
 def generate(seed: int) -> Iterator[Known]:
     """Ever more models; the first ones are of different kinds."""
-    rng, seen = random.Random(seed), set()
-    makers: list[Any] = []
-    while True:
-        makers = makers or rng.sample(MAKERS, len(MAKERS))
-        known = makers.pop()(rng)
-        if known.name not in seen:
-            seen.add(known.name)
-            yield known
+    return drawn(MAKERS, seed)

@@ -1,6 +1,8 @@
 """What is known about a generated model, and every way in which a certificate may contradict it."""
 
 import math
+import random
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +57,18 @@ class Known:
 def of_exponent(exponent: Any) -> Regularity:
     """The class of |s|^e (of s |s|^(e - 1) for even e) next to zero."""
     return Regularity(min(math.ceil(exponent) - 1, Regularity.C9))
+
+
+def drawn(makers: Sequence[Callable[[random.Random], Known]], seed: int) -> Iterator[Known]:
+    """Ever more models, each once; every maker has its turn before one has a second."""
+    rng, seen = random.Random(seed), set()
+    waiting: list[Callable[[random.Random], Known]] = []
+    while True:
+        waiting = waiting or rng.sample(makers, len(makers))
+        known = waiting.pop()(rng)
+        if known.name not in seen:
+            seen.add(known.name)
+            yield known
 
 
 def complaints(known: Known, certificate: Certificate) -> list[str]:

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbolic import at_infinity, crosses, jump, weight
 
-from .compare import Known
+from .compare import Known, drawn
 from .jumps import declare
 
 V, I, J, x, y, theta = sp.symbols("V I J x y theta", real=True)
@@ -130,11 +130,4 @@ MAKERS = (_finite, _finite, _finite, _moved, _at_infinity, _at_infinity, _angle,
 
 def generate(seed: int) -> Iterator[Known]:
     """Ever more models; the first ones are of different kinds."""
-    rng, seen = random.Random(seed), set()
-    makers: list[Any] = []
-    while True:
-        makers = makers or rng.sample(MAKERS, len(MAKERS))
-        known = makers.pop()(rng, laws(rng))
-        if known.name not in seen:
-            seen.add(known.name)
-            yield known
+    return drawn([lambda rng, maker=maker: maker(rng, laws(rng)) for maker in MAKERS], seed)

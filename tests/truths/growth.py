@@ -14,7 +14,7 @@ import sympy as sp
 
 from symbolic.verify import Regularity
 
-from .compare import Known, Route, of_exponent
+from .compare import Known, Route, drawn, of_exponent
 from .jumps import declare
 
 V, I, x = sp.symbols("V I x", real=True)
@@ -117,11 +117,4 @@ MAKERS = (plain, plain, waving, following, following, one_sided)
 
 def generate(seed: int) -> Iterator[Known]:
     """Ever more models; the first ones are of different kinds."""
-    rng, seen = random.Random(seed), set()
-    makers: list[Any] = []
-    while True:
-        makers = makers or rng.sample(MAKERS, len(MAKERS))
-        known = makers.pop()(rng)
-        if known.name not in seen:
-            seen.add(known.name)
-            yield known
+    return drawn(MAKERS, seed)

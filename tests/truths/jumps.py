@@ -20,7 +20,7 @@ import sympy as sp
 from symbolic import NeuronModel, SpikeRule, at_infinity, crosses, jump, weight
 from symbolic.verify import Regularity
 
-from .compare import Known, Route, of_exponent
+from .compare import Known, Route, drawn, of_exponent
 
 V, I, x, y, z, theta = sp.symbols("V I x y z theta", real=True)
 oo, half = sp.oo, sp.Rational(1, 2)
@@ -249,11 +249,4 @@ MAKERS = (
 
 def generate(seed: int) -> Iterator[Known]:
     """Ever more models; the first ones are of different kinds."""
-    rng, seen = random.Random(seed), set()
-    makers: list[Any] = []
-    while True:
-        makers = makers or rng.sample(MAKERS, len(MAKERS))
-        known = makers.pop()(rng)
-        if known.name not in seen:
-            seen.add(known.name)
-            yield known
+    return drawn(MAKERS, seed)

@@ -1,6 +1,7 @@
 """Laws that verdicts obey: independent of names, units and notation; right for every polynomial; never a hang."""
 
 import threading
+import time
 
 import pytest
 import sympy as sp
@@ -115,6 +116,19 @@ def test_no_declaration_hangs():
         tower = sp.sqrt(1 + (tower + a * V + b) ** 2)
     model = NeuronModel("slow", dynamics={V: tower}, spike=at_infinity(V), reset={V: 0}, inputs=V, parameters=[a, b])
     verify(model)
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_a_clock_that_runs_fifty_times_faster_changes_nothing(name, monkeypatch):
+    model = getattr(models, name)()
+    before = verify(model)
+    for clock in ("monotonic", "perf_counter", "time"):
+        real, start = getattr(time, clock), getattr(time, clock)()
+        monkeypatch.setattr(time, clock, lambda real=real, start=start: start + 50 * (real() - start))
+    after = verify(model)
+    monkeypatch.undo()
+    assert after == before
+    assert after.to_dict() == before.to_dict()
 
 
 def test_verify_works_in_any_thread():
