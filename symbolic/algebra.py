@@ -12,7 +12,7 @@ import sympy as sp
 from .bounded import fraction, nodes, terms
 from .enclosure import sign_at
 from .errors import ModelError
-from .polynomials import coefficients
+from .polynomials import raw_coefficients
 
 #: Above these sizes nothing is multiplied out.
 _MAX_NODES, _MAX_TERMS = 3000, 500
@@ -54,6 +54,22 @@ def expanded(expression: Any) -> Any:
     return sp.expand(expression)
 
 
+def coefficients(expression: Any, variable: Any, most: int = 12) -> list[Any] | None:
+    """The coefficients of a polynomial, constant term first, the last one certainly not zero but for a constant.
+
+    None if it is no polynomial of a degree up to `most`, or if its degree is not certain.
+
+    Example:
+        >>> x = sp.Symbol("x", real=True)
+        >>> coefficients(sp.exp(-300) * x**2 + x, x), coefficients((sp.sqrt(6) - sp.sqrt(2) * sp.sqrt(3)) * x**2 + x, x)
+        ([0, 1, exp(-300)], [0, 1])
+    """
+    row = raw_coefficients(expression, variable, most)
+    while row is not None and len(row) > 1 and (zero := is_zero(row[-1])) is not False:
+        row = row[:-1] if zero else None
+    return row
+
+
 def _normal_forms(expression: Any) -> Iterator[Any]:
     """Ways to write an expression, some of which are 0 if it is zero; the cheapest first."""
     yield expanded(expression)
@@ -81,7 +97,7 @@ def _on_the_unit_circle(polynomial: Any) -> Any:
     result = expanded(polynomial)
     for sine in sorted(result.atoms(sp.sin), key=sp.default_sort_key):
         stand_in, square = sp.Dummy("s"), 1 - sp.cos(sine.args[0]) ** 2
-        row = coefficients(result.subs(sine, stand_in), stand_in)
+        row = raw_coefficients(result.subs(sine, stand_in), stand_in)
         if row is None:
             return result
         reduced = [c * stand_in ** (power % 2) * square ** (power // 2) for power, c in enumerate(row)]

@@ -16,11 +16,21 @@ Row = dict[Any, Any]
 def coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
     """The coefficients of a polynomial, constant term first; None if it is none, or of a degree above `most`.
 
+    A leading coefficient that is zero to many digits is left out; `raw_coefficients` leaves out none.
+
     Example:
         >>> x, z = sp.symbols("x z", real=True)
         >>> coefficients(z * (x - 1) ** 2, x), coefficients(sp.sin(x), x)
         ([z, -2*z, z], None)
     """
+    row = raw_coefficients(expression, variable, most)
+    while row is not None and len(row) > 1 and vanishes(row[-1]):
+        row.pop()
+    return row
+
+
+def raw_coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
+    """The same as they are read off, where a leading one may be zero without being written so."""
     found: dict[int, list[Any]] = {}
     for term in _terms(expression):
         constant, power = term.as_independent(variable, as_Add=False)
@@ -28,10 +38,7 @@ def coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> li
         if base != variable or not exponent.is_Integer or not 0 <= exponent <= most:
             return None
         found.setdefault(int(exponent), []).append(constant)
-    row = [sp.Add(*found.get(degree, ())) for degree in range(max(found, default=0) + 1)]
-    while len(row) > 1 and vanishes(row[-1]):
-        row.pop()
-    return row
+    return [sp.Add(*found.get(degree, ())) for degree in range(max(found, default=0) + 1)]
 
 
 def _terms(expression: Any) -> list[Any]:

@@ -8,11 +8,10 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import expanded, is_zero
+from ..algebra import coefficients, expanded, is_zero
 from ..bounded import factored, tidy
 from ..enclosure import sign_at, sign_on
 from ..errors import ModelError
-from ..polynomials import coefficients
 from .signs import (
     ENCLOSED,
     Expression,

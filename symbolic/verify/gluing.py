@@ -10,10 +10,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import expanded
+from ..algebra import coefficients, expanded
 from ..bounded import fraction
 from ..declare import InputRoute
-from ..polynomials import coefficients
 from ..structure import is_periodic, recognise
 from .case import Case
 from .facts import Facts

@@ -12,10 +12,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import expanded
+from ..algebra import coefficients, expanded
 from ..bounded import tidy
 from ..declare import NeuronModel, weight
-from ..polynomials import coefficients
 from .facts import Facts
 from .signs import ENCLOSED, Expression, Kind, Range, Undecided, affine_parts
 

@@ -131,6 +131,16 @@ def test_a_clock_that_runs_fifty_times_faster_changes_nothing(name, monkeypatch)
     assert after.to_dict() == before.to_dict()
 
 
+def test_a_leading_coefficient_counts_however_small_it_is():
+    """exp(-300) is zero to a hundred digits, but V**3 outgrows V**2: the spike is glued in no chart, V runs to -oo."""
+    small = NeuronModel(
+        "m", dynamics={V: V**2 + sp.exp(-300) * V**3}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=V
+    )
+    quadratic = NeuronModel("m", dynamics={V: V**2}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=V)
+    assert verify(small).verdict.name == "FAILS"
+    assert verify(quadratic).holds
+
+
 def test_verify_works_in_any_thread():
     found = []
     thread = threading.Thread(target=lambda: found.append(verify(models.qif()).holds))
