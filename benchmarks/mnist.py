@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import smoothspike as ss
-from smoothspike.simulation import Capacity
+from smoothspike.engine import Capacity
 
 from .agreement import Answer, agreements
 from .comparison import Comparison

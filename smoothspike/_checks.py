@@ -9,7 +9,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array
 
-from .revealing import revealed
+from ._tracing import revealed
 
 
 def known(value: Any) -> np.ndarray | None:

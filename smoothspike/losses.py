@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int
 
 from ._checks import positive_number, whole_in_range
-from .revealing import revealed
+from ._tracing import revealed
 
 
 def first_spike_cross_entropy(

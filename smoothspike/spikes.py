@@ -11,8 +11,8 @@ import numpy.typing as npt
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from ._checks import first_entry, floating, known, require_positive
-from .describing import described_spikes
-from .numerics.order import MOST_COMPARED, first_of
+from ._describe import described_spikes
+from .kernels.small_sort import MOST_COMPARED, first_of
 
 
 @final

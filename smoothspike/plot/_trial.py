@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..recording import Recording
+from ..networks.recording import Recording
 from ..spikes import Spikes
 
 

@@ -7,7 +7,7 @@ import sympy as sp
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
-from ..examination import CrossExamination, RouteFindings
+from ..validation import CrossExamination, RouteFindings
 from .style import COLORS, lighter, prepared, text_size, words
 
 
@@ -31,7 +31,7 @@ def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = Non
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from smoothspike.examination.meeting import Contact, Swap
+        >>> from smoothspike.validation.meeting import Contact, Swap
         >>> left, nothing = np.geomspace(1e-6, 1e-12, 7)[None], Swap(*np.zeros((3, 0)))
         >>> ax = contact(RouteFindings("I", Contact(left, 0.2 * left**3, np.array([3.0])), 3.0, nothing, nothing))
         >>> [text.get_text() for text in ax.get_legend().get_texts()]

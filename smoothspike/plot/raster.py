@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from ..recording import Recording
+from ..networks.recording import Recording
 from ..spikes import Spikes
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import lighter, mark_trial_end, prepared

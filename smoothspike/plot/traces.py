@@ -8,8 +8,8 @@ import sympy as sp
 from jaxtyping import Array
 from matplotlib.axes import Axes
 
-from ..dynamics import Ends
-from ..recording import Recording
+from ..networks.recording import Recording
+from ..neurons import Ends
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from symbolic import Failure, NeuronModel, Witness
 
-from ..examination import Replay, simulate_witness
+from ..validation import Replay, simulate_witness
 from ._potential import MARKS_AT, ROW, Curve, Variable, broken, mark_spikes, show_threshold, window
 from .style import COLORS, GREY, mark_trial_end, mathematics, prepared, show_angles, text_size, words
 

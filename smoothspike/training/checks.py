@@ -9,7 +9,7 @@ import numpy as np
 from .._checks import first_entry, known
 from ..datasets import Dataset
 from ..networks import Network
-from ..recording import Recording
+from ..networks.recording import Recording
 from ..spikes import Spikes
 
 

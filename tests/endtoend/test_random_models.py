@@ -26,9 +26,9 @@ from reference import mp, number, pseudospike_times, simulate_single
 
 import smoothspike as ss
 import symbolic
-from smoothspike.capacity import FAILED
+from smoothspike.engine import Capacity
 from smoothspike.networks import simulate
-from smoothspike.simulation import Capacity
+from smoothspike.networks._capacity import FAILED
 
 pytestmark = pytest.mark.usefixtures("optimised", "float64")
 

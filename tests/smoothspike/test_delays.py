@@ -8,7 +8,7 @@ import optax
 import pytest
 
 import smoothspike as ss
-from smoothspike.pseudospikes import shares
+from smoothspike.networks.pseudospikes import shares
 
 T = 4.0
 QIF = ss.Neuron(ss.models.qif())

@@ -12,7 +12,6 @@ import pytest
 from reference import LeakyCurrent, LeakyDelta, QuadraticCurrent, QuadraticDelta, mp, number, simulate_single
 
 import smoothspike as ss
-from smoothspike.examination.equations import setting
 from smoothspike.numerics.trajectory import (
     DONE,
     ESCAPED,
@@ -25,6 +24,7 @@ from smoothspike.numerics.trajectory import (
     Trial,
     simulate,
 )
+from smoothspike.validation.equations import setting
 
 pytestmark = pytest.mark.usefixtures("optimised", "float64")
 

@@ -8,8 +8,8 @@ from matplotlib import pyplot as plt
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.examination import CrossExamination, RouteFindings
-from smoothspike.examination.meeting import Contact, Swap
+from smoothspike.validation import CrossExamination, RouteFindings
+from smoothspike.validation.meeting import Contact, Swap
 
 contact: Any = plot.contact  # matplotlib types what artists hold too loosely to be checked
 

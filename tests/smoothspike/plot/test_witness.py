@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.examination import Replay
+from smoothspike.validation import Replay
 from symbolic import Failure, Witness
 
 witness: Any = plot.witness  # matplotlib types what artists hold too loosely to be checked

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import smoothspike as ss
-from smoothspike.capacity import with_room
+from smoothspike.networks._capacity import with_room
 
 NEURON = ss.Neuron(ss.models.qif())
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 import smoothspike as ss
-from smoothspike.dynamics import projective as dynamics
+from smoothspike.neurons import riccati as dynamics
 from smoothspike.numerics import projective
 
 SPIKES = ss.Spikes([0.5, 1.0, 0.2, jnp.inf], [0, 1, 2, 0])
