@@ -14,8 +14,6 @@ from typing import Any
 
 import jax
 
-import smoothspike as ss
-
 from .measuring import hardware
 from .peers import HOW_TO_GET
 from .question import Options, Report, as_markdown, as_text, described
@@ -48,9 +46,6 @@ def main() -> None:
     if options.huge_pages:
         _start_again_with_huge_pages()
     jax.config.update("jax_num_cpu_devices", options.devices)
-    if options.whole_loops:
-        # for all that is measured, by peers as well
-        ss.compile_loops_whole()
     machine = hardware()
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
@@ -69,8 +64,7 @@ def _write(options: argparse.Namespace, machine: dict[str, Any], reports: dict[s
         everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
     if options.markdown:
-        chosen = ["--quick"] * options.quick + ["--whole-loops"] * options.whole_loops
-        chosen += ["--huge-pages"] * options.huge_pages
+        chosen = ["--quick"] * options.quick + ["--huge-pages"] * options.huge_pages
         command = " ".join(["python -m benchmarks", *options.names, *chosen])
         options.markdown.write_text(as_markdown(reports, machine, command))
 
@@ -93,7 +87,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
-    parser.add_argument("--whole-loops", action="store_true", help="begin with ss.compile_loops_whole()")
     parser.add_argument("--huge-pages", action="store_true", help=f"set {_HUGE_PAGES} first (Linux with glibc)")
     parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
     return parser

@@ -46,7 +46,7 @@ def seconds_of_proof(name: str) -> float:
 def row(name: str) -> str:
     """Cross-examine one model and write its row of the table."""
     proof = seconds_of_proof(name)
-    found = ss.cross_examine(getattr(ss.models, name)())
+    found = ss.validation.cross_examine(getattr(ss.models, name)())
     certificate = found.certificate
     proven = fitted = past_spike = past_input = "-"
     for findings in found.routes:
@@ -62,7 +62,7 @@ def row(name: str) -> str:
     )
 
 
-def answer(found: ss.CrossExamination) -> str:
+def answer(found: ss.validation.CrossExamination) -> str:
     """Whether the simulation agrees, contradicts, or could not measure something."""
     if found.contradictions:
         return "NO: " + "; ".join(found.contradictions)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+from jax.sharding import NamedSharding, PartitionSpec
 
 import smoothspike as ss
 
@@ -57,11 +58,12 @@ class Comparison:
         for work, functions in works.items():
             programs = {name: compiled(function, *arguments) for name, function in functions.items()}
             if work != "forward" and on_devices is not None and jax.device_count() > 1:
-                (model, *batch), mesh = arguments, ss.data_mesh()
-                placed = ss.replicate(model, mesh), *ss.shard_batch(batch, mesh)
-                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(
-                    on_devices, *placed, options=ss.compiler_options(mesh)
+                (model, *batch), mesh = arguments, ss.parallel.data_mesh()
+                placed = (
+                    jax.device_put(model, NamedSharding(mesh, PartitionSpec())),
+                    *jax.device_put(batch, NamedSharding(mesh, PartitionSpec("batch"))),
                 )
+                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(on_devices, *placed)
             self.add(f"{work}{note}", measured(programs, repeats))
 
     def agrees(self, name: str) -> bool:

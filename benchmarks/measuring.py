@@ -73,12 +73,12 @@ class Measurement:
         return asdict(self) | {"median_seconds": self.median, "relative_spread": self.spread}
 
 
-def compiled(function: Callable[..., Any], *arguments: Any, options: dict[str, str] | None = None) -> Program:
+def compiled(function: Callable[..., Any], *arguments: Any) -> Program:
     """Compile a function of arrays ahead of time, and say how long that took and how much memory it will need.
 
-    Its arguments lie on a device before it is run, as in a training. The options are those of the compiler.
+    Its arguments lie on a device before it is run, as in a training.
     """
-    jitted, placed = jax.jit(function, compiler_options=options), jax.device_put(arguments)
+    jitted, placed = jax.jit(function), jax.device_put(arguments)
     begin = time.perf_counter()
     executable = jitted.lower(*placed).compile()
     seconds = time.perf_counter() - begin

@@ -98,7 +98,7 @@ def on_devices(first_spikes: FirstSpikes, times: Any, labels: Any, batch: int) -
     def loss(given: Any, times: Any, labels: Any) -> jax.Array:
         return mean_loss(first_spikes, times, labels, given)
 
-    shared = ss.value_and_grad_in_chunks(loss, batch, mesh=ss.data_mesh())
+    shared = ss.parallel.value_and_grad_in_chunks(loss, batch, mesh=ss.parallel.data_mesh())
     return lambda given: shared(given, jnp.asarray(times), jnp.asarray(labels))
 
 

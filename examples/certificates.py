@@ -25,8 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
 
     certificate = ss.verify(ss.models.lif())
-    witness = certificate.witness
     print(certificate, end="\n\n")
+    witness = ss.find_witness(certificate)
     if witness is None:
         raise SystemExit("No witness was found.")
     replay = ss.simulate_witness(witness)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     proposal = ss.nearest_continuous(ss.models.lif())
     print(proposal, end="\n\n")
-    findings = ss.cross_examine(proposal, trials=4 if options.quick else 16)
+    findings = ss.validation.cross_examine(proposal, trials=4 if options.quick else 16)
     print(findings)
 
     with ss.plot.paper_style():

@@ -5,12 +5,12 @@ python tests/sharing.py [PORT PROCESSES PROCESS CHECKPOINT]
 
 import json
 import sys
-from functools import partial
 
 import equinox as eqx
 import jax
 import numpy as np
 import optax
+from jax.sharding import NamedSharding, PartitionSpec
 
 import smoothspike as ss
 
@@ -39,7 +39,7 @@ def fitted(mesh, **options):
     return figures(*ss.fit(network(), training, loss, optimizer=OPTIMIZER, mesh=mesh, **options))
 
 
-def looped(mesh, **options):
+def looped(mesh, per_process=False):
     """Three steps of a loop as a user writes it."""
     data = ss.datasets.yin_yang(size=48, seed=1)
     net = network().with_capacity(64)
@@ -51,20 +51,22 @@ def looped(mesh, **options):
         updates, state = OPTIMIZER.update(gradient, state)
         return eqx.apply_updates(net, updates), state, value
 
-    place = partial(ss.shard_batch, mesh=mesh, **options) if mesh else lambda batch: batch
     if mesh:
-        net, state = ss.replicate((net, state), mesh)
+        net, state = eqx.filter_shard((net, state), NamedSharding(mesh, PartitionSpec()))
+        batched = NamedSharding(mesh, PartitionSpec("batch"))
     losses = []
-    for spikes, labels in data.batches(16):
-        if options:
-            spikes, labels = jax.tree.map(own_part, (spikes, labels))
-        net, state, value = step(net, state, *place((spikes, labels)))
+    for batch in data.batches(16):
+        if per_process:
+            batch = jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(batched, own_part(leaf)), batch)
+        elif mesh:
+            batch = jax.device_put(batch, batched)
+        net, state, value = step(net, state, *batch)
         losses.append({"loss": float(value)})
-    return figures(ss.gather(net), losses)
+    return figures(net, losses)
 
 
 def own_part(leaf):
-    """What one of several processes would have loaded."""
+    """The part of a batch that one of several processes loads."""
     return np.split(np.asarray(leaf), jax.process_count())[jax.process_index()]
 
 
@@ -79,6 +81,6 @@ if __name__ == "__main__":
         port, processes, process, checkpoint = sys.argv[1:]
         jax.distributed.initialize(f"localhost:{port}", int(processes), int(process))
         on_fit, on_loop = {"checkpoint": checkpoint}, {"per_process": True}
-    mesh = ss.data_mesh()
+    mesh = ss.parallel.data_mesh()
     figures_of = {"fitted": fitted(mesh, **on_fit), "looped": looped(mesh, **on_loop)}
     print(json.dumps({"devices": mesh.size} | figures_of))

@@ -31,7 +31,8 @@ def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = Non
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from smoothspike.validation.meeting import Contact, Swap
+        >>> from smoothspike.validation.contact_exponent import Contact
+        >>> from smoothspike.validation.order_swap import Swap
         >>> left, nothing = np.geomspace(1e-6, 1e-12, 7)[None], Swap(*np.zeros((3, 0)))
         >>> ax = contact(RouteFindings("I", Contact(left, 0.2 * left**3, np.array([3.0])), 3.0, nothing, nothing))
         >>> [text.get_text() for text in ax.get_legend().get_texts()]

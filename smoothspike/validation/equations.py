@@ -29,7 +29,7 @@ _ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
-class Setting:
+class NumericModel:
     """A model with numbers for all its parameters, ready for simulation.
 
     Attributes:
@@ -61,7 +61,7 @@ class Setting:
         return Line(*ends, jnp.asarray(self.time_scale), jnp.asarray(tolerance))
 
 
-def setting(model: NeuronModel) -> Setting:
+def numeric_model(model: NeuronModel) -> NumericModel:
     """Lower a model whose parameters all have one value.
 
     Raises:
@@ -69,7 +69,7 @@ def setting(model: NeuronModel) -> Setting:
 
     Example:
         >>> from symbolic import models
-        >>> ready = setting(models.qif())
+        >>> ready = numeric_model(models.qif())
         >>> ready.initial, round(ready.top, 1), round(ready.time_scale, 3)
         (array([0., 0.]), 42.5, 0.707)
     """
@@ -86,7 +86,7 @@ def setting(model: NeuronModel) -> Setting:
     if not model.spike.is_at_infinity:
         threshold = float(np.arcsinh(float(model.spike.threshold.subs(values))))
         tops, is_reachable = (threshold,) * len(_NEAR), True
-    return Setting(model, equations, initial, scale, tops, bottoms, is_reachable)
+    return NumericModel(model, equations, initial, scale, tops, bottoms, is_reachable)
 
 
 def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], values: Mapping[Any, Any]) -> Equations:

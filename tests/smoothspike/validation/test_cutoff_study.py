@@ -6,9 +6,9 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smoothspike.validation.cut_off import find_escape, find_unsettled, settles
-from smoothspike.validation.draws import draw_pilot
-from smoothspike.validation.equations import setting
+from smoothspike.validation.cutoff_study import find_cutoff_dependence, find_escape, settles
+from smoothspike.validation.equations import numeric_model
+from smoothspike.validation.random_trials import screen
 from smoothspike.validation.trials import Simulator
 from symbolic import NeuronModel, at_infinity
 
@@ -51,24 +51,24 @@ def found(field, others=None, reset=None):
     declared = NeuronModel(
         "m", dynamics={V: field, **(others or {})}, spike=at_infinity(V), reset=reset or {V: 0}, inputs=V
     )
-    simulator, generator = Simulator(setting(declared), trials=1), np.random.default_rng(0)
-    pilot = draw_pilot(simulator, generator)
-    return find_unsettled(simulator, pilot, generator), find_escape(simulator, pilot)
+    simulator, generator = Simulator(numeric_model(declared), trials=1), np.random.default_rng(0)
+    screening = screen(simulator, generator)
+    return find_cutoff_dependence(simulator, screening, generator), find_escape(simulator, screening)
 
 
 def test_a_state_that_diverges_with_the_spike():
     """w' = V where V' = V^2 + 1: w grows like log(V), the spike time itself has a limit."""
-    unsettled, escape = found(V**2 + 1, {w: V})
-    assert unsettled.observed == "w at spike 1"
-    np.testing.assert_allclose(np.diff(unsettled.outcomes), np.diff(np.log(unsettled.cut_offs)), rtol=1e-4)
-    assert len(unsettled.base) == 1
-    assert unsettled.spike_times.shape[0] == 4
+    dependence, escape = found(V**2 + 1, {w: V})
+    assert dependence.observed == "w at spike 1"
+    np.testing.assert_allclose(np.diff(dependence.outcomes), np.diff(np.log(dependence.cut_offs)), rtol=1e-4)
+    assert len(dependence.trial) == 1
+    assert dependence.spike_times.shape[0] == 4
     assert escape is None
 
 
 def test_a_spike_that_has_a_limit_and_one_that_runs_away():
-    unsettled, escape = found(V**3 + V)
-    assert unsettled is None
+    dependence, escape = found(V**3 + V)
+    assert dependence is None
     assert escape is not None
     trial, end = escape
     place = int(trial.inputs.times[0].argmin())

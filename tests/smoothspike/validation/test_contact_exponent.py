@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import smoothspike as ss
-from smoothspike.validation.equations import setting
-from smoothspike.validation.meeting import _NEAR_INFINITY, _NEAR_THRESHOLD, _exponent, _places, contact
+from smoothspike.validation.contact_exponent import _NEAR_INFINITY, _NEAR_THRESHOLD, _exponent, _places, contact
+from smoothspike.validation.equations import numeric_model
 
 FAR = np.geomspace(1e-6, 1e-13, 9)  # times left to a spike at infinity
 NEAR = np.geomspace(1e-2, 1e-5, 9)  # and to one at a threshold
@@ -58,7 +58,7 @@ def test_what_could_not_be_measured():
 @pytest.mark.parametrize(("name", "first", "last"), [("qif_delta", 1e-6, 1e-13), ("lif_oscillatory", 1e-2, 1e-5)])
 def test_places_are_as_far_from_the_spike_as_asked_for(name, first, last):
     """The time left is log(V/(V - 1)) and log((2 - V)/(2 - 1)) there."""
-    ready = setting(getattr(ss.models, name)())
+    ready = numeric_model(getattr(ss.models, name)())
     with jax.enable_x64(True):
         span = _NEAR_INFINITY if name == "qif_delta" else _NEAR_THRESHOLD
         potential = np.asarray(jnp.sinh(_places(ready, jnp.zeros(0), span)))
@@ -74,6 +74,6 @@ def test_an_input_without_effect_has_no_exponent():
         "m", dynamics={V: V**2 + 1, x: -x}, spike=ss.at_infinity(V), reset={V: -sp.oo},
         inputs=ss.jump({V: V + ss.weight * x}),
     )  # fmt: skip
-    found = contact(setting(model), 0, np.array([[0.0], [1.0]]), np.random.default_rng(0))
+    found = contact(numeric_model(model), 0, np.array([[0.0], [1.0]]), np.random.default_rng(0))
     assert np.isnan(found.exponent[0])
     assert found.exponent[1] == pytest.approx(2, abs=1e-3)

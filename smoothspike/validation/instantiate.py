@@ -1,4 +1,4 @@
-"""Numbers for parameters that a declaration leaves open, or gives one value per neuron."""
+"""Numbers for the parameters that a declaration leaves open, or for which it gives one value per neuron."""
 
 from collections.abc import Iterator
 from itertools import islice, product
@@ -8,23 +8,23 @@ import sympy as sp
 from symbolic import Certificate, ModelError, NeuronModel
 
 _NUMBERS = tuple(sp.Rational(number) for number in ("1", "1/2", "2", "-1", "3", "1/5", "0", "-2", "5", "3/2"))
-_MOST = 500
+_MAX_TRIED = 500
 
 
-def concrete_models(certificate: Certificate) -> Iterator[NeuronModel]:
-    """Yield models with numbers for all parameters, for which the certificate's assumptions hold.
+def instantiate(certificate: Certificate) -> Iterator[NeuronModel]:
+    """Yield models with numbers for all parameters that satisfy the certificate's assumptions.
 
     Example:
         >>> from symbolic import models, verify
-        >>> next(concrete_models(verify(models.lif(V_th=None)))).values
+        >>> next(instantiate(verify(models.lif(V_th=None)))).values
         {tau_m: 1, tau_s: 1/2, V_th: 1, V_r: 0}
     """
-    for model in _one_neuron(certificate.model):
+    for model in _single_neurons(certificate.model):
         undetermined = [symbol for symbol, value in model.parameters.items() if value is None]
         if not undetermined:
             yield model
             continue
-        for numbers in islice(product(_NUMBERS, repeat=len(undetermined)), _MOST):
+        for numbers in islice(product(_NUMBERS, repeat=len(undetermined)), _MAX_TRIED):
             chosen = dict(zip(undetermined, numbers, strict=True))
             values = {**model.scalar_values, **chosen}
             if any(assumption.subs(values) == sp.false for assumption in certificate.assumptions):
@@ -35,7 +35,7 @@ def concrete_models(certificate: Certificate) -> Iterator[NeuronModel]:
                 continue
 
 
-def _one_neuron(model: NeuronModel) -> Iterator[NeuronModel]:
+def _single_neurons(model: NeuronModel) -> Iterator[NeuronModel]:
     arrays = {symbol.name: value for symbol, value in model.values.items() if isinstance(value, sp.Tuple)}
     if not arrays:
         yield model

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from smoothspike.validation.order import DELAYS, order
+from smoothspike.validation.order_swap import DELAYS, singular_power
 
 AROUND = np.concatenate([DELAYS, -DELAYS])
 NEAR = st.floats(-1, 1)
@@ -14,7 +14,7 @@ NEAR = st.floats(-1, 1)
 def of(function):
     with np.errstate(all="ignore"):
         values = 3 + function(AROUND)
-    return order(values[: len(DELAYS)], values[len(DELAYS) :])
+    return singular_power(values[: len(DELAYS)], values[len(DELAYS) :])
 
 
 def smooth(slope, bend, curl):
