@@ -132,7 +132,7 @@ def test_chosen_neurons_and_colours(qif):
 
 
 def test_refusals(qif):
-    with pytest.raises(ValueError, match="neuron 2 was asked for, but layer -1 has neurons 0 to 1"):
+    with pytest.raises(ValueError, match="neuron 2 does not exist; layer -1 has neurons 0 to 1"):
         traces(qif, neurons=[2])
     with pytest.raises(ValueError, match="1 colours for 2 neurons"):
         traces(qif, colors=["red"])
