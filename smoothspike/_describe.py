@@ -39,7 +39,7 @@ def described_neuron(neuron: Any) -> str:
     """Say which model it is, how it is solved, and what is trained."""
     derivation = neuron.derivation
     solver = f"{derivation.method}, closed form" if derivation.closed_form else derivation.method
-    trained = "".join(f", trained {name}" for name in neuron.raw)
+    trained = "".join(f", trained {name}" for name in neuron.unconstrained)
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 
 

@@ -167,7 +167,7 @@ def test_derivatives_by_trained_parameters_are_finite(build, float64):
     neuron = ss.Neuron(ss.models.qif(), trainable=("tau_m",))
     names, points = stacked(neuron)
     run = jax.vmap(lambda neuron, *point: single(neuron)(*point)[-1], (None, 0, 0, 0))
-    assert_finite(names, eqx.filter_jit(build(run))(neuron, *points).raw["tau_m"])
+    assert_finite(names, eqx.filter_jit(build(run))(neuron, *points).unconstrained["tau_m"])
 
 
 def test_a_ray_that_rounding_loses_is_refused(float32):

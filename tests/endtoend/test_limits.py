@@ -40,7 +40,7 @@ def values_and_gradients(neuron, name, values, positive):
         def run(value, first):
             raw = {name: jnp.log(value) if positive else value}
             weights = jnp.concatenate([first[None], jnp.asarray(WEIGHTS[1:])])
-            return spike_times(eqx.tree_at(lambda n: n.raw, neuron, raw), weights)
+            return spike_times(eqx.tree_at(lambda n: n.unconstrained, neuron, raw), weights)
 
         arguments = (value, jnp.asarray(WEIGHTS[0]))
         return run(*arguments), jax.jacfwd(run, (0, 1))(*arguments)

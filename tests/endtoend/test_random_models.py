@@ -278,7 +278,7 @@ def compiled(family: Family, neuron: ss.Neuron, restore: Any) -> Any:
 
     def times(point: Any) -> tuple:
         raw, weights, inputs = restore(point)
-        chosen = eqx.tree_at(lambda n: n.raw, neuron, raw)
+        chosen = eqx.tree_at(lambda n: n.unconstrained, neuron, raw)
         matrices = {route: row[None] for route, row in weights.items()}
         net = ss.FeedForward(chosen, (INPUTS, 1), DURATION, weights=[matrices], capacity=ROOM[0].total)
         record, needed = simulate(net, ss.Spikes(inputs, jnp.arange(INPUTS)), ROOM)
