@@ -26,7 +26,6 @@ def cores(monkeypatch):
     return lambda count: monkeypatch.setattr(compiling, "_cores", lambda: count)
 
 
-@pytest.mark.usefixtures("optimised")
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has nobody to share with")
 def test_no_kernel_is_shared_out(cores):
     cores(1)

@@ -1,7 +1,6 @@
 """Jumps told from steep but continuous changes."""
 
 import numpy as np
-import pytest
 
 import smoothspike as ss
 from smoothspike.numerics.trajectory import DONE, TOO_MANY_SPIKES
@@ -9,8 +8,6 @@ from smoothspike.validation.draws import Bases
 from smoothspike.validation.equations import setting
 from smoothspike.validation.sweep import _changes, _closed_in, varied_inputs
 from smoothspike.validation.trials import INPUTS, Inputted, Outcomes, Simulator
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 START, END = 0.5, 20.0
 

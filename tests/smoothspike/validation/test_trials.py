@@ -9,8 +9,6 @@ from smoothspike.validation.draws import draw_pilot, draw_weights
 from smoothspike.validation.equations import setting
 from smoothspike.validation.trials import GRID, INPUTS, Inputted, Outcomes, Simulator, within_bounds
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 
 def inputted(count, times, weights):
     """The same inputs for several trials."""
@@ -20,7 +18,7 @@ def inputted(count, times, weights):
 
 
 @pytest.fixture(scope="module")
-def oscillator(optimised):
+def oscillator():
     """V' = V^2 + 1 as an angle: it spikes each time pi, first after pi/2."""
     return Simulator(setting(ss.models.theta_neuron()), trials=1)
 
