@@ -22,7 +22,7 @@ import numpy as np
 
 import smoothspike as ss
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from reference import QuadraticCurrent, number, simulate_single
 
 DURATION, INPUTS = 10.0, 20

@@ -9,7 +9,7 @@ import numpy as np
 
 import symbolic
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from oracles import derivatives, oracle
 from reference import simulate_single
 

@@ -27,7 +27,7 @@ from .comparison import Comparison
 from .peers import find, left_out
 from .question import OURS, Options, Report
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 from reference import QuadraticCurrent, simulate_layered
 
 SIZES, DURATION, STEP, TAU_M = (5, 20, 3), 4.0, 0.05, 1.0

@@ -41,7 +41,7 @@ def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, ste
     """Fit the time constants; return them, and on the way the loss with the time constants of every step."""
     student = student.with_capacity([4 * INPUTS * len(student.weights[0])])
     mask = jax.tree.map(lambda _: False, student)
-    mask = eqx.tree_at(lambda net: net.neurons[0].raw, mask, dict.fromkeys(NAMES, True))
+    mask = eqx.tree_at(lambda net: net.neurons[0].unconstrained, mask, dict.fromkeys(NAMES, True))
     raw: Any
     raw, rest = eqx.partition(student, mask)
     optimizer = optax.lbfgs(memory_size=_MEMORY)

@@ -39,7 +39,7 @@ def described_neuron(neuron: Any) -> str:
     """Summarise model, solver and trained parameters."""
     derivation = neuron.derivation
     solver = f"{derivation.method}, closed form" if derivation.closed_form else derivation.method
-    trained = "".join(f", trained {name}" for name in neuron.raw)
+    trained = "".join(f", trained {name}" for name in neuron.unconstrained)
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 
 

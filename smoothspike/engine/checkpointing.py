@@ -98,7 +98,7 @@ def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int |
         trials: How many trials there are side by side.
     """
     lanes = max(1, state.size * trials)
-    return _BYTES // (state.dtype.itemsize * lanes) if dynamics.works_at_once else None
+    return _BYTES // (state.dtype.itemsize * lanes) if dynamics.vectorises_over_inputs else None
 
 
 def _extended(row: Array, missing: int, value: float) -> Array:

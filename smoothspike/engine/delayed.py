@@ -15,7 +15,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..kernels.aside import aside, aside_room
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import Stretch, Tangents, after_event, compressed, linearised_wait
+from ..neurons.event import InterEventInterval, Tangents, after_event, spike_time_jacobian, tangent_coordinates
 from .batched_loop import until_over
 from .rows import MOST_BEYOND, NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
 from .tournament import Due
@@ -220,7 +220,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
 
     def skip(carry, event):
         log, *_ = event
-        nothing = compressed(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        nothing = tangent_coordinates(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
         return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
@@ -235,11 +235,11 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
     xs = (xs[0]._replace(targets=in_pieces(log.targets, length, NOBODY)), *xs[1:])
     leave = jnp.zeros_like(log.sent)
     leave = leave if times_move is None else leave.at[: times.shape[0]].set(times_move)
-    start = compressed(dynamics, initial, initial_moves)
+    start = tangent_coordinates(dynamics, initial, initial_moves)
     (rows, sent), (when, since, states) = jax.lax.scan(each, (packed(start, jnp.zeros_like(log.last)), leave), xs)
     end, last = unpacked(jax.tree.structure(start), rows)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1)[:room], (when, since, states))
-    states, end = dynamics.expanded(log.states, states), dynamics.expanded(log.end, end)
+    states, end = dynamics.from_tangent_coordinates(log.states, states), dynamics.from_tangent_coordinates(log.end, end)
     fixed: Any = dict.fromkeys(("travellers", "connections", "targets", "neurons", "total"))
     return log, Log(times=when, since=since, states=states, sent=sent, last=last, end=end, **fixed)
 
@@ -252,8 +252,10 @@ def _piece_moves(
     is_arrival = log.connections >= 0
     is_spike = (log.targets < NOBODY) & ~is_arrival
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
-    parts = some.linearised(some_moving, log.states, Stretch(log.times - log.since, is_spike), jumps, jump_moves)
-    by_state, forced = linearised_wait(some, some_moving, log.states, jnp.full_like(log.times, duration))
+    parts = some.event_jacobian(
+        some_moving, log.states, InterEventInterval(log.times - log.since, is_spike), jumps, jump_moves
+    )
+    by_state, forced = spike_time_jacobian(some, some_moving, log.states, jnp.full_like(log.times, duration))
     by_state = [jnp.where(is_spike, column, 0.0) for column in by_state]
     later = jnp.where(is_spike, forced, later)
 
@@ -278,7 +280,7 @@ def _piece_moves(
     rows, sent = carry
     rooms = aside_room((rows.shape[1],), rows.dtype), aside_room((), sent.dtype)
     (*_, rows, sent), (when, was, before) = jax.lax.scan(step, (*rooms, rows, sent), coefficients)
-    structure = jax.tree.structure(compressed(dynamics, log.states, log.states))
+    structure = jax.tree.structure(tangent_coordinates(dynamics, log.states, log.states))
     return (rows, sent), (when, was, jax.tree.unflatten(structure, before))
 
 

@@ -14,7 +14,14 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import Parts, Stretch, Tangents, after_event, compressed, linearised_wait
+from ..neurons.event import (
+    EventJacobian,
+    InterEventInterval,
+    Tangents,
+    after_event,
+    spike_time_jacobian,
+    tangent_coordinates,
+)
 from .progress import Progress, Trial, hurried, next_event
 from .rows import MOST_BEYOND, put
 
@@ -95,7 +102,7 @@ def run(
         Forward and reverse mode. The end of the trial does not move.
     """
     inputs = times.shape[0]
-    ahead = _AHEAD if dynamics.passes_spikes and 2 * inputs >= shape.pieces * shape.events else 0
+    ahead = _AHEAD if dynamics.resets_by_flow and 2 * inputs >= shape.pieces * shape.events else 0
     until = jnp.append(times, jnp.full(1 + ahead, duration))
     rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)
@@ -160,12 +167,15 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
     def each(carry, event):
         return jax.lax.cond(event[2][0, 0] >= 0, follow, skip, carry, event)
 
-    start = (compressed(dynamics, initial, initial_moves), jnp.zeros((), times.dtype))
+    start = (tangent_coordinates(dynamics, initial, initial_moves), jnp.zeros((), times.dtype))
     events = course.states, course.times, course.which, come, previous, rows
     groups = jax.tree.map(lambda leaf: leaf.reshape(-1, shape.group, *leaf.shape[1:]), events)
     (end, last), moves = jax.lax.scan(each, start, groups)
     states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moves)
-    states, end = dynamics.expanded(course.states, states), dynamics.expanded(course.end, end)
+    states, end = (
+        dynamics.from_tangent_coordinates(course.states, states),
+        dynamics.from_tangent_coordinates(course.end, end),
+    )
     return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
@@ -206,7 +216,7 @@ def _coefficients(
     table_moves: Tangents,
     duration: Float[Array, ""],
     events: Any,
-) -> tuple[Parts, list[Array], Array, Array]:
+) -> tuple[EventJacobian, list[Array], Array, Array]:
     """Work out, for all events of a group side by side, all of the recursion that does not depend on what it carries.
 
     Returns:
@@ -222,7 +232,9 @@ def _coefficients(
     jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
     states = states_before(dynamics, starts, lengths, own, jumps)
     # after the last event nothing happens, not even a change of the state's scale
-    parts = dynamics.linearised(moving, states, Stretch(lengths[..., None], own), jumps, jump_moves).where(is_event)
+    parts = dynamics.event_jacobian(
+        moving, states, InterEventInterval(lengths[..., None], own), jumps, jump_moves
+    ).where(is_event)
 
     is_spike, is_input = (which >= 0) & (which < size), which >= size
     neuron = jnp.where(is_spike, which, 0)
@@ -230,7 +242,7 @@ def _coefficients(
     alone, alone_moving = (
         jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree) for tree in (dynamics, moving)
     )
-    by_state, forced = linearised_wait(alone, alone_moving, picked, jnp.full_like(times, duration))
+    by_state, forced = spike_time_jacobian(alone, alone_moving, picked, jnp.full_like(times, duration))
     # a product with zeros is cheaper, backwards, than picking the neuron that spikes
     by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
     return parts, by_own, jnp.where(is_spike, forced, come), is_input.astype(times.dtype)

@@ -96,7 +96,7 @@ class Trajectory(eqx.Module):
         stretch = jnp.maximum(stretch, 0)
         picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, stretch, 0), self.states)
         elapsed = ts[:, None] - jnp.take_along_axis(starts, stretch, 0)
-        if dynamics.passes_spikes:
+        if dynamics.resets_by_flow:
             return dynamics.readout(dynamics.advance(picked, elapsed)[0])
         return dynamics.readout(dynamics.flow(picked, elapsed))
 

@@ -43,7 +43,7 @@ def simulate_layer(
     Neurons whose flow passes through spikes go from input to input, and their spikes are counted on the way and
     solved for afterwards, all together. Other neurons go from their own next event to the one after it.
     """
-    if dynamics.passes_spikes:
+    if dynamics.resets_by_flow:
         return _from_input_to_input(dynamics, initial, drive, duration, capacity)
     run = partial(_from_event_to_event, dynamics, initial, duration, capacity)
     return jax.vmap(run, (drive.axes,))(drive) if drive.times.ndim > 1 else run(drive)
@@ -66,7 +66,7 @@ def _from_input_to_input(
         lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
     )
     course = visited(neurons, initial, inputs)
-    states = dynamics.settled(course.states)
+    states = dynamics.normalised(course.states)
     if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
         path = carried(neurons, initial, inputs, capacity.busiest, shape)
         found = spike_times(neurons, times, path.caught, path.place, path.spiked)
@@ -115,7 +115,7 @@ def count_spikes(
 
     Neurons that go from event to event are counted until one has had more than `MOST_COUNTED` spikes.
     """
-    if dynamics.passes_spikes:
+    if dynamics.resets_by_flow:
         # the numbers do not depend on the room, and nothing else is worked out
         found = _from_input_to_input(dynamics, initial, drive, duration, Capacity(1, 1))
         return found.total, found.busiest

@@ -19,7 +19,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Int
 
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import Inputs, Parts, Stretch, brought, compressed
+from ..neurons.event import EventJacobian, Inputs, InterEventInterval, input_jump, tangent_coordinates
 from ..numerics.elementwise import once_only
 from .checkpointing import MOST_KEPT, Shape, joined
 
@@ -113,7 +113,7 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
     nobody = _nobody(initial)
     if shape.pieces == 1 and shape.keeps_all:
         path = _piece(most, dynamics, inputs, initial, nobody)
-        return path._replace(end=dynamics.settled(path.end), caught=dynamics.settled(path.caught))
+        return path._replace(end=dynamics.normalised(path.end), caught=dynamics.normalised(path.caught))
     number = _numbers(most, nobody)
 
     def piece(carry: tuple, events: tuple) -> tuple:
@@ -130,7 +130,7 @@ def _traced(most: int, shape: Shape, dynamics: AbstractDynamics, initial: State,
     events = shape.begins, *shape.cut((inputs.lengths, inputs.sources))
     (end, spiked, (caught, place)), states = jax.lax.scan(piece, (initial, nobody, nothing), events)
     states = joined(states) if shape.keeps_all else states
-    return Path(states, dynamics.settled(end), dynamics.settled(caught), place, spiked)
+    return Path(states, dynamics.normalised(end), dynamics.normalised(caught), place, spiked)
 
 
 def _piece(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> Path:
@@ -171,33 +171,42 @@ def _numbers(count: int, of: Array) -> Int[Array, " count *ones"]:
 def _traced_jvp(most: int, shape: Shape, primals: tuple, tangents: tuple) -> tuple[Path, Path]:
     path = _traced(most, shape, *primals)
     dynamics, initial, inputs = primals
-    moves = jax.tree.map(_none_if_zero, tangents)
-    first = compressed(dynamics, initial, moves[1])
+    tangents_given = jax.tree.map(_none_if_zero, tangents)
+    first = tangent_coordinates(dynamics, initial, tangents_given[1])
     caught = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=path.place.shape), first)
 
     @_checkpointed
     def piece(carry: tuple, events: tuple) -> tuple:
-        states, begin, lengths, sources, length_moves = events
+        states, begin, lengths, sources, length_tangents = events
         of_piece, known = inputs._replace(lengths=lengths, sources=sources), None
         if not shape.keeps_all:
             again = dynamics.course(states, of_piece, lambda *_: (None, None), None)
             states, known = again.states, again.known
-        after, changes = _followed(dynamics, of_piece, moves, length_moves, path.place - begin, carry, states, known)
+        after, changes = _followed(
+            dynamics, of_piece, tangents_given, length_tangents, path.place - begin, carry, states, known
+        )
         return after, changes if shape.keeps_all else carry[0]
 
     if shape.pieces == 1 and shape.keeps_all:
         (change, caught), changes = _followed(
-            dynamics, inputs, moves, moves[2].lengths, path.place, (first, caught), path.states, path.known
+            dynamics,
+            inputs,
+            tangents_given,
+            tangents_given[2].lengths,
+            path.place,
+            (first, caught),
+            path.states,
+            path.known,
         )
     else:
         states = path.states
         states = shape.cut(states) if shape.keeps_all else jax.tree.map(partial(once_only, _FIRST_ORDER), states)
-        events = states, shape.begins, *shape.cut((inputs.lengths, inputs.sources, moves[2].lengths))
+        events = states, shape.begins, *shape.cut((inputs.lengths, inputs.sources, tangents_given[2].lengths))
         (change, caught), changes = jax.lax.scan(piece, (first, caught), events)
         changes = joined(changes) if shape.keeps_all else changes
     place, spiked = (np.zeros(value.shape, jax.dtypes.float0) for value in (path.place, path.spiked))
-    ways = dynamics.expanded(path.states, changes), dynamics.expanded(path.end, change)
-    caught, known = dynamics.expanded(path.caught, caught), jax.tree.map(jnp.zeros_like, path.known)
+    ways = dynamics.from_tangent_coordinates(path.states, changes), dynamics.from_tangent_coordinates(path.end, change)
+    caught, known = dynamics.from_tangent_coordinates(path.caught, caught), jax.tree.map(jnp.zeros_like, path.known)
     return path, Path(*ways, caught, place, spiked, known)  # pyright: ignore[reportArgumentType]
 
 
@@ -208,29 +217,33 @@ def _visited(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Visi
         return spiked, spiked
 
     states, end, _, upto, _ = dynamics.course(initial, inputs, tally, _nobody(initial))
-    return Visited(states, dynamics.settled(end), upto)
+    return Visited(states, dynamics.normalised(end), upto)
 
 
 @partial(_visited.defjvp, symbolic_zeros=True)
 def _visited_jvp(primals: tuple, tangents: tuple) -> tuple[Visited, Visited]:
     visited = _visited(*primals)
     dynamics, initial, inputs = primals
-    moves = jax.tree.map(_none_if_zero, tangents)
+    tangents_given = jax.tree.map(_none_if_zero, tangents)
     nothing = jnp.zeros((0, *_nobody(initial).shape), jnp.int32)
-    first = compressed(dynamics, initial, moves[1])
+    first = tangent_coordinates(dynamics, initial, tangents_given[1])
     caught = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=nothing.shape), first)
     (change, _), changes = _followed(
-        dynamics, inputs, moves, moves[2].lengths, nothing, (first, caught), visited.states, None
+        dynamics, inputs, tangents_given, tangents_given[2].lengths, nothing, (first, caught), visited.states, None
     )
     integer: Any = np.zeros(visited.upto.shape, jax.dtypes.float0)
-    return visited, Visited(dynamics.expanded(visited.states, changes), dynamics.expanded(visited.end, change), integer)
+    return visited, Visited(
+        dynamics.from_tangent_coordinates(visited.states, changes),
+        dynamics.from_tangent_coordinates(visited.end, change),
+        integer,
+    )
 
 
 def _followed(
     dynamics: AbstractDynamics,
     inputs: Inputs,
-    moves: Any,
-    length_moves: Array | None,
+    tangents_given: Any,
+    length_tangents: Array | None,
     place: Int[Array, "most neurons *trials"],
     start: tuple,
     states: State,
@@ -241,8 +254,8 @@ def _followed(
     Args:
         dynamics: The neurons.
         inputs: The stretches.
-        moves: How dynamics, their initial state and all inputs change; None for what does not.
-        length_moves: How the lengths of these stretches do.
+        tangents_given: How dynamics, their initial state and all inputs change; None for what does not.
+        length_tangents: How the lengths of these stretches do.
         place: In which of these stretches the spikes lie; in none where it is beyond them.
         start: The change where the first of them begins, and what has been caught before.
         states: The states where they begin.
@@ -251,16 +264,22 @@ def _followed(
     Returns:
         The change after them and all that has been caught; the changes where they begin.
     """
-    lengths, together = inputs.lengths[:, None], dynamics.works_at_once
+    lengths, together = inputs.lengths[:, None], dynamics.vectorises_over_inputs
     # for every neuron by itself: backwards, what they add up to is summed once, after the loop, not on the way
-    weight_moves = brought(moves[2].columns, inputs.sources, 1)
-    spread = None if length_moves is None else jnp.broadcast_to(length_moves[:, None], jax.tree.leaves(states)[0].shape)
+    weight_tangents = input_jump(tangents_given[2].columns, inputs.sources, 1)
+    spread = (
+        None
+        if length_tangents is None
+        else jnp.broadcast_to(length_tangents[:, None], jax.tree.leaves(states)[0].shape)
+    )
     # few by themselves: backwards they are added up then, which XLA does faster than a sum over an axis
     places = jnp.split(place, place.shape[0] if 0 < place.shape[0] <= _FEW else 1)
 
-    def linearised(state: State, length: Array, interval: Any, source: Array, weight_moves: Any) -> Parts:
-        weights = brought(inputs.columns, source, 1 if together else 0)
-        return dynamics.linearised(moves[0], state, Stretch(length, None, interval), weights, weight_moves)
+    def linearised(state: State, length: Array, interval: Any, source: Array, weight_tangents: Any) -> EventJacobian:
+        weights = input_jump(inputs.columns, source, 1 if together else 0)
+        return dynamics.event_jacobian(
+            tangents_given[0], state, InterEventInterval(length, None, interval), weights, weight_tangents
+        )
 
     def catch(number: Array, place: Array, caught: Any, change: Any) -> Any:
         # a sum, as every spike lies in one stretch: backwards it passes what comes in on as it is
@@ -276,9 +295,9 @@ def _followed(
         return (after, [catch(number, at, row, change) for at, row in zip(places, rows, strict=True)]), change
 
     if together:
-        events: Any = linearised(states, lengths, known, inputs.sources, weight_moves)
+        events: Any = linearised(states, lengths, known, inputs.sources, weight_tangents)
     else:
-        events = states, lengths, dynamics.interval(lengths), inputs.sources, weight_moves
+        events = states, lengths, dynamics.interval(lengths), inputs.sources, weight_tangents
     change, caught = start
     rows = [jax.tree.map(lambda leaf, at=at: jnp.zeros_like(leaf, shape=at.shape), change) for at in places]
     numbers = jnp.arange(len(lengths), dtype=jnp.int32)

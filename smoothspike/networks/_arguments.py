@@ -174,7 +174,7 @@ def given_capacities(
     """Return room for spikes: what is given, or what to start with."""
     if given is None:
         # room for one more spike of a neuron costs little where it stops at them, but something where it passes them
-        busiest = [2 if neuron.dynamics().passes_spikes else 8 for neuron in neurons] or [8] * len(sizes)
+        busiest = [2 if neuron.dynamics().resets_by_flow else 8 for neuron in neurons] or [8] * len(sizes)
         return tuple(Capacity(max(16, 2 * size), most) for size, most in zip(sizes, busiest, strict=True))
     advice = f"capacity {given}: give one positive whole number, or one for each of {len(sizes)} layers"
     is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]

@@ -54,7 +54,7 @@ def continue_layer(
 ) -> Pseudospikes:
     """Continue a layer beyond the trial end, given the pseudo-rates of the layer before it."""
     pseudo_input = {route: matrix @ rates for route, matrix in weights.items()}
-    return Pseudospikes(*dynamics.free_running(dynamics.jump(end, pseudo_input), duration))
+    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.jump(end, pseudo_input), duration))
 
 
 def continue_recurrent(
@@ -67,7 +67,7 @@ def continue_recurrent(
 
 def rates_alone(dynamics: AbstractDynamics, end: State, duration: Float[Array, ""]) -> Float[Array, " neurons"]:
     """Return the pseudo-rates of states without their drive."""
-    return Pseudospikes(*dynamics.free_running(dynamics.without_drive(end), duration)).rates
+    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.zero_synaptic_state(end), duration)).rates
 
 
 class Late(NamedTuple):
@@ -93,7 +93,7 @@ def continue_delayed(
     size = jax.tree.leaves(end)[0].shape[0]
     parts = [_pseudo_input(each, size, duration) for each in incoming]
     pseudo_input = {route: jnp.stack([part[route] for part in parts]).sum(0) for route in parts[0]}
-    return Pseudospikes(*dynamics.free_running(dynamics.jump(end, pseudo_input), duration))
+    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.jump(end, pseudo_input), duration))
 
 
 def _pseudo_input(late: Late, size: int, duration: Float[Array, ""]) -> dict[str, Float[Array, " neurons"]]:

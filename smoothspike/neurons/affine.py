@@ -11,7 +11,7 @@ from ..numerics.affine import Shape, carry, until_level
 from ..numerics.elementwise import not_above
 from ..numerics.special_functions import exponential, lifted
 from .compile.to_jax import Update
-from .interface import AbstractDynamics, Ends, Interval, Neurons, earliest
+from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
 
 AffineState = dict[str, Neurons]
 
@@ -38,7 +38,7 @@ class AffineDynamics(AbstractDynamics):
     order: tuple[str, ...] = eqx.field(static=True)
 
     @property
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         return False
 
     @property
@@ -46,9 +46,9 @@ class AffineDynamics(AbstractDynamics):
         return tuple(self.jumps)
 
     @property
-    def ends(self) -> Ends:
+    def voltage_range(self) -> VoltageRange:
         reset = self.update(dict.fromkeys(self.order, jnp.zeros_like(self.threshold)))[self.order[0]]
-        return Ends(self.order[0], reset, self.threshold, False)
+        return VoltageRange(self.order[0], reset, self.threshold, False)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> AffineState:
         return {name: values[name] for name in self.order}
@@ -82,7 +82,7 @@ class AffineDynamics(AbstractDynamics):
                 moved[name] = moved[name] + slope * weights[route]
         return moved
 
-    def free_running(self, state: AffineState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: AffineState, duration: Neurons) -> tuple[Neurons, Neurons]:
         variable = self.order[0]
         v, after = state[variable], self.reset(state)[variable]
         leak = -self.couplings[variable].get(variable, jnp.zeros_like(self.threshold))
@@ -104,7 +104,7 @@ class AffineDynamics(AbstractDynamics):
 
         return time_from(v), time_from(after)
 
-    def without_drive(self, state: AffineState) -> AffineState:
+    def zero_synaptic_state(self, state: AffineState) -> AffineState:
         resting = {name: jnp.broadcast_to(value, state[name].shape) for name, value in self.resting.items()}
         return state | resting
 

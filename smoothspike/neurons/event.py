@@ -45,7 +45,7 @@ class Inputs(NamedTuple):
     sources: Int[Array, " stretches *trials"]
 
 
-class Course(NamedTuple):
+class ScanResult(NamedTuple):
     """What a population goes through in a row of stretches.
 
     Attributes:
@@ -63,7 +63,7 @@ class Course(NamedTuple):
     known: Any = None
 
 
-def brought(columns: Mapping[str, Any], sources: Int[Array, "*inputs"], at: int = 0) -> dict[str, Any]:
+def input_jump(columns: Mapping[str, Any], sources: Int[Array, "*inputs"], at: int = 0) -> dict[str, Any]:
     """Return what inputs add to each neuron, for every route, the neurons along an axis; None for what is None."""
     return {
         route: None if column is None else jnp.moveaxis(column.at[sources].get(mode="promise_in_bounds"), -1, at)
@@ -71,7 +71,7 @@ def brought(columns: Mapping[str, Any], sources: Int[Array, "*inputs"], at: int 
     }
 
 
-class Stretch(NamedTuple):
+class InterEventInterval(NamedTuple):
     """What lies between two events.
 
     Attributes:
@@ -89,58 +89,58 @@ class Stretch(NamedTuple):
         return value if self.own is None else jnp.where(self.own, 0.0, value)
 
 
-class Parts(NamedTuple):
+class EventJacobian(NamedTuple):
     """How what matters of an event's outcome moves with each argument; a list for every leaf of the outcome.
 
     None stands for what does not move.
 
     Attributes:
-        by_state: One array for every leaf of what matters of the state before.
-        by_length: One array, for the time that passes before the event.
-        forced: What moves by other reasons: weights and parameters.
+        d_state: One array for every leaf of what matters of the state before.
+        d_interval: One array, for the time that passes before the event.
+        d_parameters: What moves by other reasons: weights and parameters.
     """
 
-    by_state: Sequence[Sequence[Values | None]]
-    by_length: Sequence[Values | None]
-    forced: Sequence[Values | None]
+    d_state: Sequence[Sequence[Values | None]]
+    d_interval: Sequence[Values | None]
+    d_parameters: Sequence[Values | None]
 
     def moved(self, leaves: Sequence[Values], length: Values | None) -> list[Values]:
         """Return how the outcome moves with the state before, the time that passes (if it does), and all else."""
         outcome = []
-        for row, by_length, force in zip(self.by_state, self.by_length, self.forced, strict=True):
+        for row, d_interval, force in zip(self.d_state, self.d_interval, self.d_parameters, strict=True):
             added = [by * leaf for by, leaf in zip(row, leaves, strict=True) if by is not None]
-            added += [] if by_length is None or length is None else [by_length * length]
+            added += [] if d_interval is None or length is None else [d_interval * length]
             added += [] if force is None else [force]
             outcome.append(functools.reduce(operator.add, added))
         return outcome
 
-    def where(self, happens: Bool[Array, "*shape"]) -> "Parts":
+    def where(self, happens: Bool[Array, "*shape"]) -> "EventJacobian":
         """Return what changes nothing where no event happens."""
         identity = [
             [None if by is None else jnp.where(happens, by, float(row == place)) for place, by in enumerate(columns)]
-            for row, columns in enumerate(self.by_state)
+            for row, columns in enumerate(self.d_state)
         ]
-        return Parts(identity, *jax.tree.map(lambda part: jnp.where(happens, part, 0.0), self[1:]))
+        return EventJacobian(identity, *jax.tree.map(lambda part: jnp.where(happens, part, 0.0), self[1:]))
 
 
-def linearised_event(
+def event_jacobian(
     dynamics: "AbstractDynamics",
-    moving: Tangents,
+    tangents: Tangents,
     state: "State",
-    stretch: Stretch,
+    stretch: InterEventInterval,
     jump: Mapping[str, Values],
-    jump_moving: Tangents,
-) -> Parts:
+    jump_tangents: Tangents,
+) -> EventJacobian:
     """Linearise `after_event` for any dynamics, given how the parameters and what the event brings move.
 
     Changes of states are `compressed`, before and after.
     """
     jump = dict(jump)
-    weights, weight_moves = _moving(jump, jump_moving)
-    parameters, parameter_moves = _moving(dynamics, moving)
+    weights, weight_tangents = _moving(jump, jump_tangents)
+    parameters, parameter_tangents = _moving(dynamics, tangents)
 
     def event(state: "State", length: Values, weights: Sequence[Array], parameters: Sequence[Array]) -> "State":
-        neurons, brought = _with_moving(dynamics, moving, parameters), _with_moving(jump, jump_moving, weights)
+        neurons, brought = _with_moving(dynamics, tangents, parameters), _with_moving(jump, jump_tangents, weights)
         if stretch.interval is None:
             return after_event(neurons, state, length, stretch.own, brought)
         return neurons.jump(neurons.advance(state, length)[0], brought)
@@ -150,37 +150,37 @@ def linearised_event(
     nothing = jax.tree.map(jnp.zeros_like, arguments)
 
     def outcome(*changes: Any) -> list[Values]:
-        return jax.tree.leaves(dynamics.compressed(after, push(*changes)))
+        return jax.tree.leaves(dynamics.to_tangent_coordinates(after, push(*changes)))
 
     columns = [outcome(unit, *nothing[1:]) for unit in _units(dynamics, state)]
-    by_length = outcome(nothing[0], jnp.ones_like(stretch.length), *nothing[2:])
-    forced = outcome(*nothing[:2], weight_moves, parameter_moves)
-    return Parts([list(row) for row in zip(*columns, strict=True)], by_length, forced)
+    d_interval = outcome(nothing[0], jnp.ones_like(stretch.length), *nothing[2:])
+    d_parameters = outcome(*nothing[:2], weight_tangents, parameter_tangents)
+    return EventJacobian([list(row) for row in zip(*columns, strict=True)], d_interval, d_parameters)
 
 
-def linearised_wait(
-    dynamics: "AbstractDynamics", moving: Tangents, state: "State", within: Values
+def spike_time_jacobian(
+    dynamics: "AbstractDynamics", tangents: Tangents, state: "State", within: Values
 ) -> tuple[list[Values], Values]:
     """Linearise the time to the next spike: by what matters of the state, and what parameters make of it.
 
     Where a spike is known to come, any ample time `within` which to look for it will do.
     """
-    parameters, moves = _moving(dynamics, moving)
+    parameters, moves = _moving(dynamics, tangents)
 
     def wait(state: "State", parameters: Sequence[Array]) -> Values:
-        return _with_moving(dynamics, moving, parameters).time_to_spike(state, jnp.zeros_like(within), within)
+        return _with_moving(dynamics, tangents, parameters).time_to_spike(state, jnp.zeros_like(within), within)
 
     _, push = jax.linearize(wait, state, parameters)
     still = jax.tree.map(jnp.zeros_like, parameters)
     return [push(unit, still) for unit in _units(dynamics, state)], push(jax.tree.map(jnp.zeros_like, state), moves)
 
 
-def compressed(dynamics: "AbstractDynamics", state: "State", tangents: Tangents) -> Any:
+def tangent_coordinates(dynamics: "AbstractDynamics", state: "State", tangents: Tangents) -> Any:
     """Return what matters of how a state moves."""
     moves = jax.tree.map(
         lambda tangent, leaf: jnp.zeros_like(leaf) if tangent is None else tangent, tangents, state, is_leaf=is_none
     )
-    return dynamics.compressed(state, moves)
+    return dynamics.to_tangent_coordinates(state, moves)
 
 
 def is_none(leaf: Any) -> bool:
@@ -190,10 +190,10 @@ def is_none(leaf: Any) -> bool:
 
 def _units(dynamics: "AbstractDynamics", state: "State") -> "list[State]":
     """Changes of a state by one of each thing that matters of it."""
-    change = dynamics.compressed(state, jax.tree.map(jnp.zeros_like, state))
+    change = dynamics.to_tangent_coordinates(state, jax.tree.map(jnp.zeros_like, state))
     leaves, structure = jax.tree.flatten(change)
     return [
-        dynamics.expanded(
+        dynamics.from_tangent_coordinates(
             state,
             jax.tree.unflatten(
                 structure, [jnp.full_like(leaf, float(place == index)) for index, leaf in enumerate(leaves)]

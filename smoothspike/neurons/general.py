@@ -13,12 +13,12 @@ from ..numerics.rheobase_field import lowest, time_to_top
 from ..numerics.special_functions import lifted
 from .compile.to_jax import Update
 from .compile.vector_field import DeclaredField, DeclaredFormulas
-from .interface import AbstractDynamics, Ends, Interval, Neurons, earliest
+from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
 
-class NumericState(NamedTuple):
+class GeneralState(NamedTuple):
     """The spiking variable as x = asinh(V), and the other states."""
 
     x: Neurons
@@ -26,7 +26,7 @@ class NumericState(NamedTuple):
 
 
 @final
-class NumericDynamics(AbstractDynamics):
+class GeneralDynamics(AbstractDynamics):
     """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
 
     Attributes:
@@ -50,7 +50,7 @@ class NumericDynamics(AbstractDynamics):
     jumps: dict[str, Update]
 
     @property
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         return False
 
     @property
@@ -70,43 +70,43 @@ class NumericDynamics(AbstractDynamics):
         return tuple(self.parameters[name] for name in self.field.parameters)
 
     @property
-    def ends(self) -> Ends:
+    def voltage_range(self) -> VoltageRange:
         nothing = dict.fromkeys((self._variable, *self._names), jnp.zeros_like(self.top))
         reset = self.update(nothing).get(self._variable, jnp.array(-jnp.inf))
         threshold = jnp.array(jnp.inf) if self.field.is_at_infinity else jnp.sinh(self.top)
-        return Ends(self._variable, reset, threshold, self.field.is_circle)
+        return VoltageRange(self._variable, reset, threshold, self.field.is_circle)
 
-    def initial_state(self, values: Mapping[str, Neurons]) -> NumericState:
-        return NumericState(jnp.arcsinh(values[self._variable]), {name: values[name] for name in self._names})
+    def initial_state(self, values: Mapping[str, Neurons]) -> GeneralState:
+        return GeneralState(jnp.arcsinh(values[self._variable]), {name: values[name] for name in self._names})
 
-    def flow(self, state: NumericState, duration: Neurons) -> NumericState:
+    def flow(self, state: GeneralState, duration: Neurons) -> GeneralState:
         return self.until_spike(state, duration)[1]
 
-    def through(self, state: NumericState, interval: Interval) -> tuple[NumericState, Neurons]:
+    def through(self, state: GeneralState, interval: Interval) -> tuple[GeneralState, Neurons]:
         raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
 
-    def time_to_spike(self, state: NumericState, index: Neurons, within: Neurons) -> Neurons:
+    def time_to_spike(self, state: GeneralState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
 
-    def first_to_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+    def first_to_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
         return earliest(self, state, within)
 
-    def until_spike(self, state: NumericState, within: Neurons) -> tuple[Neurons, NumericState]:
+    def until_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, GeneralState]:
         others = [state.others[name] for name in self._names]
         arguments = (state.x, *others, *self._values)
         if self.formulas is None:
             wait, x, *moved = stretch.until_spike(self.field, within, self.top, self.bottom, *arguments)
         else:
             wait, x, *moved = closed.until_spike(self.formulas, within, self.top, *arguments)
-        return wait, NumericState(x, dict(zip(self._names, moved, strict=True)))
+        return wait, GeneralState(x, dict(zip(self._names, moved, strict=True)))
 
-    def reset(self, state: NumericState) -> NumericState:
+    def reset(self, state: GeneralState) -> GeneralState:
         updated = self.update(self.readout(state))
         x = jnp.arcsinh(updated[self._variable]) if self._variable in updated else self.bottom
         others = {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.others.items()}
-        return NumericState(jnp.broadcast_to(x, state.x.shape), others)
+        return GeneralState(jnp.broadcast_to(x, state.x.shape), others)
 
-    def jump(self, state: NumericState, weights: Mapping[str, Neurons]) -> NumericState:
+    def jump(self, state: GeneralState, weights: Mapping[str, Neurons]) -> GeneralState:
         for route, change in self.jumps.items():
             before = self.readout(state)
             changed = change(
@@ -122,10 +122,10 @@ class NumericDynamics(AbstractDynamics):
                 # where nothing changes x keeps the digits that V has not
                 x = jnp.where(after == before[self._variable], x, jnp.arcsinh(after))
             others = {name: jnp.broadcast_to(changed.get(name, value), value.shape) for name, value in others.items()}
-            state = NumericState(x, others)
+            state = GeneralState(x, others)
         return state
 
-    def free_running(self, state: NumericState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: GeneralState, duration: Neurons) -> tuple[Neurons, Neurons]:
         after = self.reset(state).x
         floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
         low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
@@ -139,11 +139,11 @@ class NumericDynamics(AbstractDynamics):
         )
         return first, period
 
-    def without_drive(self, state: NumericState) -> NumericState:
+    def zero_synaptic_state(self, state: GeneralState) -> GeneralState:
         resting = {name: jnp.broadcast_to(value, state.x.shape) for name, value in self.resting.items()}
         return state._replace(others=state.others | resting)
 
-    def readout(self, state: NumericState) -> dict[str, Neurons]:
+    def readout(self, state: GeneralState) -> dict[str, Neurons]:
         return {self._variable: jnp.sinh(state.x)} | state.others
 
     def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:

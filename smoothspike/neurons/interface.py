@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from .event import Course, Inputs, Parts, Stretch, brought, linearised_event
+from .event import EventJacobian, Inputs, InterEventInterval, ScanResult, event_jacobian, input_jump
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
@@ -18,7 +18,7 @@ Interval = Any
 Neurons = Float[Array, "*neurons"]
 
 
-class Ends(NamedTuple):
+class VoltageRange(NamedTuple):
     """Between which values the spiking variable moves.
 
     Attributes:
@@ -39,11 +39,11 @@ class AbstractDynamics(eqx.Module):
 
     @property
     @abstractmethod
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         """Whether the flow itself goes on through a spike, so that a reset needs no event."""
 
     @property
-    def works_at_once(self) -> bool:
+    def vectorises_over_inputs(self) -> bool:
         """Whether all stretches of a row are worked out faster side by side than one after the other."""
         return False
 
@@ -54,7 +54,7 @@ class AbstractDynamics(eqx.Module):
 
     @property
     @abstractmethod
-    def ends(self) -> Ends:
+    def voltage_range(self) -> VoltageRange:
         """Between which values the spiking variable moves."""
 
     @abstractmethod
@@ -68,7 +68,7 @@ class AbstractDynamics(eqx.Module):
     def advance(self, state: State, duration: Neurons) -> tuple[State, Neurons]:
         """Carry a state through an interval and its spikes; return their number, too, whole, of the type of states."""
         after, count = self.through(state, self.interval(duration))
-        return self.settled(after), count
+        return self.normalised(after), count
 
     def interval(self, duration: Neurons) -> Interval:
         """Return all that can be computed from an interval without the state, for loops over many of them."""
@@ -84,7 +84,7 @@ class AbstractDynamics(eqx.Module):
         inputs: Inputs,
         tally: Callable[[Any, Float[Array, " neurons *trials"]], tuple[Any, Any]],
         start: Any,
-    ) -> Course:
+    ) -> ScanResult:
         """Carry a population through a row of stretches, or several of them side by side, as `inputs` say.
 
         Args:
@@ -98,11 +98,11 @@ class AbstractDynamics(eqx.Module):
             (state, carried), (interval, source) = carry, stretch
             after, count = self.through(state, interval)
             carried, kept = tally(carried, count)
-            return (self.jump(after, brought(inputs.columns, source)), carried), (state, kept)
+            return (self.jump(after, input_jump(inputs.columns, source)), carried), (state, kept)
 
         stretches = self.interval(inputs.lengths[:, None]), inputs.sources
         (end, carried), (states, kept) = jax.lax.scan(step, (state, start), stretches)
-        return Course(states, end, carried, kept)
+        return ScanResult(states, end, carried, kept)
 
     def quietly(
         self,
@@ -129,7 +129,7 @@ class AbstractDynamics(eqx.Module):
             counts.append(count)
         return first_quiet(states, counts, most)
 
-    def settled(self, state: State) -> State:
+    def normalised(self, state: State) -> State:
         """Return the same state written as all but `through` and `jump` expect it."""
         return state
 
@@ -137,32 +137,32 @@ class AbstractDynamics(eqx.Module):
         """Return whether a solver gave up on the way to a state of a population: it is not a number then."""
         return jnp.stack([jnp.isnan(leaf).any() for leaf in jax.tree.leaves(state)]).any()
 
-    def compressed(self, state: State, change: Any) -> Any:
+    def to_tangent_coordinates(self, state: State, change: Any) -> Any:
         """Return what matters of a change of a state; `expanded` is the way back."""
         return change
 
-    def expanded(self, state: State, change: Any) -> Any:
+    def from_tangent_coordinates(self, state: State, change: Any) -> Any:
         """Return a change of a state that `compressed` turns into this one."""
         return change
 
-    def linearised(
+    def event_jacobian(
         self,
-        moving: Any,
+        tangents: Any,
         state: State,
-        stretch: Stretch,
+        stretch: InterEventInterval,
         weights: Mapping[str, Neurons],
-        weight_moves: Mapping[str, Neurons | None],
-    ) -> Parts:
+        weight_tangents: Mapping[str, Neurons | None],
+    ) -> EventJacobian:
         """Linearise what a stretch and the event that ends it do to a state, in `compressed` changes.
 
         Args:
-            moving: How these dynamics change.
+            tangents: How these dynamics change.
             state: The state before.
             stretch: The stretch, and whom the event resets.
             weights: What it brings to each neuron, for every route.
-            weight_moves: How that changes; None where it does not.
+            weight_tangents: How that changes; None where it does not.
         """
-        return linearised_event(self, moving, state, stretch, weights, weight_moves)
+        return event_jacobian(self, tangents, state, stretch, weights, weight_tangents)
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:
@@ -188,11 +188,11 @@ class AbstractDynamics(eqx.Module):
         """Return the state just after an input of these weights, one for each route."""
 
     @abstractmethod
-    def free_running(self, state: State, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: State, duration: Neurons) -> tuple[Neurons, Neurons]:
         """Return time to the first spike and period in the suprathreshold dynamics after a trial of `duration`."""
 
     @abstractmethod
-    def without_drive(self, state: State) -> State:
+    def zero_synaptic_state(self, state: State) -> State:
         """Return the state with its synaptic drive removed."""
 
     @abstractmethod

@@ -10,7 +10,7 @@ from jaxtyping import Array, Int
 from ..numerics.elementwise import not_above
 from ..numerics.leaky import crossing, response
 from ..numerics.special_functions import squareplus
-from .interface import AbstractDynamics, Ends, Interval, Neurons, earliest, flow_until_spike
+from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest, flow_until_spike
 
 
 class LinearState(NamedTuple):
@@ -45,7 +45,7 @@ class LinearDynamics(AbstractDynamics):
     variable: str = eqx.field(static=True)
 
     @property
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         return False
 
     @property
@@ -53,8 +53,8 @@ class LinearDynamics(AbstractDynamics):
         return tuple(self.jumps)
 
     @property
-    def ends(self) -> Ends:
-        return Ends(self.variable, self.reset_value, self.threshold, False)
+    def voltage_range(self) -> VoltageRange:
+        return VoltageRange(self.variable, self.reset_value, self.threshold, False)
 
     def initial_state(self, values: Mapping[str, Neurons]) -> LinearState:
         return LinearState(values[self.variable], {name: values[name] for name in self.current_gains})
@@ -96,7 +96,7 @@ class LinearDynamics(AbstractDynamics):
                     currents = currents | {name: currents[name] + change}
         return LinearState(v, currents)
 
-    def free_running(self, state: LinearState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: LinearState, duration: Neurons) -> tuple[Neurons, Neurons]:
         scale = self.leak * (self.threshold - self.reset_value)
         # how far the potential's limit lies above the threshold
         above = scale * squareplus(self._drive(state) / scale) / self.leak
@@ -104,7 +104,7 @@ class LinearDynamics(AbstractDynamics):
         period = jnp.log1p((self.threshold - self.reset_value) / above) / self.leak
         return first, period
 
-    def without_drive(self, state: LinearState) -> LinearState:
+    def zero_synaptic_state(self, state: LinearState) -> LinearState:
         return state._replace(currents={name: jnp.zeros_like(value) for name, value in state.currents.items()})
 
     def readout(self, state: LinearState) -> dict[str, Neurons]:

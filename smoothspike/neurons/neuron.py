@@ -60,7 +60,7 @@ class Neuron(eqx.Module):
         (1.0, False, 'projective')
     """
 
-    raw: dict[str, Float[Array, "..."]]
+    unconstrained: dict[str, Float[Array, "..."]]
     model: NeuronModel = eqx.field(static=True)
     derivation: Derivation = eqx.field(static=True)
     fixed: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
@@ -92,7 +92,7 @@ class Neuron(eqx.Module):
         chosen = {symbols[name] for name in trainable}
         self.derivation = derive(model, method, trainable=trainable)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
-        self.raw = {
+        self.unconstrained = {
             symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])
             for symbol in sorted(chosen, key=lambda symbol: symbol.name)
         }
@@ -103,7 +103,7 @@ class Neuron(eqx.Module):
     @property
     def trainable(self) -> tuple[str, ...]:
         """Names of the trained parameters."""
-        return tuple(self.raw)
+        return tuple(self.unconstrained)
 
     @property
     def routes(self) -> tuple[str, ...]:
@@ -166,7 +166,7 @@ class Neuron(eqx.Module):
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}
         values = {symbol: _array(value) for symbol, value in self.fixed.items()}
-        for name, raw in self.raw.items():
+        for name, raw in self.unconstrained.items():
             values[symbols[name]] = jnp.exp(raw) if symbols[name].is_positive else raw
         return values
 

@@ -6,7 +6,7 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 
-from .interface import Ends, Neurons
+from .interface import Neurons, VoltageRange
 
 
 @final
@@ -26,10 +26,10 @@ class RayChart(eqx.Module):
     variable: str = eqx.field(static=True)
 
     @property
-    def ends(self) -> Ends:
+    def voltage_range(self) -> VoltageRange:
         """Between which values the declared variable moves, if it passes through its spikes."""
         reset, threshold = (jnp.array(-jnp.inf), jnp.array(jnp.inf)) if self.circle is None else self.circle
-        return Ends(self.variable, reset, threshold, self.circle is not None)
+        return VoltageRange(self.variable, reset, threshold, self.circle is not None)
 
     def ray(self, value: Neurons) -> tuple[Neurons, Neurons]:
         """Return the ray of a value of the declared variable."""

@@ -29,12 +29,12 @@ from ..numerics.projective import (
 from ..numerics.rotation import functions_briefly
 from ..numerics.special_functions import lifted
 from ..numerics.winding import Windings, half_turns, winding, windings
-from .event import Course, Inputs, Parts, Stretch, brought
-from .interface import AbstractDynamics, Ends, Neurons, earliest, first_quiet, flow_until_spike
+from .event import EventJacobian, Inputs, InterEventInterval, ScanResult, input_jump
+from .interface import AbstractDynamics, Neurons, VoltageRange, earliest, first_quiet, flow_until_spike
 from .rays import RayChart
 
 
-class ProjectiveState(NamedTuple):
+class RiccatiState(NamedTuple):
     """A ray `(g, q)` with the potential `V = g / (gain q) + offset`, and the currents."""
 
     g: Neurons
@@ -59,7 +59,7 @@ class Turn(NamedTuple):
 
 
 @final
-class ProjectiveDynamics(AbstractDynamics):
+class RiccatiDynamics(AbstractDynamics):
     """`u' = u**2 - decay u + d` with `V = u / gain + offset` and a drive `d` that falls as `exp(-2 rate t)`.
 
     There `decay = (2 order + 1) rate`: with order 0 the solutions are trigonometric in a clock that runs down, with
@@ -84,11 +84,11 @@ class ProjectiveDynamics(AbstractDynamics):
     order: int = eqx.field(static=True, default=0)
 
     @property
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         return True
 
     @property
-    def works_at_once(self) -> bool:
+    def vectorises_over_inputs(self) -> bool:
         return bool(self.current_gains) and self._rate is None
 
     @property
@@ -96,15 +96,15 @@ class ProjectiveDynamics(AbstractDynamics):
         return tuple(self.jumps)
 
     @property
-    def ends(self) -> Ends:
-        return self.chart.ends
+    def voltage_range(self) -> VoltageRange:
+        return self.chart.voltage_range
 
-    def initial_state(self, values: Mapping[str, Neurons]) -> ProjectiveState:
+    def initial_state(self, values: Mapping[str, Neurons]) -> RiccatiState:
         currents = {name: values[name] for name in self.current_gains}
-        return ProjectiveState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
+        return RiccatiState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)
 
-    def flow(self, state: ProjectiveState, duration: Neurons) -> ProjectiveState:
-        return _unturned(ProjectiveState(*self._carried(state, self.interval(duration), briefly=True)))
+    def flow(self, state: RiccatiState, duration: Neurons) -> RiccatiState:
+        return _unturned(RiccatiState(*self._carried(state, self.interval(duration), briefly=True)))
 
     def interval(self, duration: Neurons) -> Turn:
         if self._rate is not None:
@@ -114,26 +114,26 @@ class ProjectiveDynamics(AbstractDynamics):
             return Turn(x, shrink, None, None)
         return Turn(x, shrink, turn(self.drive, x), windings(half_turns(self.drive, x)))
 
-    def through(self, state: ProjectiveState, interval: Turn) -> tuple[ProjectiveState, Neurons]:
+    def through(self, state: RiccatiState, interval: Turn) -> tuple[RiccatiState, Neurons]:
         drive, rate = self._drive(state), self._rate
         if rate is not None:
             g, q, currents = self._carried(state, interval)
             count = half_odd.winding(self.order, state.g, state.q, drive, rate, interval.x, g, q)
-            return ProjectiveState(*normalise(g, q), currents), count
+            return RiccatiState(*normalise(g, q), currents), count
         turns = half_turns(drive, interval.x) if interval.windings is None else interval.windings
         # what one input makes of the size of a ray is undone at the next: found from the state, not from its outcome
         scale = unscaled(state.g, state.q)
         g, q, currents = self._carried(state._replace(g=scale * state.g, q=scale * state.q), interval)
-        return ProjectiveState(g, q, currents), winding(state.g, state.q, q, turns)
+        return RiccatiState(g, q, currents), winding(state.g, state.q, q, turns)
 
     def course(
-        self, state: ProjectiveState, inputs: Inputs, tally: Callable[..., tuple[Any, Any]], start: Any
-    ) -> Course:
-        if not self.works_at_once:
+        self, state: RiccatiState, inputs: Inputs, tally: Callable[..., tuple[Any, Any]], start: Any
+    ) -> ScanResult:
+        if not self.vectorises_over_inputs:
             return super().course(state, inputs, tally, start)
         # currents go their way without the ray: with them, all its rotations are known at once
         x, shrink = self._clock(inputs.lengths[:, None])
-        weights = brought(inputs.columns, inputs.sources, 1)
+        weights = input_jump(inputs.columns, inputs.sources, 1)
 
         def decay(before: dict[str, Neurons], stretch: tuple) -> tuple:
             shrink, weights = stretch
@@ -157,11 +157,11 @@ class ProjectiveDynamics(AbstractDynamics):
 
         stretches = cosine, sine, drive * sine, shrink, half_turns(drive, x), weights
         (g, q, carried), (gs, qs, kept) = jax.lax.scan(step, (state.g, state.q, start), stretches)
-        return Course(ProjectiveState(gs, qs, currents), ProjectiveState(g, q, last), carried, kept, known)
+        return ScanResult(RiccatiState(gs, qs, currents), RiccatiState(g, q, last), carried, kept, known)
 
     def quietly(
-        self, state: ProjectiveState, lengths: Array, weights: Mapping[str, Array], most: Int[Array, ""]
-    ) -> tuple[ProjectiveState, Int[Array, ""]]:
+        self, state: RiccatiState, lengths: Array, weights: Mapping[str, Array], most: Int[Array, ""]
+    ) -> tuple[RiccatiState, Int[Array, ""]]:
         if self._rate is not None:
             return super().quietly(state, lengths, weights, most)
         x, shrink = self._clock(lengths[:, None])
@@ -185,35 +185,35 @@ class ProjectiveDynamics(AbstractDynamics):
             counts.append(winding(g, q, q_end, turns[place]))
             after = self.jump(state._replace(g=g_end, q=q_end), each)
             g, q = after.g, after.q
-            states.append(ProjectiveState(g, q, currents[place + 1]))
+            states.append(RiccatiState(g, q, currents[place + 1]))
         # a spike that is overdue comes before everything else
         counts[0] += jnp.where(state.q < 0, 1.0, 0.0)
         state, number = first_quiet(states, counts, most)
         return _unturned(state), number
 
-    def settled(self, state: ProjectiveState) -> ProjectiveState:
-        return ProjectiveState(*normalise(state.g, state.q), state.currents)
+    def normalised(self, state: RiccatiState) -> RiccatiState:
+        return RiccatiState(*normalise(state.g, state.q), state.currents)
 
-    def gave_up(self, state: ProjectiveState) -> Bool[Array, ""]:
+    def gave_up(self, state: RiccatiState) -> Bool[Array, ""]:
         # of a ray that rounding has lost, nothing is left but zeros
         return super().gave_up(state) | ((state.g == 0) & (state.q == 0)).any()
 
-    def compressed(self, state: ProjectiveState, change: ProjectiveState) -> tuple[Neurons, dict[str, Neurons]]:
+    def to_tangent_coordinates(self, state: RiccatiState, change: RiccatiState) -> tuple[Neurons, dict[str, Neurons]]:
         return angle_of(state.g, state.q, change.g, change.q), change.currents
 
-    def expanded(self, state: ProjectiveState, change: tuple[Neurons, dict[str, Neurons]]) -> ProjectiveState:
-        return ProjectiveState(*turned_by(state.g, state.q, change[0]), change[1])
+    def from_tangent_coordinates(self, state: RiccatiState, change: tuple[Neurons, dict[str, Neurons]]) -> RiccatiState:
+        return RiccatiState(*turned_by(state.g, state.q, change[0]), change[1])
 
-    def linearised(
+    def event_jacobian(
         self,
-        moving: Any,
-        state: ProjectiveState,
-        stretch: Stretch,
+        tangents: Any,
+        state: RiccatiState,
+        stretch: InterEventInterval,
         weights: Mapping[str, Neurons],
-        weight_moves: Mapping[str, Neurons | None],
-    ) -> Parts:
-        if self._rate is not None or jax.tree.leaves(moving):
-            return super().linearised(moving, state, stretch, weights, weight_moves)
+        weight_tangents: Mapping[str, Neurons | None],
+    ) -> EventJacobian:
+        if self._rate is not None or jax.tree.leaves(tangents):
+            return super().event_jacobian(tangents, state, stretch, weights, weight_tangents)
         names, drive, ray = sorted(state.currents), self._drive(state), (state.g, state.q)
         if isinstance(stretch.interval, Turn):
             x, shrink, turned, _ = stretch.interval
@@ -227,27 +227,27 @@ class ProjectiveDynamics(AbstractDynamics):
         scale = unscaled(shrink * g, q)
         # one factor after the other: on the separatrix the ray is tiny and its square no number any more
         g, q = scale * shrink * g, scale * q
-        after = self.jump(ProjectiveState(g, q, state.currents), weights)
+        after = self.jump(RiccatiState(g, q, state.currents), weights)
         inverse = 1 / (after.g**2 + after.q**2)
-        by_length = -(g**2 + drive * (shrink * q) ** 2)
+        d_interval = -(g**2 + drive * (shrink * q) ** 2)
         if self.decay is not None:
-            by_length += self.decay * g * q
+            d_interval += self.decay * g * q
         # of the ray before, and of the change of the drive, at the end
         by_angle = stretch.unless_reset(
             inverse * (scale * (scale * (shrink * determinant * (state.g**2 + state.q**2))))
         )
         by_drive = stretch.unless_reset(inverse * (scale * (scale * (shrink * by_drive))))
-        shears, added = self._forced(weight_moves)
+        shears, added = self._forced(weight_tangents)
         sheared = None if shears is None else stretch.unless_reset(-(q**2) * shears * inverse)
         by_currents = [self.current_gains[name] * by_drive for name in names]
         decayed = None if self.decay is None else -2 * self.decay * shrink**2
-        by_state: list[list[Neurons | None]] = [
+        d_state: list[list[Neurons | None]] = [
             [None, *(shrink**2 if other == name else None for other in names)] for name in names
         ]
-        return Parts(
-            [[by_angle, *by_currents], *by_state],
+        return EventJacobian(
+            [[by_angle, *by_currents], *d_state],
             [
-                stretch.unless_reset(inverse * by_length),
+                stretch.unless_reset(inverse * d_interval),
                 *(None if decayed is None else decayed * state.currents[name] for name in names),
             ],
             [sheared, *(added[name] for name in names)],
@@ -264,13 +264,13 @@ class ProjectiveDynamics(AbstractDynamics):
         sheared = total.pop(self.potential)
         return None if sheared is None else self.chart.gain * sheared, total
 
-    def time_to_spike(self, state: ProjectiveState, index: Neurons, within: Neurons) -> Neurons:
+    def time_to_spike(self, state: RiccatiState, index: Neurons, within: Neurons) -> Neurons:
         ray, rate = (state.g, state.q, self._drive(state)), self._rate
         if rate is not None:
             return half_odd.zero_time(self.order, *jnp.broadcast_arrays(*ray, rate, index))
         return self._when(zero(*jnp.broadcast_arrays(*ray, index)))
 
-    def first_to_spike(self, state: ProjectiveState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+    def first_to_spike(self, state: RiccatiState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
         if self._rate is not None or jnp.ndim(self.decay if self.decay is not None else 0.0):
             return earliest(self, state, within)
         # the clock is common to all neurons: the first on it is the first in time
@@ -285,29 +285,29 @@ class ProjectiveDynamics(AbstractDynamics):
         comes = self.decay * x < 1
         return jnp.where(comes, -jnp.log1p(-self.decay * jnp.where(comes, x, 0.0)) / self.decay, jnp.inf)
 
-    def until_spike(self, state: ProjectiveState, within: Neurons) -> tuple[Neurons, ProjectiveState]:
+    def until_spike(self, state: RiccatiState, within: Neurons) -> tuple[Neurons, RiccatiState]:
         return flow_until_spike(self, state, within)
 
-    def reset(self, state: ProjectiveState) -> ProjectiveState:
+    def reset(self, state: RiccatiState) -> RiccatiState:
         return state._replace(g=jnp.full_like(state.g, -1.0), q=jnp.zeros_like(state.q))
 
-    def jump(self, state: ProjectiveState, weights: Mapping[str, Neurons]) -> ProjectiveState:
+    def jump(self, state: RiccatiState, weights: Mapping[str, Neurons]) -> RiccatiState:
         g, currents = self.chart.jumped(self.potential, self.jumps, weights, state.g, state.q, state.currents)
         return state._replace(g=g, currents=currents)
 
-    def free_running(self, state: ProjectiveState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: RiccatiState, duration: Neurons) -> tuple[Neurons, Neurons]:
         half = 0.0 if self.decay is None else self.decay / 2
         at_rest = self.drive - half**2
         excess = lifted(self._drive(state) - self.drive, at_rest, 1 / jnp.asarray(duration) ** 2)
         return free_running(state.g - half * state.q, state.q, jnp.broadcast_to(excess, state.q.shape))
 
-    def without_drive(self, state: ProjectiveState) -> ProjectiveState:
+    def zero_synaptic_state(self, state: RiccatiState) -> RiccatiState:
         return state._replace(currents={name: jnp.zeros_like(value) for name, value in state.currents.items()})
 
-    def readout(self, state: ProjectiveState) -> dict[str, Neurons]:
+    def readout(self, state: RiccatiState) -> dict[str, Neurons]:
         return {self.chart.variable: self.chart.value(state.g, state.q)} | state.currents
 
-    def _drive(self, state: ProjectiveState) -> Neurons:
+    def _drive(self, state: RiccatiState) -> Neurons:
         added = self._by_currents(state.currents)
         return self.drive if added is None else self.drive + added
 
@@ -328,7 +328,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return -jnp.expm1(-self.decay * duration) / self.decay, jnp.exp(-self.decay * duration)
 
     def _carried(
-        self, state: ProjectiveState, interval: Turn, *, briefly: bool = False
+        self, state: RiccatiState, interval: Turn, *, briefly: bool = False
     ) -> tuple[Neurons, Neurons, dict[str, Neurons]]:
         x, shrink, turned, _ = interval
         rate, drive = self._rate, self._drive(state)
@@ -342,7 +342,7 @@ class ProjectiveDynamics(AbstractDynamics):
         return shrink * g, q, {name: shrink**2 * value for name, value in state.currents.items()}
 
 
-def _unturned(state: ProjectiveState) -> ProjectiveState:
+def _unturned(state: RiccatiState) -> RiccatiState:
     """Scale rays, but turn none: a spike that rounding puts just before this instant must still be found ahead."""
     scale = jnp.abs(gauge(state.g, state.q))
     return state._replace(g=scale * state.g, q=scale * state.q + 0.0)  # -0.0 would be on the other side of the cut

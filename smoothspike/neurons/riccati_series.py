@@ -12,11 +12,11 @@ from ..numerics.projective import angle_of, free_running, normalise, turned_by, 
 from ..numerics.riccati_series import Shape, carry, until_zero
 from ..numerics.special_functions import lifted
 from .compile.to_jax import Update
-from .interface import AbstractDynamics, Ends, Interval, Neurons, earliest
+from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
 from .rays import RayChart
 
 
-class TransferState(NamedTuple):
+class RiccatiSeriesState(NamedTuple):
     """A ray `(g, q)` and the states that drive it."""
 
     g: Neurons
@@ -25,7 +25,7 @@ class TransferState(NamedTuple):
 
 
 @final
-class TransferDynamics(AbstractDynamics):
+class RiccatiSeriesDynamics(AbstractDynamics):
     """`u' = u**2 + beta u + d`, with `beta` and `d` affine in states that follow linear equations of their own.
 
     Attributes:
@@ -53,7 +53,7 @@ class TransferDynamics(AbstractDynamics):
     potential: str = eqx.field(static=True)
 
     @property
-    def passes_spikes(self) -> bool:
+    def resets_by_flow(self) -> bool:
         return not self.update.names
 
     @property
@@ -61,58 +61,62 @@ class TransferDynamics(AbstractDynamics):
         return tuple(self.jumps)
 
     @property
-    def ends(self) -> Ends:
-        ends = self.chart.ends
+    def voltage_range(self) -> VoltageRange:
+        ends = self.chart.voltage_range
         return ends._replace(reset=self.update(self.resting)[self.potential]) if self._is_finite else ends
 
-    def initial_state(self, values: Mapping[str, Neurons]) -> TransferState:
+    def initial_state(self, values: Mapping[str, Neurons]) -> RiccatiSeriesState:
         g, q = self.chart.ray(values[self.chart.variable])
-        return TransferState(*normalise(g, q), {name: values[name] for name in self.couplings})
+        return RiccatiSeriesState(*normalise(g, q), {name: values[name] for name in self.couplings})
 
-    def flow(self, state: TransferState, duration: Neurons) -> TransferState:
-        if not self.passes_spikes:
+    def flow(self, state: RiccatiSeriesState, duration: Neurons) -> RiccatiSeriesState:
+        if not self.resets_by_flow:
             return self.until_spike(state, duration)[1]
         moved, count = self.advance(state, duration)
         # no turn: a spike that rounding puts just before this instant must still be found ahead
         sign = jnp.where(count > 0, -1.0, 1.0)
-        return TransferState(sign * moved.g, not_below(sign * moved.q, jnp.zeros_like(moved.q)), moved.others)
+        return RiccatiSeriesState(sign * moved.g, not_below(sign * moved.q, jnp.zeros_like(moved.q)), moved.others)
 
-    def through(self, state: TransferState, interval: Interval) -> tuple[TransferState, Neurons]:
-        if not self.passes_spikes:
+    def through(self, state: RiccatiSeriesState, interval: Interval) -> tuple[RiccatiSeriesState, Neurons]:
+        if not self.resets_by_flow:
             raise TypeError("a neuron whose reset does more than go on does not pass its spikes; use flow and reset")
         g, q, *rest = carry(self._shape, interval, *self._arguments(state))
         *others, count = rest
         return self._state(g, q, others), count.astype(g.dtype)
 
-    def compressed(self, state: TransferState, change: TransferState) -> tuple[Neurons, dict[str, Neurons]]:
+    def to_tangent_coordinates(
+        self, state: RiccatiSeriesState, change: RiccatiSeriesState
+    ) -> tuple[Neurons, dict[str, Neurons]]:
         return angle_of(state.g, state.q, change.g, change.q), change.others
 
-    def expanded(self, state: TransferState, change: tuple[Neurons, dict[str, Neurons]]) -> TransferState:
-        return TransferState(*turned_by(state.g, state.q, change[0]), change[1])
+    def from_tangent_coordinates(
+        self, state: RiccatiSeriesState, change: tuple[Neurons, dict[str, Neurons]]
+    ) -> RiccatiSeriesState:
+        return RiccatiSeriesState(*turned_by(state.g, state.q, change[0]), change[1])
 
-    def time_to_spike(self, state: TransferState, index: Neurons, within: Neurons) -> Neurons:
+    def time_to_spike(self, state: RiccatiSeriesState, index: Neurons, within: Neurons) -> Neurons:
         return until_zero(self._shape, within, index, *self._arguments(state))[0]
 
-    def first_to_spike(self, state: TransferState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+    def first_to_spike(self, state: RiccatiSeriesState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
         return earliest(self, state, within)
 
-    def until_spike(self, state: TransferState, within: Neurons) -> tuple[Neurons, TransferState]:
+    def until_spike(self, state: RiccatiSeriesState, within: Neurons) -> tuple[Neurons, RiccatiSeriesState]:
         wait, g, q, *others = until_zero(self._shape, within, jnp.zeros_like(within), *self._arguments(state))
         return wait, self._state(g, q, others)
 
-    def reset(self, state: TransferState) -> TransferState:
+    def reset(self, state: RiccatiSeriesState) -> RiccatiSeriesState:
         updated = self.update(state.others)
         g, q = jnp.full_like(state.g, -1.0), jnp.zeros_like(state.q)
         if self._is_finite:
             g, q = (jnp.broadcast_to(part, state.g.shape) for part in self.chart.ray(updated[self.potential]))
         others = {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.others.items()}
-        return TransferState(g, q, others)
+        return RiccatiSeriesState(g, q, others)
 
-    def jump(self, state: TransferState, weights: Mapping[str, Neurons]) -> TransferState:
+    def jump(self, state: RiccatiSeriesState, weights: Mapping[str, Neurons]) -> RiccatiSeriesState:
         g, others = self.chart.jumped(self.potential, self.jumps, weights, state.g, state.q, state.others)
         return state._replace(g=g, others=others)
 
-    def free_running(self, state: TransferState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: RiccatiSeriesState, duration: Neurons) -> tuple[Neurons, Neurons]:
         lowest, half = self._lowest(state.others)
         at_rest, _ = self._lowest(state.others | self.resting)
         excess = lifted(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
@@ -124,11 +128,11 @@ class TransferDynamics(AbstractDynamics):
             period = zero(*jnp.broadcast_arrays(*(jnp.asarray(value, excess.dtype) for value in arguments)))
         return first, period
 
-    def without_drive(self, state: TransferState) -> TransferState:
+    def zero_synaptic_state(self, state: RiccatiSeriesState) -> RiccatiSeriesState:
         resting = {name: jnp.broadcast_to(value, state.q.shape) for name, value in self.resting.items()}
         return state._replace(others=state.others | resting)
 
-    def readout(self, state: TransferState) -> dict[str, Neurons]:
+    def readout(self, state: RiccatiSeriesState) -> dict[str, Neurons]:
         return {self.chart.variable: self.chart.value(state.g, state.q)} | state.others
 
     @property
@@ -156,7 +160,7 @@ class TransferDynamics(AbstractDynamics):
             sources=tuple(place[name] for name in self.sources),
         )
 
-    def _arguments(self, state: TransferState) -> tuple[Neurons, ...]:
+    def _arguments(self, state: RiccatiSeriesState) -> tuple[Neurons, ...]:
         """Ray, states and coefficients in the order of `numerics.transfer`."""
         couplings = [value for row in self.couplings.values() for value in row.values()]
         return (
@@ -164,5 +168,5 @@ class TransferDynamics(AbstractDynamics):
             *self.conductance_gains.values(), *couplings, *self.sources.values(),
         )  # fmt: skip
 
-    def _state(self, g: Neurons, q: Neurons, others: list[Neurons]) -> TransferState:
-        return TransferState(g, q, dict(zip(self.couplings, others, strict=True)))
+    def _state(self, g: Neurons, q: Neurons, others: list[Neurons]) -> RiccatiSeriesState:
+        return RiccatiSeriesState(g, q, dict(zip(self.couplings, others, strict=True)))

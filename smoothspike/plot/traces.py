@@ -9,7 +9,7 @@ from jaxtyping import Array
 from matplotlib.axes import Axes
 
 from ..networks.recording import Recording
-from ..neurons import Ends
+from ..neurons import VoltageRange
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles
@@ -67,7 +67,7 @@ def traces(
     if len(palette) < len(chosen):
         raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; pass one per neuron")
 
-    variable = _variable(recording.layers[layer].dynamics.ends, size)
+    variable = _variable(recording.layers[layer].dynamics.voltage_range, size)
     trains = recording.spikes[layer].to_trains(size)
     later = pseudospike_times(recording, layer)
     curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
@@ -89,7 +89,7 @@ def traces(
     return ax
 
 
-def _variable(ends: Ends, size: int) -> Variable:
+def _variable(ends: VoltageRange, size: int) -> Variable:
     at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (ends.threshold, ends.reset))
     return Variable(ends.variable, at, after, ends.is_angle)
 

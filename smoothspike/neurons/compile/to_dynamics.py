@@ -16,11 +16,11 @@ from ...numerics.adaptive_rk import edge, farthest
 from .. import (
     AbstractDynamics,
     AffineDynamics,
+    GeneralDynamics,
     LinearDynamics,
-    NumericDynamics,
-    ProjectiveDynamics,
     RayChart,
-    TransferDynamics,
+    RiccatiDynamics,
+    RiccatiSeriesDynamics,
 )  # fmt: skip
 from .to_jax import Update, lower
 from .vector_field import DeclaredField, DeclaredFormulas
@@ -40,7 +40,7 @@ def _of_form(form: Any, derivation: Derivation, values: Values) -> AbstractDynam
 
 @_of_form.register
 def _projective(form: ProjectiveForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return ProjectiveDynamics(
+    return RiccatiDynamics(
         chart=_chart(form, derivation, values),
         decay=None if form.decay == 0 else lower(form.decay, values),
         drive=lower(form.drive, values),
@@ -67,7 +67,7 @@ def _linear(form: LinearForm, derivation: Derivation, values: Values) -> Abstrac
 
 @_of_form.register
 def _transfer(form: TransferForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return TransferDynamics(
+    return RiccatiSeriesDynamics(
         chart=_chart(form, derivation, values),
         drive=lower(form.drive, values),
         drive_gains=_row(form.drive_gains, values),
@@ -106,7 +106,7 @@ def _given(form: SolutionForm, derivation: Derivation, values: Values) -> Abstra
 
 def _as_declared(
     derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, sp.Expr] | None, values: Values
-) -> NumericDynamics:
+) -> GeneralDynamics:
     """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
     field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
     named = field.named(values)
@@ -123,7 +123,7 @@ def _as_declared(
         bottom = jnp.full_like(top, -farthest(top.dtype))
     formulas = None if solution is None else DeclaredFormulas(field, *solution)
     resting, update, jumps = _row(form.resting, values), field.update(values), field.jumps(values)
-    return NumericDynamics(field, formulas, named, resting, top, bottom, update, jumps)
+    return GeneralDynamics(field, formulas, named, resting, top, bottom, update, jumps)
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:

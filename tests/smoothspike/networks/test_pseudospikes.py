@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike.networks.pseudospikes import Pseudospikes, continue_layer, continue_recurrent
 
 T, ROUNDING = 4.0, 1e-12
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)()) for name in ("qif", "qif_delta", "theta_neuron")}
+NEURONS = library(("qif", "qif_delta", "theta_neuron"))
 
 
 @pytest.fixture(params=NEURONS)
@@ -23,7 +24,7 @@ def population(request):
 def test_without_pseudo_input_a_layer_continues_freely(population):
     dynamics, end, route = population
     found = continue_layer(dynamics, end, {route: jnp.ones((5, 3))}, jnp.zeros(3), jnp.asarray(T))
-    first, period = dynamics.free_running(end, jnp.asarray(T))
+    first, period = dynamics.pseudo_phase_and_period(end, jnp.asarray(T))
     np.testing.assert_allclose(found.first, first, rtol=ROUNDING)
     np.testing.assert_allclose(found.period, period, rtol=ROUNDING)
 
@@ -41,16 +42,20 @@ def test_a_neuron_about_to_spike_acts_like_its_spike(population):
 def test_a_neuron_that_has_just_spiked_has_rate_zero_and_one_about_to_has_rate_one(population):
     dynamics, end, _ = population
     after = dynamics.reset(end)
-    np.testing.assert_allclose(Pseudospikes(*dynamics.free_running(after, jnp.asarray(T))).rates, 0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        Pseudospikes(*dynamics.pseudo_phase_and_period(after, jnp.asarray(T))).rates, 0, atol=ROUNDING
+    )
     at = after._replace(g=jnp.ones(5))
-    np.testing.assert_allclose(Pseudospikes(*dynamics.free_running(at, jnp.asarray(T))).rates, 1, atol=ROUNDING)
+    np.testing.assert_allclose(
+        Pseudospikes(*dynamics.pseudo_phase_and_period(at, jnp.asarray(T))).rates, 1, atol=ROUNDING
+    )
 
 
 def test_recurrent_rates_do_not_see_the_synaptic_drive(population):
     dynamics, end, route = population
     weights = {route: jnp.ones((5, 5))}
     found = continue_recurrent(dynamics, end, weights, jnp.asarray(T))
-    rates = Pseudospikes(*dynamics.free_running(dynamics.without_drive(end), jnp.asarray(T))).rates
+    rates = Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.zero_synaptic_state(end), jnp.asarray(T))).rates
     expected = continue_layer(dynamics, end, weights, rates, jnp.asarray(T))
     np.testing.assert_allclose(found.first, expected.first, rtol=ROUNDING)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.neurons import AbstractDynamics, ProjectiveDynamics
-from smoothspike.neurons.event import Stretch
+from smoothspike.neurons import AbstractDynamics, RiccatiDynamics
+from smoothspike.neurons.event import InterEventInterval
 
 SIZE = 40
 NEURONS = {
@@ -26,7 +26,7 @@ class Case(NamedTuple):
     state: object
     weights: dict
     change: object
-    weight_moves: dict
+    weight_tangents: dict
 
 
 @pytest.fixture(params=NEURONS)
@@ -36,19 +36,22 @@ def case(request):
     state = dynamics.initial_state({name: generator.normal(0, 2, SIZE) for name in neuron.initial(SIZE)})
     weights = {route: jnp.asarray(generator.normal(0, 2, SIZE)) for route in dynamics.routes}
     changes = jax.tree.map(lambda leaf: jnp.asarray(generator.normal(0, 1, leaf.shape)), (state, weights))
-    return Case(dynamics, state, weights, dynamics.compressed(state, changes[0]), changes[1])
+    return Case(dynamics, state, weights, dynamics.to_tangent_coordinates(state, changes[0]), changes[1])
 
 
 def test_linearised_events_are_the_same_as_differentiating(case):
     """Short stretches after which some are reset, long ones through spikes, and where no event happens."""
-    assert isinstance(case.dynamics, ProjectiveDynamics)
+    assert isinstance(case.dynamics, RiccatiDynamics)
     nothing, own = jax.tree.map(lambda _: None, case.dynamics), jnp.arange(SIZE) % 3 == 0
     leaves, long = jax.tree.leaves(case.change), jnp.array(0.8)
-    for stretch in (Stretch(jnp.array(0.05), own), Stretch(long, None, case.dynamics.interval(long))):
-        for moves in (case.weight_moves, dict.fromkeys(case.weights)):
-            arguments = nothing, case.state, stretch, case.weights, moves
-            found = case.dynamics.linearised(*arguments)
-            expected = AbstractDynamics.linearised(case.dynamics, *arguments)
+    for stretch in (
+        InterEventInterval(jnp.array(0.05), own),
+        InterEventInterval(long, None, case.dynamics.interval(long)),
+    ):
+        for weight_tangents in (case.weight_tangents, dict.fromkeys(case.weights)):
+            arguments = nothing, case.state, stretch, case.weights, weight_tangents
+            found = case.dynamics.event_jacobian(*arguments)
+            expected = AbstractDynamics.event_jacobian(case.dynamics, *arguments)
             for length in (0.7, None):
                 for one, other in zip(found.moved(leaves, length), expected.moved(leaves, length), strict=True):
                     np.testing.assert_allclose(one, jnp.broadcast_to(other, SIZE), rtol=1e-10, atol=1e-12)
@@ -67,17 +70,19 @@ def test_the_size_of_a_ray_does_not_matter(case):
     assert count.any()
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13),
-        case.dynamics.settled(one), case.dynamics.settled(scaled),
+        case.dynamics.normalised(one), case.dynamics.normalised(scaled),
     )  # fmt: skip
     nothing = jax.tree.map(lambda _: None, case.dynamics)
-    stretch, leaves = Stretch(length, None, interval), jax.tree.leaves(case.change)
+    stretch, leaves = InterEventInterval(length, None, interval), jax.tree.leaves(case.change)
     found, expected = (
-        case.dynamics.linearised(nothing, state, stretch, case.weights, case.weight_moves).moved(leaves, 0.7)
+        case.dynamics.event_jacobian(nothing, state, stretch, case.weights, case.weight_tangents).moved(leaves, 0.7)
         for state in (other, case.state)
     )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), found, expected)
 
 
 def test_compressed_and_expanded(case):
-    back = case.dynamics.compressed(case.state, case.dynamics.expanded(case.state, case.change))
+    back = case.dynamics.to_tangent_coordinates(
+        case.state, case.dynamics.from_tangent_coordinates(case.state, case.change)
+    )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13), back, case.change)

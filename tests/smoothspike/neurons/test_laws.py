@@ -30,7 +30,7 @@ class Population:
         self.dynamics = self.neuron.dynamics()
         generator = np.random.default_rng(21)
         self.values = {state.name: generator.uniform(*STATES[state.name], SIZE) for state in self.model.states}
-        if not (self.dynamics.passes_spikes or self.model.spike.is_at_infinity):
+        if not (self.dynamics.resets_by_flow or self.model.spike.is_at_infinity):
             self.values["V"] = np.minimum(self.values["V"], 0.9)
         self.state = self.dynamics.initial_state({name: jnp.asarray(v) for name, v in self.values.items()})
         self.flow = eqx.filter_jit(self.dynamics.flow)
@@ -42,7 +42,7 @@ class Population:
 
     def advance(self, state, duration):
         """The state a time later, through all spikes on the way."""
-        return self.through(state, duration)[0] if self.dynamics.passes_spikes else self.flow(state, duration)
+        return self.through(state, duration)[0] if self.dynamics.resets_by_flow else self.flow(state, duration)
 
     def readout(self, state):
         return self.dynamics.readout(state)
@@ -92,7 +92,7 @@ def test_the_time_that_is_left_runs_out(population):
 
 def test_times_add_up(population):
     first, second = durations(22), durations(23)
-    if not population.dynamics.passes_spikes:  # a flow ends before its spike
+    if not population.dynamics.resets_by_flow:  # a flow ends before its spike
         first, second = (
             jnp.minimum(duration, 0.4 * population.wait(population.state, 0.0)) for duration in (first, second)
         )
@@ -158,7 +158,7 @@ def test_reset(population):
 
 
 def test_passing_through_a_spike_is_the_reset(population):
-    if not population.dynamics.passes_spikes:
+    if not population.dynamics.resets_by_flow:
         with pytest.raises(TypeError, match="use flow and reset"):
             population.dynamics.advance(population.state, durations(24))
         return
@@ -176,7 +176,7 @@ def test_passing_through_a_spike_is_the_reset(population):
 
 def test_later_spikes_follow_the_reset(population):
     """The time to the second spike is that to the first plus the time to spike after the reset."""
-    if not population.dynamics.passes_spikes:
+    if not population.dynamics.resets_by_flow:
         pytest.skip("only its first spike can be asked for")
     first, second = (population.time_to_spike(population.state, float(index)) for index in (0, 1))
     twice = jnp.isfinite(second)
@@ -202,16 +202,16 @@ def test_jumps_add_up_and_do_as_declared(population):
 
 
 def test_without_drive(population):
-    rest = population.readout(population.dynamics.without_drive(population.state))
+    rest = population.readout(population.dynamics.zero_synaptic_state(population.state))
     for name, values in population.values.items():
         is_current = name != population.model.variable.name
         np.testing.assert_allclose(rest[name], 0 if is_current else values, rtol=1e-14)
 
 
-def test_free_running(population):
+def test_pseudo_phase_and_period(population):
     """Pseudospikes come as the oracle says, the first of them not after one period."""
     duration, smooth = 4.0, population.model.spike.is_at_infinity or "theta" in population.values
-    first, period = population.dynamics.free_running(population.state, jnp.asarray(duration))
+    first, period = population.dynamics.pseudo_phase_and_period(population.state, jnp.asarray(duration))
     assert ((first >= 0) & (period > 0)).all()
     if not smooth:
         return

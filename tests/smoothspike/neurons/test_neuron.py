@@ -6,7 +6,7 @@ import sympy as sp
 from cases import SOLVED
 
 import smoothspike as ss
-from smoothspike.neurons import LinearDynamics, ProjectiveDynamics, TransferDynamics
+from smoothspike.neurons import LinearDynamics, RiccatiDynamics, RiccatiSeriesDynamics
 from smoothspike.neurons.neuron import certificate_of
 
 V, I = sp.symbols("V I", real=True)
@@ -36,7 +36,7 @@ def test_only_a_certified_model_is_taken_without_being_told(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_dynamics_fit_the_structure(name):
     neuron = ss.Neuron(MODELS[name], allow_discontinuous=True)
-    expected = {"projective": ProjectiveDynamics, "linear": LinearDynamics}[neuron.derivation.method]
+    expected = {"projective": RiccatiDynamics, "linear": LinearDynamics}[neuron.derivation.method]
     assert isinstance(neuron.dynamics(), expected)
     assert neuron.routes == neuron.dynamics().routes
     assert set(neuron.initial(4)) == {state.name for state in MODELS[name].states}
@@ -66,12 +66,12 @@ class TestTrainable:
 
     def test_a_positive_parameter_stays_positive(self):
         neuron = ss.Neuron(MODELS["qif_delta"], trainable=("tau_m",))
-        moved = eqx.tree_at(lambda n: n.raw["tau_m"], neuron, neuron.raw["tau_m"] - 100.0)
+        moved = eqx.tree_at(lambda n: n.unconstrained["tau_m"], neuron, neuron.unconstrained["tau_m"] - 100.0)
         assert 0 < moved.parameter("tau_m") < 1e-40
 
     def test_any_other_parameter_may_change_sign(self):
         neuron = ss.Neuron(biased(), trainable=("b",))
-        moved = eqx.tree_at(lambda n: n.raw["b"], neuron, neuron.raw["b"] - 1.0)
+        moved = eqx.tree_at(lambda n: n.unconstrained["b"], neuron, neuron.unconstrained["b"] - 1.0)
         assert moved.parameter("b") == -0.5
 
     @pytest.mark.parametrize("trainable", [("tau_m",), ("tau_s",), ("tau_m", "tau_s")])
@@ -79,9 +79,9 @@ class TestTrainable:
         """The closed form of the QIF neuron needs tau_s = tau_m / 2."""
         assert ss.Neuron(MODELS["qif"]).derivation.closed_form
         neuron = ss.Neuron(MODELS["qif"], trainable=trainable)
-        assert isinstance(neuron.dynamics(), TransferDynamics)
+        assert isinstance(neuron.dynamics(), RiccatiSeriesDynamics)
         assert "tau_s = tau_m/2, and tau_" in neuron.derivation.attempts[0].reason
-        moved = eqx.tree_at(lambda n: n.raw[trainable[0]], neuron, neuron.raw[trainable[0]] + 0.7)
+        moved = eqx.tree_at(lambda n: n.unconstrained[trainable[0]], neuron, neuron.unconstrained[trainable[0]] + 0.7)
         others = {"tau_m", "tau_s"} - {trainable[0]}
         for name in others:
             assert moved.parameter(name) == neuron.parameter(name)
@@ -91,7 +91,7 @@ class TestTrainable:
         spikes = ss.Spikes([0.2, 0.5], [0, 0])
 
         def first(shift):
-            moved = eqx.tree_at(lambda n: n.raw["tau_m"], neuron, neuron.raw["tau_m"] + shift)
+            moved = eqx.tree_at(lambda n: n.unconstrained["tau_m"], neuron, neuron.unconstrained["tau_m"] + shift)
             net = ss.FeedForward(moved, (1, 1), 4.0, weights=[[[4.0]]], capacity=8)
             return net.first_spike_times(spikes)[0]
 
@@ -114,7 +114,7 @@ class TestPerNeuronParameters:
 
     def test_trained_per_neuron(self):
         neuron = ss.Neuron(ss.models.qif_delta(tau_m=(1.0, 2.0)), trainable=("tau_m",))
-        assert neuron.raw["tau_m"].shape == (2,)
+        assert neuron.unconstrained["tau_m"].shape == (2,)
         np.testing.assert_allclose(neuron.parameter("tau_m"), [1.0, 2.0], rtol=1e-15)
 
 

@@ -43,7 +43,7 @@ def blow_up(v, a):
     return (np.pi / 2 - np.arctan(v / np.sqrt(a))) / np.sqrt(a)
 
 
-def test_spikes_at_infinity(optimised):
+def test_spikes_at_infinity():
     field = Quadratic()
     top, reaches = edge(field, 1, (0.0,), (1.0,))
     bottom, returns = edge(field, -1, (0.0,), (1.0,))
@@ -71,7 +71,7 @@ def test_spikes_at_infinity(optimised):
     assert by_a[4] == 0
 
 
-def test_a_threshold_is_missed_or_touched(optimised):
+def test_a_threshold_is_missed_or_touched():
     """V = sin(t), and thresholds about its maximum."""
     top = np.arcsinh(np.array([0.5, 1 - 1e-9, 1 + 1e-9, 2.0]))
     wait, _, w = run(Oscillator(), 3.0, top, -600.0, 0.0, 1.0)
@@ -82,7 +82,7 @@ def test_a_threshold_is_missed_or_touched(optimised):
     assert run(Oscillator(), 3.0, top[0], -600.0, top[0], 1.0)[0] == 0
 
 
-def test_a_path_that_runs_away_is_not_a_number(optimised):
+def test_a_path_that_runs_away_is_not_a_number():
     wait, x, _ = run(Quadratic(), 20.0, 40.0, -20.0, -3.0, 1.0, -4.0)
     assert np.isinf(wait)
     assert np.sinh(x) == pytest.approx(-2)  # it settles

@@ -50,7 +50,7 @@ class Even:
         return jnp.ones_like(variable)
 
 
-def test_the_minimum(optimised):
+def test_the_minimum():
     a, w = np.array([0.2, 0.5, 1.5]), np.array([0.0, -3.0, 2.0])
 
     def found(w, a):
@@ -67,7 +67,7 @@ def test_the_minimum(optimised):
 
 
 @pytest.mark.parametrize("power", [2, 4, 6])
-def test_the_width_of_a_minimum(power, optimised):
+def test_the_width_of_a_minimum(power):
     """Where a w**n = w / T; a quadratic one has 1 / (a T**2), and a flat one is nothing special."""
 
     def slow(duration, a):
@@ -81,14 +81,14 @@ def test_the_width_of_a_minimum(power, optimised):
 
 
 @pytest.mark.parametrize("slope", [-2.0, 2.0])
-def test_a_minimum_at_an_end_moves_with_it(slope, optimised):
+def test_a_minimum_at_an_end_moves_with_it(slope):
     gradients = jax.grad(lambda low, top: lowest(Straight(), 5.0, low, top, slope)[0], (0, 1))(-0.5, 0.7)
     end = 0 if slope > 0 else 1
     assert float(gradients[end]) == pytest.approx(slope * np.cosh((-0.5, 0.7)[end]), rel=1e-12)
     assert gradients[1 - end] == 0
 
 
-def test_the_time_to_the_top(optimised):
+def test_the_time_to_the_top():
     """In V' = a V + lift, below the floor what it is there."""
 
     def found(x, lift, a):

@@ -26,7 +26,7 @@ from smoothspike.numerics.trajectory import (
 )
 from smoothspike.validation.equations import numeric_model
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 TRIALS, INPUTS = 32, 6
 TIMES = 1e-10  # steps err by 1e-12; near an unstable state, or after many spikes, that grows

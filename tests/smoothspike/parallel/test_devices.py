@@ -31,7 +31,7 @@ def start(devices, *arguments):
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": str(jax.config.jax_enable_x64),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "PYTHONPATH": str(SCRIPT.parents[1]),
+        "PYTHONPATH": str(SCRIPT.parents[2]),
     }
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike import plot
@@ -17,7 +18,7 @@ WEIGHTS = {
     "lif": [[12.0, 9.0], [0.5, 0.0]],
     "theta_neuron": [[1.0, 0.5], [0.1, 0.0]],
 }
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in WEIGHTS}
+NEURONS = library(WEIGHTS)
 
 
 def run(name, weights):

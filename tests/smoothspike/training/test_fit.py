@@ -157,7 +157,7 @@ def test_more_outputs_than_classes_and_a_readout_of_ones_own_are_accepted():
 def labels_of(parameters):
     """All weights are trained, the time constant is not."""
     constant = jax.tree.map(lambda _: "fast", parameters)
-    return eqx.tree_at(lambda net: net.neurons[0].raw["tau_m"], constant, "fixed")
+    return eqx.tree_at(lambda net: net.neurons[0].unconstrained["tau_m"], constant, "fixed")
 
 
 @pytest.mark.parametrize("form", ["function", "tree", "function of nothing"])
@@ -171,7 +171,7 @@ def test_parts_of_a_network_have_optimisers_of_their_own(form):
     optimizer = optax.multi_transform({"fast": optax.sgd(0.125), "fixed": optax.set_to_zero()}, labels)
     state = optimizer.init(parameters)
     updates, _ = optimizer.update(jax.tree.map(jnp.ones_like, parameters), state, parameters)
-    assert updates.neurons[0].raw == {"tau_m": 0.0}
+    assert updates.neurons[0].unconstrained == {"tau_m": 0.0}
     assert updates.weights[0]["V"].tolist() == [[-0.125] * 4] * 3
     assert ss.fit(network, DATA, loss, optimizer=optimizer, epochs=0, progress=False).history == []
     if form == "tree":

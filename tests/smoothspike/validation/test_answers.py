@@ -17,8 +17,6 @@ from smoothspike.validation.order_swap import Swap, swap_with_spike
 from smoothspike.validation.random_trials import prepared
 from symbolic import Regularity, Verdict, verify
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 V, I, x, w = sp.symbols("V I x w", real=True)
 W, oo = ss.weight, sp.oo
 ANALYTIC, CONTINUOUS, C1, C2 = Regularity.ANALYTIC, Regularity.CONTINUOUS, Regularity.C1, Regularity.C2

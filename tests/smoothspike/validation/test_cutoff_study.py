@@ -1,7 +1,6 @@
 """Sequences that settle, or do not, as the cut-off of a divergence is raised; one model each way."""
 
 import numpy as np
-import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,8 +10,6 @@ from smoothspike.validation.equations import numeric_model
 from smoothspike.validation.random_trials import screen
 from smoothspike.validation.trials import Simulator
 from symbolic import NeuronModel, at_infinity
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 V, w = sp.symbols("V w", real=True)
 LEFT = 1e-18 ** np.array([0.125, 0.25, 0.5, 1.0])  # at the cut-offs of a divergence that is in reach

@@ -1,7 +1,6 @@
 """Jumps told from steep but continuous changes."""
 
 import numpy as np
-import pytest
 
 import smoothspike as ss
 from smoothspike.numerics.trajectory import DONE, TOO_MANY_SPIKES
@@ -9,8 +8,6 @@ from smoothspike.validation.discontinuity_search import changes_between, refine,
 from smoothspike.validation.equations import numeric_model
 from smoothspike.validation.random_trials import Trials
 from smoothspike.validation.trials import INPUTS, InputTrains, Outcomes, Simulator
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 START, END = 0.5, 20.0
 

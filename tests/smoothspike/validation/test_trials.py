@@ -9,8 +9,6 @@ from smoothspike.validation.equations import numeric_model
 from smoothspike.validation.random_trials import draw_weights, screen
 from smoothspike.validation.trials import GRID, INPUTS, InputTrains, Outcomes, Simulator, within_bounds
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 
 def trains(count, times, weights):
     """The same inputs for several trials."""
@@ -20,7 +18,7 @@ def trains(count, times, weights):
 
 
 @pytest.fixture(scope="module")
-def oscillator(optimised):
+def oscillator():
     """V' = V^2 + 1 as an angle: it spikes each time pi, first after pi/2."""
     return Simulator(numeric_model(ss.models.theta_neuron()), trials=1)
 

@@ -12,8 +12,6 @@ import sympy as sp
 import smoothspike as ss
 from smoothspike.validation import Failure
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 V, I = sp.symbols("V I", real=True)
 V_th = sp.Symbol("V_th", positive=True)
 

@@ -5,6 +5,7 @@ import re
 import pytest
 import sympy as sp
 from cases import SOLVED
+from lazy import Lazy
 
 from symbolic import DerivationError, NeuronModel, at_infinity, crosses, derive, jump, models, weight
 from symbolic.derive import LinearForm, ProjectiveForm
@@ -13,7 +14,10 @@ from symbolic.derive.derivation import t
 V, I, J, theta = sp.symbols("V I J theta", real=True)
 g = sp.Symbol("g", nonnegative=True)
 tau, tau_s = sp.symbols("tau tau_s", positive=True)
-DERIVED = {name: derive(getattr(models, name)()) for name in SOLVED if name not in ("lif_delta", "lif_oscillatory")}
+DERIVED = Lazy(
+    lambda name: derive(getattr(models, name)()),
+    [name for name in SOLVED if name not in ("lif_delta", "lif_oscillatory")],
+)
 
 
 def symbol(model, name):

@@ -1,10 +1,11 @@
 """The table of neurons that have a textbook oracle; a new one is one row and inherits every test over the table."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from lazy import Lazy
 from reference import LeakyCurrent, QuadraticCurrent, QuadraticDelta, mp, number, theta_neuron
 
 import smoothspike as ss
@@ -82,6 +83,11 @@ CASES = {
         ss.models.lif(tau_s=1.0), LeakyCurrent(1, 1), 20.0, (0.5, 1.0), {"V": _V, "I": _I}, excitation=0.6
     ),
 }
+
+
+def library(names: Iterable[str]) -> Lazy:
+    """Neurons of the library, continuous or not."""
+    return Lazy(lambda name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True), names)
 
 
 # Library models that need the general solvers: power series on the projective line and of matrices, and integration.

@@ -1,6 +1,6 @@
 """The same short trainings on one device, on several, and in several processes; prints what they yield as JSON.
 
-python tests/sharing.py [PORT PROCESSES PROCESS CHECKPOINT]
+python tests/helpers/sharing.py [PORT PROCESSES PROCESS CHECKPOINT]
 """
 
 import json
