@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.output.mkdir(parents=True, exist_ok=True)
 
     certificate = ss.verify(ss.models.lif())
-    witness = certificate.witness
+    witness = ss.find_witness(certificate)
     print(certificate, end="\n\n")
     if witness is None:
         raise SystemExit("No witness was found.")

@@ -9,6 +9,7 @@ from symbolic import DerivationError as DerivationError
 from symbolic import Failure as Failure
 from symbolic import ModelError as ModelError
 from symbolic import NeuronModel as NeuronModel
+from symbolic import Observable as Observable
 from symbolic import Regularity as Regularity
 from symbolic import RouteReport as RouteReport
 from symbolic import Solution as Solution
@@ -28,6 +29,7 @@ from . import losses as losses
 from . import plot as plot
 from .examination import CrossExamination as CrossExamination
 from .examination import cross_examine as cross_examine
+from .examination import find_witness as find_witness
 from .examination import simulate_witness as simulate_witness
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent

@@ -110,20 +110,24 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from .examination import cross_examine
+    from .examination import cross_examine, find_witness
     from .verification import verify
 
     certificate = verify(_model(options.model))
-    if not options.no_witness:
-        _ = certificate.witness  # searched for on demand, and shown once it is there
+    searches = certificate.verdict is Verdict.FAILS and not options.no_witness
+    witness = find_witness(certificate) if searches else None
+    example = (
+        str(witness or "none was found by simulation; the verdict rests on the reasons alone.") if searches else ""
+    )
     examined = cross_examine(certificate.model) if options.examine else None
     if options.json:
-        content = certificate.to_dict() | ({"examination": examined.to_dict()} if examined else {})
+        content = certificate.to_dict() | {"witness": witness and witness.to_dict(), "witness_searched": searches}
+        content |= {"examination": examined.to_dict()} if examined else {}
         print(json.dumps(content, indent=1))
     elif options.markdown or options.latex:
         print(certificate.to_markdown() if options.markdown else certificate.to_latex())
     else:
-        print(shown(certificate, Style.of(sys.stdout)))
+        print(shown(certificate, Style.of(sys.stdout), example))
     if examined and not options.json:
         print(f"\n{examined}")
     contradicted = examined is not None and bool(examined.contradictions)

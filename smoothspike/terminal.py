@@ -14,12 +14,10 @@ from symbolic import Certificate
 from symbolic.verify.render import (
     COLUMNS,
     MARKS,
-    because,
     case_lines,
     claim,
     classes,
     crossing,
-    example,
     in_words,
     reasons,
     title,
@@ -68,8 +66,8 @@ class Style:
         )  # fmt: skip
 
 
-def shown(certificate: Certificate, style: Style) -> str:
-    """Lay out a certificate: model, conditions, routes, assumptions, witness, cases.
+def shown(certificate: Certificate, style: Style, example: str = "") -> str:
+    """Lay out a certificate: model, conditions, routes, assumptions, an example of the failure, cases.
 
     Example:
         >>> from symbolic import models, verify
@@ -78,7 +76,7 @@ def shown(certificate: Certificate, style: Style) -> str:
     """
     parts = [
         _heading(certificate, style), _model(certificate, style), _conditions(certificate, style),
-        _routes(certificate, style), _consequences(certificate, style), _witness(certificate, style),
+        _routes(certificate, style), _consequences(certificate, style), _example(example, style),
         _cases(certificate, style),
     ]  # fmt: skip
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
@@ -109,7 +107,7 @@ def _conditions(certificate: Certificate, style: Style) -> list[str]:
         if condition.statement is not sp.true:
             statement = style.wrapped(str(condition.statement), indent=2 + _MARK_WIDTH, hanging=2)
             lines += [line.replace(line.lstrip(), style.painted(line.lstrip(), "dim")) for line in statement]
-        lines += style.wrapped(because(condition), indent=2 + _MARK_WIDTH)
+        lines += style.wrapped(condition.reason, indent=2 + _MARK_WIDTH)
     return lines
 
 
@@ -155,10 +153,8 @@ def _consequences(certificate: Certificate, style: Style) -> list[str]:
     return lines
 
 
-def _witness(certificate: Certificate, style: Style) -> list[str]:
-    """A concrete example of a failure, or that there is none."""
-    shown = example(certificate)
-    return [style.painted("Example", "bold"), *style.wrapped(shown, indent=2)] if shown else []
+def _example(example: str, style: Style) -> list[str]:
+    return [style.painted("Example", "bold"), *style.wrapped(example, indent=2)] if example else []
 
 
 def _cases(certificate: Certificate, style: Style) -> list[str]:

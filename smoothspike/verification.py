@@ -1,11 +1,8 @@
-"""`verify` as the command line and users call it: the proof, and simulations for an example where it fails."""
-
-from dataclasses import replace
+"""`verify` as the command line and users call it: each model is certified once."""
 
 import symbolic
 from symbolic import Certificate, NeuronModel
 
-from .examination import find_witness
 from .neuron import certificate_of
 
 
@@ -15,7 +12,7 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
     Two properties are decided: no spike appears or vanishes within a trial, since the place where spikes happen is
     always crossed transversally; and nothing jumps when an input and the neuron's own spike change places. A step that
     cannot be taken leaves the verdict UNDECIDED and is named in the reason; a failure is reported only if it is proven.
-    Where it fails, `certificate.witness` searches for a concrete example and confirms it by simulation.
+    Where it fails, `find_witness` searches for a concrete example and confirms it by simulation.
 
     Args:
         model: The declared model.
@@ -28,11 +25,8 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         >>> from symbolic import models
         >>> verify(models.qif()).verdict.name
         'HOLDS'
-        >>> certificate = verify(models.xif())
-        >>> certificate.verdict.name, certificate.witness.failure.name
-        ('FAILS', 'VANISHES')
     """
     certificate = certificate_of(model)
     if strict and not certificate.holds:
         symbolic.verify(model, strict)
-    return replace(certificate, search=find_witness)
+    return certificate

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from symbolic import Observable
+
 from ..numerics.trajectory import DONE, ESCAPED, STALLED
 from .draws import Bases, Pilot, draw_pilot
 from .trials import Simulator
@@ -22,14 +24,14 @@ class Unsettled(NamedTuple):
     Attributes:
         base: The trial, alone.
         cut_offs: Values of the spiking variable.
-        observed: What depends on them, in words.
+        observable: What depends on them.
         outcomes: It, for each of them; infinite for a spike that does not happen.
         spike_times: All spike times for each of them.
     """
 
     base: Bases
     cut_offs: Float[np.ndarray, " cut_offs"]
-    observed: str
+    observable: Observable
     outcomes: Float[np.ndarray, " cut_offs"]
     spike_times: Float[np.ndarray, "cut_offs spikes"]
 
@@ -54,13 +56,13 @@ def find_unsettled(simulator: Simulator, pilot: Pilot, generator: np.random.Gene
     status = trial.status.reshape(len(bases), _CUTS)
     is_known = ((status == DONE) | (status == STALLED)).all(1)
     for base, spike in np.ndindex(len(bases), _WATCHED):
-        seen = {f"time of spike {spike + 1}": spikes[base, :, spike]}
+        seen = {Observable("spike time", spike + 1): spikes[base, :, spike]}
         for place, state in enumerate(simulator.setting.model.other_states, 1):
-            seen[f"{state} at spike {spike + 1}"] = states[base, :, spike, place]
-        for observed, outcomes in seen.items():
+            seen[Observable("state", spike + 1, state)] = states[base, :, spike, place]
+        for observable, outcomes in seen.items():
             if is_known[base] and not has_limit(outcomes, status[base]):
                 chosen = bases.chosen(np.array([base]))
-                return Unsettled(chosen, cut_offs, observed, outcomes, spikes[base])
+                return Unsettled(chosen, cut_offs, observable, outcomes, spikes[base])
     return None
 
 

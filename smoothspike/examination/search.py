@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from symbolic import Certificate, Failure, ModelError, NeuronModel, Verdict, Witness
+from symbolic import Certificate, Failure, ModelError, NeuronModel, Observable, Verdict, Witness
 
 from .concrete import concrete_models
 from .cut_off import Unsettled, find_escape, find_unsettled
@@ -116,7 +116,7 @@ def _jumping(simulator: Simulator, base: Bases, varied: int, is_time: bool, midd
         varied=order.index(varied),
         quantity="time" if is_time else "weight",
         values=tuple(map(float, values)),
-        observed=f"time of spike {spike + 1}",
+        observable=Observable("spike time", spike + 1),
         outcomes=tuple(map(float, trial.spike_times[:, spike])),
         spike_times=_spike_times(trial.spike_times),
         jump=float(np.max(moved)),
@@ -135,7 +135,7 @@ def _without_limit(simulator: Simulator, unsettled: Unsettled) -> Witness:
         varied=None,
         quantity="cut-off",
         values=tuple(map(float, unsettled.cut_offs)),
-        observed=unsettled.observed,
+        observable=unsettled.observable,
         outcomes=tuple(map(float, unsettled.outcomes)),
         spike_times=_spike_times(unsettled.spike_times),
         jump=float("inf") if is_lost else float(np.ptp(finite)),
@@ -151,7 +151,7 @@ def _escaping(simulator: Simulator, base: Bases, end: float) -> Witness:
         varied=None,
         quantity="cut-off",
         values=(float(-np.inf),),
-        observed=f"time when {simulator.setting.model.variable} is -oo",
+        observable=Observable("escape", state=simulator.setting.model.variable),
         outcomes=(end,),
         spike_times=_spike_times(base.trial.spike_times),
         jump=float("inf"),

@@ -22,6 +22,7 @@ from .case import Answer, Case
 from .facts import Facts
 from .growth import growth
 from .influence import following
+from .reason import Reason, listed
 from .scales import ONE, Scale, bound, compare, integrable, leading
 from .signs import Expression, Kind, Undecided, affine_parts
 
@@ -45,22 +46,23 @@ def between_spikes(case: Case) -> Answer:
     try:
         growing = split_states(case)
     except Diverges as divergence:
-        return False, f"{divergence.reason}."
+        return False, Reason("{}.", divergence.reason)
     require_affine(case, growing)
     if not growing.states:
-        return True, (
+        return True, Reason(
             "Neither spikes nor the size of "
-            f"{case.model.variable} drive the other states, which are bounded, linear, or driven back from infinity: "
-            "they grow at most exponentially."
+            "{} drive the other states, which are bounded, linear, or driven back from infinity: "
+            "they grow at most exponentially.",
+            case.model.variable,
         )
     driven = [state for state in growing.states if state in following(case.model, case.model.variable)]
     if driven:
         _require_moderate(case, growing)
-    names = ", ".join(str(state) for state in growing.states)
-    return True, (
-        f"The equations drive {names} back from infinity, or are affine with coefficients that stay bounded, and each "
+    return True, Reason(
+        "The equations drive {} back from infinity, or are affine with coefficients that stay bounded, and each "
         "spike adds a bounded "
-        "amount: growth is at most exponential in time and proportional to the number of spikes."
+        "amount: growth is at most exponential in time and proportional to the number of spikes.",
+        listed(growing.states),
     )
 
 
@@ -68,21 +70,24 @@ def no_accumulation(case: Case) -> Answer:
     """Decide whether infinitely many spikes can happen in finite time."""
     model, variable = case.model, case.model.variable
     if _climbs(case):
-        return False, (
-            f"Each spike brings the reset of {variable} nearer to the threshold by the same factor: the times between "
-            "spikes add up to a finite time, in which there are infinitely many."
+        return False, Reason(
+            "Each spike brings the reset of {} nearer to the threshold by the same factor: the times between "
+            "spikes add up to a finite time, in which there are infinitely many.",
+            variable,
         )
     growing = split_states(case)
     require_affine(case, growing)
     reset = model.reset_value
-    start = "every interval" if case.returns_from_below else f"an interval that begins at {reset}"
+    start = "every interval" if case.returns_from_below else Reason("an interval that begins at {}", reset)
     if reset.free_symbols & set(growing.states):
-        raise Undecided(f"the reset of {variable} to {reset} depends on states that grow from spike to spike")
+        raise Undecided("the reset of {} to {} depends on states that grow from spike to spike", variable, reset)
     if not growing.states:
-        return True, f"Between two spikes {variable} has to cross {start}, where its speed is bounded."
-    return True, (
-        f"Between two spikes {variable} has to cross {start}, where its speed is at most proportional to the number of "
-        "spikes so far: the times between spikes add up to infinity, like the harmonic series."
+        return True, Reason("Between two spikes {} has to cross {}, where its speed is bounded.", variable, start)
+    return True, Reason(
+        "Between two spikes {} has to cross {}, where its speed is at most proportional to the number of "
+        "spikes so far: the times between spikes add up to infinity, like the harmonic series.",
+        variable,
+        start,
     )
 
 
@@ -202,7 +207,7 @@ def _dissipates(case: Case, group: list[sp.Symbol]) -> bool:
             if integrable(ONE / top.scale, facts) and case.reach.can_run_away(state, direction):
                 alone = not rate.free_symbols & (set(case.model.states) - {state})
                 how = "by itself" if alone else "for some inputs"
-                raise Diverges(f"d{state}/dt = {rate} drives {state} to infinity in finite time {how}")
+                raise Diverges("d{}/dt = {} drives {} to infinity in finite time {}", state, rate, state, how)
             return False
     return True
 
@@ -228,16 +233,15 @@ def require_affine(case: Case, growing: Growing) -> None:
             continue
         if affine_parts(model.dynamics[state], states) is None:
             raise Undecided(
-                f"whether the states stay finite is not known, since d{state}/dt is not affine in "
-                f"{', '.join(str(s) for s in states)}"
+                "whether the states stay finite is not known, since d{}/dt is not affine in {}", state, listed(states)
             )
     for state in states:
         parts = affine_parts(model.reset.get(state, state), states)
         if parts is None or parts[1].free_symbols & (set(model.states) - growing.bounded):
-            raise Undecided(f"the reset of {state} is not affine in the states that grow from spike to spike")
+            raise Undecided("the reset of {} is not affine in the states that grow from spike to spike", state)
         mixes = any(slope != 0 for other, slope in parts[0].items() if other != state)
         if mixes or not _at_most_one(parts[0][state], case.facts, strictly=False):
-            raise Undecided(f"the reset of {state} may make it larger at every spike")
+            raise Undecided("the reset of {} may make it larger at every spike", state)
 
 
 def _is_driven_back(case: Case, state: sp.Symbol, growing: Growing) -> bool:
@@ -282,7 +286,7 @@ def _require_bounded_couplings(case: Case, growing: Growing, direction: int) -> 
         for coefficient in _parts(case, growing, state)[0]:
             largest = bound(growth(coefficient, variable, direction, facts), facts)
             if largest is not None and compare(largest, ONE, facts) > 0:
-                raise Undecided(f"the coefficient {coefficient} between states grows with {variable}")
+                raise Undecided("the coefficient {} between states grows with {}", coefficient, variable)
 
 
 def _require_moderate_drive(case: Case, growing: Growing, direction: int) -> None:
@@ -292,11 +296,11 @@ def _require_moderate_drive(case: Case, growing: Growing, direction: int) -> Non
         drive = _parts(case, growing, state)[1]
         largest = bound(growth(drive, variable, direction, facts), facts)
         if largest is not None and compare(largest, _LINEAR, facts) > 0:
-            raise Undecided(f"the drive {drive} of {state} grows faster than linearly far out")
+            raise Undecided("the drive {} of {} grows faster than linearly far out", drive, state)
     series = growth(_parts(case, growing, variable)[1], variable, direction, facts)
     largest = bound(series, facts)
     if largest is not None and compare(largest, _LINEAR, facts) > 0:
         top = leading(series, facts)
         inward = Kind.NEGATIVE if direction > 0 else Kind.POSITIVE
         if top is None or top.kind is not inward:
-            raise Undecided(f"{variable} may move outwards faster than exponentially")
+            raise Undecided("{} may move outwards faster than exponentially", variable)

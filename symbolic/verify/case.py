@@ -12,6 +12,7 @@ from .certificate import Condition
 from .facts import Facts
 from .ranges import derived_ranges
 from .reach import Reach, reach_of
+from .reason import Reason
 from .signs import Expression, Range, Row, Split, Undecided, solved
 
 Answer = tuple[bool | None, str]
@@ -62,9 +63,10 @@ class Case:
             try:
                 holds, reason = self.attempt(decide)
             except Undecided as problem:
-                needs = "" if problem.needs is None else f"; this depends on whether {solved(problem.needs)}"
-                reason = f"Undecided: {problem.reason}{needs}."
-                return Condition(name, None, statement, reason, route, tuple(used), problem.needs)
+                reason = problem.reason.as_sentence
+                if problem.needs is not None:
+                    reason = Reason("{}; this depends on whether {}", reason, solved(problem.needs))
+                return Condition(name, None, statement, Reason("{}.", reason), route, tuple(used), problem.needs)
         return Condition(name, holds, statement, reason, route, tuple(used))
 
     def attempt(self, work: Callable[[], T]) -> T:
@@ -78,7 +80,7 @@ class Case:
         except (Undecided, Split):
             raise
         except Exception as error:  # SymPy raises anything on exotic input; an open question is the honest answer
-            raise Undecided(f"SymPy stopped with {type(error).__name__}: {error}") from error
+            raise Undecided("SymPy stopped with {}: {}", type(error).__name__, error) from error
 
 
 def declared_case(model: NeuronModel, rows: tuple[Row, ...]) -> Case:

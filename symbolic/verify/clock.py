@@ -217,7 +217,7 @@ class Clock:
         if self.pace.exponent:
             return self._shift_by_step(scale, is_exact)
         if compare(share, ONE, self.facts) > 0:
-            raise Undecided(f"the jump to {jump} grows faster than {self.variable}")
+            raise Undecided("the jump to {} grows faster than {}", jump, self.variable)
         if compare(share, ONE, self.facts) == 0 and self.facts.sign(self.pace.power - 1) > 0:
             return Order(sp.S.One, True, is_exact)  # V is multiplied, and with it the time left
         order = self.of_scale(share)
@@ -230,7 +230,7 @@ class Clock:
         """Where the speed is exponential in V^r, it changes by the factor exp(k r V^(r - 1) step)."""
         top, _ = self._fastest()
         if compare(scale, _LINEAR, self.facts) >= 0:
-            raise Undecided(f"the input changes {self.variable} by as much as its value")
+            raise Undecided("the input changes {} by as much as its value", self.variable)
         factor = scale * Scale(power=top - 1)
         relation = compare(factor, ONE, self.facts)
         if relation == 0:
@@ -278,5 +278,5 @@ def _pace(case: Case, direction: int) -> Leading:
     facts: Any = case.with_weight
     top = leading(growth(case.model.field, case.model.variable, direction, facts), facts)
     if top is None or top.kind is not Kind.POSITIVE:
-        raise Undecided(f"the speed of {case.model.variable} far out is not known to be positive")
+        raise Undecided("the speed of {} far out is not known to be positive", case.model.variable)
     return top

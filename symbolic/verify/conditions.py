@@ -16,6 +16,7 @@ from .contact import effect_of_jump
 from .growth import from_below
 from .infinity import comes_back, no_escape, others_stay_finite, reaches_infinity
 from .reach import grazes
+from .reason import Reason, listed
 from .signs import Expression, Kind, Undecided, affine_parts, at_place
 from .well_posed import require_lipschitz
 
@@ -70,11 +71,11 @@ def _derived_statement(case: Case) -> sp.Basic:
     return _all(statements)
 
 
-def _derived_reason(case: Case) -> str:
-    names = ", ".join(map(str, case.derived))
-    return (
-        f"Started from the declared initial values, {names} cannot cross the ends of these ranges: neither the "
-        "equations nor resets nor inputs lead out of them. Declare bounds if other initial values are to be admitted."
+def _derived_reason(case: Case) -> Reason:
+    return Reason(
+        "Started from the declared initial values, {} cannot cross the ends of these ranges: neither the "
+        "equations nor resets nor inputs lead out of them. Declare bounds if other initial values are to be admitted.",
+        listed(case.derived),
     )
 
 
@@ -122,7 +123,7 @@ def _one_solution(case: Case) -> Answer:
         try:
             require_lipschitz(rate, case.facts)
         except Undecided as problem:
-            raise Undecided(f"in d{state}/dt, {problem.reason}", problem.needs) from problem
+            raise Undecided("in d{}/dt, {}", state, problem.reason, needs=problem.needs) from problem
     return True, (
         "Every right-hand side is locally Lipschitz in the states, so that trajectories are unique and depend "
         "continuously on where they start."
@@ -143,16 +144,16 @@ def _ranges(case: Case) -> Answer:
     for state, ends in model.bounds.items():
         is_spiking = state == model.variable
         if is_spiking and (case.returns_from_below or (model.spike.is_at_infinity and ends[1].is_finite)):
-            raise Undecided(f"the range of {state} leaves out its spike or its reset")
+            raise Undecided("the range of {} leaves out its spike or its reset", state)
         for end, inward in zip(ends, (1, -1), strict=True):
             if not end.is_finite or (is_spiking and inward == -1):
                 continue
             rate = inward * model.dynamics[state].subs(state, end)
             if facts.spread(rate).kind not in _NOT_NEGATIVE:
-                raise Undecided(f"the equations drive {state} out of its declared range at {state} = {end}")
+                raise Undecided("the equations drive {} out of its declared range at {} = {}", state, state, end)
             after, start = (inward * (value - end) for value in (model.reset.get(state, state), model.initial[state]))
             if facts.spread(after).kind not in _NOT_NEGATIVE or not facts.at_least_zero(start):
-                raise Undecided(f"the reset or the initial value of {state} may lie outside its declared range")
+                raise Undecided("the reset or the initial value of {} may lie outside its declared range", state)
     return True, (
         "At the ends of the declared ranges the equations do not point outwards, and resets stay inside; inputs are "
         "taken to respect the ranges."
@@ -165,34 +166,44 @@ def _crossing(case: Case) -> Answer:
     plain = from_below(model.field, variable, threshold, case.facts).subs(variable, threshold)
     speed = min((plain, tidy(plain)), key=lambda written: len(str(written)))
     spread = case.facts.spread(speed)
-    at = f"d{variable}/dt at {variable} = {threshold} is {speed}"
+    at = Reason("d{}/dt at {} = {} is {}", variable, variable, threshold, speed)
     if spread.kind is Kind.POSITIVE:
         crossed = "the place of the spike on the circle" if is_on_circle(model) else "the threshold"
-        return True, f"{at}, which is positive for all admissible states, so that {crossed} is crossed transversally."
+        return True, Reason(
+            "{}, which is positive for all admissible states, so that {} is crossed transversally.", at, crossed
+        )
     if spread.kind in (Kind.MIXED, Kind.NONNEGATIVE) and _rises_through_zero(case, speed):
-        return True, (
-            f"{at}; where it vanishes it increases, and inputs do not change it, so that {variable} arrives at the "
-            "threshold only while it is positive."
+        return True, Reason(
+            "{}; where it vanishes it increases, and inputs do not change it, so that {} arrives at the "
+            "threshold only while it is positive.",
+            at,
+            variable,
         )
     if spread.kind is Kind.NONNEGATIVE:
-        raise Undecided(f"{at}, which vanishes at the end of the admissible range{at_place(spread.where)}")
+        raise Undecided("{}, which vanishes at the end of the admissible range{}", at, at_place(spread.where))
     if spread.kind is not Kind.MIXED:
         moved = any(variable in route.jump for route in model.routes)
-        only = f"only an input can carry {variable} over the threshold" if moved else "the neuron never spikes"
-        return False, f"{at}, which is never positive: {only}."
+        only = Reason("only an input can carry {} over the threshold", variable) if moved else "the neuron never spikes"
+        return False, Reason("{}, which is never positive: {}.", at, only)
     place = at_place(spread.where)
     if grazes(case.reach, speed):
-        return False, f"{at}; it vanishes or is negative for admissible states{place}: trajectories graze."
+        return False, Reason("{}; it vanishes or is negative for admissible states{}: trajectories graze.", at, place)
     if case.reach.can_spike() and case.reach.swallows(speed):
-        return False, f"{at}; just before a spike an input can make it negative{place}, so that the spike vanishes."
+        return False, Reason(
+            "{}; just before a spike an input can make it negative{}, so that the spike vanishes.", at, place
+        )
     raise Undecided(
-        f"{at}, which vanishes or is negative for some states{place}; whether a trial brings {variable} to its "
-        f"threshold there is not known. Declare the ranges of {_names(speed, model)} as bounds if they are narrower"
+        "{}, which vanishes or is negative for some states{}; whether a trial brings {} to its "
+        "threshold there is not known. Declare the ranges of {} as bounds if they are narrower",
+        at,
+        place,
+        variable,
+        _names(speed, model),
     )
 
 
 def _names(expression: Expression, model: NeuronModel) -> str:
-    return ", ".join(str(state) for state in model.states if expression.has(state)) or "the states"
+    return listed(state for state in model.states if expression.has(state)) or "the states"
 
 
 def _rises_through_zero(case: Case, speed: Expression) -> bool:
@@ -224,10 +235,10 @@ def _reset_below(case: Case) -> Answer:
     variable, threshold, reset = model.variable, model.spike.threshold, model.reset_value
     if model.spike.is_at_infinity:
         if reset.has(variable):
-            raise Undecided(f"the reset of {variable} to {reset} depends on {variable} itself, which is infinite")
-        return True, f"After a spike {variable} restarts from {reset}, below oo."
+            raise Undecided("the reset of {} to {} depends on {} itself, which is infinite", variable, reset, variable)
+        return True, Reason("After a spike {} restarts from {}, below oo.", variable, reset)
     if case.facts.spread(threshold - reset.subs(variable, threshold)).kind is not Kind.POSITIVE:
-        raise Undecided(f"the reset of {variable} to {reset} may not lie below {threshold}")
+        raise Undecided("the reset of {} to {} may not lie below {}", variable, reset, threshold)
     if case.facts.sign(threshold - model.initial[variable]) <= 0:
-        raise Undecided(f"{variable} does not start below {threshold}")
-    return True, f"At the start and after a spike {variable} lies below its threshold."
+        raise Undecided("{} does not start below {}", variable, threshold)
+    return True, Reason("At the start and after a spike {} lies below its threshold.", variable)

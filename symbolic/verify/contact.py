@@ -18,6 +18,7 @@ from .case import Case
 from .certificate import Regularity
 from .clock import Clock, Order, clock_before, smallest, with_values
 from .facts import Facts
+from .reason import Reason, before
 from .signs import Expression, Undecided
 from .smoothness import smoothness
 
@@ -46,8 +47,10 @@ class Finding:
         """The same where flow, jumps and resets are themselves only of a given class."""
         if self.regularity <= cap:
             return self
-        limit = f"Away from spikes the equations are of class {cap.name} at least, which limits it."
-        return Finding(cap, False, f"{self.reason} {limit}", self.hoelder_exponent)
+        reason = Reason(
+            "{} Away from spikes the equations are of class {} at least, which limits it.", self.reason, cap.name
+        )
+        return Finding(cap, False, reason, self.hoelder_exponent)
 
 
 def own_order(case: Case, route: InputRoute) -> Order | None:
@@ -137,7 +140,9 @@ def require_regular_growth(model: NeuronModel, route: InputRoute) -> None:
     for expression in (*model.dynamics.values(), *route.jump.values()):
         for function in expression.atoms(*_OSCILLATING):
             if function.has(model.variable):
-                raise Undecided(f"{function} oscillates as {model.variable} grows, so that derivatives are not known")
+                raise Undecided(
+                    "{} oscillates as {} grows, so that derivatives are not known", function, model.variable
+                )
 
 
 def class_of(order: Order, facts: Facts) -> tuple[Regularity, bool]:
@@ -168,28 +173,20 @@ def own_finding(order: Order | None, facts: Facts) -> Finding:
         return Finding(Regularity.ANALYTIC, True, "Near the spike the input does not act on the spiking variable.")
     regularity, is_exact = class_of(order, facts)
     if order.exponent == sp.oo:
-        shift = "faster than every power of the time u left to the spike"
+        shift = "faster than every power of the time u"
     else:
+        pace = "like" if order.is_exact else "at least as fast as"
         factor = "" if order.is_pure else ", up to a slowly varying factor"
-        shift = f"{like('u', order)}{factor} with the time u left to the spike"
-    if not order.is_exact and order.exponent != sp.oo:
-        shift = shift.replace("like", "at least as fast as", 1)
-    return Finding(regularity, is_exact, f"The shift of the spike that an input causes vanishes {shift}.")
+        shift = Reason("{} {}{} with the time u", pace, before**order.exponent, factor)
+    reason = Reason("The shift of the spike that an input causes vanishes {} left to the spike.", shift)
+    return Finding(regularity, is_exact, reason)
 
 
-def like(time: str, order: Order) -> str:
-    """Words for an order, to go after a verb.
-
-    Example:
-        >>> like("u", Order(sp.Integer(2))), like("v", Order(sp.Rational(4, 3))), like("u", Order(sp.Integer(1)))
-        ('like u^2', 'like v^(4/3)', 'like u')
-    """
-    exponent = order.exponent
-    if exponent == sp.oo:
-        return f"less than every power of {time}"
-    if exponent == 1:
-        return f"like {time}"
-    return f"like {time}^{exponent}" if exponent.is_Integer else f"like {time}^({exponent})"
+def like(time: sp.Symbol, order: Order) -> Reason:
+    """Words for an order, to go after a verb."""
+    if order.exponent == sp.oo:
+        return Reason("less than every power of {}", time)
+    return Reason("like {}", time**order.exponent)
 
 
 def smoothness_of_equations(case: Case) -> Regularity:

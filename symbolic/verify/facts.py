@@ -73,7 +73,7 @@ class Facts:
         """
         expression = sp.sympify(expression)
         if expression.free_symbols & self.ranges.keys():
-            raise Undecided(f"the sign of {expression} depends on the state")
+            raise Undecided("the sign of {} depends on the state", expression)
         known = structural(expression)
         if known is None and not expression.is_number:
             expression = factored(expression)
@@ -85,7 +85,7 @@ class Facts:
         if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
             sign = self.sign(expression.base)
             if sign == 0 and expression.exp.is_negative:
-                raise Undecided(f"{expression} divides by zero")
+                raise Undecided("{} divides by zero", expression)
             return sign if expression.exp.is_odd else abs(sign)
         return self._sign_by_value(expression)
 
@@ -107,7 +107,7 @@ class Facts:
             signs.setdefault(sign_of_value(expression, row), []).append(row)
         if None in signs:
             needs = sp.Gt(expression, 0) if expression.free_symbols else None  # of a number SymPy would work it out
-            raise Undecided(f"the sign of {expression} is not known", needs)
+            raise Undecided("the sign of {} is not known", expression, needs=needs)
         if len(signs) > 1:
             raise Split(tuple(tuple(group) for group in signs.values()))
         (sign,) = signs
@@ -173,7 +173,7 @@ class Facts:
             if sign:
                 self.used |= used
                 return False
-        raise Undecided(f"whether {expression} is zero is not known", sp.Eq(expression, 0))
+        raise Undecided("whether {} is zero is not known", expression, needs=sp.Eq(expression, 0))
 
     def _with_constants(self, expression: Expression) -> Expression:
         """Put in the values of states whose range is one point."""
@@ -238,7 +238,7 @@ class Facts:
         if opening is Kind.ZERO:
             return self.spread(b * state + c)
         if not opening.is_strict:
-            raise Undecided(f"the sign of {a} depends on the state")
+            raise Undecided("the sign of {} depends on the state", a)
         discriminant = self.spread(b**2 - 4 * a * c)
         kinds = {Kind.NEGATIVE: Kind.POSITIVE, Kind.NONPOSITIVE: Kind.NONNEGATIVE, Kind.ZERO: Kind.NONNEGATIVE}
         kind = kinds.get(discriminant.kind, Kind.MIXED)
@@ -301,7 +301,7 @@ class Facts:
             elif weak is None:
                 weak = spread
             else:
-                raise Undecided(f"the sign of {product} is not known")
+                raise Undecided("the sign of {} is not known", product)
         if weak is None:
             return Spread(Kind.NEGATIVE if flip else Kind.POSITIVE)
         return Spread(weak.kind.flipped if flip else weak.kind, weak.where)
@@ -315,7 +315,9 @@ class Facts:
                 return Spread(Kind.MIXED, found[-1][0])
         if is_zero(expression):
             return Spread(Kind.ZERO)
-        raise Undecided(f"the sign of {expression} over the admissible states is not known", sp.Gt(expression, 0))
+        raise Undecided(
+            "the sign of {} over the admissible states is not known", expression, needs=sp.Gt(expression, 0)
+        )
 
     def _samples(
         self, expression: Expression, states: list[sp.Symbol]

@@ -7,6 +7,7 @@ from typing import Any
 import sympy as sp
 
 from .facts import Facts
+from .reason import Reason
 from .scales import (
     ONE,
     Expansion,
@@ -140,7 +141,7 @@ def limit(series: Expansion, facts: Facts) -> tuple[Expression, Leading | None]:
         order = compare(top.scale, ONE, facts)
         if order > 0:
             if not top.kind.is_strict:
-                raise Undecided(f"whether {top.coefficient} is positive depends on the state")
+                raise Undecided("whether {} is positive depends on the state", top.coefficient)
             return (sp.oo if top.kind is Kind.POSITIVE else -sp.oo), top
     if series.remainder is not None and compare(series.remainder, ONE, facts) >= 0:
         raise Undecided("it keeps oscillating")
@@ -162,7 +163,7 @@ class _Expander:
                 return rule(expression)
         if isinstance(expression, (sp.cosh, sp.sinh, sp.tanh, sp.sech, sp.coth, sp.csch)):
             return self.expand(expression.rewrite(sp.exp))
-        raise Undecided(f"the growth of {expression.func.__name__} is not known")
+        raise Undecided("the growth of {} is not known", expression.func.__name__)
 
     def _rules(self) -> tuple[tuple[Any, Callable[[Any], Expansion]], ...]:
         return (
@@ -205,10 +206,10 @@ class _Expander:
                 product = multiply(product, base, self.facts)
             return product
         if exponent.free_symbols & self.facts.ranges.keys():
-            raise Undecided(f"the exponent {exponent} depends on a state")
-        top = self._strict(base, f"the power {exponent} of it")
+            raise Undecided("the exponent {} depends on a state", exponent)
+        top = self._strict(base, Reason("the power {} of it", exponent))
         if top.kind is Kind.NEGATIVE and not exponent.is_integer:
-            raise Undecided(f"a negative quantity is raised to the power {exponent}")
+            raise Undecided("a negative quantity is raised to the power {}", exponent)
         scale = top.scale**exponent
         rest = bound(below(base, top.scale, self.facts), self.facts)
         remainder = None if rest is None else scale * rest / top.scale
@@ -217,9 +218,9 @@ class _Expander:
     def _strict(self, series: Expansion, what: str) -> Leading:
         top = leading(series, self.facts)
         if top is None:
-            raise Undecided(f"{what} has a base that is zero")
+            raise Undecided("{} has a base that is zero", what)
         if not top.kind.is_strict:
-            raise Undecided(f"the sign of {top.coefficient} depends on the state")
+            raise Undecided("the sign of {} depends on the state", top.coefficient)
         return top
 
     def _exponential(self, series: Expansion) -> Expansion:
@@ -240,7 +241,7 @@ class _Expander:
 
     def _exponential_of(self, part: Scale, coefficient: Expression) -> Scale:
         if coefficient.free_symbols & self.facts.ranges.keys():
-            raise Undecided(f"the rate {coefficient} of an exponential depends on the state")
+            raise Undecided("the rate {} of an exponential depends on the state", coefficient)
         if part == Scale(log_power=sp.S.One):
             return Scale(power=coefficient)
         if part.exponent or part.log_power != 0:
@@ -288,7 +289,7 @@ class _Expander:
         if parts is not None:
             return collect([(ONE, expression.func(parts[0]))], bound(parts[1], self.facts))
         if expression.free_symbols & self.facts.ranges.keys():
-            raise Undecided(f"{expression.func.__name__} oscillates ever faster and depends on a state")
+            raise Undecided("{} oscillates ever faster and depends on a state", expression.func.__name__)
         return Expansion((), ONE)
 
     def _tangent(self, expression: Any) -> Expansion:

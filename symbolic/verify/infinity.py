@@ -13,6 +13,7 @@ from .case import Answer, Case
 from .facts import Facts
 from .growth import growth, without_oscillations
 from .influence import following
+from .reason import Reason, listed
 from .scales import ONE, Leading, Scale, bound, compare, integrable, leading
 from .signs import Expression, Kind, Undecided, affine_parts, at_place
 
@@ -28,8 +29,11 @@ def reaches_infinity(case: Case) -> Answer:
         if exponent is None:
             raise
         raise Undecided(
-            f"d{case.model.variable}/dt reaches infinity in finite time if {exponent} > 1, but {exponent} is not known",
-            sp.Gt(exponent, 1),
+            "d{}/dt reaches infinity in finite time if {} > 1, but {} is not known",
+            case.model.variable,
+            exponent,
+            exponent,
+            needs=sp.Gt(exponent, 1),
         ) from problem
 
 
@@ -38,31 +42,36 @@ def _reaches_infinity(case: Case) -> Answer:
     top = _leading_at(case, 1)
     if top is None:
         require_drift(case, 1)
-        return False, f"d{variable}/dt vanishes for large {variable}, so that {variable} never reaches infinity."
+        return False, Reason(
+            "d{}/dt vanishes for large {}, so that {} never reaches infinity.", variable, variable, variable
+        )
     behaviour = _describe(case, top, 1)
     if top.kind is Kind.NEGATIVE:
         require_drift(case, 1)
-        return False, f"{behaviour}, which is negative, so that {variable} is driven away from infinity."
+        return False, Reason("{}, which is negative, so that {} is driven away from infinity.", behaviour, variable)
     if top.kind in (Kind.MIXED, Kind.NONPOSITIVE):
         if _feedback(case):
             raise Undecided(
-                f"{behaviour}, whose coefficient is not always positive, and {_listed(_feedback(case))} react"
+                "{}, whose coefficient is not always positive, and {} react", behaviour, listed(_feedback(case))
             )
         if top.kind is Kind.NONPOSITIVE or not (case.reach.can_spike() and case.reach.swallows(top.coefficient)):
-            raise Undecided(f"{behaviour}, {_may_fail(top)}")
-        return False, f"{behaviour}; the coefficient is not positive for all admissible states{at_place(top.where)}."
+            raise Undecided("{}, {}", behaviour, _may_fail(top))
+        return False, Reason(
+            "{}; the coefficient is not positive for all admissible states{}.", behaviour, at_place(top.where)
+        )
     if not _inverse_is_integrable(top.scale, facts):
         require_drift(case, 1)
-        return False, (
-            f"{behaviour}; the integral of its inverse diverges, so that infinity is never reached in finite time."
+        return False, Reason(
+            "{}; the integral of its inverse diverges, so that infinity is never reached in finite time.", behaviour
         )
     if top.kind is Kind.NONNEGATIVE:
         raise Undecided(
-            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
         )
-    return True, (
-        f"{behaviour}, with a positive coefficient whatever the other states are; the integral of its inverse "
-        "converges, so that infinity is reached after a finite time and crossed transversally."
+    return True, Reason(
+        "{}, with a positive coefficient whatever the other states are; the integral of its inverse "
+        "converges, so that infinity is reached after a finite time and crossed transversally.",
+        behaviour,
     )
 
 
@@ -72,21 +81,25 @@ def comes_back(case: Case) -> Answer:
     top = _leading_at(case, -1)
     if top is not None and top.kind is Kind.POSITIVE and _inverse_is_integrable(top.scale, case.facts):
         behaviour = _describe(case, top, -1)
-        return True, f"{behaviour}, which is positive, and the integral of its inverse converges."
+        return True, Reason("{}, which is positive, and the integral of its inverse converges.", behaviour)
     _require_short_transit(case, top, -1)
     if top is None:
-        return False, f"d{variable}/dt vanishes for very negative {variable}: it never comes back from -oo."
+        return False, Reason("d{}/dt vanishes for very negative {}: it never comes back from -oo.", variable, variable)
     behaviour = _describe(case, top, -1)
     if not _inverse_is_integrable(top.scale, case.facts):
-        return False, f"{behaviour}; the integral of its inverse diverges: {variable} never comes back from -oo."
+        return False, Reason(
+            "{}; the integral of its inverse diverges: {} never comes back from -oo.", behaviour, variable
+        )
     if top.kind is Kind.NONNEGATIVE:
         raise Undecided(
-            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
         )
     if not case.reach.can_spike() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
-        raise Undecided(f"{behaviour}, {_may_fail(top)}")
+        raise Undecided("{}, {}", behaviour, _may_fail(top))
     where = at_place(top.where)
-    return False, f"{behaviour}, which is not positive{where}, so that {variable} does not come back from -oo."
+    return False, Reason(
+        "{}, which is not positive{}, so that {} does not come back from -oo.", behaviour, where, variable
+    )
 
 
 def no_escape(case: Case) -> Answer:
@@ -94,36 +107,41 @@ def no_escape(case: Case) -> Answer:
     model, facts = case.model, case.facts
     variable = model.variable
     if case.low.is_finite:
-        return True, f"{variable} never falls below {case.low}."
+        return True, Reason("{} never falls below {}.", variable, case.low)
     series = growth(model.field, variable, -1, facts)
     largest = bound(series, facts)
     top = None
     if largest is not None and _inverse_is_integrable(largest, facts):
         top = leading(series, facts)
     if top is None or not _inverse_is_integrable(top.scale, facts):
-        return True, f"d{variable}/dt grows too slowly as {variable} -> -oo for a divergence in finite time."
+        return True, Reason("d{}/dt grows too slowly as {} -> -oo for a divergence in finite time.", variable, variable)
     behaviour = _describe(case, top, -1)
     if top.kind is Kind.POSITIVE:
-        return True, f"{behaviour}, which is positive, so that {variable} is driven away from -oo."
+        return True, Reason("{}, which is positive, so that {} is driven away from -oo.", behaviour, variable)
     if top.kind is Kind.NONNEGATIVE:
         raise Undecided(
-            f"{behaviour}, whose coefficient vanishes at the end of the admissible range{at_place(top.where)}"
+            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
         )
     _require_short_transit(case, top, -1)
     if not case.reach.can_fall() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
         raise Undecided(
-            f"{behaviour}: whether {variable} can run to -oo there is not known; declare the range of {variable} as "
-            "bounds if it cannot"
+            "{}: whether {} can run to -oo there is not known; declare the range of {} as bounds if it cannot",
+            behaviour,
+            variable,
+            variable,
         )
     where = at_place(top.where) if top.kind is not Kind.MIXED else " for admissible states"
-    return False, f"{behaviour}: {variable} runs to -oo in finite time{where}, where the model declares nothing."
+    return False, Reason(
+        "{}: {} runs to -oo in finite time{}, where the model declares nothing.", behaviour, variable, where
+    )
 
 
-def _may_fail(top: Leading) -> str:
-    states = ", ".join(sorted(str(state) for state in top.where)) or "the states"
-    return (
-        f"whose coefficient is not positive for some values{at_place(top.where)}; whether a trial gets there is not "
-        f"known. Declare the ranges of {states} as bounds if they are narrower"
+def _may_fail(top: Leading) -> Reason:
+    return Reason(
+        "whose coefficient is not positive for some values{}; whether a trial gets there is not "
+        "known. Declare the ranges of {} as bounds if they are narrower",
+        at_place(top.where),
+        listed(top.where) or "the states",
     )
 
 
@@ -134,16 +152,22 @@ def others_stay_finite(case: Case) -> Answer:
         if holds is False:
             return holds, reason
     variable = case.model.variable
-    ends = f"{variable} -> oo and as {variable} -> -oo" if case.returns_from_below else f"{variable} -> oo"
-    return True, f"As {ends}, the rate of every other state divided by d{variable}/dt is integrable over {variable}."
+    ends = (
+        Reason("{} -> oo and as {} -> -oo", variable, variable)
+        if case.returns_from_below
+        else Reason("{} -> oo", variable)
+    )
+    return True, Reason(
+        "As {}, the rate of every other state divided by d{}/dt is integrable over {}.", ends, variable, variable
+    )
 
 
 def _finite_towards(case: Case, direction: int) -> Answer:
     model, facts = case.model, case.facts
-    where = f"{model.variable} -> {_end(direction)}"
+    where = Reason("{} -> {}", model.variable, _end(direction))
     top = _leading_at(case, direction)
     if top is None or top.kind is not Kind.POSITIVE or not _inverse_is_integrable(top.scale, facts):
-        raise Undecided(f"d{model.variable}/dt is not known to be positive and fast enough as {where}")
+        raise Undecided("d{}/dt is not known to be positive and fast enough as {}", model.variable, where)
     diverging: list[tuple[sp.Symbol, Leading]] = []
     for state in model.other_states:
         series = growth(model.dynamics[state], model.variable, direction, facts)
@@ -174,13 +198,20 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
     ]
     overwritten = [state for state in followers if not _passes_on(model.reset.get(state, state), state)]
     if not (certain and _spike_survives(case, diverging, top, direction) and case.reach.can_spike()) or overwritten:
-        names = _listed(state for state, _ in diverging)
-        raise Undecided(f"whether {names} stays finite at the spike is not known: the integral of its rate diverges")
+        names = listed(state for state, _ in diverging)
+        raise Undecided("whether {} stays finite at the spike is not known: the integral of its rate diverges", names)
     state, growing = certain[0]
     rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(model.variable, direction))
-    return False, (
-        f"d{state}/dt grows like {rate} as {model.variable} -> {_end(direction)}; divided by d{model.variable}/dt and "
-        f"integrated over {model.variable} it diverges, so that {state} is infinite at the spike."
+    return False, Reason(
+        "d{}/dt grows like {} as {} -> {}; divided by d{}/dt and "
+        "integrated over {} it diverges, so that {} is infinite at the spike.",
+        state,
+        rate,
+        model.variable,
+        _end(direction),
+        model.variable,
+        model.variable,
+        state,
     )
 
 
@@ -217,7 +248,7 @@ def _require_short_transit(case: Case, top: Leading | None, direction: int) -> N
     for state in sorted(_feedback(case), key=str):
         rate = bound(growth(model.dynamics[state], model.variable, direction, facts), facts)
         if rate is not None and (top is None or not integrable(rate / top.scale, facts)):
-            raise Undecided(f"what {state} does while {model.variable} is near {_end(direction)} is not known")
+            raise Undecided("what {} does while {} is near {} is not known", state, model.variable, _end(direction))
 
 
 def _feedback(case: Case) -> set[sp.Symbol]:
@@ -256,7 +287,7 @@ def _leading_at(case: Case, direction: int) -> Leading | None:
             raise
     top = leading(growth(field, case.model.variable, direction, facts), facts)
     if top is not None and not top.kind.is_strict:
-        raise Undecided(f"whether {top.coefficient} keeps its sign is not known")
+        raise Undecided("whether {} keeps its sign is not known", top.coefficient)
     return top
 
 
@@ -264,15 +295,11 @@ def _distance(variable: sp.Symbol, direction: int) -> Expression:
     return variable if direction > 0 else sp.Abs(variable)
 
 
-def _end(direction: int) -> str:
-    return "oo" if direction > 0 else "-oo"
+def _end(direction: int) -> Any:
+    return direction * sp.oo
 
 
-def _describe(case: Case, top: Leading, direction: int) -> str:
+def _describe(case: Case, top: Leading, direction: int) -> Reason:
     variable = case.model.variable
     shown = sp.factor_terms(top.coefficient) * top.scale.of(_distance(variable, direction))
-    return f"d{variable}/dt behaves like {shown} as {variable} -> {_end(direction)}"
-
-
-def _listed(symbols: Any) -> str:
-    return ", ".join(sorted(str(symbol) for symbol in symbols))
+    return Reason("d{}/dt behaves like {} as {} -> {}", variable, shown, variable, _end(direction))

@@ -20,6 +20,7 @@ from .contact import Finding, class_of, effect_of_jump, is_fractional, like, shi
 from .gluing import is_glued
 from .growth import beside
 from .influence import Ties, free_symbols, read_by_jump, superposes, ties
+from .reason import Reason, after, before, listed
 from .signs import Undecided
 
 _UNFELT = "Near the spike the input does not act on the spiking variable, and the reset leaves what it changes."
@@ -49,16 +50,16 @@ def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
 
 def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding | None:
     chart = "-1/V" if case.returns_from_below else "the angle"
-    smooth = f"In terms of {chart} flow and jumps are analytic through the spike"
+    smooth = Reason("In terms of {} flow and jumps are analytic through the spike", chart)
     if not found.touched:
-        return Finding(Regularity.ANALYTIC, True, f"{smooth}, and the reset changes nothing else.")
+        return Finding(Regularity.ANALYTIC, True, Reason("{}, and the reset changes nothing else.", smooth))
     if found.following or not superposes(case.model, route, found):
         return None
     regularity, is_exact = class_of(own, case.with_weight)
-    reason = f"{smooth}, but the reset of other states passes the own spike's shift on to later spikes."
+    reason = Reason("{}, but the reset of other states passes the own spike's shift on to later spikes.", smooth)
     if read := read_by_jump(case.model, route) & found.touched:
         # what is shifted differs on both sides as well; that both effects do not cancel is not shown
-        reason = f"{smooth}, but the reset changes {_listed(read)}, on which the effect of the input depends."
+        reason = Reason("{}, but the reset changes {}, on which the effect of the input depends.", smooth, listed(read))
         is_exact = False
     return Finding(regularity, is_exact and _time_matters(case, found), reason, _at_most_one(own, case))
 
@@ -93,9 +94,11 @@ def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> F
     least = own if relation <= 0 else back
     regularity, is_exact = class_of(least, facts)
     certain = is_exact and not found.touched and (relation != 0 or is_fractional(least, facts))
-    reason = (
-        f"The phase after the spike is shifted {like('u', own)} by an input a time u before the spike and "
-        f"{like('v', back)} by one a time v after it."
+    reason = Reason(
+        "The phase after the spike is shifted {} by an input a time u before the spike and "
+        "{} by one a time v after it.",
+        like(before, own),
+        like(after, back),
     )
     return Finding(regularity, certain, reason, _at_most_one(least, case))
 
@@ -110,9 +113,12 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
     relation = compare_orders(steps, own, facts)
     least = steps if relation <= 0 else own
     regularity, is_exact = class_of(least, facts)
-    reason = (
-        f"An input a time v after the finite reset, compared with one right at it, changes {case.model.variable} "
-        f"{like('v', steps)}; an input a time u before the spike shifts the spike {like('u', own)}."
+    reason = Reason(
+        "An input a time v after the finite reset, compared with one right at it, changes {} "
+        "{}; an input a time u before the spike shifts the spike {}.",
+        case.model.variable,
+        like(after, steps),
+        like(before, own),
     )
     return Finding(regularity, is_exact and relation < 0, reason, _at_most_one(least, case))
 
@@ -127,7 +133,7 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
     variable = model.variable
     place = model.reset_value.subs(variable, model.spike.threshold)
     if variable in route.jump:
-        raise Undecided(f"the input moves {variable} at its reset")
+        raise Undecided("the input moves {} at its reset", variable)
 
     def cost(expression: sp.Expr) -> Order | None:
         if facts.vanishes(expression):
@@ -142,15 +148,15 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
         if (first := cost(effect_of_jump(model.dynamics[state], model, route))) is not None:
             reached[state] = first
     for _ in model.other_states:
-        for source, before in list(reached.items()):
+        for source, order in list(reached.items()):
             for target in model.other_states:
                 step = cost(sp.diff(model.dynamics[target], source)) if target != source else None
-                if step is not None and (target not in reached or (before + step).exponent < reached[target].exponent):
-                    reached[target] = before + step
+                if step is not None and (target not in reached or (order + step).exponent < reached[target].exponent):
+                    reached[target] = order + step
     orders = [cost(effect_of_jump(model.field, model, route))]
-    for state, before in reached.items():
+    for state, order in reached.items():
         if (step := cost(sp.diff(model.field, state))) is not None:
-            orders.append(before + step)
+            orders.append(order + step)
     return smallest([order for order in orders if order is not None], facts)
 
 
@@ -177,9 +183,10 @@ def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) 
         return at_least
     if not is_kink:
         return at_least
-    reason = (
-        f"An input a time v after the finite reset, compared with one right at it, changes {model.variable} like v, "
-        "while an input as long before the spike changes less: a kink."
+    reason = Reason(
+        "An input a time v after the finite reset, compared with one right at it, changes {} like v, "
+        "while an input as long before the spike changes less: a kink.",
+        model.variable,
     )
     return Finding(Regularity.CONTINUOUS, True, reason, sp.S.One)
 
@@ -223,15 +230,14 @@ def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
     return sp.S.One if beyond > 0 else order.exponent if order.is_pure else None
 
 
-def _taking_part(order: Order | None, exponent: sp.Expr | None) -> str:
-    reason = "Other states take part in spike or reset, so that only continuity is shown"
+def _taking_part(order: Order | None, exponent: sp.Expr | None) -> Reason:
     if exponent is None:
-        return f"{reason}." if order is None else f"{reason}, with every Hölder exponent below {order.exponent}."
-    return f"{reason}, with {'a Lipschitz constant' if exponent == 1 else f'the Hölder exponent {exponent}'}."
-
-
-def _listed(symbols: Any) -> str:
-    return ", ".join(sorted(map(str, symbols)))
+        with_what = Reason(", with every Hölder exponent below {}", order.exponent) if order is not None else ""
+    elif exponent == 1:
+        with_what = ", with a Lipschitz constant"
+    else:
+        with_what = Reason(", with the Hölder exponent {}", exponent)
+    return Reason("Other states take part in spike or reset, so that only continuity is shown{}.", with_what)
 
 
 def _is_above_one(clock: Clock, order: Order) -> bool:

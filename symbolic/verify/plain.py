@@ -50,5 +50,5 @@ def _plain(state: sp.Symbol, model: NeuronModel) -> sp.Symbol:
             return sp.Symbol(state.name, real=True)
     claims = ", ".join(fact for fact, value in extra.items() if value)
     raise Undecided(
-        f"the symbol {state} is declared {claims}, which no declared range confirms: give it bounds, or make it real"
+        "the symbol {} is declared {}, which no declared range confirms: give it bounds, or make it real", state, claims
     )

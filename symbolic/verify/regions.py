@@ -9,7 +9,7 @@ from ..bounded import tidy
 from ..declare import Jump, NeuronModel, SpikeRule
 from ..declare.frozen import FrozenMapping
 from .certificate import Certificate, Condition, Verdict
-from .formulas import rewritten
+from .reason import Reason
 from .reports import worst_of
 from .signs import solved
 
@@ -100,9 +100,11 @@ def translated(certificate: Certificate, model: NeuronModel, region: Region) -> 
         return expression.xreplace(back)
 
     def say(reason: str) -> str:
-        for own in back:
-            reason = rewritten(reason, (*model.states, *model.parameters), own.name)
-        return reason
+        return reason.mapped(shown) if isinstance(reason, Reason) else reason
+
+    def shown(expression: Any) -> Any:
+        found = put(expression)
+        return expression if found == expression else _tidy(found) if found.is_Relational else tidy(found)
 
     conditions = tuple(
         replace(

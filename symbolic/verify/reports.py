@@ -14,6 +14,7 @@ from .clock import NEVER, Order
 from .conditions import FROM_THE_SPIKE_ON
 from .contact import Finding, own_finding, own_order, smoothness_of_equations
 from .later import later_finding
+from .reason import Reason
 from .routes import CANNOT_TRIGGER, COMMUTE
 from .signs import Undecided
 
@@ -79,7 +80,9 @@ def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
             finding = case.attempt(lambda: own_finding(order, case.with_weight))
         return order, finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
-        return None, Finding(Regularity.CONTINUOUS, False, f"More than continuity is not shown: {problem.reason}.")
+        return None, Finding(
+            Regularity.CONTINUOUS, False, Reason("More than continuity is not shown: {}.", problem.reason)
+        )
 
 
 def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> Finding:
@@ -89,7 +92,7 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
         finding = case.attempt(lambda: later_finding(case, route, order))
         return finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
-        reason = f"For later spikes more than continuity is not shown: {problem.reason}."
+        reason = Reason("For later spikes more than continuity is not shown: {}.", problem.reason)
         return Finding(Regularity.CONTINUOUS, False, reason)
 
 

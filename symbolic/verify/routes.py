@@ -13,6 +13,7 @@ from .certificate import Condition
 from .facts import Facts
 from .growth import approach, growth, limit
 from .influence import relevant_states
+from .reason import Reason
 from .scales import ONE, compare, leading
 from .signs import Expression, Kind, Undecided
 from .well_posed import require_lipschitz
@@ -54,22 +55,28 @@ def _spike_set_is_fixed(case: Case, route: InputRoute) -> Answer:
         require_lipschitz(value, facts)
     jump = route.jump.get(variable)
     if jump is None:
-        return True, f"The input leaves {variable} as it is."
+        return True, Reason("The input leaves {} as it is.", variable)
     if model.spike.is_at_infinity:
         return _infinity_is_fixed(case, jump)
     threshold = model.spike.threshold
     at_spike, _ = limit(approach(jump, variable, threshold, -1, facts), facts)
     if at_spike.is_infinite or not facts.vanishes(at_spike - threshold):
-        return False, (
-            f"Just below {variable} = {threshold} the input moves {variable} to {at_spike}: depending on its weight, "
-            "it triggers or prevents a spike."
+        return False, Reason(
+            "Just below {} = {} the input moves {} to {}: depending on its weight, it triggers or prevents a spike.",
+            variable,
+            threshold,
+            variable,
+            at_spike,
         )
     slope = _slope(jump, variable)
     if facts.over(slope[1]).spread(slope[0]).kind not in (Kind.POSITIVE, Kind.NONNEGATIVE, Kind.ZERO):
-        raise Undecided(f"whether the jump to {jump} stays below {threshold} is not known")
-    return True, (
-        f"The jump is monotone in {variable}, and its limit at {variable} = {threshold} is {threshold} for every "
-        "weight."
+        raise Undecided("whether the jump to {} stays below {} is not known", jump, threshold)
+    return True, Reason(
+        "The jump is monotone in {}, and its limit at {} = {} is {} for every weight.",
+        variable,
+        variable,
+        threshold,
+        threshold,
     )
 
 
@@ -85,12 +92,16 @@ def _infinity_is_fixed(case: Case, jump: Expression) -> Answer:
     top = leading(growth(jump, variable, 1, facts), facts)
     grows = top is not None and compare(top.scale, ONE, facts) > 0
     if top is not None and grows and top.kind is Kind.POSITIVE:
-        return True, f"As {variable} -> oo, its value after the input tends to oo as well: infinity stays where it is."
+        return True, Reason(
+            "As {} -> oo, its value after the input tends to oo as well: infinity stays where it is.", variable
+        )
     if top is not None and grows and top.kind is Kind.NONNEGATIVE:
-        raise Undecided(f"whether the jump to {jump} keeps infinity where it is depends on {top.coefficient}")
+        raise Undecided("whether the jump to {} keeps infinity where it is depends on {}", jump, top.coefficient)
     return (
         False,
-        f"For some weights {jump} does not tend to infinity as {variable} -> oo: the input swallows a spike.",
+        Reason(
+            "For some weights {} does not tend to infinity as {} -> oo: the input swallows a spike.", jump, variable
+        ),
     )
 
 
@@ -163,11 +174,11 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
     if not different:
         return True, "Both orders lead to the same state, but for states that spikes do not depend on."
     state = different[0]
-    story = f"{told[0]} {state} = {first[state]}, {told[1]} {state} = {second[state]}"
+    story = Reason("{} {} = {}, {} {} = {}", told[0], state, first[state], told[1], state, second[state])
     if not _is_reached([first[s] - second[s] for s in different], model, facts):
-        raise Undecided(f"{story}; whether a trial gets to states that differ is not known")
+        raise Undecided("{}; whether a trial gets to states that differ is not known", story)
     if different == [variable]:
-        return False, f"{story}: later spikes jump when the two change places."
+        return False, Reason("{}: later spikes jump when the two change places.", story)
     if variable not in different:
         # equal time derivatives of V, to any order, would mean that spikes feel nothing
         places = [side if side[variable].is_finite else {s: v for s, v in side.items() if s != variable}
@@ -176,11 +187,13 @@ def _difference(model: NeuronModel, facts: Facts, first: State, second: State, t
         for _ in model.other_states:
             left, right = (rate.subs(place, simultaneous=True) for place in places)
             if not facts.vanishes(left - right):
-                return False, f"{story}: {variable} moves on differently, so that later spikes jump when the two swap."
+                return False, Reason(
+                    "{}: {} moves on differently, so that later spikes jump when the two swap.", story, variable
+                )
             rate = sp.Add(*(sp.diff(rate, s) * f for s, f in model.dynamics.items()))
         if any(_reads_difference(route, model, facts, first, second) for route in model.routes):
-            return False, f"{story}: the effect of later inputs on {variable} jumps when the two swap."
-    raise Undecided(f"{story}; whether spikes feel the difference is not known")
+            return False, Reason("{}: the effect of later inputs on {} jumps when the two swap.", story, variable)
+    raise Undecided("{}; whether spikes feel the difference is not known", story)
 
 
 def _is_reached(differences: list[Any], model: NeuronModel, facts: Facts) -> bool:
@@ -246,7 +259,7 @@ def _inputs_commute(case: Case) -> Answer:
             for earlier, later in ((first, second), (second, first))
         ]
         if not all(facts.vanishes(orders[0][state] - orders[1][state]) for state in model.states):
-            told = (f"Input {left.name} before {right.name} leaves", "the other order")
+            told = (Reason("Input {} before {} leaves", left.name, right.name), "the other order")
             holds, reason = _difference(model, facts, orders[0], orders[1], told)
             if not holds:
                 return holds, reason

@@ -10,6 +10,7 @@ import sympy as sp
 from ..algebra import expanded, is_zero
 from ..enclosure import sign_at
 from ..errors import ModelError
+from .reason import Reason
 
 #: A SymPy expression. SymPy's own annotations are too narrow for its `subs` and `args`.
 Expression = Any
@@ -31,11 +32,11 @@ ENCLOSED: dict[Any, Range] = {
 
 
 class Undecided(Exception):
-    """A step of the proof could not be taken; the message says which."""
+    """A step of the proof could not be taken; the message says which, as the template and the parts of a `Reason`."""
 
-    def __init__(self, reason: str, needs: sp.Basic | None = None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, template: str, *parts: Any, needs: sp.Basic | None = None) -> None:
+        self.reason = template if isinstance(template, Reason) else Reason(template, *parts)
+        super().__init__(self.reason)
         self.needs = needs
 
 
@@ -134,7 +135,7 @@ def is_true(condition: Any, sign: Callable[[Any], int]) -> bool:
     if isinstance(condition, sp.Not):
         return not is_true(condition.args[0], sign)
     if not condition.is_Relational:
-        raise Undecided(f"the condition {condition} is not understood")
+        raise Undecided("the condition {} is not understood", condition)
     difference: Any = condition.lhs - condition.rhs
     return bool(condition.func(sp.Integer(sign(difference)), sp.S.Zero))
 
@@ -153,6 +154,9 @@ def solved(relation: Any) -> sp.Basic:
     return relation
 
 
-def at_place(where: Mapping[sp.Symbol, Expression]) -> str:
+def at_place(where: Mapping[sp.Symbol, Expression]) -> Reason:
     """Words for a place in state space, to go after a statement."""
-    return ", for example at " + ", ".join(f"{state} = {value}" for state, value in where.items()) if where else ""
+    if not where:
+        return Reason("")
+    places = ", ".join(["{} = {}"] * len(where))
+    return Reason(f", for example at {places}", *(part for pair in where.items() for part in pair))

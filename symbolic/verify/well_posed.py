@@ -32,7 +32,7 @@ def require_lipschitz(expression: Any, facts: Facts) -> None:
     elif isinstance(expression, sp.tan):
         _require_between_poles(expression.args[0], facts)
     elif not isinstance(expression, (sp.Symbol, sp.Add, sp.Mul, *_ENTIRE)):
-        raise Undecided(f"whether {expression} is finite and smooth is not known")
+        raise Undecided("whether {} is finite and smooth is not known", expression)
     elif isinstance(expression, sp.Mul):
         parts = _without_removable_denominators(expression, facts)
         if len(parts) < len(expression.args):
@@ -85,7 +85,7 @@ def _shares_only_zero(base: Any, numerator: Any, facts: Facts) -> bool:
 
 def _require_positive(expression: Any, facts: Facts) -> None:
     if facts.spread(expression).kind is not Kind.POSITIVE:
-        raise Undecided(f"{expression} is not positive for all admissible states")
+        raise Undecided("{} is not positive for all admissible states", expression)
 
 
 def _require_regular_power(expression: Any, facts: Facts) -> None:
@@ -94,7 +94,7 @@ def _require_regular_power(expression: Any, facts: Facts) -> None:
         return
     if exponent.is_Integer:
         if not facts.spread(base).kind.is_strict:
-            raise Undecided(f"{base} may vanish in a denominator")
+            raise Undecided("{} may vanish in a denominator", base)
         return
     fixed = not exponent.free_symbols & facts.ranges.keys()
     if fixed and facts.is_nonnegative(base) and facts.at_least_zero(exponent - 1):
@@ -110,14 +110,14 @@ def _require_between_poles(argument: Any, facts: Facts) -> None:
         gaps = [sp.pi / 2 + sign * end for end in ends for sign in (1, -1)]
         if len(ends) == 2 and all(facts.at_least_zero(gap) for gap in gaps):
             return
-    raise Undecided(f"tan({argument}) may have a pole")
+    raise Undecided("tan({}) may have a pole", argument)
 
 
 def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
     """Check each branch where it is valid, and that neighbouring branches meet."""
     variables = set().union(*(condition.free_symbols for _, condition in expression.args)) & facts.ranges.keys()
     if len(variables) != 1:
-        raise Undecided(f"the conditions of {expression} involve several states, or none")
+        raise Undecided("the conditions of {} involve several states, or none", expression)
     (state,) = variables
     edges, pieces = pieces_of(expression, state, facts)
     ends = [facts.ranges[state][0], *edges, facts.ranges[state][1]]
@@ -125,12 +125,12 @@ def _require_continuous_pieces(expression: Any, facts: Facts) -> None:
         require_lipschitz(piece, facts.over({state: place}))
     for edge, (left, right) in zip(edges, pairwise(pieces), strict=True):
         if not facts.vanishes((left - right).subs(state, edge)):
-            raise Undecided(f"{expression} jumps at {state} = {edge}")
+            raise Undecided("{} jumps at {} = {}", expression, state, edge)
     for end, piece in ((facts.ranges[state][0], pieces[0]), (facts.ranges[state][1], pieces[-1])):
         if end.is_finite and (state, end) != facts.cut:
             at_end = piece_at(expression, state, end, facts)
             if at_end != piece and not facts.vanishes((at_end - piece).subs(state, end)):
-                raise Undecided(f"{expression} jumps at {state} = {end}")
+                raise Undecided("{} jumps at {} = {}", expression, state, end)
 
 
 def pieces_of(expression: Any, state: sp.Symbol, facts: Facts) -> tuple[list[Expression], list[Expression]]:
@@ -179,9 +179,9 @@ def edges_of(expression: Any, state: sp.Symbol, facts: Facts) -> list[Expression
     for relation in set().union(*(condition.atoms(sp.Rel) for _, condition in expression.args)):
         parts = affine_parts(relation.lhs - relation.rhs, [state])
         if parts is None or not isinstance(relation, (sp.Gt, sp.Ge, sp.Lt, sp.Le)):
-            raise Undecided(f"the condition {relation} of a Piecewise is not understood")
+            raise Undecided("the condition {} of a Piecewise is not understood", relation)
         if not facts.sign(parts[0][state]):
-            raise Undecided(f"the condition {relation} of a Piecewise does not involve {state}")
+            raise Undecided("the condition {} of a Piecewise does not involve {}", relation, state)
         edge = tidy(-parts[1] / parts[0][state])
         position = 0
         for other in edges:
@@ -199,4 +199,4 @@ def piece_at(expression: Any, state: sp.Symbol, place: Expression, facts: Facts)
     for piece, condition in expression.args:
         if is_true(condition.subs(state, place), facts.sign):
             return piece
-    raise Undecided(f"{expression} has no branch at {state} = {place}")
+    raise Undecided("{} has no branch at {} = {}", expression, state, place)

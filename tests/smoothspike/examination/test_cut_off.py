@@ -59,7 +59,7 @@ def found(field, others=None, reset=None):
 def test_a_state_that_diverges_with_the_spike():
     """w' = V where V' = V^2 + 1: w grows like log(V), the spike time itself has a limit."""
     unsettled, escape = found(V**2 + 1, {w: V})
-    assert unsettled.observed == "w at spike 1"
+    assert str(unsettled.observable) == "w at spike 1"
     np.testing.assert_allclose(np.diff(unsettled.outcomes), np.diff(np.log(unsettled.cut_offs)), rtol=1e-4)
     assert len(unsettled.base) == 1
     assert unsettled.spike_times.shape[0] == 4
