@@ -4,8 +4,8 @@ from typing import Any
 
 import sympy as sp
 
-from .algebra import expanded, is_zero
-from .polynomials import affine_split
+from .algebra.polynomials import affine_split
+from .algebra.zeros import expanded, is_zero
 
 
 class mean_decay(sp.Function):

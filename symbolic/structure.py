@@ -6,10 +6,10 @@ from typing import Any
 
 import sympy as sp
 
-from .algebra import is_zero
-from .bounded import expanded, tidy
+from .algebra.polynomials import affine_split, coefficients
+from .algebra.simplification import expanded, tidy
+from .algebra.zeros import is_zero
 from .declare import FrozenMapping, NeuronModel
-from .polynomials import affine_split, coefficients
 
 _PERIODIC = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
 _MOST_TURNS, _MOST_DEGREE = 40, 100

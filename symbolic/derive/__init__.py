@@ -19,16 +19,16 @@ from .forms import AffineForm as AffineForm
 from .forms import NumericForm as NumericForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
-from .given import derive_given, method_of
+from .general import derive_numeric
 from .linear import derive_linear
-from .numeric import derive_numeric
-from .phase import derive_phase
 from .phase_form import PhaseForm as PhaseForm
-from .projective import derive_projective
-from .singular import Singularity as Singularity
-from .singular import evaluate as evaluate
-from .singular import singularities as singularities
-from .transfer import derive_transfer
+from .removable_singularities import Singularity as Singularity
+from .removable_singularities import evaluate as evaluate
+from .removable_singularities import singularities as singularities
+from .riccati import derive_projective
+from .riccati_series import derive_transfer
+from .scalar.phase import derive_phase
+from .user_solution import derive_given, method_of
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 METHODS = ("projective", "linear", "phase", "numeric")

@@ -9,14 +9,14 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy
+from ..algebra.polynomials import affine_split
+from ..algebra.simplification import tidy
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
-from ..polynomials import affine_split
 from ..structure import Structure
 from .derivation import Derivation
 from .forms import AffineForm, resting_states
-from .projective import linear_jumps
+from .riccati import linear_jumps
 
 
 def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:

@@ -174,7 +174,7 @@ class Derivation:
 
     def _continued(self, name: str) -> list[tuple[Any, Any, sp.Expr]]:
         """Where a formula divides by zero although it has a limit: symbol, its value there, and the limit."""
-        from .singular import singularities  # which imports this module
+        from .removable_singularities import singularities  # which imports this module
 
         found = [singularity for singularity in singularities(self) if singularity.formula == name]
         return [(*one.condition.args, one.limit) for one in found if one.is_removable and one.limit is not None]

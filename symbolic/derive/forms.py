@@ -5,9 +5,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import inserted, tidy, vanishes
+from ..algebra.polynomials import affine_split
+from ..algebra.simplification import inserted, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
-from ..polynomials import affine_split
 
 StateMap = FrozenMapping[sp.Symbol, sp.Expr]
 

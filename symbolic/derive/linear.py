@@ -9,13 +9,13 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy, vanishes
+from ..algebra.simplification import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure
 from .derivation import Derivation, LinearForm, t
-from .projective import linear_jumps, relate
-from .rows import declared_sign
+from .parameter_rows import declared_sign
+from .riccati import linear_jumps, relate
 from .substitution import check_flow, check_spike
 
 

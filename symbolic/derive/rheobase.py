@@ -5,13 +5,13 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, fraction, inserted, sign, tidy
+from ..algebra.polynomials import coefficients, factor
+from ..algebra.simplification import expanded, fraction, inserted, sign, tidy
+from ..algebra.values import numbers, value
 from ..errors import DerivationError
-from ..polynomials import coefficients, factor
-from ..values import numbers, value
-from .coordinate import coordinate_of, hyperbolic_as_exponentials, y
-from .phase_line import pieces_of
-from .rows import Row
+from .parameter_rows import Row
+from .scalar.coordinate import coordinate_of, hyperbolic_as_exponentials, y
+from .scalar.phase_line import pieces_of
 
 _MOST_DEGREE, _DIGITS = 12, 25
 

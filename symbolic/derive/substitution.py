@@ -6,9 +6,9 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra.values import extended_value, numbers, value
 from ..declare import NeuronModel
 from ..errors import DerivationError
-from ..values import extended_value, numbers, value
 from .derivation import Relation, t
 
 _POINTS, _DIGITS = 6, 60

@@ -6,9 +6,9 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ..bounded import expanded, tidy
+from ..algebra.simplification import expanded, tidy
+from ..enclosure.isolation import WINDOW, precisely, rounded
 from ..errors import ModelError
-from ..isolation import WINDOW, precisely, rounded
 from .membrane import Membrane
 from .zeros import sign_of, zeros
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, inserted, vanishes
+from ..algebra.polynomials import affine_split
+from ..algebra.simplification import expanded, inserted, vanishes
 from ..declare import NeuronModel
 from ..derive.forms import settled_states
+from ..enclosure.isolation import WINDOW
 from ..errors import ModelError
-from ..isolation import WINDOW
-from ..polynomials import affine_split
 from .zeros import sign_of
 
 #: Stands for the potential to which the other states have settled.

@@ -4,10 +4,10 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import factored, tidy
+from ..algebra.simplification import factored, tidy
+from ..enclosure.isolation import WINDOW, isolate, rounded
 from ..errors import ModelError
-from ..isolation import WINDOW, isolate, rounded
-from ..verify.signs import numeric, sign_of_value
+from ..verify.signs.kinds import numeric, sign_of_value
 
 
 def sign_of(expression: Any) -> int:

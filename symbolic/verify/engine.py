@@ -7,16 +7,16 @@ import sympy as sp
 
 from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
-from .case import Case, declared_case, with_derived_ranges
 from .certificate import Certificate, Condition, RouteReport, Verdict
-from .conditions import neuron_conditions
-from .crossing import crossing_class
-from .plain import with_plain_states
+from .conditions.neuron import neuron_conditions
+from .conditions.order_swap import input_conditions, route_conditions
+from .context import Case, declared_case, with_derived_ranges
+from .normalise_symbols import with_plain_states
+from .parameter_cases import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
 from .reason import Reason
-from .regions import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
+from .regularity.simultaneous_inputs import crossing_class
 from .reports import Proof, report_on, worst_of
-from .routes import input_conditions, route_conditions
-from .signs import Row, Split, Undecided
+from .signs.kinds import Row, Split, Undecided
 
 _MAX_CASES = 2  # open parameters that are told apart one after the other
 

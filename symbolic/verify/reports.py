@@ -6,17 +6,17 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy
+from ..algebra.simplification import tidy
 from ..declare import InputRoute
-from .case import Case
+from .asymptotics.clock import NEVER, Order
 from .certificate import Condition, Regularity, RouteReport, Verdict
-from .clock import NEVER, Order
-from .conditions import FROM_THE_SPIKE_ON
-from .contact import Finding, own_finding, own_order, smoothness_of_equations
-from .later import later_finding
+from .conditions.neuron import FROM_THE_SPIKE_ON
+from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
+from .context import Case
 from .reason import Reason
-from .routes import CANNOT_TRIGGER, COMMUTE
-from .signs import Undecided
+from .regularity.later_spikes import later_finding
+from .regularity.own_spike import Finding, own_finding, own_order, smoothness_of_equations
+from .signs.kinds import Undecided
 
 _JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from symbolic import ModelError
 from symbolic.enclosure import rounding
-from symbolic.isolation import WINDOW, isolate
+from symbolic.enclosure.isolation import WINDOW, isolate
 
 V = sp.Symbol("V", real=True)
 EXP, RATIONAL = sp.exp(V), sp.Rational

@@ -7,10 +7,10 @@ import pytest
 import sympy as sp
 
 from symbolic import DerivationError, NeuronModel, at_infinity, crosses, derive, models
-from symbolic.bounded import vanishes
+from symbolic.algebra.simplification import vanishes
 from symbolic.derive import NumericForm, PhaseForm, derive_phase
-from symbolic.derive.antiderivative import integrate, rational_field
-from symbolic.derive.coordinate import coordinate_of
+from symbolic.derive.scalar.antiderivative import integrate, rational_field
+from symbolic.derive.scalar.coordinate import coordinate_of
 from symbolic.structure import recognise
 
 V = sp.Symbol("V", real=True)
@@ -115,7 +115,7 @@ def test_a_wrong_integral_is_noticed(monkeypatch, part):
         doubled = tuple((c * sp.Rational(1001, 1000), r) for c, r in getattr(found, part)) if part != "rest" else None
         return dataclasses.replace(found, **(changed if doubled is None else {part: doubled}))
 
-    monkeypatch.setattr(sys.modules["symbolic.derive.phase_time"], "integrate", wrong)
+    monkeypatch.setattr(sys.modules["symbolic.derive.scalar.time_to_spike"], "integrate", wrong)
     with pytest.raises(DerivationError, match=r"another derivative|jumps"):
         solved(neuron(V**3 + V if part == "logarithms" else V**2 + 1))
 

@@ -1,0 +1,1 @@
+"""Algebra with bounded work: evaluation, simplification, zero tests and polynomials."""
