@@ -115,14 +115,6 @@ class Factor:
 def factor(polynomial: Any, variable: Any, rows: Sequence[Row]) -> tuple[Any, list[Factor]] | None:
     """Factor a polynomial with real coefficients into a constant and factors of degree 1 and 2, if radicals do that.
 
-    Args:
-        polynomial: What to factor.
-        variable: Its variable.
-        rows: Values of the other symbols, which tell the signs of what stands below roots.
-
-    Returns:
-        The constant and the factors; None where there is a factor whose zeros have no simple formula.
-
     Example:
         >>> x = sp.Symbol("x", real=True)
         >>> sorted(part.zeros() for part in factor(x**4 - x, x, [{}])[1])

@@ -42,14 +42,6 @@ def numbers() -> Any:
 def value(expression: Any, point: Mapping[Any, Any] | None = None, digits: int = 40) -> Any:
     """Evaluate an expression whose value is a real number.
 
-    Args:
-        expression: What to evaluate.
-        point: Values of its symbols.
-        digits: With how many digits to calculate.
-
-    Raises:
-        ArithmeticError: if it has no finite real value, one that is too large, or functions unknown here.
-
     Example:
         >>> x = sp.Symbol("x", real=True)
         >>> value(sp.sqrt(x) ** 10_000_000, {x: sp.Rational(1, 4)}) < 1e-300
@@ -69,11 +61,7 @@ def value(expression: Any, point: Mapping[Any, Any] | None = None, digits: int =
 
 
 def complex_value(expression: Any, point: Mapping[Any, Any] | None = None, digits: int = 40) -> Any:
-    """Evaluate an expression whose value may be complex.
-
-    Raises:
-        ArithmeticError: as `value`, where it is not finite.
-    """
+    """Evaluate an expression whose value may be complex."""
     precision = numbers()
     with precision.workdps(digits):
         known = {symbol: _number(precision, number) for symbol, number in (point or {}).items()}
@@ -89,9 +77,6 @@ def complex_value(expression: Any, point: Mapping[Any, Any] | None = None, digit
 def holds(condition: Any, point: Mapping[Any, Any], digits: int = 40) -> bool:
     """Whether a condition is true at a place.
 
-    Raises:
-        ArithmeticError: if what it compares has no value there.
-
     Example:
         >>> x = sp.Symbol("x", real=True)
         >>> holds((x > 0) & (x**2 < 2), {x: 1})
@@ -104,14 +89,7 @@ def holds(condition: Any, point: Mapping[Any, Any], digits: int = 40) -> bool:
 
 
 def extended_value(expression: Any, point: Mapping[Any, Any], digits: int = 40) -> Any:
-    """The value of an expression, infinite where a case says `oo`; None where it has none.
-
-    Example:
-        >>> x = sp.Symbol("x", real=True)
-        >>> never = sp.Piecewise((1 / x, x >= 0), (sp.oo, True))
-        >>> [extended_value(never, {x: place}) for place in (-1, 0)]
-        [mpf('+inf'), None]
-    """
+    """The value of an expression, infinite where a case says `oo`; None where it has none."""
     try:
         while isinstance(expression, sp.Piecewise):
             cases: Any = expression.args

@@ -24,9 +24,6 @@ def approximate(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Basic] | None
 
     Unlike `evalf`, this takes no time on `exp(exp(exp(9)))`: it refuses.
 
-    Raises:
-        ArithmeticError: if the value is not real, or some part of it is too large or too small for a double.
-
     Example:
         >>> x = sp.Symbol("x", real=True)
         >>> approximate(sp.sqrt(x), {x: sp.Integer(4)})
@@ -47,9 +44,6 @@ def approximate(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Basic] | None
 
 def sign_at(expression: sp.Expr, values: Mapping[sp.Symbol, sp.Basic] | None = None) -> int | None:
     """Return -1, 0 or 1, the sign of an expression at the given values; None if it has other symbols or is not real.
-
-    Raises:
-        ArithmeticError: as `approximate`.
 
     Example:
         >>> x, y, z = sp.symbols("x y z", real=True)

@@ -15,11 +15,7 @@ Values = Mapping[Any, Any]
 
 
 def require_defined(model: "NeuronModel") -> None:
-    """Refuse values of parameters at which an expression divides by zero, or has no real root or logarithm.
-
-    Raises:
-        ModelError: if there is one; it names the expression, the part of it and the parameters.
-    """
+    """Refuse values of parameters at which an expression divides by zero, or has no real root or logarithm."""
     for where, expression in _expressions(model):
         for values in _neurons(model, expression):
             for what, part, wanted in _delicate(expression, values):

@@ -45,12 +45,7 @@ class Scope:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def explain(self, name: str) -> str:
-        """Say why `name` cannot be used, and what to write instead.
-
-        Example:
-            >>> Scope({"tau_m": sp.Symbol("tau_m")}).explain("tau_n")
-            "'tau_n' is neither a state nor a parameter; did you mean 'tau_m'?"
-        """
+        """Say why `name` cannot be used, and what to write instead."""
         if name in self.refused:
             return self.refused[name]
         if name == "oo":
@@ -69,12 +64,7 @@ class Scope:
 
 
 def close_name(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name that `name` may be a misspelling of.
-
-    Example:
-        >>> close_name("v_TH", ["V_th", "I"]), close_name("g", ["V_th", "I"])
-        ('V_th', None)
-    """
+    """Return the known name that `name` may be a misspelling of."""
     if name in _OTHER_NAMES and _OTHER_NAMES[name] in known:
         return _OTHER_NAMES[name]
     by_lower = {candidate.lower(): candidate for candidate in known}
@@ -83,14 +73,7 @@ def close_name(name: str, known: Sequence[str]) -> str | None:
 
 
 class Reader:
-    """Reads one statement from left to right.
-
-    Example:
-        >>> from symbolic.declare.tokens import statements
-        >>> source = Source("initial", "2*V^2/4")
-        >>> Reader(source, statements(source)[0]).whole_expression(Scope({"V": sp.Symbol("V", real=True)}))
-        V**2/2
-    """
+    """Reads one statement from left to right."""
 
     def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
         self.source = source
@@ -162,11 +145,7 @@ class Reader:
         return -sp.oo if rest[0] == "-" else sp.oo
 
     def whole_expression(self, scope: Scope) -> sp.Expr:
-        """Read an expression up to the end of the statement.
-
-        Raises:
-            ModelError: if it is not one, or is not finite and real.
-        """
+        """Read an expression up to the end of the statement."""
         start = self.next
         result = self._expression(scope, 0)
         self.end()

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def validate(model: "NeuronModel") -> None:
-    """Check a declaration.
-
-    Raises:
-        ModelError: at the first thing that is wrong.
-    """
+    """Check a declaration."""
     for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
                   _threshold):  # fmt: skip
         check(model)

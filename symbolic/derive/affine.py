@@ -20,11 +20,7 @@ from .riccati import linear_jumps
 
 
 def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the solver of a model whose equations are all affine.
-
-    Raises:
-        DerivationError: if an equation is not affine, the spike is at infinity, or an input does more than add.
-    """
+    """Derive the solver of a model whose equations are all affine."""
     form = _normal_form(model, structure)
     potential = model.variable
     leak = -form.couplings[potential].get(potential, sp.Integer(0))

@@ -20,11 +20,7 @@ from .substitution import check_flow, check_spike
 
 
 def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the exact solver of a leaky integrator.
-
-    Raises:
-        DerivationError: if there is no leak, currents decay differently, or the reset does more than set the potential.
-    """
+    """Derive the exact solver of a leaky integrator."""
     form = _normal_form(model, structure)
     potential = form.potential
     current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))

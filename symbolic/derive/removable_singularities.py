@@ -73,22 +73,7 @@ def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
 
 
 def evaluate(derivation: Derivation, name: str, values: Mapping[Any, Any]) -> float:
-    """Evaluate a formula at numbers, to full double precision wherever it has a value or a limit.
-
-    Args:
-        derivation: Where the formula comes from.
-        name: Which formula, as in `Derivation.formulas`.
-        values: Numbers for its symbols, by symbol or name; parameters not given have their declared values.
-
-    Raises:
-        DerivationError: if there is no such formula, a symbol has no value, or there is no limit.
-
-    Example:
-        >>> from symbolic import derive, models
-        >>> derived = derive(models.lif(tau_s=0.3))
-        >>> [round(evaluate(derived, "V(t)", {"tau_s": s, "V": 0, "I": 1, "t": 1}), 10) for s in (1.0, 1 + 1e-13)]
-        [0.3678794412, 0.3678794412]
-    """
+    """Evaluate a formula at numbers, to full double precision wherever it has a value or a limit."""
     formulas = derivation.formulas
     if name not in formulas:
         raise DerivationError(f"there is no formula {name!r}; there are: {', '.join(formulas)}")

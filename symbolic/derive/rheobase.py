@@ -19,12 +19,6 @@ _MOST_DEGREE, _DIGITS = 12, 25
 def find_rheobase(potential: Any, field: Any, ends: tuple[Any, Any], rows: Sequence[Row]) -> Any:
     """Return minus the least value of a field between the reset and the spike; None where there is no formula.
 
-    Args:
-        potential: The symbol of the potential.
-        field: Its time derivative.
-        ends: Reset and spike.
-        rows: Parameter values that tell which value is the least.
-
     Example:
         >>> V, a = sp.symbols("V a", real=True)
         >>> find_rheobase(V, V**2 - a * V, (-sp.oo, sp.oo), [{a: 2}])
@@ -97,9 +91,6 @@ def _rounded(number: Any) -> Any:
 
 def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
     """The value of a field at a place, or what it tends to at infinity.
-
-    Raises:
-        DerivationError: if that is not plain from its terms.
 
     Example:
         >>> V = sp.Symbol("V", real=True)

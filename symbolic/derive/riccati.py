@@ -25,11 +25,7 @@ _MAX_ORDER = 3
 
 
 def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the exact solver of a model whose potential obeys a Riccati equation.
-
-    Raises:
-        DerivationError: if the equation is not elementary, or the reset does more than pass through infinity.
-    """
+    """Derive the exact solver of a model whose potential obeys a Riccati equation."""
     _require_plain_reset(model, structure)
     form, relation = _normal_form(model, structure)
     potential, denominator, time = _flow(form)
@@ -108,11 +104,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
 
 
 def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
-    """What an input spike of weight 1 adds to each state, for every route.
-
-    Raises:
-        DerivationError: if a jump is not proportional to the weight.
-    """
+    """What an input spike of weight 1 adds to each state, for every route."""
     routes = {}
     for name, changes in structure.jumps.items():
         slopes = {state: tidy(sp.diff(change, weight)) for state, change in changes.items()}

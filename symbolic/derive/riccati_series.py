@@ -22,11 +22,7 @@ from .riccati import linear_jumps
 
 
 def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the solver of a quadratic neuron with any autonomous linear drive, conductances and resets.
-
-    Raises:
-        DerivationError: if a coefficient is not affine in the other states, or an input does more than add.
-    """
+    """Derive the solver of a quadratic neuron with any autonomous linear drive, conductances and resets."""
     form = _normal_form(model, structure)
     excess = tidy(form.drive + sum(g * form.others.resting.get(s, 0) for s, g in form.drive_gains.items()))
     currents = [gain for state, gain in form.drive_gains.items() if state not in form.conductance_gains]

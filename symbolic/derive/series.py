@@ -22,12 +22,6 @@ class Unknown(ArithmeticError):
 def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
     """What a formula tends to as a symbol approaches a place from one side; None if that is not told.
 
-    Args:
-        formula: Made of sums, products, powers and analytic functions.
-        symbol: What approaches.
-        place: Where to.
-        side: From which side: 1 from above, -1 from below.
-
     Example:
         >>> x, a = sp.symbols("x a", positive=True)
         >>> limit(sp.sin(sp.sqrt(x) * a) / sp.sqrt(x), x, 0, 1), limit((1 - sp.exp(a - x)) / (x - a), x, a, 1)

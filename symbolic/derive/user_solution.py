@@ -24,11 +24,7 @@ def method_of(structure: Structure) -> str:
 
 
 def derive_given(model: NeuronModel, structure: Structure) -> Derivation:
-    """Check the solution that a model carries.
-
-    Raises:
-        DerivationError: if it does not solve the declared equations, or its time to spike is not the first spike.
-    """
+    """Check the solution that a model carries."""
     solution = model.solution
     if solution is None:
         raise DerivationError(f"{model.name}: no solution was given")

@@ -41,9 +41,6 @@ def isolate(expression: Any, variable: sp.Symbol, low: float | Fraction, high: f
     coefficients are solved exactly. A multiple zero is found where it is a simple fraction. Where a piecewise
     expression jumps from one sign to the other, that counts as a zero.
 
-    Raises:
-        ModelError: if a zero cannot be told from a near miss, or two zeros agree in 25 digits.
-
     Example:
         >>> V = sp.Symbol("V", real=True)
         >>> isolate(sp.exp(V) - 1, V, -100, 100), isolate(sp.exp(V) - V - 1, V, -100, 100)

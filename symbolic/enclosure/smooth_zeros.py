@@ -23,13 +23,7 @@ _HIGHEST_ORDER, _DEPTH = 8, 2
 
 
 class Isolation:
-    """The zeros of one expression without kinks, in one variable, with its derivatives as far as they are needed.
-
-    Args:
-        expression: The expression.
-        variable: Its symbol.
-        multiples: Expressions that vanish wherever it vanishes, and may have narrower bounds.
-    """
+    """The zeros of one expression without kinks, in one variable, with its derivatives as far as they are needed."""
 
     def __init__(self, expression: Any, variable: sp.Symbol, multiples: Iterable[Any] = ()) -> None:
         self._expression, self._variable = expression, variable
@@ -37,11 +31,7 @@ class Isolation:
         self._multiples = [field_of(multiple) for multiple in multiples]
 
     def zeros(self, low: Fraction, high: Fraction) -> list[Any]:
-        """All zeros between two places, as fractions with some more than 25 digits.
-
-        Raises:
-            ModelError: if a zero cannot be told from a near miss, or two zeros agree in 25 digits.
-        """
+        """All zeros between two places, as fractions with some more than 25 digits."""
         found: list[Any] = []
         waiting, boxes = [(low, high)], 0
         while waiting:
@@ -154,7 +144,7 @@ class Isolation:
             zero = arithmetic.add(at, arithmetic.negative(step))
             if not zero.is_defined:
                 return left, right
-            low, high = (outward(arithmetic.numbers, end, at) for at, end in enumerate((zero.low, zero.high)))
+            low, high = (outward(end, at) for at, end in enumerate((zero.low, zero.high)))
         return Fraction(max(left, low)), Fraction(min(right, high))
 
 

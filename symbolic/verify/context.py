@@ -70,11 +70,7 @@ class Case:
         return Condition(name, holds, statement, reason, route, tuple(used))
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Return what a function returns.
-
-        Raises:
-            Undecided: if SymPy stops with any error.
-        """
+        """Return what a function returns."""
         try:
             return work()
         except (Undecided, Split):

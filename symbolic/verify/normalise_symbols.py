@@ -16,11 +16,7 @@ _SIGNS = (
 
 
 def with_plain_states(model: NeuronModel) -> NeuronModel:
-    """Return the model with states that are merely real; their ranges are those that are declared as bounds.
-
-    Raises:
-        Undecided: if a symbol claims a sign, or to be an integer, that no declared range confirms.
-    """
+    """Return the model with states that are merely real; their ranges are those that are declared as bounds."""
     new = {state: _plain(state, model) for state in model.states}
     if all(old == plain for old, plain in new.items()):
         return model

@@ -42,13 +42,7 @@ def deciding_parameter(model: NeuronModel, conditions: tuple[Condition, ...]) ->
 
 
 def regions_of(symbol: Any, threshold: sp.Expr, *, is_positive: bool = False) -> tuple[Region, ...]:
-    """Divide the range of a parameter: above, at and below a number, as far as it is positive if it must be.
-
-    Example:
-        >>> p = sp.Symbol("p", real=True)
-        >>> [str(region.condition) for region in regions_of(p, sp.Integer(1))]
-        ['p > 1', 'Eq(p, 1)', 'p < 1']
-    """
+    """Divide the range of a parameter: above, at and below a number, as far as it is positive if it must be."""
     edge: Any = threshold
     above = sp.Symbol(symbol.name if edge.is_zero else f"({symbol - edge})", positive=True)
     found = [Region(sp.Gt(symbol, edge), edge + above, ((above, symbol - edge),))]
@@ -66,11 +60,7 @@ def regions_of(symbol: Any, threshold: sp.Expr, *, is_positive: bool = False) ->
 
 
 def in_region(model: NeuronModel, symbol: Any, region: Region) -> NeuronModel:
-    """The model where the parameter is in a region.
-
-    Raises:
-        ModelError: if the declaration is not valid there.
-    """
+    """The model where the parameter is in a region."""
     new: dict[Any, Any] = {symbol: region.value}
 
     def at(value: Any) -> Any:

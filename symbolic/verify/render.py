@@ -137,13 +137,7 @@ def title(condition: "Condition") -> str:
 
 
 def in_words(relation: Any) -> str:
-    """A relation as plain text, with `=` for an equation and a chain for an interval.
-
-    Example:
-        >>> p = sp.Symbol("p")
-        >>> in_words(sp.Eq(p, 1)), in_words(sp.And(p >= 0, p < 1))
-        ('p = 1', '0 <= p < 1')
-    """
+    """A relation as plain text, with `=` for an equation and a chain for an interval."""
     if isinstance(relation, sp.Eq):
         return f"{relation.lhs} = {relation.rhs}"
     if isinstance(relation, sp.And) and len(relation.args) == 2:

@@ -6,19 +6,10 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from symbolic import ModelError
-from symbolic.enclosure import rounding
 from symbolic.enclosure.isolation import WINDOW, isolate
 
 V = sp.Symbol("V", real=True)
 EXP, RATIONAL = sp.exp(V), sp.Rational
-
-
-@pytest.fixture(params=["flint", "mpmath"], autouse=True)
-def _with_and_without_flint(request, monkeypatch):
-    if request.param == "flint":
-        pytest.importorskip("flint")
-    else:
-        monkeypatch.setattr(rounding, "flint", None)
 
 
 def isolated(expression):

@@ -48,12 +48,7 @@ class RationalField:
 
 
 def rational_field(field: Any, potential: Any, rows: Sequence[Row]) -> RationalField:
-    """Write a field as a quotient with factors.
-
-    Raises:
-        DerivationError: if it is no quotient of polynomials in the potential or an exponential, or has poles, or zeros
-            without a formula.
-    """
+    """Write a field as a quotient with factors."""
     coordinate = coordinate_of(field, potential)
     if coordinate is None:
         raise DerivationError(f"1/({field}) is not rational in {potential} or an exponential of it")
@@ -89,11 +84,7 @@ class Antiderivative:
         return sp.Add(*terms, self.rest.subs(y, here))
 
     def until(self, end: Any) -> tuple[Any, Any]:
-        """By what it grows from the potential to `end`, and its value there, in the same constants.
-
-        Raises:
-            DerivationError: if it grows without bound.
-        """
+        """By what it grows from the potential to `end`, and its value there, in the same constants."""
         final = self.final(end)
         if final in (sp.oo, -sp.oo):
             raise DerivationError("the spike is reached after an infinite time only")
@@ -224,15 +215,7 @@ def _solved(function: Any, level: Any, unknown: Any = y, start: Any = None) -> l
 
 
 def integrate(field: RationalField, is_positive: Callable[[Any], bool]) -> Antiderivative:
-    """Integrate `dt/dy` by partial fractions.
-
-    Args:
-        field: The field.
-        is_positive: Whether an expression in `y` is positive on the segment (it has one sign there).
-
-    Raises:
-        DerivationError: if the integral is too long.
-    """
+    """Integrate `dt/dy` by partial fractions."""
     factors = [Factor((-zero, sp.S.One), part.power) for part in field.factors if part.discriminant != -1
                for zero in part.zeros()]  # fmt: skip
     factors += [part for part in field.factors if part.discriminant == -1]

@@ -44,13 +44,7 @@ class Coordinate:
 
 
 def coordinate_of(field: Any, potential: Any) -> Coordinate | None:
-    """Find the coordinate in which a field is rational; None where there is none.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> coordinate_of(sp.cosh(2 * V), V).rate, coordinate_of(V**3 + V, V).rate, coordinate_of(V + sp.exp(V), V)
-        (2, 0, None)
-    """
+    """Find the coordinate in which a field is rational; None where there is none."""
     if _is_rational(field, potential):
         return Coordinate(potential, sp.S.Zero)
     powers = hyperbolic_as_exponentials(field, potential)

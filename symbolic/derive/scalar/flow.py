@@ -18,12 +18,7 @@ _clock: Any = sp.Dummy("clock", real=True)
 
 
 def derive_flow(line: PhaseLine, rising: list[Part]) -> Any:
-    """Find the flow; None if there is no closed form.
-
-    Args:
-        line: The phase line.
-        rising: The integrated parts of the component from which spikes come; empty if there is none.
-    """
+    """Find the flow; None if there is no closed form."""
     components = line.components[:-1] if rising else line.components
     parts = [*(other_parts(line, component) for component in components), *([rising] if rising else [])]
     if all(len(component) == 1 for component in parts):

@@ -31,9 +31,6 @@ _FAILURES = (sp.PolynomialError, NotImplementedError, ValueError, TypeError, Ari
 def derive_phase(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive how a neuron with one state spikes, in formulas: for any parameters where possible, else at the declared.
 
-    Raises:
-        DerivationError: if the model has other states, no spike that a scalar equation describes, or no formulas.
-
     Example:
         >>> from symbolic import models
         >>> from symbolic.structure import recognise
@@ -98,11 +95,7 @@ class _Search:
         self._potential = sp.Symbol(structure.potential.name, real=True)
 
     def run(self) -> Derivation:
-        """Find everything.
-
-        Raises:
-            DerivationError: if there is no formula for the time to the spike.
-        """
+        """Find everything."""
         model, structure = self._model, self._structure
         end, reset = (self._inside(place) for place in _ends(model, structure))
         line = phase_line(self._potential, self._inside(structure.field), end, signed_rows(model, self._symbols))

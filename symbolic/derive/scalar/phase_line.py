@@ -69,17 +69,7 @@ class PhaseLine:
 
 
 def phase_line(potential: Any, field: Any, end: Any, rows: list[Row]) -> PhaseLine:
-    """Find the phase line below a spike.
-
-    Args:
-        potential: The symbol of the potential.
-        field: Its time derivative, in the potential and parameters.
-        end: The spike: a threshold or `oo`.
-        rows: Parameter values, which tell signs.
-
-    Raises:
-        DerivationError: if there are no formulas for its zeros, or neurons differ in where they are.
-    """
+    """Find the phase line below a spike."""
     segments: list[Segment] = []
     zeros: list[Any] = []
     for low, high, piece in pieces_of(potential, field, end, rows):
@@ -124,11 +114,7 @@ def between(low: Any, high: Any, row: Row, part: float = 3 / 7) -> Any:
 
 
 def ordered(places: list[Any], rows: list[Row]) -> list[Any]:
-    """Places in ascending order, each once.
-
-    Raises:
-        DerivationError: if the order differs between neurons.
-    """
+    """Places in ascending order, each once."""
     orders = []
     for row in rows:
         try:
@@ -145,11 +131,7 @@ def ordered(places: list[Any], rows: list[Row]) -> list[Any]:
 
 
 def pieces_of(potential: Any, field: Any, end: Any, rows: list[Row]) -> list[tuple[Any, Any, Any]]:
-    """Cut the line below `end` where two expressions of a piecewise field meet: beginning, end and field of each piece.
-
-    Raises:
-        DerivationError: if that depends on parameters in a way that is not understood.
-    """
+    """Cut the line below `end` where two expressions of a piecewise field meet: beginning, end and field of each piece."""
     if not field.has(*_GLUED):
         return [(-sp.oo, end, field)]
     if nodes(field, _MAX_NODES) > _MAX_NODES or len(field.atoms(*_GLUED)) > _MAX_CASES:
@@ -193,11 +175,7 @@ def _at(branches: Any, potential: Any, place: Any, row: Row) -> Any:
 
 
 def _is_within(low: Any, place: Any, high: Any, rows: list[Row]) -> bool:
-    """Whether a place lies between two others, or on one of them.
-
-    Raises:
-        DerivationError: if that differs between neurons.
-    """
+    """Whether a place lies between two others, or on one of them."""
     found = {
         (low == -sp.oo or sign(place - low, row) in (0, 1)) and (high == sp.oo or sign(high - place, row) in (0, 1))
         for row in rows

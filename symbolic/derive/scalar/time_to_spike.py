@@ -39,11 +39,7 @@ class Part:
 
 
 def integrated(line: PhaseLine, segment: Segment) -> Antiderivative:
-    """Integrate on a segment, and check the integral there.
-
-    Raises:
-        DerivationError: if its derivative is not the reciprocal of the field.
-    """
+    """Integrate on a segment, and check the integral there."""
     row, coordinate = line.rows[0], segment.rational.coordinate
     here = coordinate.of(between(segment.low, segment.high, row))
     found = integrate(segment.rational, lambda expression: sign(expression, {**row, y: value(here, row)}) == 1)
@@ -61,11 +57,7 @@ def places(segment: Segment, row: Row) -> list[Any]:
 
 
 def rising_parts(line: PhaseLine) -> list[Part]:
-    """Integrate from the spike downwards, as far as the field is positive; the uppermost part first.
-
-    Raises:
-        DerivationError: if the spike is never reached, or the integral has no formula.
-    """
+    """Integrate from the spike downwards, as far as the field is positive; the uppermost part first."""
     parts, remaining = [], sp.S.Zero
     for segment in reversed(line.components[-1]):
         found = integrated(line, segment)
@@ -86,11 +78,7 @@ def other_parts(line: PhaseLine, component: tuple[Segment, ...]) -> list[Part]:
 
 
 def time_to_spike(line: PhaseLine, parts: list[Part]) -> Any:
-    """The time to the spike on the uppermost component.
-
-    Raises:
-        DerivationError: if it is not what quadrature gives.
-    """
+    """The time to the spike on the uppermost component."""
     for row in line.rows:
         _compare(line, parts, row)
     pieces = [(part.time, line.potential >= part.segment.low) for part in parts]

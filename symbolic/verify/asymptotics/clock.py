@@ -104,11 +104,7 @@ class Clock:
         return approach(expression, self.variable, self.end, -1, self.facts)
 
     def order(self, expression: Expression, *, over_speed: bool = False) -> Order | None:
-        """Return the order of an expression, or of its quotient by the speed; None for zero.
-
-        Raises:
-            Undecided: if it cannot be bounded.
-        """
+        """Return the order of an expression, or of its quotient by the speed; None for zero."""
         if expanded(expression) == 0:
             return None
         if not self.is_infinite and (found := self._by_derivatives(expression)) is not None:
@@ -200,11 +196,7 @@ class Clock:
         return Order(sp.oo)
 
     def order_of_shift(self, jump: Expression) -> Order | None:
-        """The order of the change of the time left that a jump of the spiking variable causes; None for no jump.
-
-        Raises:
-            Undecided: if the jump changes the spiking variable by too much to tell.
-        """
+        """The order of the change of the time left that a jump of the spiking variable causes; None for no jump."""
         step = tidy(jump - self.variable)
         if is_zero(step):
             return None
@@ -254,11 +246,7 @@ class Clock:
 
 
 def clock_before(case: Case) -> Clock:
-    """The clock that runs towards the spike.
-
-    Raises:
-        Undecided: if the speed there is not known to be positive.
-    """
+    """The clock that runs towards the spike."""
     model, facts = case.model, case.with_weight
     if not model.spike.is_at_infinity:
         return Clock(model.variable, model.spike.threshold, facts, ONE)
@@ -266,11 +254,7 @@ def clock_before(case: Case) -> Clock:
 
 
 def clock_after(case: Case) -> Clock:
-    """The clock that runs from the reset to minus infinity.
-
-    Raises:
-        Undecided: if the speed there is not known to be positive.
-    """
+    """The clock that runs from the reset to minus infinity."""
     return Clock(case.model.variable, -sp.oo, case.with_weight, _pace(case, -1).scale)
 
 

@@ -35,9 +35,6 @@ def expansion(expression: Expression, facts: Facts) -> Expansion:
     """Expand an expression in `far` as `far` goes to infinity.
 
     Every other symbol is held fixed; the remainder is uniform over bounded sets of the states.
-
-    Raises:
-        Undecided: if a function or a sign on the way is not known.
     """
     return _Expander(facts).expand(sp.sympify(expression))
 
@@ -53,16 +50,7 @@ def approach(expression: Expression, variable: sp.Symbol, point: Expression, sid
 
 
 def from_below(expression: Expression, variable: sp.Symbol, point: Expression, facts: Facts) -> Expression:
-    """The expression that is valid just below a finite point, with its branches resolved there.
-
-    Raises:
-        Undecided: if which branch is valid is not known.
-
-    Example:
-        >>> V, I = sp.symbols("V I", real=True)
-        >>> from_below(sp.Piecewise((2 - V + I, V < 1), (0, True)), V, sp.Integer(1), Facts(({},), {}))
-        I - V + 2
-    """
+    """The expression that is valid just below a finite point, with its branches resolved there."""
     return beside(expression, variable, point, -1, facts)
 
 
@@ -111,14 +99,7 @@ class _Resolver:
 
 
 def without_oscillations(expression: Expression, variable: sp.Symbol, facts: Facts) -> tuple[Expression, Facts]:
-    """Put a symbol between -1 and 1 for every sine and cosine of the variable; what holds for all values is certain.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> bounded, facts = without_oscillations(V**2 * (2 + sp.sin(V)), V, Facts(({},), {}))
-        >>> bounded.has(sp.sin), list(facts.ranges.values())
-        (False, [(-1, 1)])
-    """
+    """Put a symbol between -1 and 1 for every sine and cosine of the variable; what holds for all values is certain."""
     waves = [wave for wave in expression.atoms(sp.sin, sp.cos) if wave.has(variable)]
     new = {wave: sp.Symbol(str(wave), real=True) for wave in sorted(waves, key=sp.default_sort_key)}
     ranges = {symbol: (sp.S.NegativeOne, sp.S.One) for symbol in new.values()}
@@ -126,11 +107,7 @@ def without_oscillations(expression: Expression, variable: sp.Symbol, facts: Fac
 
 
 def limit(series: Expansion, facts: Facts) -> tuple[Expression, Leading | None]:
-    """Return the limit (an expression in states, or plus or minus infinity) and the leading term if it grows.
-
-    Raises:
-        Undecided: if there is no limit, or its sign depends on a state.
-    """
+    """Return the limit (an expression in states, or plus or minus infinity) and the leading term if it grows."""
     largest = bound(series, facts)
     if largest is None:
         return sp.S.Zero, None

@@ -44,11 +44,7 @@ ONE = Scale()
 
 
 def compare(left: Scale, right: Scale, facts: Facts) -> int:
-    """Return 1, 0 or -1: whether the left scale grows faster than, like, or slower than the right one.
-
-    Raises:
-        Undecided: if that depends on a parameter whose value is not known.
-    """
+    """Return 1, 0 or -1: whether the left scale grows faster than, like, or slower than the right one."""
     ratio = left / right
     rates = list(ratio.exponent)
     while rates:
@@ -155,11 +151,7 @@ def multiply(left: Expansion, right: Expansion, facts: Facts) -> Expansion:
 
 
 def leading(expansion: Expansion, facts: Facts) -> Leading | None:
-    """Return the fastest growing term, or None if the expansion is zero.
-
-    Raises:
-        Undecided: if the remainder could outgrow every term, or the coefficient's sign is not known.
-    """
+    """Return the fastest growing term, or None if the expansion is zero."""
     remaining = list(expansion.terms)
     while remaining:
         best = remaining[0]

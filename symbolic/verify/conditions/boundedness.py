@@ -115,12 +115,7 @@ def _climbs(case: Case) -> bool:
 
 
 def split_states(case: Case) -> Growing:
-    """Find the states that are bounded whatever the spikes; the rest may grow.
-
-    Raises:
-        Diverges: if one of them runs to infinity by itself.
-        Undecided: if an equation is too nonlinear to tell.
-    """
+    """Find the states that are bounded whatever the spikes; the rest may grow."""
     model = case.model
     bounded = {s for s in model.other_states if all(end.is_finite for end in case.facts.ranges[s])}
     waiting = [s for s in model.other_states if s not in bounded]
@@ -222,11 +217,7 @@ def _at_most_one(factor: Expression, facts: Facts, *, strictly: bool) -> bool:
 
 
 def require_affine(case: Case, growing: Growing) -> None:
-    """Check the affine form that the proof needs.
-
-    Raises:
-        Undecided: naming the equation that is not affine.
-    """
+    """Check the affine form that the proof needs."""
     model, states = case.model, list(growing.states)
     for state in (model.variable, *states):
         if state in states and _is_driven_back(case, state, growing):
@@ -262,11 +253,7 @@ def _require_moderate(case: Case, growing: Growing) -> None:
 
 
 def require_drift(case: Case, direction: int) -> None:
-    """Check that states which follow the spiking variable cannot carry it to an infinity that it avoids alone.
-
-    Raises:
-        Undecided: if they may.
-    """
+    """Check that states which follow the spiking variable cannot carry it to an infinity that it avoids alone."""
     growing = split_states(case)
     driven = following(case.model, case.model.variable) & set(growing.states)
     if driven & case.model.field.free_symbols:

@@ -239,11 +239,7 @@ def _spike_survives(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top:
 
 
 def _require_short_transit(case: Case, top: Leading | None, direction: int) -> None:
-    """Check that states which act back on the spiking variable change little while it is far out.
-
-    Raises:
-        Undecided: if they may change much.
-    """
+    """Check that states which act back on the spiking variable change little while it is far out."""
     model, facts = case.model, case.facts
     for state in sorted(_feedback(case), key=str):
         rate = bound(growth(model.dynamics[state], model.variable, direction, facts), facts)

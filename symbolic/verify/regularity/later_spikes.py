@@ -27,11 +27,7 @@ _UNFELT = "Near the spike the input does not act on the spiking variable, and th
 
 
 def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
-    """Find the class of later spikes, given the contact exponent.
-
-    Raises:
-        Undecided: if a step of the estimate cannot be taken.
-    """
+    """Find the class of later spikes, given the contact exponent."""
     model = case.model
     found = ties(model, route)
     if model.variable not in route.jump and not found.driven:
@@ -124,11 +120,7 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
 
 
 def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
-    """How many integrations lie between the input and the spiking variable right after a finite reset.
-
-    Raises:
-        Undecided: if the input moves the spiking variable itself, or a coefficient is not known.
-    """
+    """How many integrations lie between the input and the spiking variable right after a finite reset."""
     model, facts = case.model, case.with_weight
     variable = model.variable
     place = model.reset_value.subs(variable, model.spike.threshold)

@@ -54,21 +54,13 @@ class Finding:
 
 
 def own_order(case: Case, route: InputRoute) -> Order | None:
-    """Return the contact exponent of an input route; None if the input does not act on the spiking variable.
-
-    Raises:
-        Undecided: if a step of the estimate cannot be taken.
-    """
+    """Return the contact exponent of an input route; None if the input does not act on the spiking variable."""
     require_regular_growth(case.model, route)
     return shift_order(clock_before(case), case.model, route)
 
 
 def shift_order(clock: Clock, model: NeuronModel, route: InputRoute) -> Order | None:
-    """The order of the shift in time that an input causes near one end of the clock; None for no shift.
-
-    Raises:
-        Undecided: if it cannot be estimated.
-    """
+    """The order of the shift in time that an input causes near one end of the clock; None for no shift."""
     jump = route.jump.get(model.variable)
     found = [] if jump is None else [clock.order_of_shift(jump)]
     direct = clock.order(effect_of_jump(model.field, model, route), over_speed=True)
@@ -120,21 +112,13 @@ def effect_of_jump(rate: Expression, model: NeuronModel, route: InputRoute) -> E
 
 
 def require_positive(order: Order, facts: Facts) -> None:
-    """Check that something vanishes at the spike.
-
-    Raises:
-        Undecided: if it does not, or that is not known.
-    """
+    """Check that something vanishes at the spike."""
     if order.exponent != sp.oo and facts.sign(order.exponent) <= 0:
         raise Undecided("an effect of the input does not vanish with the time left")
 
 
 def require_regular_growth(model: NeuronModel, route: InputRoute) -> None:
-    """Derivatives follow the leading behaviour unless something oscillates ever faster.
-
-    Raises:
-        Undecided: if something may.
-    """
+    """Derivatives follow the leading behaviour unless something oscillates ever faster."""
     if not model.spike.is_at_infinity:
         return
     for expression in (*model.dynamics.values(), *route.jump.values()):

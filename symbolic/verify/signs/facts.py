@@ -65,12 +65,7 @@ class Facts:
         return Facts(self.rows, self.ranges | dict(ranges), self.used, self.cut, self.most_boxes)
 
     def sign(self, expression: Expression) -> int:
-        """Return 1, 0 or -1 for an expression in parameters.
-
-        Raises:
-            Undecided: if neither the symbols' assumptions nor their values decide; it names the condition.
-            Split: if it differs between neurons.
-        """
+        """Return 1, 0 or -1 for an expression in parameters."""
         expression = sp.sympify(expression)
         if expression.free_symbols & self.ranges.keys():
             raise Undecided("the sign of {} depends on the state", expression)
@@ -129,11 +124,7 @@ class Facts:
         return bool(self._with_assumptions(expression).is_nonnegative)
 
     def spread(self, expression: Expression) -> Spread:
-        """Return the signs that an expression takes while each state runs over its whole range.
-
-        Raises:
-            Undecided: if that could not be found out.
-        """
+        """Return the signs that an expression takes while each state runs over its whole range."""
         expression = self._with_constants(sp.sympify(expression))
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
         if not states:

@@ -79,15 +79,7 @@ class Spread:
 
 
 def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict[Any, Expression], Expression] | None:
-    """Split an expression that is affine in symbols into their coefficients and the rest; None if it is not.
-
-    Example:
-        >>> x, y, a = sp.symbols("x y a", real=True)
-        >>> affine_parts(a * x + y + 3, [x, y])
-        ({x: a, y: 1}, 3)
-        >>> affine_parts(x * y, [x, y]) is None
-        True
-    """
+    """Split an expression that is affine in symbols into their coefficients and the rest; None if it is not."""
     slopes = {symbol: expanded(sp.diff(expression, symbol)) for symbol in symbols}
     if any(slope.free_symbols & set(symbols) for slope in slopes.values()):
         return None
@@ -122,11 +114,7 @@ def sign_of_value(expression: Expression, row: Row) -> int | None:
 
 
 def is_true(condition: Any, sign: Callable[[Any], int]) -> bool:
-    """Whether a condition holds, given a function that finds the sign of the difference of two sides.
-
-    Raises:
-        Undecided: if it is more than comparisons joined by and, or, not.
-    """
+    """Whether a condition holds, given a function that finds the sign of the difference of two sides."""
     if condition in (sp.true, sp.false):
         return condition == sp.true
     if isinstance(condition, (sp.And, sp.Or)):

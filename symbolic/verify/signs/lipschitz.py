@@ -15,11 +15,7 @@ _BRANCHING = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
 
 
 def require_lipschitz(expression: Any, facts: Facts) -> None:
-    """Check that an expression is finite and locally Lipschitz while its states stay in their ranges.
-
-    Raises:
-        Undecided: at the first part for which that cannot be shown.
-    """
+    """Check that an expression is finite and locally Lipschitz while its states stay in their ranges."""
     if not expression.free_symbols & facts.ranges.keys() and expression.is_real:
         return
     if isinstance(expression, sp.Piecewise):
@@ -146,13 +142,7 @@ def pieces_of(expression: Any, state: sp.Symbol, facts: Facts) -> tuple[list[Exp
 
 
 def settled(expression: Any, facts: Facts) -> Any:
-    """Put the one branch that is valid in place of a piecewise expression, where states do not leave it.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> settled(sp.Piecewise((2 - V, V < 1), (0, True)), Facts(({},), {V: (-sp.oo, sp.Integer(1))}))
-        2 - V
-    """
+    """Put the one branch that is valid in place of a piecewise expression, where states do not leave it."""
     new = {}
     for piecewise in expression.atoms(sp.Piecewise):
         states = set().union(*(condition.free_symbols for _, condition in piecewise.args)) & facts.ranges.keys()

@@ -24,12 +24,7 @@ _EVERYTHING: Range = (-sp.oo, sp.oo)
 
 
 def derived_ranges(model: NeuronModel, facts: Facts) -> dict[sp.Symbol, Range]:
-    """The ranges of all states, declared or derived; the spiking variable ends at its threshold.
-
-    Args:
-        model: The declared model.
-        facts: What is known, with the declared ranges.
-    """
+    """The ranges of all states, declared or derived; the spiking variable ends at its threshold."""
     facts = replace(facts, most_boxes=_FEW_BOXES)
     fixed = constant_states(model, facts)
     ranges = dict(facts.ranges) | {s: (model.initial[s], model.initial[s]) for s in fixed}

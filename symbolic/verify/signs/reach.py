@@ -43,11 +43,7 @@ class Reach:
         return settled(self.model.field, self.facts)
 
     def swallows(self, expression: Expression) -> bool:
-        """Whether, wherever an expression is positive, an input can make it negative.
-
-        Args:
-            expression: In the states other than the spiking variable.
-        """
+        """Whether, wherever an expression is positive, an input can make it negative."""
         if expression.free_symbols & self.facts.ranges.keys() <= self.free:
             return self.facts.spread(expression).kind in (Kind.MIXED, Kind.NEGATIVE)
         return -1 in self._pushes(expression, self.facts)
@@ -185,10 +181,6 @@ def grazes(reach: Reach, speed: Expression) -> bool:
     A neuron that rests below its threshold, and that a large enough input of one state makes spike: for the least
     such input the largest value of V is the threshold itself. It is not assumed at the trial's end where the speed at
     the threshold is negative once the input has decayed.
-
-    Args:
-        reach: What inputs can do.
-        speed: dV/dt at the threshold.
     """
     model, facts = reach.model, reach.facts
     states = sorted(speed.free_symbols & facts.ranges.keys(), key=str)
