@@ -39,7 +39,7 @@ def witness(replay: Replay | Witness, *, ax: Axes | None = None) -> Axes:
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from symbolic import models
+        >>> from symbolic import Observable, models
         >>> izhikevich = models.izhikevich()
         >>> _, w, _ = izhikevich.states
         >>> found = Witness(

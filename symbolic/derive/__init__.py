@@ -12,19 +12,17 @@ from ..structure import Structure, StructureClass, recognise
 from .affine import derive_affine
 from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
-from .derivation import LinearForm as LinearForm
-from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
+from .derivation import singularities as singularities
 from .forms import AffineForm as AffineForm
+from .forms import LinearForm as LinearForm
 from .forms import NumericForm as NumericForm
+from .forms import ProjectiveForm as ProjectiveForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
 from .general import derive_numeric
 from .linear import derive_linear
-from .phase_form import PhaseForm as PhaseForm
 from .removable_singularities import Singularity as Singularity
-from .removable_singularities import evaluate as evaluate
-from .removable_singularities import singularities as singularities
 from .riccati import derive_projective
 from .riccati_series import derive_transfer
 from .scalar.phase import derive_phase
@@ -113,8 +111,7 @@ def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tupl
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
     """Refuse a form that rests on a relation, a value or a sign of parameters of which one will change."""
     form = derivation.form
-    fixed = form.fixed if isinstance(form, PhaseForm) and derivation.closed_form else ()
-    moving = _changing(fixed, trainable)
+    moving = _changing(derivation.fixed if derivation.closed_form else (), trainable)
     if moving:
         raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
     for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():

@@ -11,9 +11,11 @@ import sympy as sp
 
 from ..algebra.simplification import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
+from ..declare import time as t
 from ..errors import DerivationError
 from ..structure import Structure
-from .derivation import Derivation, LinearForm, t
+from .derivation import Derivation
+from .forms import LinearForm
 from .parameter_rows import declared_sign
 from .riccati import linear_jumps, relate
 from .substitution import check_flow, check_spike

@@ -1,10 +1,9 @@
-"""Formulas that break: where a derived formula divides by zero, what it tends to there, and how to evaluate it.
+"""Removable singularities: where a derived formula divides by zero, and its limit there.
 
 The search walks through the expression: every power with a negative exponent and every logarithm is solved for the
 parameters and states at which it breaks down.
 """
 
-import functools
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,17 +12,16 @@ from typing import Any
 import sympy as sp
 
 from ..algebra.polynomials import low_roots
-from ..algebra.simplification import factored, fraction, sign, vanishes
-from ..algebra.values import extended_value, holds, numbers
+from ..algebra.simplification import factored, fraction, sign
+from ..algebra.values import holds, numbers
 from ..algebra.values import value as precise
-from ..errors import DerivationError
-from .derivation import Derivation, t
+from ..declare import NeuronModel
+from ..declare import time as t
 from .series import limit as limit_of
 
-_DIGITS, _EXACT_DIGITS, _POINTS = 60, 1000, 4
+_DIGITS, _POINTS = 60, 4
 _NEAR, _CLOSE = sp.Rational(1, 10**16), 1e-12
 _SHORT = 40
-_VERY_NEAR = sp.Rational(1, 10**60)
 
 
 @dataclass(frozen=True)
@@ -52,85 +50,23 @@ class Singularity:
         return f"{self.formula} at {self.condition.lhs} = {self.condition.rhs}: {end}"
 
 
-@functools.lru_cache(maxsize=256)
-def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
-    """Find where the formulas of a derivation divide by zero, and what they tend to.
-
-    Example:
-        >>> from symbolic import derive, models
-        >>> found = singularities(derive(models.lif(tau_s=0.3)))
-        >>> print(found[0])
-        V(t) at tau_s = tau_m: tends to (I*t/tau_m + V)*exp(-t/tau_m)
-    """
+def find_singularities(
+    model: NeuronModel, formulas: Mapping[str, Any], flow: Mapping[Any, Any]
+) -> tuple[Singularity, ...]:
+    """Find where formulas divide by zero, and their limits there; that of a flow must solve the declared equation."""
     found = []
-    for name, formula in derivation.formulas.items():
-        for symbol, place, broken in _places(derivation, formula):
-            limit, reason = _limit(derivation, formula, symbol, place)
-            if limit is not None and name.endswith("(t)") and not _solves(derivation, name, limit, symbol, place):
+    for name, formula in formulas.items():
+        for symbol, place, broken in _places(model, formula):
+            limit, reason = _limit(model, formula, symbol, place)
+            if limit is not None and name.endswith("(t)") and not _solves(model, flow, name, limit, symbol, place):
                 limit, reason = None, "the limit does not solve the equation"
             found.append(Singularity(name, sp.Eq(symbol, place, evaluate=False), limit, f"{broken}; {reason}"))
     return tuple(found)
 
 
-def evaluate(derivation: Derivation, name: str, values: Mapping[Any, Any]) -> float:
-    """Evaluate a formula at numbers, to full double precision wherever it has a value or a limit."""
-    formulas = derivation.formulas
-    if name not in formulas:
-        raise DerivationError(f"there is no formula {name!r}; there are: {', '.join(formulas)}")
-    formula = formulas[name]
-    point = _point(derivation, formula, values)
-    value = _value(formula, point)
-    if value is not None:
-        return value
-    for singularity in singularities(derivation):
-        symbol, place = singularity.condition.args
-        is_there = symbol in point and vanishes(place - symbol, point)
-        if singularity.formula == name and is_there and singularity.limit is not None:
-            value = _value(singularity.limit, point)
-            if value is not None:
-                return value
-    value = _approached(formula, point)
-    if value is None:
-        raise DerivationError(f"{name} has no limit at " + ", ".join(f"{s} = {v}" for s, v in point.items()))
-    return value
-
-
-def _point(derivation: Derivation, formula: Any, values: Mapping[Any, Any]) -> dict[Any, Any]:
-    by_name = {str(key): value for key, value in values.items()}
-    point, missing = {}, []
-    for symbol in sorted(formula.free_symbols, key=str):
-        value = by_name.get(symbol.name, derivation.model.scalar_values.get(symbol))
-        if value is None:
-            missing.append(symbol.name)
-        else:
-            point[symbol] = value if value in (sp.oo, -sp.oo) else sp.Rational(value)
-    if missing:
-        raise DerivationError(f"give values to {', '.join(missing)}")
-    return point
-
-
-def _value(formula: Any, point: dict[Any, Any]) -> float | None:
-    """With so many digits that those asked for are right, however much cancels."""
-    found = extended_value(formula, point, _EXACT_DIGITS)
-    return None if found is None else float(found)
-
-
-def _approached(formula: Any, point: dict[Any, Any]) -> float | None:
-    """The common value very near to a place, from several sides."""
-    seen = []
-    for turn in (1, -1, 2):
-        moved = {symbol: value + (turn + index * sp.Rational(1, 3)) * _VERY_NEAR if symbol != t else value
-                 for index, (symbol, value) in enumerate(point.items())}  # fmt: skip
-        seen.append(_value(formula, moved))
-    first = seen[0]
-    if first is None or any(value is None or abs(value - first) > 1e-12 * (1 + abs(first)) for value in seen):
-        return None
-    return first
-
-
-def _places(derivation: Derivation, formula: Any) -> Iterator[tuple[Any, Any, str]]:
+def _places(model: NeuronModel, formula: Any) -> Iterator[tuple[Any, Any, str]]:
     """Where a formula breaks: a symbol, its value there, and in words what breaks."""
-    symbols = [*derivation.model.parameters, *derivation.model.states]
+    symbols = [*model.parameters, *model.states]
     seen = set()
     for expression, condition, what in _breakable(formula, sp.true):
         quotient = fraction(expression)
@@ -140,13 +76,13 @@ def _places(derivation: Derivation, formula: Any) -> Iterator[tuple[Any, Any, st
                 continue
             seen.add(base)
             solved = _solved(base, symbols)
-            if solved is not None and _may_hold(derivation, condition, *solved):
+            if solved is not None and _may_hold(model, condition, *solved):
                 yield (*solved, f"{what} {expression}")
 
 
-def _may_hold(derivation: Derivation, condition: Any, symbol: Any, place: Any) -> bool:
+def _may_hold(model: NeuronModel, condition: Any, symbol: Any, place: Any) -> bool:
     """Whether a branch may apply at a place."""
-    for point in _points(derivation, condition, symbol, place):
+    for point in _points(model, condition, symbol, place):
         try:
             if holds(condition, {**point, symbol: precise(place, point)}):
                 return True
@@ -187,20 +123,20 @@ def _solved(base: Any, symbols: list[Any]) -> tuple[Any, Any] | None:
     return min(found, key=lambda entry: entry[:3])[3:]
 
 
-def _limit(derivation: Derivation, formula: Any, symbol: Any, place: Any) -> tuple[Any, str]:
+def _limit(model: NeuronModel, formula: Any, symbol: Any, place: Any) -> tuple[Any, str]:
     """The limit, if there is a formula for it that the formula approaches from both sides."""
     cases: Any = formula.args if isinstance(formula, sp.Piecewise) else [(formula, sp.true)]
     branches = [branch for branch, _ in cases if symbol in branch.free_symbols]
     if not branches:
         return None, "it does not depend on this there"
-    if not _is_continuous(derivation, formula, symbol, place):
+    if not _is_continuous(model, formula, symbol, place):
         return None, "the formula tends to no finite value there, or not to the same from both sides"
-    declared, side = derivation.model.scalar_values, 1
+    declared, side = model.scalar_values, 1
     if symbol in declared and place.free_symbols <= declared.keys():
         side = sign(declared[symbol] - place, declared)
     for branch in branches:
         limit = limit_of(branch, symbol, place, side or 1)
-        if limit is not None and _approaches(derivation, formula, limit, symbol, place):
+        if limit is not None and _approaches(model, formula, limit, symbol, place):
             return limit, "its limit is approached from both sides, to 12 digits at a distance of 1e-16"
     return None, "no short formula is found for its limit"
 
@@ -212,9 +148,9 @@ def _sides(formula: Any, point: dict[Any, Any], symbol: Any, place: Any) -> list
             for step in (precise(_NEAR), -precise(_NEAR))]  # fmt: skip
 
 
-def _is_continuous(derivation: Derivation, formula: Any, symbol: Any, place: Any) -> bool:
+def _is_continuous(model: NeuronModel, formula: Any, symbol: Any, place: Any) -> bool:
     compared = 0
-    for point in _points(derivation, formula, symbol, place):
+    for point in _points(model, formula, symbol, place):
         try:
             left, right = _sides(formula, point, symbol, place)
         except ArithmeticError:
@@ -225,9 +161,9 @@ def _is_continuous(derivation: Derivation, formula: Any, symbol: Any, place: Any
     return compared > 0
 
 
-def _approaches(derivation: Derivation, formula: Any, limit: Any, symbol: Any, place: Any) -> bool:
+def _approaches(model: NeuronModel, formula: Any, limit: Any, symbol: Any, place: Any) -> bool:
     compared = 0
-    for point in _points(derivation, formula, symbol, place):
+    for point in _points(model, formula, symbol, place):
         try:
             expected = precise(limit, {**point, symbol: precise(place, point, _DIGITS)}, _DIGITS)
             sides = _sides(formula, point, symbol, place)
@@ -239,8 +175,8 @@ def _approaches(derivation: Derivation, formula: Any, limit: Any, symbol: Any, p
     return compared > 0
 
 
-def _points(derivation: Derivation, formula: Any, moving: Any, place: Any = sp.S.Zero) -> list[dict[Any, Any]]:
-    source, model = random.Random(5), derivation.model
+def _points(model: NeuronModel, formula: Any, moving: Any, place: Any = sp.S.Zero) -> list[dict[Any, Any]]:
+    source = random.Random(5)
     points = []
     for _ in range(_POINTS):
         point: dict[Any, Any] = {}
@@ -253,14 +189,14 @@ def _points(derivation: Derivation, formula: Any, moving: Any, place: Any = sp.S
     return points
 
 
-def _solves(derivation: Derivation, name: str, limit: Any, symbol: Any, place: Any) -> bool:
+def _solves(model: NeuronModel, flow: Mapping[Any, Any], name: str, limit: Any, symbol: Any, place: Any) -> bool:
     """Put the limit of a flow into the declared equation, at the place where the flow itself breaks."""
-    state = next(state for state in derivation.model.states if f"{state}(t)" == name)
-    flow = {other: value for other, value in (derivation.flow or {}).items() if other != state}
-    rate = derivation.model.dynamics[state]
-    residual = sp.diff(limit, t) - rate.subs({**flow, state: limit}, simultaneous=True)
+    state = next(state for state in model.states if f"{state}(t)" == name)
+    others = {other: value for other, value in flow.items() if other != state}
+    rate = model.dynamics[state]
+    residual = sp.diff(limit, t) - rate.subs({**others, state: limit}, simultaneous=True)
     start = limit.subs(t, 0) - state
-    for point in _points(derivation, residual + limit, symbol, place):
+    for point in _points(model, residual + limit, symbol, place):
         try:
             here = {**point, symbol: precise(place, point, _DIGITS)}
             if any(abs(precise(expression, here, _DIGITS)) > 1e-25 for expression in (residual, start)):

@@ -15,9 +15,11 @@ from ..algebra.polynomials import affine_split, low_roots
 from ..algebra.simplification import tidy, vanishes
 from ..algebra.values import value as number
 from ..declare import FrozenMapping, NeuronModel, weight
+from ..declare import time as t
 from ..errors import DerivationError
 from ..structure import Structure, tangent_of_half_angle
-from .derivation import Derivation, ProjectiveForm, Relation, t
+from .derivation import Derivation, Relation
+from .forms import ProjectiveForm
 from .parameter_rows import declared_sign
 from .substitution import check_flow, check_spike
 

@@ -8,8 +8,9 @@ import sympy as sp
 
 from ..algebra.values import extended_value, numbers, value
 from ..declare import NeuronModel
+from ..declare import time as t
 from ..errors import DerivationError
-from .derivation import Relation, t
+from .derivation import Relation
 
 _POINTS, _DIGITS = 6, 60
 _HORIZON = 20  # how long a neuron that is said never to spike is followed

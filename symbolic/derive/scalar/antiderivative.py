@@ -13,8 +13,8 @@ import sympy as sp
 
 from ...algebra.polynomials import Factor, coefficients, factor
 from ...algebra.simplification import expanded, factored, fraction, nodes, sign, tidy, vanishes
+from ...declare import time as t
 from ...errors import DerivationError
-from ..derivation import t
 from .coordinate import Coordinate, coordinate_of, y
 from .partial_fractions import divided, joined, partial_fractions, product
 

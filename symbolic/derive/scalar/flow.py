@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 
 from ...algebra.values import numbers, value
-from ..derivation import t
+from ...declare import time as t
 from ..parameter_rows import Row
 from .phase_line import PhaseLine
 from .time_to_spike import Part, other_parts, places

@@ -18,7 +18,6 @@ from ...structure import Structure, tangent_of_half_angle
 from ..derivation import Attempt, Derivation
 from ..general import numeric_form, rheobase
 from ..parameter_rows import signed_rows, signed_symbols, unsigned
-from ..phase_form import PhaseForm
 from .flow import derive_flow
 from .phase_line import PhaseLine, phase_line
 from .time_to_spike import Part, everywhere, period, rising_parts, time_to_spike
@@ -126,14 +125,8 @@ class _Search:
             period=between,
             phase=between - until if has_phase else None,
             relation=None,
-            form=PhaseForm(
-                resting=form.resting,
-                may_graze=form.may_graze,
-                is_circle=form.is_circle,
-                zeros=tuple(map(self._outside, line.zeros)),
-                is_global=line.spikes and not line.zeros,
-                fixed=FrozenMapping(self._fixed),
-            ),
+            form=form,
+            fixed=FrozenMapping(self._fixed),
         )
 
     def _reason(self, flow: Any) -> str:

@@ -190,7 +190,7 @@ def test_draws_where_it_is_told():
 def test_a_witness_is_simulated_and_sampled_beside_inputs_and_spikes():
     found = Witness(
         Failure.VANISHES, ss.models.lif_delta(), 2.0, ((0.5, "V", 0.9999999995),), 0, "weight",
-        (0.9999999995, 1.0000000004), "time of spike 1", (NEVER, 0.5), ((), (0.5,)), 1.5,
+        (0.9999999995, 1.0000000004), Observable("spike time", 1), (NEVER, 0.5), ((), (0.5,)), 1.5,
     )  # fmt: skip
     ax = witness(found)
     one, other = (line.get_data() for line in curves(ax))
