@@ -6,43 +6,28 @@ from typing import Any
 
 import sympy as sp
 
-from .simplification import digits, expanded, factored, fraction, nodes, sign, tidy, vanishes
+from .simplification import digits, factored, fraction, nodes, raw_coefficients, summands, tidy
 from .values import value
+from .zeros import is_zero, sign
 
 _MOST_DEGREE, _MOST_DIGITS = 12, 40
 Row = dict[Any, Any]
 
 
-def coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
-    """The coefficients of a polynomial, constant term first; None if it is none, or of a degree above `most`.
+def coefficients(expression: Any, variable: Any, most: int = 12) -> list[Any] | None:
+    """The coefficients of a polynomial, constant term first, the last one certainly not zero but for a constant.
 
-    A leading coefficient that is zero to many digits is left out; `raw_coefficients` leaves out none.
+    None if it is no polynomial of a degree up to `most`, or if its degree is not certain.
 
     Example:
-        >>> x, z = sp.symbols("x z", real=True)
-        >>> coefficients(z * (x - 1) ** 2, x), coefficients(sp.sin(x), x)
-        ([z, -2*z, z], None)
+        >>> x = sp.Symbol("x", real=True)
+        >>> coefficients(sp.exp(-300) * x**2 + x, x), coefficients((sp.sqrt(6) - sp.sqrt(2) * sp.sqrt(3)) * x**2 + x, x)
+        ([0, 1, exp(-300)], [0, 1])
     """
     row = raw_coefficients(expression, variable, most)
-    while row is not None and len(row) > 1 and vanishes(row[-1]):
-        row.pop()
+    while row is not None and len(row) > 1 and (zero := is_zero(row[-1])) is not False:
+        row = row[:-1] if zero else None
     return row
-
-
-def raw_coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
-    """The same as they are read off, where a leading one may be zero without being written so."""
-    found: dict[int, list[Any]] = {}
-    for term in _terms(expression):
-        constant, power = term.as_independent(variable, as_Add=False)
-        base, exponent = power.as_base_exp() if power != 1 else (variable, sp.S.Zero)
-        if base != variable or not exponent.is_Integer or not 0 <= exponent <= most:
-            return None
-        found.setdefault(int(exponent), []).append(constant)
-    return [sp.Add(*found.get(degree, ())) for degree in range(max(found, default=0) + 1)]
-
-
-def _terms(expression: Any) -> list[Any]:
-    return [term for term in sp.Add.make_args(expanded(sp.sympify(expression))) if term != 0]
 
 
 def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, Any], Any] | None:
@@ -57,7 +42,7 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
     constant: list[Any] = []
     if not variables:
         return {}, expression
-    for term in _terms(expression):
+    for term in summands(expression):
         factor, rest = term.as_independent(*variables, as_Add=False)
         if rest == 1:
             constant.append(term)

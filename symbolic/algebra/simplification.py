@@ -4,19 +4,17 @@
 a step stays as it is, which is right too, only longer.
 """
 
-import random
 from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
 
-from .values import complex_value, numbers, value
-
 _MOST_NODES, _MOST_TERMS, _MOST_DIGITS = 600, 400, 60
 _SIMPLE_NODES, _SIMPLE_DIGITS, _SIMPLE_SYMBOLS, _SIMPLE_ROOT = 70, 12, 6, 4
 _FRACTION_TERMS, _FRACTION_DEGREE, _FRACTION_SYMBOLS = 200, 32, 6
+_MOST_NODES_EXPANDED, _MOST_TERMS_EXPANDED = 3000, 500
+_MOST_DEGREE = 12
 _HUGE, _LONGEST_EXPONENT = 10**6, 20
-_PROBES, _TRIES, _DIGITS = 3, 24, 60
 
 
 def nodes(expression: Any, most: int = _MOST_NODES) -> int:
@@ -52,29 +50,29 @@ def terms(expression: Any) -> int:
     return count
 
 
-def expanded(expression: Any) -> Any:
+def multiplied_out(expression: Any) -> Any:
     """Multiply products and powers of sums out, where few terms arise; arguments of functions stay as they are.
 
     Example:
         >>> x, z = sp.symbols("x z")
-        >>> expanded((x + z) * (x - z)), expanded((x + z) ** 500)
+        >>> multiplied_out((x + z) * (x - z)), multiplied_out((x + z) ** 500)
         (x**2 - z**2, (x + z)**500)
     """
     if nodes(expression) > _MOST_NODES or terms(expression) > _MOST_TERMS:
         return expression
-    return _expanded(expression)
+    return _multiplied_out(expression)
 
 
-def _expanded(expression: Any) -> Any:
+def _multiplied_out(expression: Any) -> Any:
     if expression.is_Add:
-        return sp.Add(*map(_expanded, expression.args))
+        return sp.Add(*map(_multiplied_out, expression.args))
     if not (expression.is_Mul or (expression.is_Pow and expression.exp.is_Integer)):
         return expression
-    inner = expression.func(*(_expanded(part) if part.is_Add or part.is_Mul or part.is_Pow else part
+    inner = expression.func(*(_multiplied_out(part) if part.is_Add or part.is_Mul or part.is_Pow else part
                               for part in expression.args))  # fmt: skip
     hints: Any = {"deep": False, "log": False, "power_base": False, "power_exp": False, "basic": False}
     found = sp.expand(inner, **hints)
-    return sp.Add(*(term if term == inner else _expanded(term) for term in sp.Add.make_args(found)))
+    return sp.Add(*(term if term == inner else _multiplied_out(term) for term in sp.Add.make_args(found)))
 
 
 def inserted(expression: Any, values: Mapping[Any, Any]) -> Any:
@@ -238,48 +236,35 @@ def _divides(term: Any) -> bool:
     return any(factor.is_Pow and factor.exp.is_negative for factor in factors)
 
 
-def vanishes(expression: Any, known: Mapping[Any, Any] | None = None) -> bool:
-    """Whether an expression is zero wherever it is defined: at several places, to 40 digits.
+def expanded(expression: Any) -> Any:
+    """Multiply an expression out, arguments of functions too, where that makes few terms.
 
     Example:
-        >>> x = sp.Symbol("x", real=True)
-        >>> vanishes(sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1), vanishes(sp.sin(x) - x)
-        (True, False)
+        >>> x = sp.Symbol("x")
+        >>> expanded((x + 1) ** 2), expanded((x + 1) ** 900)
+        (x**2 + 2*x + 1, (x + 1)**900)
     """
     expression = sp.sympify(expression)
-    if expression.is_Rational:
-        return expression == 0
-    probed, source = 0, random.Random(7)
-    fixed = dict(known or {})
-    symbols = sorted(expression.free_symbols - fixed.keys(), key=lambda symbol: symbol.name)
-    for _ in range(_TRIES if symbols else 1):
-        point = fixed | {symbol: _probe(symbol, source) for symbol in symbols}
-        try:
-            size = sum(abs(complex_value(term, point, _DIGITS)) for term in sp.Add.make_args(expression))
-            here = abs(complex_value(expression, point, _DIGITS))
-        except (ArithmeticError, AttributeError):
-            continue
-        if here > (1 + size) * numbers().mpf(10) ** (20 - _DIGITS):
-            return False
-        probed += 1
-        if probed == _PROBES:
-            break
-    return probed > 0 or expanded(expression) == 0
+    return expression if expression.is_Atom or is_long(expression) else sp.expand(expression)
 
 
-def _probe(symbol: Any, source: random.Random) -> Any:
-    size = sp.Rational(source.randint(11, 97), source.randint(23, 61))
-    return -size if symbol.is_negative or (not symbol.is_nonnegative and source.random() < 0.5) else size
+def is_long(expression: Any) -> bool:
+    """Whether an expression is too long to be multiplied out."""
+    return nodes(expression) > _MOST_NODES_EXPANDED or terms(expression) > _MOST_TERMS_EXPANDED
 
 
-def sign(expression: Any, point: dict[Any, Any] | None = None) -> int | None:
-    """The sign of a real number, or of an expression at given values; None where it has none."""
-    expression = sp.sympify(expression)
-    if expression in (sp.oo, -sp.oo):
-        return 1 if expression is sp.oo else -1
-    try:
-        found = value(expression, point)
-        size = max(abs(value(term, point)) for term in sp.Add.make_args(expression))
-    except (ArithmeticError, AttributeError):
-        return None
-    return 0 if abs(found) <= numbers().mpf(10) ** -32 * (size + numbers().mpf(10) ** -60) else 1 if found > 0 else -1
+def raw_coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
+    """The same as they are read off, where a leading one may be zero without being written so."""
+    found: dict[int, list[Any]] = {}
+    for term in summands(expression):
+        constant, power = term.as_independent(variable, as_Add=False)
+        base, exponent = power.as_base_exp() if power != 1 else (variable, sp.S.Zero)
+        if base != variable or not exponent.is_Integer or not 0 <= exponent <= most:
+            return None
+        found.setdefault(int(exponent), []).append(constant)
+    return [sp.Add(*found.get(degree, ())) for degree in range(max(found, default=0) + 1)]
+
+
+def summands(expression: Any) -> list[Any]:
+    """The terms of an expression that is multiplied out."""
+    return [term for term in sp.Add.make_args(multiplied_out(sp.sympify(expression))) if term != 0]

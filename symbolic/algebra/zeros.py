@@ -4,19 +4,19 @@
 less: to know that an expression is zero, that it is not, or that neither could be shown.
 """
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sympy as sp
 
 from ..enclosure import sign_at
 from ..errors import ModelError
-from .polynomials import raw_coefficients
-from .simplification import fraction, nodes, terms
+from .simplification import expanded, fraction, is_long, multiplied_out, raw_coefficients
+from .values import complex_value, numbers, value
 
-#: Above these sizes nothing is multiplied out.
-_MAX_NODES, _MAX_TERMS = 3000, 500
 _BITS = 160  # of the numbers with which an expression is told from zero
+_TRIES, _ENOUGH, _DIGITS = 24, 3, 60
 _PROBES = ("7/11", "-13/17", "23/19", "-3/29", "5/31")
 
 
@@ -40,40 +40,10 @@ def is_zero(expression: Any) -> bool | None:
     return None
 
 
-def expanded(expression: Any) -> Any:
-    """Multiply an expression out, arguments of functions too, where that makes few terms.
-
-    Example:
-        >>> x = sp.Symbol("x")
-        >>> expanded((x + 1) ** 2), expanded((x + 1) ** 900)
-        (x**2 + 2*x + 1, (x + 1)**900)
-    """
-    expression = sp.sympify(expression)
-    if expression.is_Atom or nodes(expression) > _MAX_NODES or terms(expression) > _MAX_TERMS:
-        return expression
-    return sp.expand(expression)
-
-
-def coefficients(expression: Any, variable: Any, most: int = 12) -> list[Any] | None:
-    """The coefficients of a polynomial, constant term first, the last one certainly not zero but for a constant.
-
-    None if it is no polynomial of a degree up to `most`, or if its degree is not certain.
-
-    Example:
-        >>> x = sp.Symbol("x", real=True)
-        >>> coefficients(sp.exp(-300) * x**2 + x, x), coefficients((sp.sqrt(6) - sp.sqrt(2) * sp.sqrt(3)) * x**2 + x, x)
-        ([0, 1, exp(-300)], [0, 1])
-    """
-    row = raw_coefficients(expression, variable, most)
-    while row is not None and len(row) > 1 and (zero := is_zero(row[-1])) is not False:
-        row = row[:-1] if zero else None
-    return row
-
-
 def _normal_forms(expression: Any) -> Iterator[Any]:
     """Ways to write an expression, some of which are 0 if it is zero; the cheapest first."""
     yield expanded(expression)
-    if nodes(expression) > _MAX_NODES or terms(expression) > _MAX_TERMS:
+    if is_long(expression):
         return
     yield _numerator(expression)
     if expression.has(sp.tan, sp.cot, sp.sin, sp.cos):
@@ -123,3 +93,56 @@ def _admitted(symbol: sp.Symbol, place: int) -> Any:
     if symbol.is_nonnegative:
         return abs(value)
     return -abs(value) if symbol.is_nonpositive else value
+
+
+def vanishes(expression: Any, known: Mapping[Any, Any] | None = None) -> bool:
+    """Whether nothing tells an expression from zero: neither 40 digits at several places, nor an enclosure there.
+
+    Args:
+        expression: The expression.
+        known: Values of some of its symbols.
+
+    Example:
+        >>> x = sp.Symbol("x", real=True)
+        >>> vanishes(sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1), vanishes(sp.sin(x) - x), vanishes(sp.exp(-300) * x)
+        (True, False, False)
+    """
+    expression = sp.sympify(expression)
+    if expression.is_Rational:
+        return expression == 0
+    tried, source = 0, random.Random(7)
+    fixed = dict(known or {})
+    symbols = sorted(expression.free_symbols - fixed.keys(), key=lambda symbol: symbol.name)
+    for _ in range(_TRIES if symbols else 1):
+        point = fixed | {symbol: _drawn(symbol, source) for symbol in symbols}
+        try:
+            size = sum(abs(complex_value(term, point, _DIGITS)) for term in sp.Add.make_args(expression))
+            here = abs(complex_value(expression, point, _DIGITS))
+        except (ArithmeticError, AttributeError):
+            continue
+        if here > (1 + size) * numbers().mpf(10) ** (20 - _DIGITS):
+            return False
+        tried += 1
+        if tried == _ENOUGH:
+            break
+    if not tried:
+        return multiplied_out(expression) == 0
+    return bool(fixed) or not any(_probes(expression))
+
+
+def _drawn(symbol: Any, source: random.Random) -> Any:
+    size = sp.Rational(source.randint(11, 97), source.randint(23, 61))
+    return -size if symbol.is_negative or (not symbol.is_nonnegative and source.random() < 0.5) else size
+
+
+def sign(expression: Any, point: dict[Any, Any] | None = None) -> int | None:
+    """The sign of a real number, or of an expression at given values; None where it has none."""
+    expression = sp.sympify(expression)
+    if expression in (sp.oo, -sp.oo):
+        return 1 if expression is sp.oo else -1
+    try:
+        found = value(expression, point)
+        size = max(abs(value(term, point)) for term in sp.Add.make_args(expression))
+    except (ArithmeticError, AttributeError):
+        return None
+    return 0 if abs(found) <= numbers().mpf(10) ** -32 * (size + numbers().mpf(10) ** -60) else 1 if found > 0 else -1

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sympy as sp
 
-from .approximate import FUNCTIONS
 from .cases import EXAMPLE, WORDS, read_piecewise
 from .sizes import (
     exact_number,
@@ -22,6 +21,11 @@ from .tokens import Source, Token
 
 T = TypeVar("T")
 
+#: The functions that declarations in text may use.
+FUNCTIONS: dict[str, Any] = {
+    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "tan": sp.tan, "atan": sp.atan,
+    "sinh": sp.sinh, "cosh": sp.cosh, "tanh": sp.tanh, "abs": sp.Abs, "Abs": sp.Abs,
+}  # fmt: skip
 #: Words with a fixed meaning, which no state or parameter may be called.
 RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
 MAX_DEPTH = 30
@@ -206,7 +210,7 @@ class Reader:
             require_argument(argument, self.source, token)
             if name == "exp":
                 require_exponential(argument, self.source, token)
-            return self._accept(FUNCTIONS[name][0](argument), token)
+            return self._accept(FUNCTIONS[name](argument), token)
         known = sp.pi if name == "pi" else scope.symbols.get(name)
         if opening is not None:
             if known is not None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import value
 from ..errors import ModelError
-from .approximate import approximate
 from .tokens import Source, Token
 
 MAX_EXPONENT = 20
@@ -154,13 +154,13 @@ def _cost(factors: Any) -> int:
 def ordinary_value(number: sp.Expr, source: Source, token: Token) -> float:
     """Return the value of a number."""
     try:
-        value = approximate(number)
+        found = value(number)
     except ArithmeticError:
-        value = 2 * LARGEST
-    if number != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
+        found = 2 * LARGEST
+    if number != 0 and not 1 / LARGEST <= abs(found) <= LARGEST:
         message = f"this is not a real number of ordinary size ({1 / LARGEST:g} to {LARGEST:g})"
         raise source.error(token.position, message)
-    return value
+    return float(found)
 
 
 def surely_real(expression: sp.Expr) -> bool:

@@ -5,8 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import affine_split
-from ..algebra.simplification import inserted, tidy, vanishes
+from ..algebra import affine_split, inserted, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 
 StateMap = FrozenMapping[sp.Symbol, sp.Expr]

@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import inserted, sign, tidy
+from ..algebra import inserted, sign, tidy
 from ..declare import NeuronModel
 from ..structure import Structure
 from .derivation import Derivation

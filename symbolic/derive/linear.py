@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import tidy, vanishes
+from ..algebra import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 from ..declare import time as t
 from ..errors import DerivationError

@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import nodes, sign
+from ..algebra import nodes, sign
 from ..declare import NeuronModel
 
 _MAX_ROWS, _MOST_NODES = 8, 60

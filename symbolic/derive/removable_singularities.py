@@ -11,10 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import low_roots
-from ..algebra.simplification import factored, fraction, sign
-from ..algebra.values import holds, numbers
-from ..algebra.values import value as precise
+from ..algebra import factored, fraction, holds, low_roots, numbers, sign
+from ..algebra import value as precise
 from ..declare import NeuronModel
 from ..declare import time as t
 from .series import limit as limit_of

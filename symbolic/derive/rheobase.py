@@ -5,9 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import coefficients, factor
-from ..algebra.simplification import expanded, fraction, inserted, sign, tidy
-from ..algebra.values import numbers, value
+from ..algebra import coefficients, factor, fraction, inserted, multiplied_out, numbers, sign, tidy, value
 from ..errors import DerivationError
 from .parameter_rows import Row
 from .scalar.coordinate import coordinate_of, hyperbolic_as_exponentials, y
@@ -115,7 +113,7 @@ def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
 
 def _as_terms(field: Any, potential: Any) -> Any:
     """A field as a sum of powers and exponentials; a quotient of polynomials as what its leading terms give."""
-    terms = expanded(hyperbolic_as_exponentials(field, potential))
+    terms = multiplied_out(hyperbolic_as_exponentials(field, potential))
     if field.is_rational_function(potential) and not field.is_polynomial(potential):
         found = fraction(field)
         above, below = (None if found is None else coefficients(part, potential) for part in found or (0, 0))

@@ -11,9 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import affine_split, low_roots
-from ..algebra.simplification import tidy, vanishes
-from ..algebra.values import value as number
+from ..algebra import affine_split, low_roots, tidy, vanishes
+from ..algebra import value as number
 from ..declare import FrozenMapping, NeuronModel, weight
 from ..declare import time as t
 from ..errors import DerivationError

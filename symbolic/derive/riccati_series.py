@@ -10,8 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import affine_split
-from ..algebra.simplification import tidy
+from ..algebra import affine_split, tidy
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure

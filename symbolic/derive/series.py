@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import fraction, nodes, tidy, vanishes
+from ..algebra import fraction, nodes, tidy, vanishes
 
 _ORDERS, _EXACT = (2, 4, 8), 10**6
 _LONG, _MOST_NODES, _MOST_POWER = 40, 400, 12

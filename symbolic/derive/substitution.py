@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.values import extended_value, numbers, value
+from ..algebra import extended_value, numbers, value
 from ..declare import NeuronModel
 from ..declare import time as t
 from ..errors import DerivationError

@@ -42,7 +42,7 @@ def _factored(expression: Any) -> Any:
 
 
 def scaled(expression: Any, variable: sp.Symbol) -> list[Any]:
-    """Return an expression divided by the fastest and by the slowest of its exponentials: where it has both, one grows."""
+    """Return an expression divided by the fastest and by the slowest of its exponentials."""
     if expression.count_ops() > _MOST_OPERATIONS:
         return []
     expanded: Any = sp.expand(expression)

@@ -6,7 +6,7 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ..algebra.simplification import expanded, tidy
+from ..algebra import multiplied_out, tidy
 from ..enclosure.isolation import WINDOW, precisely, rounded
 from ..errors import ModelError
 from .membrane import Membrane
@@ -192,7 +192,7 @@ def _number(value: Any) -> Any:
 def period_of(membrane: Membrane, field: Any) -> Any:
     """Time from reset to spike; `oo` where the field vanishes on the way, None where it is not known."""
     variable, reset, threshold = membrane.variable, membrane.reset, membrane.threshold
-    field = expanded(field)
+    field = multiplied_out(field)
     slope = sp.diff(field, variable)
     finite = reset.is_finite and threshold.is_finite
     if finite and not slope.has(variable):

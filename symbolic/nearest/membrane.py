@@ -5,8 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.polynomials import affine_split
-from ..algebra.simplification import expanded, inserted, vanishes
+from ..algebra import affine_split, inserted, multiplied_out, vanishes
 from ..declare import NeuronModel
 from ..derive.forms import settled_states
 from ..enclosure.isolation import WINDOW
@@ -37,7 +36,7 @@ class Membrane:
 
     def settled_at(self, potential: Any) -> Any:
         """The field while the other states stay where they settle at a given potential."""
-        return expanded(self.rate.subs(place, potential))
+        return multiplied_out(self.rate.subs(place, potential))
 
     @property
     def follows(self) -> bool:

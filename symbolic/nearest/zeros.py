@@ -4,7 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import factored, tidy
+from ..algebra import factored, tidy
 from ..enclosure.isolation import WINDOW, isolate, rounded
 from ..errors import ModelError
 from ..verify.signs.kinds import numeric, sign_of_value

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import tidy
+from ..algebra import tidy
 from ..declare import Jump, NeuronModel, SpikeRule
 from ..declare.frozen import FrozenMapping
 from .certificate import Certificate, Condition, Verdict

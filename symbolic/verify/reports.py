@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra.simplification import tidy
+from ..algebra import tidy
 from ..declare import InputRoute
 from .asymptotics.clock import NEVER, Order
 from .certificate import Condition, Regularity, RouteReport, Verdict

@@ -11,8 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.polynomials import Factor, coefficients, factor
-from ...algebra.simplification import expanded, factored, fraction, nodes, sign, tidy, vanishes
+from ...algebra import Factor, coefficients, factor, factored, fraction, multiplied_out, nodes, sign, tidy, vanishes
 from ...declare import time as t
 from ...errors import DerivationError
 from .coordinate import Coordinate, coordinate_of, y
@@ -118,11 +117,11 @@ class Antiderivative:
         if self.logarithms and not self.arctangents and self.rest == 0 and len(self.logarithms) == 1:
             ((c, r),) = self.logarithms
             for root in _solved(r, _level):
-                yield root.subs(_level, sp.exp(expanded(amount / c)))
+                yield root.subs(_level, sp.exp(multiplied_out(amount / c)))
         elif self.arctangents and not self.logarithms and self.rest == 0 and len(self.arctangents) == 1:
             ((d, s),) = self.arctangents
             for root in _solved(s, _level):
-                yield root.subs(_level, sp.tan(expanded(amount / d)))
+                yield root.subs(_level, sp.tan(multiplied_out(amount / d)))
         elif self.rest != 0 and not self.arctangents and not self.logarithms:
             for root in _solved(self.rest, _level):
                 yield root.subs(_level, amount)

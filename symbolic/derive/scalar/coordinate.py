@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import tidy
+from ...algebra import tidy
 
 y: Any = sp.Dummy("y", real=True)
 _MOST_POWERS = 12

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.values import numbers, value
+from ...algebra import numbers, value
 from ...declare import time as t
 from ..parameter_rows import Row
 from .phase_line import PhaseLine

@@ -5,8 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.polynomials import Factor
-from ...algebra.simplification import factored, tidy
+from ...algebra import Factor, factored, tidy
 
 _MOST_POWERS = 12
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import inserted
+from ...algebra import inserted
 from ...declare import FrozenMapping, NeuronModel
 from ...errors import DerivationError
 from ...structure import Structure, tangent_of_half_angle

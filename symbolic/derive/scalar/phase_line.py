@@ -6,9 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.polynomials import coefficients, factor
-from ...algebra.simplification import nodes, sign
-from ...algebra.values import holds, numbers, value
+from ...algebra import coefficients, factor, holds, nodes, numbers, sign, value
 from ...errors import DerivationError
 from ..parameter_rows import Row
 from .antiderivative import RationalField, rational_field
@@ -131,7 +129,7 @@ def ordered(places: list[Any], rows: list[Row]) -> list[Any]:
 
 
 def pieces_of(potential: Any, field: Any, end: Any, rows: list[Row]) -> list[tuple[Any, Any, Any]]:
-    """Cut the line below `end` where two expressions of a piecewise field meet: beginning, end and field of each piece."""
+    """Cut the line below `end` where expressions of a piecewise field meet: start, end and field of each piece."""
     if not field.has(*_GLUED):
         return [(-sp.oo, end, field)]
     if nodes(field, _MAX_NODES) > _MAX_NODES or len(field.atoms(*_GLUED)) > _MAX_CASES:

@@ -5,8 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import sign, tidy
-from ...algebra.values import numbers, value
+from ...algebra import numbers, sign, tidy, value
 from ...errors import DerivationError
 from ..parameter_rows import Row
 from .antiderivative import Antiderivative, integrate

@@ -11,12 +11,12 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import tidy
-from ...algebra.zeros import expanded, is_zero
+from ...algebra import expanded, is_zero, tidy
 from ..context import Case
 from ..signs.facts import Facts
 from ..signs.kinds import Expression, Kind, Undecided
-from .growth import approach, from_below, growth
+from .branches import from_below
+from .growth import approach, growth
 from .scales import ONE, Expansion, Leading, Scale, bound, compare, leading
 
 _MAX_DERIVATIVE = 6

@@ -36,7 +36,7 @@ def expansion(expression: Expression, facts: Facts) -> Expansion:
 
     Every other symbol is held fixed; the remainder is uniform over bounded sets of the states.
     """
-    return _Expander(facts).expand(sp.sympify(expression))
+    return Expander(facts).expand(sp.sympify(expression))
 
 
 def growth(expression: Expression, variable: sp.Symbol, direction: int, facts: Facts) -> Expansion:
@@ -47,55 +47,6 @@ def growth(expression: Expression, variable: sp.Symbol, direction: int, facts: F
 def approach(expression: Expression, variable: sp.Symbol, point: Expression, side: int, facts: Facts) -> Expansion:
     """Expand an expression as a variable goes to a finite point from above (side 1) or from below (side -1)."""
     return expansion(expression.subs(variable, point + side / far), facts)
-
-
-def from_below(expression: Expression, variable: sp.Symbol, point: Expression, facts: Facts) -> Expression:
-    """The expression that is valid just below a finite point, with its branches resolved there."""
-    return beside(expression, variable, point, -1, facts)
-
-
-def beside(expression: Expression, variable: sp.Symbol, point: Expression, side: int, facts: Facts) -> Expression:
-    """The same on either side of a point: just above it (side 1) or just below it (side -1)."""
-    if not any(function.has(variable) for function in expression.atoms(*_BRANCHING)):
-        return expression
-    return _Resolver(facts, {variable: point + side / far}).resolve(expression)
-
-
-_BRANCHING = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
-
-
-@dataclass(frozen=True)
-class _Resolver:
-    """Takes the branch of every function that has some which is valid at a place close to a point."""
-
-    facts: Facts
-    place: dict[Any, Any]
-
-    def resolve(self, expression: Any) -> Any:
-        if not isinstance(expression, sp.Basic) or not expression.has(*_BRANCHING):
-            return expression
-        if not expression.free_symbols & self.place.keys():
-            return expression
-        if isinstance(expression, sp.Piecewise):
-            for value, condition in expression.args:  # pyright: ignore[reportGeneralTypeIssues]
-                if is_true(condition, self._sign):
-                    return self.resolve(value)
-            raise Undecided("no branch of a Piecewise is valid there")
-        parts = [self.resolve(part) for part in expression.args]
-        if isinstance(expression, sp.Abs):
-            return parts[0] * (self._sign(parts[0]) or 1)
-        if isinstance(expression, (sp.Max, sp.Min)):
-            wanted = 1 if isinstance(expression, sp.Max) else -1
-            best = parts[0]
-            for other in parts[1:]:
-                best = other if self._sign(other - best) == wanted else best
-            return best
-        if isinstance(expression, (sp.Heaviside, sp.sign)):
-            return expression.func(sp.Integer(self._sign(parts[0])))
-        return expression.func(*parts)
-
-    def _sign(self, expression: Any) -> int:
-        return _Expander(self.facts)._sign_far_out(sp.sympify(expression).subs(self.place))
 
 
 def without_oscillations(expression: Expression, variable: sp.Symbol, facts: Facts) -> tuple[Expression, Facts]:
@@ -127,10 +78,13 @@ def limit(series: Expansion, facts: Facts) -> tuple[Expression, Leading | None]:
 
 
 @dataclass(frozen=True)
-class _Expander:
+class Expander:
+    """Expands expressions, one rule for each function."""
+
     facts: Facts
 
     def expand(self, expression: Any) -> Expansion:
+        """Expand an expression in `far`."""
         if not expression.has(far):
             return constant(expression)
         if expression == far:
@@ -293,7 +247,8 @@ class _Expander:
         sign = 1 if top.kind is Kind.POSITIVE else -1
         return collect([(ONE, expression.func(sign * sp.oo))], ONE / top.scale)
 
-    def _sign_far_out(self, expression: Any) -> int:
+    def sign_far_out(self, expression: Any) -> int:
+        """The sign that an expression has for all large values."""
         series = self.expand(expression)
         if series.is_zero():
             return 0
@@ -301,18 +256,18 @@ class _Expander:
         return 1 if top.kind is Kind.POSITIVE else -1
 
     def _step(self, expression: Any) -> Expansion:
-        return constant(expression.func(sp.Integer(self._sign_far_out(expression.args[0]))))
+        return constant(expression.func(sp.Integer(self.sign_far_out(expression.args[0]))))
 
     def _extreme(self, expression: Any) -> Expansion:
         wanted = 1 if isinstance(expression, sp.Max) else -1
         best: Any = expression.args[0]
         for other in expression.args[1:]:
-            if self._sign_far_out(other - best) == wanted:
+            if self.sign_far_out(other - best) == wanted:
                 best = other
         return self.expand(best)
 
     def _piecewise(self, expression: Any) -> Expansion:
         for value, condition in expression.args:
-            if is_true(condition, self._sign_far_out):
+            if is_true(condition, self.sign_far_out):
                 return self.expand(value)
         raise Undecided("no branch of a Piecewise is valid there")

@@ -16,7 +16,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded
+from ...algebra import expanded
 from ...declare import NeuronModel
 from ..asymptotics.growth import growth
 from ..asymptotics.scales import ONE, Scale, bound, compare, integrable, leading

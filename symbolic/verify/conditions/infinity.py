@@ -65,9 +65,7 @@ def _reaches_infinity(case: Case) -> Answer:
             "{}; the integral of its inverse diverges, so that infinity is never reached in finite time.", behaviour
         )
     if top.kind is Kind.NONNEGATIVE:
-        raise Undecided(
-            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
-        )
+        raise _vanishing(behaviour, top)
     return True, Reason(
         "{}, with a positive coefficient whatever the other states are; the integral of its inverse "
         "converges, so that infinity is reached after a finite time and crossed transversally.",
@@ -91,9 +89,7 @@ def comes_back(case: Case) -> Answer:
             "{}; the integral of its inverse diverges: {} never comes back from -oo.", behaviour, variable
         )
     if top.kind is Kind.NONNEGATIVE:
-        raise Undecided(
-            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
-        )
+        raise _vanishing(behaviour, top)
     if not case.reach.can_spike() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
         raise Undecided("{}, {}", behaviour, _may_fail(top))
     where = at_place(top.where)
@@ -119,9 +115,7 @@ def no_escape(case: Case) -> Answer:
     if top.kind is Kind.POSITIVE:
         return True, Reason("{}, which is positive, so that {} is driven away from -oo.", behaviour, variable)
     if top.kind is Kind.NONNEGATIVE:
-        raise Undecided(
-            "{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, at_place(top.where)
-        )
+        raise _vanishing(behaviour, top)
     _require_short_transit(case, top, -1)
     if not case.reach.can_fall() or (top.kind is not Kind.NEGATIVE and not case.reach.swallows(top.coefficient)):
         raise Undecided(
@@ -134,6 +128,11 @@ def no_escape(case: Case) -> Answer:
     return False, Reason(
         "{}: {} runs to -oo in finite time{}, where the model declares nothing.", behaviour, variable, where
     )
+
+
+def _vanishing(behaviour: Reason, top: Leading) -> Undecided:
+    place = at_place(top.where)
+    return Undecided("{}, whose coefficient vanishes at the end of the admissible range{}", behaviour, place)
 
 
 def _may_fail(top: Leading) -> Reason:

@@ -5,11 +5,10 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import tidy
-from ...algebra.zeros import expanded
+from ...algebra import expanded, tidy
 from ...declare import NeuronModel
 from ...structure import is_on_circle
-from ..asymptotics.growth import from_below
+from ..asymptotics.branches import from_below
 from ..certificate import Condition
 from ..context import Answer, Case
 from ..reason import Reason, listed

@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded
+from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
 from ..asymptotics.growth import approach, growth, limit
 from ..asymptotics.scales import ONE, compare, leading

@@ -10,8 +10,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import fraction
-from ...algebra.zeros import coefficients, expanded
+from ...algebra import coefficients, expanded, fraction
 from ...declare import InputRoute
 from ...structure import is_periodic, recognise
 from ..context import Case

@@ -11,10 +11,10 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded
+from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
+from ..asymptotics.branches import beside
 from ..asymptotics.clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
-from ..asymptotics.growth import beside
 from ..certificate import Regularity
 from ..context import Case
 from ..influence import Ties, free_symbols, read_by_jump, superposes, ties

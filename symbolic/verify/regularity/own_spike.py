@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded
+from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.clock import Clock, Order, clock_before, smallest, with_values
 from ..certificate import Regularity

@@ -2,122 +2,47 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import factored, tidy
-from ...algebra.zeros import coefficients, expanded, is_zero
-from ...enclosure import sign_at, sign_on
+from ...algebra import coefficients, expanded, factored, is_zero, tidy
+from ...enclosure import sign_at
 from ...errors import ModelError
 from .kinds import (
     ENCLOSED,
     Expression,
     Kind,
     Range,
-    Row,
     Split,
     Spread,
     Undecided,
     affine_parts,
-    sign_of_value,
-    solved,
     structural,
 )
+from .parameters import ParameterFacts
+from .sampling import MOST_POINTS, certain_signs, kind_over_box, points
 
-_SAMPLES = tuple(sp.Rational(number) for number in ("1", "-1", "0", "1/3", "-5/2", "7", "-11", "100", "-1000"))
-_MAX_POINTS, _FEW_POINTS, _LONG_POINTS = 250, 12, 3  # the last for expressions of more operations than ...
+_FEW_POINTS, _LONG_POINTS = 12, 3  # the last for expressions of more operations than ...
 _SHORT = 40  # ... this
 
 
 @dataclass
-class Facts:
+class Facts(ParameterFacts):
     """What may be assumed: values of parameters (one row per kind of neuron) and ranges of states.
 
     The end of a range belongs to it, except for a `cut`: a state (the spiking variable) and the end (its finite
-    threshold) where it is taken away, so that no trajectory goes on from there.
-
-    `most_boxes` limits the work of interval arithmetic.
-
-    `sign` and `spread` note in `used` every condition on parameters that rests on a value instead of on the
-    declaration of the symbol.
+    threshold) where it is taken away, so that no trajectory goes on from there. `most_boxes` limits the work of
+    interval arithmetic.
     """
 
-    rows: tuple[Row, ...]
-    ranges: dict[sp.Symbol, Range]
-    used: dict[sp.Basic, None] = field(default_factory=dict)
     cut: tuple[sp.Symbol, Expression] | None = None
     most_boxes: int = 300
-
-    @contextmanager
-    def recording(self) -> Iterator[dict[sp.Basic, None]]:
-        """Collect the assumptions that are used inside the block."""
-        outer, self.used = self.used, {}
-        try:
-            yield self.used
-        finally:
-            self.used = outer
 
     def over(self, ranges: Mapping[sp.Symbol, Range]) -> "Facts":
         """The same facts with other or more ranges."""
         return Facts(self.rows, self.ranges | dict(ranges), self.used, self.cut, self.most_boxes)
-
-    def sign(self, expression: Expression) -> int:
-        """Return 1, 0 or -1 for an expression in parameters."""
-        expression = sp.sympify(expression)
-        if expression.free_symbols & self.ranges.keys():
-            raise Undecided("the sign of {} depends on the state", expression)
-        known = structural(expression)
-        if known is None and not expression.is_number:
-            expression = factored(expression)
-            known = structural(expression)
-        if known is not None:
-            return known
-        if isinstance(expression, sp.Mul):
-            return self._sign_of_product(expression)
-        if isinstance(expression, sp.Pow) and expression.exp.is_Integer:
-            sign = self.sign(expression.base)
-            if sign == 0 and expression.exp.is_negative:
-                raise Undecided("{} divides by zero", expression)
-            return sign if expression.exp.is_odd else abs(sign)
-        return self._sign_by_value(expression)
-
-    def _sign_of_product(self, product: Any) -> int:
-        sign, notes = 1, {}
-        for factor in product.args:
-            with self.recording() as used:
-                part = self.sign(factor)
-            sign *= part
-            notes = notes | used if part else used
-            if part == 0:  # then the other factors do not matter
-                break
-        self.used |= notes
-        return sign
-
-    def _sign_by_value(self, expression: Expression) -> int:
-        signs: dict[int | None, list[Row]] = {}
-        for row in self.rows:
-            signs.setdefault(sign_of_value(expression, row), []).append(row)
-        if None in signs:
-            needs = sp.Gt(expression, 0) if expression.free_symbols else None  # of a number SymPy would work it out
-            raise Undecided("the sign of {} is not known", expression, needs=needs)
-        if len(signs) > 1:
-            raise Split(tuple(tuple(group) for group in signs.values()))
-        (sign,) = signs
-        assert sign is not None
-        if expression.free_symbols:
-            relation = (sp.Eq, sp.Gt, sp.Lt)[sign](expression, 0)
-            if relation not in (sp.true, sp.false):
-                self.used[solved(relation)] = None
-        return sign
-
-    def at_least_zero(self, expression: Expression) -> bool:
-        """Whether an expression in parameters is not negative."""
-        if sp.sympify(expression).is_nonnegative:
-            return True
-        return self.sign(expression) >= 0
 
     def is_nonnegative(self, expression: Expression) -> bool:
         """Whether SymPy's assumptions and the states' ranges say that an expression is not negative."""
@@ -156,7 +81,10 @@ class Facts:
         if not expression.free_symbols & self.ranges.keys():
             return self.sign(expression) == 0
         states = sorted(expression.free_symbols & self.ranges.keys(), key=str)
-        if any(self._is_nonzero_at(expression, point) for point in itertools.islice(self._points(states), _FEW_POINTS)):
+        if any(
+            self._is_nonzero_at(expression, point)
+            for point in itertools.islice(points(states, self.ranges), _FEW_POINTS)
+        ):
             return False
         if is_zero(expression):
             return True
@@ -265,15 +193,10 @@ class Facts:
             open_symbols = value.free_symbols - box.keys()
             if open_symbols or any(end.free_symbols for ends in box.values() for end in ends):
                 return None
-            try:
-                strict = sign_on(value, box, most_boxes=self.most_boxes)
-                weak = strict if strict.sign else sign_on(value, box, strict=False, most_boxes=self.most_boxes)
-            except ModelError:
+            kind = kind_over_box(value, box, self.most_boxes)
+            if kind is None:
                 return None
-            if not weak.sign:
-                return None
-            names = (Kind.POSITIVE, Kind.NEGATIVE) if strict.sign else (Kind.NONNEGATIVE, Kind.NONPOSITIVE)
-            kinds.add(names[weak.sign < 0])
+            kinds.add(kind)
             values |= {sp.Eq(symbol, row[symbol]) for symbol in expression.free_symbols & row.keys()}
         if len(kinds) != 1:
             return None
@@ -315,11 +238,11 @@ class Facts:
     ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
         """Signs at admissible points where they are known, with the assumptions that each rests on."""
         if expression.free_symbols <= set(states):
-            yield from self._certain_samples(expression, states)
+            yield from ((sign, point, {}) for sign, point in certain_signs(expression, states, self.ranges))
             return
         split: Split | None = None
-        count = _MAX_POINTS if expression.count_ops() <= _SHORT else _LONG_POINTS
-        for point in itertools.islice(self._points(states), count):
+        count = MOST_POINTS if expression.count_ops() <= _SHORT else _LONG_POINTS
+        for point in itertools.islice(points(states, self.ranges), count):
             with self.recording() as used:
                 try:
                     sign = self.sign(expression.subs(point))
@@ -331,36 +254,6 @@ class Facts:
             yield sign, point, used
         if split is not None:
             raise split
-
-    def _certain_samples(
-        self, expression: Expression, states: list[sp.Symbol]
-    ) -> Iterator[tuple[int, dict[sp.Symbol, Expression], dict[sp.Basic, None]]]:
-        """The same without parameters, by bounds: putting numbers into an expression can keep SymPy busy for ever."""
-        for point in itertools.islice(self._points(states), _MAX_POINTS):
-            values = {state: point[state] for state in expression.free_symbols}
-            if any(value.free_symbols for value in values.values()):
-                return
-            try:
-                sign = sign_at(expression, values)
-            except ModelError:  # a function of which no bounds are known
-                return
-            if sign is not None:
-                yield sign, point, {}
-
-    def _points(self, states: list[sp.Symbol]) -> Iterator[dict[sp.Symbol, Expression]]:
-        """Admissible points, exact rationals inside the ranges."""
-        choices = [[value for value in _SAMPLES if self._admits(state, value)] or self._ends(state) for state in states]
-        for values in itertools.product(*choices):
-            yield dict(zip(states, values, strict=True))
-
-    def _admits(self, state: sp.Symbol, value: Expression) -> bool:
-        low, high = self.ranges[state]
-        return (low < value) == sp.true and (value < high) == sp.true
-
-    def _ends(self, state: sp.Symbol) -> list[Expression]:
-        low, high = self.ranges[state]
-        inside = [(low + high) / 2, (3 * low + high) / 4] if low.is_finite and high.is_finite else []
-        return inside + [end for end in (low, high) if end.is_finite]
 
 
 def _contains_zero(limits: Range) -> bool:

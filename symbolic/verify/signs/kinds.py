@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded, is_zero
+from ...algebra import expanded, is_zero
 from ...enclosure import sign_at
 from ...errors import ModelError
 from ..reason import Reason

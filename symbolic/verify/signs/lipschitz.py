@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import tidy
+from ...algebra import tidy
 from .facts import Facts
 from .kinds import Expression, Kind, Undecided, affine_parts, is_true
 

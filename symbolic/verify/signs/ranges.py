@@ -12,8 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.simplification import tidy
-from ...algebra.zeros import coefficients, expanded
+from ...algebra import coefficients, expanded, tidy
 from ...declare import NeuronModel, weight
 from .facts import Facts
 from .kinds import ENCLOSED, Expression, Kind, Range, Undecided, affine_parts

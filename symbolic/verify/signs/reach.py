@@ -11,7 +11,7 @@ from typing import Any
 
 import sympy as sp
 
-from ...algebra.zeros import expanded
+from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
 from ..influence import following
 from .facts import Facts

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 from symbolic import DerivationError, NeuronModel, at_infinity, crosses, derive, models
-from symbolic.algebra.simplification import vanishes
+from symbolic.algebra import vanishes
 from symbolic.derive import NumericForm, derive_phase
 from symbolic.derive.scalar.antiderivative import integrate, rational_field
 from symbolic.derive.scalar.coordinate import coordinate_of
