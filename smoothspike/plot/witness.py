@@ -33,10 +33,12 @@ def witness(replay: Replay | Witness, *, ax: Axes | None = None) -> Axes:
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from symbolic import models
+        >>> from symbolic import Observable, models
+        >>> izhikevich = models.izhikevich()
+        >>> _, w, _ = izhikevich.states
         >>> found = Witness(
-        ...     Failure.NO_LIMIT, models.izhikevich(), duration=100.0, inputs=(), varied=None, quantity="cut-off",
-        ...     values=(1e2, 1e4, 1e8), observed="w at spike 1", outcomes=(-13.0, -12.5, -11.5),
+        ...     Failure.NO_LIMIT, izhikevich, duration=100.0, inputs=(), varied=None, quantity="cut-off",
+        ...     values=(1e2, 1e4, 1e8), observable=Observable("state", 1, w), outcomes=(-13.0, -12.5, -11.5),
         ...     spike_times=((50.6,), (50.7,), (50.7,)), jump=1.5,
         ... )
         >>> ax = witness(found)
@@ -96,7 +98,7 @@ def _escape(replay: Replay, ax: Axes) -> Axes:
 def _without_limit(found: Witness, ax: Axes) -> Axes:
     cuts, outcomes = np.array(found.values), np.array(found.outcomes)
     comes = np.isfinite(outcomes)
-    observed = words(found.observed)
+    observed = words(str(found.observable))
     ax.plot(cuts[comes], outcomes[comes], "o-", color=COLORS[0], linewidth=1.0, markersize=4.0, label=observed)
     if not comes.all():
         ax.plot(
@@ -184,7 +186,7 @@ def _sentence(replay: Replay) -> str:
     if found.failure is Failure.ESCAPES:
         return rf"${mathematics(found.model.variable)}$ diverges to $-\infty$ at $t = {found.outcomes[-1]:.4g}$" + doubt
     if found.failure is Failure.JUMPS:
-        return f"{words(found.observed)} jumps by {replay.jump:.3g}{doubt}"
+        return f"{words(str(found.observable))} jumps by {replay.jump:.3g}{doubt}"
     early = min(found.outcomes)
     verb = "appears" if found.outcomes[1] == early else "vanishes"
     return f"the spike at $t = {early:.4g}$ {verb}, a jump of {replay.jump:.3g}{doubt}"

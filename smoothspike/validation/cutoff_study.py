@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from symbolic import Observable
+
 from ..numerics.trajectory import DONE, ESCAPED, STALLED
 from .random_trials import Screening, Trials, screen
 from .trials import Simulator
@@ -22,14 +24,14 @@ class CutoffDependence(NamedTuple):
     Attributes:
         trial: The trial, alone.
         cut_offs: Values of the spiking variable.
-        observed: The quantity that depends on them, in words.
+        observable: The quantity that depends on them.
         outcomes: Its value for each of them; infinite for a spike that does not happen.
         spike_times: All spike times for each of them.
     """
 
     trial: Trials
     cut_offs: Float[np.ndarray, " cut_offs"]
-    observed: str
+    observable: Observable
     outcomes: Float[np.ndarray, " cut_offs"]
     spike_times: Float[np.ndarray, "cut_offs spikes"]
 
@@ -55,13 +57,13 @@ def find_cutoff_dependence(
     status = outcomes.status.reshape(len(trials), _CUTOFFS)
     is_known = ((status == DONE) | (status == STALLED)).all(1)
     for trial, spike in np.ndindex(len(trials), _WATCHED):
-        values = {f"time of spike {spike + 1}": spikes[trial, :, spike]}
+        values = {Observable("spike time", spike + 1): spikes[trial, :, spike]}
         for place, state in enumerate(simulator.numeric.model.other_states, 1):
-            values[f"{state} at spike {spike + 1}"] = states[trial, :, spike, place]
-        for observed, sequence in values.items():
+            values[Observable("state", spike + 1, state)] = states[trial, :, spike, place]
+        for observable, sequence in values.items():
             if is_known[trial] and not has_limit(sequence, status[trial]):
                 cut_offs = np.sinh(simulator.numeric.tops)
-                return CutoffDependence(trials.chosen(np.array([trial])), cut_offs, observed, sequence, spikes[trial])
+                return CutoffDependence(trials.chosen(np.array([trial])), cut_offs, observable, sequence, spikes[trial])
     return None
 
 

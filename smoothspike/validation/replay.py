@@ -107,10 +107,11 @@ def _row(witness: Witness, inputs: tuple, samples: np.ndarray) -> tuple[np.ndarr
 def _outcomes(witness: Witness, others: tuple, trial: Outcomes) -> Float[np.ndarray, " values"]:
     if witness.failure is Failure.ESCAPES:
         return np.asarray(trial.ended)
-    *words, number = witness.observed.split()
-    spike = int(number) - 1
-    state = [str(other) for other in others].index(words[0]) + 1 if words[1] == "at" else None
-    return np.asarray(trial.spike_times[:, spike] if state is None else trial.at_spikes[:, spike, state])
+    observable = witness.observable
+    spike = (observable.spike or 1) - 1
+    if observable.kind == "spike time":
+        return np.asarray(trial.spike_times[:, spike])
+    return np.asarray(trial.at_spikes[:, spike, others.index(observable.state) + 1])
 
 
 def _confirms(witness: Witness, outcomes: np.ndarray, trial: Outcomes) -> bool:

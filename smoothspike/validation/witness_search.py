@@ -6,7 +6,7 @@ from itertools import islice
 
 import numpy as np
 
-from symbolic import Certificate, Failure, ModelError, NeuronModel, Verdict, Witness
+from symbolic import Certificate, Failure, ModelError, NeuronModel, Observable, Verdict, Witness
 
 from .cutoff_study import CutoffDependence, find_cutoff_dependence, find_escape
 from .discontinuity_search import Discontinuities, pass_inputs, pass_spikes, varied_inputs, vary_inputs
@@ -118,7 +118,7 @@ def _jumping(simulator: Simulator, trial: Trials, varied: int, is_time: bool, mi
         varied=order.index(varied),
         quantity="time" if is_time else "weight",
         values=tuple(map(float, values)),
-        observed=f"time of spike {spike + 1}",
+        observable=Observable("spike time", spike + 1),
         outcomes=tuple(map(float, outcomes.spike_times[:, spike])),
         spike_times=_spike_times(outcomes.spike_times),
         jump=float(np.max(moved)),
@@ -137,7 +137,7 @@ def _without_limit(simulator: Simulator, dependence: CutoffDependence) -> Witnes
         varied=None,
         quantity="cut-off",
         values=tuple(map(float, dependence.cut_offs)),
-        observed=dependence.observed,
+        observable=dependence.observable,
         outcomes=tuple(map(float, dependence.outcomes)),
         spike_times=_spike_times(dependence.spike_times),
         jump=float("inf") if is_lost else float(np.ptp(finite)),
@@ -153,7 +153,7 @@ def _escaping(simulator: Simulator, trial: Trials, end: float) -> Witness:
         varied=None,
         quantity="cut-off",
         values=(float(-np.inf),),
-        observed=f"time when {simulator.numeric.model.variable} is -oo",
+        observable=Observable("escape", state=simulator.numeric.model.variable),
         outcomes=(end,),
         spike_times=_spike_times(trial.outcomes.spike_times),
         jump=float("inf"),

@@ -56,7 +56,7 @@ def found(field, others=None, reset=None):
 def test_a_state_that_diverges_with_the_spike():
     """w' = V where V' = V^2 + 1: w grows like log(V), the spike time itself has a limit."""
     dependence, escape = found(V**2 + 1, {w: V})
-    assert dependence.observed == "w at spike 1"
+    assert str(dependence.observable) == "w at spike 1"
     np.testing.assert_allclose(np.diff(dependence.outcomes), np.diff(np.log(dependence.cut_offs)), rtol=1e-4)
     assert len(dependence.trial) == 1
     assert dependence.spike_times.shape[0] == 4
