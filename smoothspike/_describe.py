@@ -47,12 +47,12 @@ def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays
     """Summarise the size of a network, its neurons and its parameters."""
     names = dict.fromkeys(described_neuron(neuron) for neuron in neurons)
     entries = sum(np.size(leaf) for leaf in jax.tree.leaves(weights) if eqx.is_array(leaf))
-    late = sum(np.size(leaf) for leaf in jax.tree.leaves(delays) if eqx.is_array(leaf))
+    entries_of_delays = sum(np.size(leaf) for leaf in jax.tree.leaves(delays) if eqx.is_array(leaf))
     lines = [
         f"{type(network).__name__} of sizes {'-'.join(map(str, network.sizes))}",
         f"  neurons: {'; '.join(names)}",
         f"  duration: {network.duration:g}",
-        f"  weights: {entries}, delays: {late or 'none'}",
+        f"  weights: {entries}, delays: {entries_of_delays or 'none'}",
         f"  capacity: {', '.join(capacity)}",
     ]
     return "\n".join(lines)

@@ -139,7 +139,7 @@ def test_printed(key):
     assert "FeedForward" in repr(jax.tree.map(lambda _: True, net))
     seen = []
     jax.jit(lambda times: seen.append(repr(ss.Spikes(times, batch.sources))))(batch.times)
-    assert "not known while JAX traces" in seen[0]
+    assert "values unknown under tracing" in seen[0]
     model = ss.models.lif_conductance()
     assert "initial: V = 0, g = 0\n  bounds: 0 <= g" in str(model)
     for part in (r"\text{spike} &: V", r"\text{reset} &:", r"\text{input} &: g", r"\tau_{s} =", r"0 \le g"):
