@@ -3,7 +3,7 @@
 5 inputs (four coordinates and a bias), 20 hidden and 3 output QIF neurons with an exponential current, a batch of 256
 in double precision. Eventax writes V = pi tan(pi (phi - 1/2)), which obeys tmem V' = V (V - 1) + I: the equations,
 units and weights of the two packages are the same. Eventax integrates with explicit Euler steps, its default, of 0.05;
-how much its answer changes with half the step tells its own error. It stops a trial when all outputs have spiked, this
+its own error is the change of its answer with half the step. It stops a trial when all outputs have spiked, this
 package goes on to its end. The loss is the cross entropy of first spike times, the trial end where there is none.
 
 The truth about spike times comes from the 50-digit reference of the tests (mpmath).
@@ -93,7 +93,7 @@ def mean_loss(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) ->
 
 
 def on_devices(first_spikes: FirstSpikes, times: Any, labels: Any, batch: int) -> Callable[..., Any]:
-    """Loss and gradient of our weights, the batch shared out among all devices."""
+    """Loss and gradient of our weights, with the batch split among all devices."""
 
     def loss(given: Any, times: Any, labels: Any) -> jax.Array:
         return mean_loss(first_spikes, times, labels, given)

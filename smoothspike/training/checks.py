@@ -44,8 +44,8 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
     inputs, outputs = network.sizes[0], network.sizes[-1]
     if dataset.num_sources > inputs:
         raise ValueError(
-            f"{name}: the data have {dataset.num_sources} input channels, but the network has {inputs} inputs; build it "
-            f"with {dataset.num_sources}"
+            f"{name}: the data have {dataset.num_sources} input channels, but the network has {inputs} inputs; build "
+            f"it with {dataset.num_sources}"
         )
     if every_input and dataset.num_sources < inputs:
         raise ValueError(
