@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from symbolic import Failure, Witness
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.trajectory import DONE, ESCAPED
 from .cut_off import has_limit
 from .equations import setting
@@ -60,7 +61,7 @@ def simulate_witness(witness: Witness) -> Replay:
     """
     ready = setting(witness.model)
     solver = diffrax.Dopri5()
-    simulator = Simulator(ready, witness.duration, trials=1, tolerance=_TOLERANCE, solver=solver)
+    simulator = Simulator(ready, witness.duration, trials=1, integration=Integration(solver, _TOLERANCE))
     rows = [witness.inputs_at(value) for value in witness.values]
     cuts = np.arange(len(rows)) if witness.failure is Failure.NO_LIMIT else np.full(len(rows), -1)
     samples = _samples(witness)

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 from jaxtyping import Bool, Float, Int
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.trajectory import Inputs, Trial, simulate
 from .equations import Setting
 
@@ -65,8 +65,7 @@ class Simulator:
         duration: The trials' end. If None, ten times the natural time scale of the equations, or shorter for a neuron
             that fires by itself: until its third spike or so.
         trials: How many trials are varied side by side.
-        tolerance: The relative error that a step may make.
-        solver: An explicit Runge-Kutta method; of order 8 if None.
+        integration: The solver of diffrax, and how precisely.
 
     Attributes:
         silent_spikes: The spike times of a trial without input, padded with inf.
@@ -78,8 +77,7 @@ class Simulator:
         duration: float | None = None,
         *,
         trials: int = TRIALS,
-        tolerance: float = 1e-12,
-        solver: diffrax.AbstractERK | None = None,
+        integration: Integration = Integration(),
     ) -> None:
         self.setting, self.trials, self._lanes = setting, trials, trials * GRID
 
@@ -87,9 +85,9 @@ class Simulator:
             order = jnp.argsort(inputs.times, stable=True)
             inputs = Inputs(*(part[order] for part in inputs))
             return simulate(
-                setting.equations, setting.line(cut, tolerance), inputs, initial, duration,
+                setting.equations, setting.line(cut), inputs, initial, duration,
                 may_graze=not setting.model.spike.is_at_infinity, max_spikes=MAX_SPIKES, max_steps=_MAX_STEPS,
-                solver=solver,
+                integration=integration,
             )  # fmt: skip
 
         self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
