@@ -15,7 +15,7 @@ EVERYWHERE = (-oo, oo)
 RATIONAL = sp.Rational
 
 
-@pytest.fixture(params=["flint", "mpmath"], autouse=True)
+@pytest.fixture(params=["flint", pytest.param("mpmath", marks=pytest.mark.slow)], autouse=True)
 def _with_and_without_flint(request, monkeypatch):
     if request.param == "flint":
         pytest.importorskip("flint")

@@ -13,7 +13,7 @@ V = sp.Symbol("V", real=True)
 EXP, RATIONAL = sp.exp(V), sp.Rational
 
 
-@pytest.fixture(params=["flint", "mpmath"], autouse=True)
+@pytest.fixture(params=["flint", pytest.param("mpmath", marks=pytest.mark.slow)], autouse=True)
 def _with_and_without_flint(request, monkeypatch):
     if request.param == "flint":
         pytest.importorskip("flint")

@@ -56,6 +56,7 @@ def assert_same(found, expected):
             np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_what_one_learns(alone):
     (found,) = outcomes([start(8)])
     assert found["devices"] == 8
@@ -100,4 +101,4 @@ def test_uneven_batches_are_refused(samples, advice):
     mesh = ss.data_mesh()
     eight = type("Mesh", (), {"size": 8, "devices": mesh.devices})()
     with pytest.raises(ValueError, match=f"of {samples} samples, which 8 devices cannot share evenly; {advice}"):
-        ss.training.devices.require_divisible(samples, eight, "a batch")
+        ss.parallel.devices.require_divisible(samples, eight, "a batch")
