@@ -75,6 +75,7 @@ def test_without_inputs(capacity):
     assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6
 
 
+@pytest.mark.slow
 def test_gradients_when_pieces_are_just_full(float64):
     """However many events there is room for, whether or not any of it stays empty, and looking ahead or not."""
 
@@ -100,6 +101,7 @@ def test_gradients_when_pieces_are_just_full(float64):
 MANY_INPUTS = {"qif": ss.models.qif(), "qif, any tau_s": ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qif", pytest.param("qif, any tau_s", marks=pytest.mark.slow), "theta"])
 def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
     """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
@@ -131,6 +133,7 @@ def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
         np.testing.assert_allclose(spikes.times, expected.times[:, :most], rtol=1e-13)
 
 
+@pytest.mark.slow
 def test_memory_of_a_gradient_grows_with_events_alone(float64):
     """Twice the events need little more than their own record, whatever the number of neurons."""
     size, inputs = 64, np.zeros((64, 1))
@@ -169,6 +172,7 @@ def test_second_derivatives():
     np.testing.assert_allclose(other, differences @ direction, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [pytest.param("matrices", marks=pytest.mark.slow), "lists", "delays"])
 def test_inputs_that_are_left_out_reach_nobody(engine):
     """Padding has a source, too: neither spikes nor what follows the trial depend on it."""

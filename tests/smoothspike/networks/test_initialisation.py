@@ -16,7 +16,7 @@ def first_spike(neuron, weight):
     return float(net(ss.Spikes([0.0], [0])).ordinary_spike_times(1)[0, 0])
 
 
-@pytest.mark.parametrize("name", ["qif", "qif_delta", "lif"])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta", "lif"])
 def test_the_critical_weight_makes_a_silent_neuron_spike(name):
     """On a grid of powers of 2 ** (1/4): the next smaller one does not make it spike in the first half."""
     neuron = NEURONS[name]

@@ -1,4 +1,4 @@
-"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/endtoend."""
+"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/accuracy."""
 
 import jax
 import jax.numpy as jnp

@@ -14,7 +14,7 @@ import pytest
 import smoothspike as ss
 from smoothspike.networks._capacity import with_room
 
-NEURON = ss.Neuron(ss.models.qif())
+NEURON = ss.Neuron(ss.models.qif_delta())
 
 
 def loss(times, label):
@@ -59,6 +59,7 @@ def test_capacity_grows_during_training(data):
     assert grown == pytest.approx(plenty, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_the_capacity_of_a_step_is_counted_before_it_is_compiled_again(data, monkeypatch):
     """Neurons that stop at their spikes report only part of what they lack; a step is compiled twice all the same."""
     module = sys.modules["smoothspike.training.fit"]

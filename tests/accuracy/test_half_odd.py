@@ -103,6 +103,7 @@ def expected_times(oracle, point):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tau_s", [1.5, pytest.param(2.5, marks=pytest.mark.slow)])
 def test_spike_times_and_gradients(tau_s, figures, float64):
     oracle, generator = SlowCurrent(tau_s), np.random.default_rng(int(10 * tau_s))
