@@ -1,14 +1,12 @@
 """Certificates as text, Markdown and plain data for JSON."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
 from .. import typesetting
 from .reason import Reason, typeset
-
-if TYPE_CHECKING:
-    from .certificate import Certificate, Condition
+from .results import Condition, Results
 
 MARKS = {True: "holds", False: "FAILS", None: "undecided"}
 _CLAIMS = {
@@ -19,7 +17,7 @@ _CLAIMS = {
 COLUMNS = ("route", "no grazing", "order swap", "contact exponent", "own spike", "later spikes")
 
 
-def text(certificate: "Certificate") -> str:
+def text(certificate: Results) -> str:
     """Write a certificate as plain text that reads like a short proof."""
     lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {claim(certificate)}", ""]
     for number, condition in enumerate(certificate.conditions, 1):
@@ -32,7 +30,7 @@ def text(certificate: "Certificate") -> str:
     return "\n".join(lines + case_lines(certificate))
 
 
-def markdown(certificate: "Certificate") -> str:
+def markdown(certificate: Results) -> str:
     """Write a certificate as Markdown."""
     model, words = certificate.model, typesetting.in_markdown
     lines = [
@@ -64,7 +62,7 @@ def markdown(certificate: "Certificate") -> str:
     return "\n".join(lines + _markdown_cases(certificate))
 
 
-def latex(certificate: "Certificate") -> str:
+def latex(certificate: Results) -> str:
     """Write the equations and the statements of a certificate as LaTeX formulas."""
     rows = _equations(certificate.model)
     for condition in certificate.conditions:
@@ -74,7 +72,7 @@ def latex(certificate: "Certificate") -> str:
     return _aligned(rows)
 
 
-def plain(certificate: "Certificate") -> dict[str, Any]:
+def plain(certificate: Results) -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
     model = certificate.model
     regularity, two_inputs = certificate.regularity, certificate.simultaneous_inputs
@@ -111,7 +109,7 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
     }
 
 
-def _plain_condition(condition: "Condition") -> dict[str, Any]:
+def _plain_condition(condition: Condition) -> dict[str, Any]:
     return {
         "name": condition.name,
         "route": condition.route,
@@ -123,7 +121,7 @@ def _plain_condition(condition: "Condition") -> dict[str, Any]:
     }
 
 
-def claim(certificate: "Certificate") -> str:
+def claim(certificate: Results) -> str:
     """What the verdict says, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
     if certificate.verdict.name == "UNDECIDED" and certificate.cases:
@@ -131,7 +129,7 @@ def claim(certificate: "Certificate") -> str:
     return sentence
 
 
-def title(condition: "Condition") -> str:
+def title(condition: Condition) -> str:
     """A condition's name, with the route that it is about."""
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
@@ -150,7 +148,7 @@ def in_words(relation: Any) -> str:
     return str(relation)
 
 
-def crossing(certificate: "Certificate") -> str:
+def crossing(certificate: Results) -> str:
     """What is known where two inputs change places, in a sentence."""
     words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
     return f"Where two inputs to the neuron change places, spike times are of class {words}."
@@ -172,7 +170,7 @@ def reasons(report: Any) -> list[str]:
     return [reason for reason in (report.own_reason, report.later_reason) if reason]
 
 
-def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
+def case_lines(certificate: Results, indent: str = "") -> list[str]:
     """The cases of a certificate, each with its reason or its own cases below it."""
     lines = []
     for condition, case in certificate.cases:
@@ -182,7 +180,7 @@ def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
     return lines
 
 
-def _case_reasons(case: "Certificate") -> list[str]:
+def _case_reasons(case: Results) -> list[str]:
     if case.cases:
         return []
     if case.holds:
@@ -191,7 +189,7 @@ def _case_reasons(case: "Certificate") -> list[str]:
     return [Reason("{}: {}. {}", title(c), MARKS[c.holds], c.reason) for c in questions[:1]]
 
 
-def _findings(certificate: "Certificate") -> list[str]:
+def _findings(certificate: Results) -> list[str]:
     """A sentence or more about each route, and one about two inputs."""
     found = [_route(report) for report in certificate.routes]
     return found if certificate.simultaneous_inputs is None else [*found, crossing(certificate)]
@@ -210,7 +208,7 @@ def _route(report: Any) -> str:
     )
 
 
-def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
+def _markdown_cases(certificate: Results, indent: str = "") -> list[str]:
     lines = []
     for condition, case in certificate.cases:
         reason = " ".join(map(_in_markdown, _case_reasons(case)))

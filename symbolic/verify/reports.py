@@ -9,13 +9,13 @@ import sympy as sp
 from ..algebra import tidy
 from ..declare import InputRoute
 from .asymptotics.clock import NEVER, Order
-from .certificate import Condition, Regularity, RouteReport, Verdict
 from .conditions.neuron import FROM_THE_SPIKE_ON
 from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
 from .context import Case
 from .reason import Reason
 from .regularity.later_spikes import later_finding
 from .regularity.own_spike import Finding, own_finding, own_order, smoothness_of_equations
+from .results import Condition, Regularity, RouteReport, Verdict
 from .signs.kinds import Undecided
 
 _JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")

@@ -21,9 +21,9 @@ from ...declare import NeuronModel
 from ..asymptotics.growth import growth
 from ..asymptotics.scales import ONE, Scale, bound, compare, integrable, leading
 from ..context import Answer, Case
-from ..influence import following
 from ..reason import Reason, listed
 from ..signs.facts import Facts
+from ..signs.influence import following
 from ..signs.kinds import Expression, Kind, Undecided, affine_parts
 
 _LINEAR = Scale(power=sp.S.One)

@@ -11,9 +11,9 @@ import sympy as sp
 from ..asymptotics.growth import growth, without_oscillations
 from ..asymptotics.scales import ONE, Leading, Scale, bound, compare, integrable, leading
 from ..context import Answer, Case
-from ..influence import following
 from ..reason import Reason, listed
 from ..signs.facts import Facts
+from ..signs.influence import following
 from ..signs.kinds import Expression, Kind, Undecided, affine_parts, at_place
 from .boundedness import require_drift, split_states
 

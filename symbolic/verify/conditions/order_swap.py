@@ -10,11 +10,11 @@ from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
 from ..asymptotics.growth import approach, growth, limit
 from ..asymptotics.scales import ONE, compare, leading
-from ..certificate import Condition
 from ..context import Answer, Case
-from ..influence import relevant_states
 from ..reason import Reason
+from ..results import Condition
 from ..signs.facts import Facts
+from ..signs.influence import relevant_states
 from ..signs.kinds import Expression, Kind, Undecided
 from ..signs.lipschitz import require_lipschitz
 

@@ -15,10 +15,10 @@ from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.branches import beside
 from ..asymptotics.clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
-from ..certificate import Regularity
 from ..context import Case
-from ..influence import Ties, free_symbols, read_by_jump, superposes, ties
 from ..reason import Reason, after, before, listed
+from ..results import Regularity
+from ..signs.influence import Ties, free_symbols, read_by_jump, superposes, ties
 from ..signs.kinds import Undecided
 from .chart_analyticity import is_glued
 from .own_spike import Finding, class_of, effect_of_jump, is_fractional, like, shift_order

@@ -15,9 +15,9 @@ import sympy as sp
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.clock import Clock, Order, clock_before, smallest, with_values
-from ..certificate import Regularity
 from ..context import Case
 from ..reason import Reason, before
+from ..results import Regularity
 from ..signs.facts import Facts
 from ..signs.kinds import Expression, Undecided
 from .smoothness import smoothness

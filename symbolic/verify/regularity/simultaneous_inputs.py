@@ -12,9 +12,9 @@ from typing import Any
 import sympy as sp
 
 from ...declare import InputRoute, NeuronModel, weight
-from ..certificate import Regularity
 from ..context import Case
-from ..influence import relevant_states
+from ..results import Regularity
+from ..signs.influence import relevant_states
 from ..signs.kinds import Expression, Undecided
 from .own_spike import smoothness_of_equations
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..certificate import Regularity
+from ..results import Regularity
 from ..signs.facts import Facts
 from ..signs.kinds import Kind, Split, Undecided
 from ..signs.lipschitz import pieces_of

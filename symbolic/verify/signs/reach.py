@@ -13,8 +13,8 @@ import sympy as sp
 
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
-from ..influence import following
 from .facts import Facts
+from .influence import following
 from .kinds import Expression, Kind, Undecided, affine_parts
 from .lipschitz import settled
 

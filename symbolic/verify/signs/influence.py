@@ -6,9 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import expanded
-from ..declare import InputRoute, NeuronModel
-from .signs.kinds import affine_parts
+from ...algebra import expanded
+from ...declare import InputRoute, NeuronModel
+from .kinds import affine_parts
 
 
 @dataclass(frozen=True)
