@@ -17,7 +17,7 @@ Row = dict[Any, Any]
 def coefficients(expression: Any, variable: Any, most: int = 12) -> list[Any] | None:
     """The coefficients of a polynomial, constant term first, the last one certainly not zero but for a constant.
 
-    None if it is no polynomial of a degree up to `most`, or if its degree is not certain.
+    None if it is not a polynomial of a degree up to `most`, or if its degree is not certain.
 
     Example:
         >>> x = sp.Symbol("x", real=True)
@@ -55,7 +55,7 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
 
 
 def low_roots(expression: Any, variable: Any) -> list[Any]:
-    """The zeros of the numerator of a quotient if its degree is 1 or 2, complex ones too; else nothing.
+    """The zeros of the numerator of a quotient if its degree is 1 or 2, including complex ones; else nothing.
 
     Example:
         >>> x, z = sp.symbols("x z", positive=True)

@@ -16,7 +16,7 @@ Value = sp.Expr | sp.Tuple | None
 
 @dataclass(frozen=True)
 class Declaration:
-    """Equations, spike rule, reset and inputs as `NeuronModel` takes them, and what is read off them."""
+    """The fields of `NeuronModel`, and properties that are read off them."""
 
     name: str
     dynamics: FrozenMapping[sp.Symbol, sp.Expr]

@@ -1,4 +1,4 @@
-"""Whether every expression of a declaration has a value at the declared parameters, and which parameter prevents it."""
+"""Checks that every declared expression is defined at the declared parameter values."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""From tokens to SymPy expressions: a small parser that knows a few functions and evaluates no code."""
+"""A small parser from tokens to SymPy expressions; it evaluates no code."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
 #: For each function around an expression SymPy asks everything below it anew: time is exponential in their nesting.
 MAX_NESTED = 5
 _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
-# of these SymPy works out real and imaginary parts, which may take minutes unless the argument is real
+# of these SymPy computes real and imaginary parts, which may take minutes unless the argument is real
 _SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
 _SIGN_BINDING = 30  # -V**2 is -(V**2), and -V*I is (-V)*I
 _OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "inf": "oo", "fabs": "abs"}

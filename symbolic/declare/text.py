@@ -53,12 +53,12 @@ def parse_declaration(
 
 
 def declared_symbol(name: str, *, is_positive: bool = False) -> sp.Symbol:
-    """Make the symbol of a state or parameter; the only place that decides what is assumed of it."""
+    """Make the symbol of a state or parameter, with its assumptions."""
     return sp.Symbol(name, positive=True) if is_positive else sp.Symbol(name, real=True)
 
 
 def _positive(rates: Mapping[str, Reader], parameters: Iterable[Any]) -> frozenset[str]:
-    """The names of time constants, found in the equations as they read whatever is assumed of the parameters."""
+    """The names of time constants, found in the equations under any assumptions."""
     names = frozenset(name for name in parameters if isinstance(name, str))
     found: dict[sp.Symbol, sp.Expr] = {}
     for assumed in (names, frozenset()):
@@ -232,7 +232,7 @@ def _names(names: Any) -> list[Any]:
 
 
 def _checked(name: Any) -> str:
-    """A parameter's name that expressions can use."""
+    """Check a parameter's name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise ModelError(
             f"parameters: {name!r} is not a name; write text of letters a-z, A-Z, digits and _, as 'tau_m'"

@@ -1,4 +1,4 @@
-"""What a declaration must satisfy; every refusal names the symbol, what is wrong and what to write."""
+"""Checks of a declaration; every error names the symbol, the problem and the remedy."""
 
 from collections.abc import Iterable, Mapping
 from sys import float_info
@@ -31,7 +31,7 @@ def _names(model: Declaration) -> None:
         if not name.strip() or not name.isprintable():
             raise ModelError(f"{what} is called {name!r}; give it a name of one line that can be printed")
     if not model.dynamics:
-        raise ModelError(f"{model.name}: no equations; give dynamics={{V: ...}}")
+        raise ModelError(f"{model.name}: no equations; pass dynamics={{V: ...}}")
     for symbol in model.parameters:
         if symbol in model.dynamics:
             raise ModelError(f"{symbol} is declared both as a state and as a parameter; remove it from one of them")
@@ -58,7 +58,7 @@ def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
 
 def _spike(model: Declaration) -> None:
     if not isinstance(model.spike, SpikeRule):
-        raise ModelError(f"{model.name}: no spike rule; give spike=at_infinity(V) or spike=crosses(V, V_th)")
+        raise ModelError(f"{model.name}: no spike rule; pass spike=at_infinity(V) or spike=crosses(V, V_th)")
     if model.variable not in model.dynamics:
         variable = model.variable
         raise ModelError(f"the spiking variable {variable} has no equation; add {variable}: ... to dynamics")
@@ -73,7 +73,7 @@ def _equations(model: Declaration) -> None:
 
 def _reset(model: Declaration) -> None:
     if model.variable not in model.reset:
-        raise ModelError(f"no reset of the spiking variable; give reset={{{model.variable}: ...}}")
+        raise ModelError(f"no reset of the spiking variable; pass reset={{{model.variable}: ...}}")
     for state, value in model.reset.items():
         if state not in model.dynamics:
             raise ModelError(f"reset of {state}: no such state; the states are {_listed(model.states)}")
@@ -95,7 +95,7 @@ def _finite_at_the_spike(model: Declaration, state: sp.Symbol, value: sp.Expr) -
 
 def _inputs(model: Declaration) -> None:
     if not model.routes:
-        raise ModelError(f"{model.name}: no inputs; give inputs=I, the state that an input spike increases")
+        raise ModelError(f"{model.name}: no inputs; pass inputs=I, the state that an input spike increases")
     for route in model.routes:
         if not route.jump:
             raise ModelError(f"input route {route.name!r} changes no state")
@@ -120,7 +120,7 @@ def _parameters(model: Declaration) -> None:
 
 def _parameter(symbol: sp.Symbol, number: Any, is_time_constant: bool) -> None:
     is_finite = number.is_number and not number.has(sp.nan, sp.zoo, sp.oo, -sp.oo)
-    # the sign is worked out once; SymPy's is_real may work it out for every part of a number
+    # the sign is computed once; SymPy's is_real may compute it for every part of a number
     sign = _sign(f"parameter {symbol}", number, {}) if is_finite else None
     if sign is None:
         raise ModelError(f"parameter {symbol}: {number} is not a finite real number; write one")
@@ -257,6 +257,6 @@ def _solution(model: Declaration) -> None:
         unknown = sorted(map(str, formula.free_symbols - allowed))
         if unknown:
             raise ModelError(
-                f"solution: the {name} contains {', '.join(unknown)}, which is no state or parameter of {model.name}"
+                f"solution: the {name} contains {', '.join(unknown)}, which is not a state or parameter of {model.name}"
                 f" (time is symbolic.time)"
             )

@@ -1,4 +1,4 @@
-"""What a derivation yields: closed forms to read, and the normal form from which a solver is built."""
+"""`Derivation`: closed forms to read, and the normal form from which a solver is built."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache

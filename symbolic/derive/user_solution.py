@@ -1,4 +1,4 @@
-"""A solution that the author of a model gives: checked like a derived one, then used."""
+"""A user's own solution: checked like a derived one, then used."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""From a model to its membrane: the spiking variable's equation with the other states where they rest without input."""
+"""The membrane of a model: the spiking variable's equation with the other states at rest."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""May this model be trusted? Continuity of its spikes, decided from the declared equations."""
+"""Certificates: continuity of spikes, decided from the declared equations."""
 
 from .certificate import Certificate as Certificate
 from .engine import verify as verify

@@ -24,7 +24,7 @@ class Certificate(Results):
             or at least C1; None where the verdict is not HOLDS.
         simultaneous_is_exact: Whether it is no better; else it is at least this.
         derived_ranges: The ranges that states cannot leave, where the proof needed them and they are narrower than what
-            is declared: pairs of a state and its ends. They follow from the declared initial values, too.
+            is declared: pairs of a state and its ends. They also follow from the declared initial values.
 
     Example:
         >>> from symbolic import models

@@ -19,7 +19,7 @@ from .reports import Proof, report_on, worst_of
 from .results import Condition, RouteReport, Verdict
 from .signs.kinds import Row, Split, Undecided
 
-_MAX_CASES = 2  # open parameters that are told apart one after the other
+_MAX_CASES = 2  # open parameters that are divided into cases one after the other
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:

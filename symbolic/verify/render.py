@@ -122,7 +122,7 @@ def _plain_condition(condition: Condition) -> dict[str, Any]:
 
 
 def claim(certificate: Results) -> str:
-    """What the verdict says, in a sentence."""
+    """The meaning of the verdict, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
     if certificate.verdict.name == "UNDECIDED" and certificate.cases:
         sentence += " The answer depends on parameters that were left open: see the cases."
@@ -149,7 +149,7 @@ def in_words(relation: Any) -> str:
 
 
 def crossing(certificate: Results) -> str:
-    """What is known where two inputs change places, in a sentence."""
+    """The class where two inputs change places, in a sentence."""
     words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
     return f"Where two inputs to the neuron change places, spike times are of class {words}."
 

@@ -1,4 +1,4 @@
-"""One report per input route: from decided conditions to classes of regularity."""
+"""Reports on input routes: from decided conditions to classes of regularity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -97,7 +97,7 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
 
 
 def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
-    """The report that is right for all of several groups of neurons: the worst class of each."""
+    """The report for several groups of neurons together: the worst class of each."""
     reports = list(reports)
     own = min(reports, key=_own_rank)
     later = min(reports, key=lambda report: _rank(report.later_spikes))

@@ -92,7 +92,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class RouteReport:
-    """What is known about one input route.
+    """The findings about one input route.
 
     Attributes:
         name: The route's name.
@@ -111,7 +111,7 @@ class RouteReport:
         later_reason: The same for later spikes.
         later_exponent: An exponent a with which later spikes are Hoelder continuous (the change of a spike time is at
             most of the order |change of an input time|^a): 1 where they are Lipschitz continuous or differentiable,
-            less where they are merely continuous; None if not known. For the own spike the contact exponent tells it.
+            less where they are merely continuous; None if not known. For the own spike it is the contact exponent.
     """
 
     name: str
@@ -169,7 +169,7 @@ class Results:
 
     @property
     def failures(self) -> tuple[Condition, ...]:
-        """The conditions that fail; where only the cases tell, those that fail in one of them."""
+        """The conditions that fail; where only the cases decide, those that fail in one of them."""
         found = tuple(condition for condition in self.conditions if condition.holds is False)
         if found or self.verdict is not Verdict.FAILS:
             return found

@@ -83,7 +83,7 @@ class Antiderivative:
         return sp.Add(*terms, self.rest.subs(y, here))
 
     def until(self, end: Any) -> tuple[Any, Any]:
-        """By what it grows from the potential to `end`, and its value there, in the same constants."""
+        """Its increase from the potential to `end`, and its value there, in the same constants."""
         final = self.final(end)
         if final in (sp.oo, -sp.oo):
             raise DerivationError("the spike is reached after an infinite time only")

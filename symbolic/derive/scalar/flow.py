@@ -114,7 +114,7 @@ def _stays(line: PhaseLine, form: Any, zero: Any) -> bool:
 
 
 def _solves(line: PhaseLine, parts: list[Part], form: Any) -> bool:
-    """It begins where it should, its derivative is the field, and the time that it takes is what the clock says."""
+    """Whether a form starts at the potential, has the field as its slope, and takes the right time."""
     slope = sp.diff(form, t)
     try:
         return all(

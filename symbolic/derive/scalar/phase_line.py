@@ -1,4 +1,4 @@
-"""The phase line of a scalar field: where pieces are glued, where it vanishes, which way it points in between."""
+"""The phase line of a scalar field: its pieces, zeros and signs."""
 
 import itertools
 from dataclasses import dataclass
@@ -158,7 +158,7 @@ def _changes(relation: Any, potential: Any, rows: list[Row]) -> list[Any]:
     is_plain = row is not None and (len(row) <= 2 or gap.free_symbols == {potential})
     found = factor(gap, potential, rows) if is_plain else None
     if found is None:
-        raise DerivationError(f"where {relation} changes is not told by its form")
+        raise DerivationError(f"where {relation} changes cannot be read off its form")
     return [zero for part in found[1] for zero in part.zeros()]
 
 

@@ -22,7 +22,7 @@ State = dict[Any, Any]
 
 _GENERATIONS = 3
 
-CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
+CANNOT_TRIGGER = "inputs cannot trigger or suppress a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
 COMMUTE = "the order of inputs does not matter"
 
@@ -100,7 +100,7 @@ def _infinity_is_fixed(case: Case, jump: Expression) -> Answer:
     return (
         False,
         Reason(
-            "For some weights {} does not tend to infinity as {} -> oo: the input swallows a spike.", jump, variable
+            "For some weights {} does not tend to infinity as {} -> oo: the input suppresses a spike.", jump, variable
         ),
     )
 

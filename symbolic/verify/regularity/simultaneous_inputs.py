@@ -1,4 +1,4 @@
-"""How smooth spike times are where two inputs to the same neuron change places.
+"""Regularity of spike times where two inputs to the same neuron change places.
 
 With a time h between them, `i then j` leads to J_j Phi_h J_i Phi_-h x and `j then i`, continued to the same h, to
 Phi_h J_i Phi_-h J_j x. Both are analytic in h and agree at h = 0, where jumps commute; the first power of h on which

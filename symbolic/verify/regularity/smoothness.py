@@ -1,4 +1,4 @@
-"""How smooth an expression is in the states, away from spikes: analytic unless a part of it has a kink."""
+"""Regularity of expressions in the states: analytic unless a part has a kink."""
 
 from itertools import pairwise
 from typing import Any

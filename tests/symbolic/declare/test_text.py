@@ -74,7 +74,7 @@ def test_keywords_that_a_declaration_does_not_have_are_refused():
         NeuronModel.from_equations(**QIF, refractory=2)
     with pytest.raises(ModelError, match=r"'input'; did you mean 'inputs'\?"):
         NeuronModel("QIF", dynamics={V: V**2}, spike=at_infinity(V), reset={V: 0}, input=V)
-    with pytest.raises(ModelError, match="no name; give name='QIF'"):
+    with pytest.raises(ModelError, match="no name; pass name='QIF'"):
         NeuronModel.from_equations("dV/dt = V**2", spike="V = oo", reset="V = -oo", inputs="V")
 
 
