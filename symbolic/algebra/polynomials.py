@@ -74,17 +74,11 @@ def low_roots(expression: Any, variable: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Factor:
-    """A power of a polynomial of degree 1 or 2, with the leading coefficient 1 and real coefficients.
-
-    Attributes:
-        coefficients: Its coefficients, constant term first.
-        power: The exponent.
-        discriminant: Of one of degree 2 its sign, at the parameter values for which it was factored; else None.
-    """
+    """A power of a polynomial of degree 1 or 2, with the leading coefficient 1 and real coefficients."""
 
     coefficients: tuple[Any, ...]
     power: int
-    discriminant: int | None = None
+    discriminant: int | None = None  # of degree 2: its sign, at the parameter values for which it was factored
 
     def zeros(self) -> list[Any]:
         """Its real zeros."""

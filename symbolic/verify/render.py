@@ -1,5 +1,7 @@
 """Certificates as text, Markdown and plain data for JSON."""
 
+from dataclasses import fields, is_dataclass
+from enum import Enum
 from typing import Any
 
 import sympy as sp
@@ -14,6 +16,7 @@ _CLAIMS = {
     "FAILS": "Spikes do not change continuously: at least one condition fails.",
     "UNDECIDED": "Continuity could be neither proven nor refuted.",
 }
+_PLAIN = ("regularity", "conditions", "routes", "assumptions", "simultaneous_inputs", "simultaneous_is_exact")
 COLUMNS = ("route", "no grazing", "order swap", "contact exponent", "own spike", "later spikes")
 
 
@@ -75,7 +78,6 @@ def latex(certificate: Results) -> str:
 def plain(certificate: Results) -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
     model = certificate.model
-    regularity, two_inputs = certificate.regularity, certificate.simultaneous_inputs
     return {
         "model": model.name,
         "equations": {str(state): str(rate) for state, rate in model.dynamics.items()},
@@ -84,41 +86,20 @@ def plain(certificate: Results) -> dict[str, Any]:
         "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
         "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
         "verdict": certificate.verdict.name,
-        "regularity": regularity.name if regularity is not None else None,
-        "conditions": [_plain_condition(condition) for condition in certificate.conditions],
-        "routes": [
-            {
-                "name": report.name,
-                "no_grazing": report.no_grazing.name,
-                "order_swap": report.order_swap.name,
-                "contact_exponent": str(report.contact_exponent) if report.contact_exponent is not None else None,
-                "own_spike": report.own_spike.name if report.own_spike is not None else None,
-                "later_spikes": report.later_spikes.name if report.later_spikes is not None else None,
-                "own_is_exact": report.own_is_exact,
-                "later_is_exact": report.later_is_exact,
-                "own_reason": report.own_reason,
-                "later_reason": report.later_reason,
-                "later_exponent": None if report.later_exponent is None else str(report.later_exponent),
-            }
-            for report in certificate.routes
-        ],
-        "assumptions": [str(assumption) for assumption in certificate.assumptions],
-        "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
-        "simultaneous_is_exact": certificate.simultaneous_is_exact,
+        **{name: _plain(getattr(certificate, name)) for name in _PLAIN},
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
     }
 
 
-def _plain_condition(condition: Condition) -> dict[str, Any]:
-    return {
-        "name": condition.name,
-        "route": condition.route,
-        "holds": condition.holds,
-        "statement": str(condition.statement),
-        "reason": condition.reason,
-        "assumptions": [str(assumption) for assumption in condition.assumptions],
-        "needs": None if condition.needs is None else str(condition.needs),
-    }
+def _plain(part: Any) -> Any:
+    """A part of a certificate in lists, dictionaries, strings, booleans and None."""
+    if part is None or isinstance(part, bool):
+        return part
+    if isinstance(part, tuple):
+        return [_plain(each) for each in part]
+    if is_dataclass(part):
+        return {field.name: _plain(getattr(part, field.name)) for field in fields(part)}
+    return part.name if isinstance(part, Enum) else str(part)
 
 
 def claim(certificate: Results) -> str:

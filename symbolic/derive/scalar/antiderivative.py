@@ -24,14 +24,7 @@ Row = dict[Any, Any]
 
 @dataclass(frozen=True)
 class RationalField:
-    """A field that is rational in a coordinate, with its numerator in factors.
-
-    Attributes:
-        coordinate: The coordinate `y`.
-        above: Coefficients of the numerator of `dt/dy`, constant term first.
-        constant: The constant factor of its denominator.
-        factors: The other factors of its denominator, with the leading coefficient 1.
-    """
+    """The rational `dt/dy = above / (constant * factors)` of a field; `above` constant term first, factors monic."""
 
     coordinate: Coordinate
     above: tuple[Any, ...]

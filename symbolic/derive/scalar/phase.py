@@ -124,7 +124,6 @@ class _Search:
             rheobase=rheobase(model, structure, form),
             period=between,
             phase=between - until if has_phase else None,
-            relation=None,
             form=form,
             fixed=FrozenMapping(self._fixed),
         )

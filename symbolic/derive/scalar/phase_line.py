@@ -17,15 +17,7 @@ _GLUED = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of the line on which the field is one expression and does not vanish.
-
-    Attributes:
-        low: Where it begins.
-        high: Where it ends.
-        field: The field there.
-        rational: The same, in factors.
-        sign: 1 where the potential rises, -1 where it falls.
-    """
+    """A part of the line on which the field is one expression and does not vanish; `sign` is 1 where it rises."""
 
     low: Any
     high: Any
@@ -36,16 +28,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class PhaseLine:
-    """The phase line up to the spike.
-
-    Attributes:
-        potential: The symbol of the potential.
-        components: The parts between zeros of the field, in ascending order, each cut into segments where two
-            expressions meet.
-        zeros: The zeros of the field between them, in ascending order.
-        spikes: Whether the potential rises to the spike from just below it.
-        rows: Parameter values on which it rests.
-    """
+    """The phase line up to the spike: components between zeros, each cut into segments where expressions meet."""
 
     potential: Any
     components: tuple[tuple[Segment, ...], ...]

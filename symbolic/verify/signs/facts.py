@@ -10,17 +10,7 @@ import sympy as sp
 from ...algebra import coefficients, expanded, factored, is_zero, tidy
 from ...enclosure import sign_at
 from ...errors import ModelError
-from .kinds import (
-    ENCLOSED,
-    Expression,
-    Kind,
-    Range,
-    Split,
-    Spread,
-    Undecided,
-    affine_parts,
-    structural,
-)
+from .kinds import ENCLOSED, Expression, Kind, Range, Split, Spread, Undecided, affine_parts, structural
 from .parameters import ParameterFacts
 from .sampling import MOST_POINTS, certain_signs, kind_over_box, points
 
