@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 import smoothspike as ss
-from smoothspike import demo
+from smoothspike.cli import demo
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ This is the same as `smoothspike demo`; read smoothspike/demo.py to see how it i
 
 import argparse
 
-from smoothspike import demo
+from smoothspike.cli import demo
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .entire import exponential
+from .special_functions import exponential
 
 Real = Float[Array, "*shape"]
 

@@ -16,10 +16,10 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from .angle import upper_angle
+from ..kernels.fast_atan2 import upper_angle
 from .elementwise import anywhere
-from .entire import circular
 from .rotation import Known, determinant, functions, functions_briefly
+from .special_functions import circular
 
 Real = Float[Array, "*shape"]
 

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .elementwise import reached
-from .entire import circular
+from ..numerics.elementwise import reached
+from ..numerics.special_functions import circular
 
 Real = Float[Array, "*shape"]
 

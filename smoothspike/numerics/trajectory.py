@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from .stepping import Engine, advance, engine_of, is_there, land, states_of
-from .stepping import Equations as Equations
-from .stepping import Line as Line
+from .adaptive_steps import Engine, advance, engine_of, is_there, land, states_of
+from .adaptive_steps import Equations as Equations
+from .adaptive_steps import Line as Line
 
 _HARDLY = 1e-2
 RUNNING, DONE, ESCAPED, STALLED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(6)

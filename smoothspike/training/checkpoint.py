@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
-from ..capacity import Capacities
-from ..simulation import Capacity
+from ..engine import Capacity
+from ..networks._capacity import Capacities
 from .checkpoint_file import read, write
 from .identity import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
 

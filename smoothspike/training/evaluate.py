@@ -8,14 +8,14 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from ..capacity import Capacities, with_room
 from ..datasets import Dataset
 from ..networks import Network, simulate
-from ..recording import Recording
-from ..running import enough
+from ..networks._capacity import Capacities, with_room
+from ..networks._execute import enough
+from ..networks.recording import Recording
+from ..parallel.devices import replicate, shard_batch
 from ..spikes import Spikes
 from .checks import require_count, require_dataset, require_network
-from .devices import replicate, shard_batch
 
 
 def evaluate(

@@ -13,11 +13,12 @@ from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from tqdm.auto import tqdm
 
-from ..capacity import with_room
 from ..datasets import Dataset
 from ..networks import Network
-from ..recording import Recording
-from ..running import enough
+from ..networks._capacity import with_room
+from ..networks._execute import enough
+from ..networks.recording import Recording
+from ..parallel.devices import gather, replicate, require_divisible, shard_batch
 from ..spikes import Spikes
 from .checkpoint import Checkpoint, Identity
 from .checks import (
@@ -29,7 +30,6 @@ from .checks import (
     require_network,
     require_optimizer,
 )
-from .devices import gather, replicate, require_divisible, shard_batch
 from .evaluate import evaluate
 from .step import Loss, make_step
 

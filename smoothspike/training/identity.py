@@ -18,7 +18,7 @@ import optax
 
 from symbolic import Derivation, NeuronModel
 
-from ..simulation import Capacity
+from ..engine import Capacity
 
 #: The end of places that hold digests of Python's byte code, which only one version of Python writes alike.
 CODE = " (code)"

@@ -11,14 +11,13 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from ..capacity import Capacities
 from ..networks import Network, simulate
-from ..recording import Recording
+from ..networks._capacity import Capacities
+from ..networks.recording import Recording
+from ..parallel.chunks import value_and_grad_in_chunks
+from ..parallel.devices import replicated
+from ..parallel.memory import largest_within, memory_needed, num_bytes
 from ..spikes import Spikes
-from .chunks import value_and_grad_in_chunks
-from .compiling import compiler_options
-from .devices import replicated
-from .memory import largest_within, memory_needed, num_bytes
 
 Loss = Callable[[Any, Any], Float[Array, ""]]
 #: network, optimiser's state, spikes, labels, room -> (network, state, mean loss), how much room was needed
@@ -91,5 +90,4 @@ def _step(
             trained = eqx.filter_shard(trained, replicated(mesh))
         return (*trained, value), needed
 
-    options = None if mesh is None else compiler_options(mesh)
-    return eqx.filter_jit(step, compiler_options=options)  # pyright: ignore[reportCallIssue]
+    return eqx.filter_jit(step)

@@ -13,7 +13,7 @@ import smoothspike as ss
 import symbolic
 from symbolic.derive import LinearForm
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("optimised", "float64")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 
 DURATION, COUNT = 6.0, 4
 TIMES, GRADIENTS = 1e-12, 1e-8
@@ -40,7 +40,7 @@ def values_and_gradients(neuron, name, values, positive):
         def run(value, first):
             raw = {name: jnp.log(value) if positive else value}
             weights = jnp.concatenate([first[None], jnp.asarray(WEIGHTS[1:])])
-            return spike_times(eqx.tree_at(lambda n: n.raw, neuron, raw), weights)
+            return spike_times(eqx.tree_at(lambda n: n.unconstrained, neuron, raw), weights)
 
         arguments = (value, jnp.asarray(WEIGHTS[0]))
         return run(*arguments), jax.jacfwd(run, (0, 1))(*arguments)

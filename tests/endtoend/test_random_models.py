@@ -26,11 +26,11 @@ from reference import mp, number, pseudospike_times, simulate_single
 
 import smoothspike as ss
 import symbolic
-from smoothspike.capacity import FAILED
+from smoothspike.engine import Capacity
 from smoothspike.networks import simulate
-from smoothspike.simulation import Capacity
+from smoothspike.networks._capacity import FAILED
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 INPUTS, COUNT, DURATION = 8, 6, 5.0
 ROOM = (Capacity(64, 64),)
@@ -278,7 +278,7 @@ def compiled(family: Family, neuron: ss.Neuron, restore: Any) -> Any:
 
     def times(point: Any) -> tuple:
         raw, weights, inputs = restore(point)
-        chosen = eqx.tree_at(lambda n: n.raw, neuron, raw)
+        chosen = eqx.tree_at(lambda n: n.unconstrained, neuron, raw)
         matrices = {route: row[None] for route, row in weights.items()}
         net = ss.FeedForward(chosen, (INPUTS, 1), DURATION, weights=[matrices], capacity=ROOM[0].total)
         record, needed = simulate(net, ss.Spikes(inputs, jnp.arange(INPUTS)), ROOM)

@@ -8,8 +8,9 @@ from matplotlib import pyplot as plt
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.examination import CrossExamination, RouteFindings
-from smoothspike.examination.meeting import Contact, Swap
+from smoothspike.validation import CrossExamination, RouteFindings
+from smoothspike.validation.contact_exponent import Contact
+from smoothspike.validation.order_swap import Swap
 
 contact: Any = plot.contact  # matplotlib types what artists hold too loosely to be checked
 

@@ -8,7 +8,7 @@ from matplotlib import pyplot as plt
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.examination import Replay
+from smoothspike.validation import Replay
 from symbolic import Failure, Observable, Witness
 
 witness: Any = plot.witness  # matplotlib types what artists hold too loosely to be checked
@@ -174,7 +174,7 @@ def test_an_escape_is_followed_until_it_leaves_and_marked():
     assert line.get_ydata()[-1] < ax.get_ylim()[0]
     assert escape.get_xdata()[0] == 3.0
     assert ax.get_ylim()[0] > -20
-    assert ax.get_title(loc="left") == r"$V$ runs to $-\infty$ at $t = 3$"
+    assert ax.get_title(loc="left") == r"$V$ diverges to $-\infty$ at $t = 3$"
     assert set(named(ax, "_input")[0].get_xdata()) == {1.0}
     assert not named(ax, "_varied input")
     ax.figure.draw_without_rendering()

@@ -16,6 +16,7 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.networks.recording import Recording
 from smoothspike.training import checkpoint, checkpoint_file
 
 NEURON = ss.Neuron(ss.models.qif_delta())
@@ -43,7 +44,7 @@ def saved(folder, network, epochs=0, **options):
     """What `fit` does before its first step: describe the training, and find out whether it goes on."""
     arguments = {
         "dataset": DATA, "optimizer": ADAM, "key": jax.random.key(0), "batch_size": 4, "validation": None, "loss": loss,
-        "readout": ss.Recording.first_spike_times, "augment": None,
+        "readout": Recording.first_spike_times, "augment": None,
     } | options  # fmt: skip
     state = arguments["optimizer"].init(eqx.filter(network, eqx.is_inexact_array))
     identity = checkpoint.Identity.of(network=network, **arguments)
@@ -77,7 +78,7 @@ OTHERS = {
     "sizes": (lambda: layers(sizes=(4, 3, 3)), {}, r"network\.sizes\[1\] was 2, and is 3"),
     "weights": (lambda: layers(seed=1), {}, r"weights\[0\]\['V'\] starts from other values"),
     "declaration": (lambda: layers(ss.Neuron(ss.models.qif_delta(tau_m=2.0))), {}, r"model\.parameters was"),
-    "trained parameters": (lambda: layers(trained("tau_m")), {}, r"raw\['tau_m'\] was not there, and is float"),
+    "trained parameters": (lambda: layers(trained("tau_m")), {}, r"\['tau_m'\] was not there, and is float"),
 }  # fmt: skip
 
 
@@ -100,7 +101,7 @@ def test_another_training_is_refused_and_told_how_it_differs(tmp_path, build, op
     [
         (
             lambda: layers(trained("tau_m", ss.models.qif)), lambda: layers(trained("tau_s", ss.models.qif)),
-            r"fixed\[tau_s\] was 1/2, and is not there.*raw\['tau_m'\] was float",
+            r"fixed\[tau_s\] was 1/2, and is not there.*unconstrained\['tau_m'\] was float",
         ),
         (lambda: layers(delays=[0.5, None]), lambda: layers(delays=[None, 0.5]), r"delays\[0\] was float"),
         (lambda: recurrent([[1], [2], [0]]), lambda: recurrent([[2], [0], [1]]), r"recurrent_weights\.targets was"),

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import smoothspike as ss
-from smoothspike.capacity import with_room
+from smoothspike.networks._capacity import with_room
 
 NEURON = ss.Neuron(ss.models.qif())
 
@@ -100,27 +100,27 @@ def layers(*sizes):
 
 NET, DATA = layers(4, 3), ss.datasets.yin_yang(size=4, seed=0)
 REFUSED = {
-    "a pair": ({"dataset": (1, 2)}, TypeError, r"dataset is a tuple; give datasets\.Dataset\(spikes, labels"),
+    "a pair": ({"dataset": (1, 2)}, TypeError, r"dataset is a tuple; pass datasets\.Dataset\(spikes, labels"),
     "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; give a FeedForward or Recurrent"),
-    "no loss": ({"loss": 3}, TypeError, r"loss is 3; give a function loss\(times, label\) of one sample"),
+    "no loss": ({"loss": 3}, TypeError, r"loss is 3; pass a function loss\(times, label\) of one sample"),
     "a rate": ({"optimizer": 1e-3}, TypeError, r"optimizer is 0\.001; .* such as optax\.adabelief\(0\.001\)"),
-    "not called": ({"optimizer": optax.adam}, TypeError, "optimizer is the function adam; give an optimiser of optax"),
-    "half an epoch": ({"epochs": 2.5}, TypeError, r"epochs is 2\.5; give a whole number, at least 0"),
-    "epochs below 0": ({"epochs": -1}, ValueError, "epochs is -1; give a whole number, at least 0"),
-    "no batch": ({"batch_size": 0}, ValueError, "batch_size is 0; give a whole number, at least 1"),
-    "a true batch": ({"batch_size": True}, TypeError, "batch_size is True; give a whole number"),
-    "a seed": ({"key": 3}, TypeError, r"key is 3; give jax\.random\.key\(3\)"),
-    "no samples": ({"dataset": DATA[:0]}, ValueError, "dataset holds no samples"),
-    "no validation samples": ({"validation": DATA[:0]}, ValueError, "validation holds no samples"),
+    "not called": ({"optimizer": optax.adam}, TypeError, "optimizer is the function adam; pass an optimiser of optax"),
+    "half an epoch": ({"epochs": 2.5}, TypeError, r"epochs is 2\.5, but must be an integer, at least 0"),
+    "epochs below 0": ({"epochs": -1}, ValueError, "epochs is -1, but must be an integer, at least 0"),
+    "no batch": ({"batch_size": 0}, ValueError, "batch_size is 0, but must be an integer, at least 1"),
+    "a true batch": ({"batch_size": True}, TypeError, "batch_size is True, but must be an integer"),
+    "a seed": ({"key": 3}, TypeError, r"key is 3; pass jax\.random\.key\(3\)"),
+    "no samples": ({"dataset": DATA[:0]}, ValueError, "dataset has no samples"),
+    "no validation samples": ({"validation": DATA[:0]}, ValueError, "validation has no samples"),
     "validation as a pair": ({"validation": (1, 2)}, TypeError, "validation is a tuple"),
-    "augment": ({"augment": 0.1}, TypeError, r"augment is 0\.1; give a function augment\(spikes, key\)"),
+    "augment": ({"augment": 0.1}, TypeError, r"augment is 0\.1; pass a function augment\(spikes, key\)"),
     "augmented to no spikes": ({"augment": lambda spikes, key: 3}, TypeError, "augment returned 3; return Spikes"),
     "augmented by a channel": (
         {"augment": lambda spikes, key: ss.Spikes(spikes.times, spikes.sources + 1)}, ValueError, "source.* is 4",
     ),
-    "readout": ({"readout": "times"}, TypeError, "readout is 'times'; give a function of a recording"),
-    "too few inputs": ({"network": layers(3, 3)}, ValueError, "4 input channels, but the network 3; build it with 4"),
-    "too many inputs": ({"network": layers(5, 3)}, ValueError, "4 input channels, but the network 5: it would never"),
+    "readout": ({"readout": "times"}, TypeError, "readout is 'times'; pass a function of a recording"),
+    "too few inputs": ({"network": layers(3, 3)}, ValueError, "4 input channels, but the network has 3 inputs"),
+    "too many inputs": ({"network": layers(5, 3)}, ValueError, "but the network has 5 inputs, some of"),
     "too few outputs": ({"network": layers(4, 1)}, ValueError, r"labels\[.\] is ., but the network has 1 outputs"),
     "several losses": ({"loss": lambda times, label: times}, ValueError, r"a sample has shape \(3,\)"),
     "not a number": ({"loss": lambda times, label: jnp.nan * times[0]}, FloatingPointError, "loss is nan in epoch 1"),
@@ -157,7 +157,7 @@ def test_more_outputs_than_classes_and_a_readout_of_ones_own_are_accepted():
 def labels_of(parameters):
     """All weights are trained, the time constant is not."""
     constant = jax.tree.map(lambda _: "fast", parameters)
-    return eqx.tree_at(lambda net: net.neurons[0].raw["tau_m"], constant, "fixed")
+    return eqx.tree_at(lambda net: net.neurons[0].unconstrained["tau_m"], constant, "fixed")
 
 
 @pytest.mark.parametrize("form", ["function", "tree", "function of nothing"])
@@ -171,7 +171,7 @@ def test_parts_of_a_network_have_optimisers_of_their_own(form):
     optimizer = optax.multi_transform({"fast": optax.sgd(0.125), "fixed": optax.set_to_zero()}, labels)
     state = optimizer.init(parameters)
     updates, _ = optimizer.update(jax.tree.map(jnp.ones_like, parameters), state, parameters)
-    assert updates.neurons[0].raw == {"tau_m": 0.0}
+    assert updates.neurons[0].unconstrained == {"tau_m": 0.0}
     assert updates.weights[0]["V"].tolist() == [[-0.125] * 4] * 3
     assert ss.fit(network, DATA, loss, optimizer=optimizer, epochs=0, progress=False).history == []
     if form == "tree":

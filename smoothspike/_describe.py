@@ -1,0 +1,68 @@
+"""The `repr` of public objects: a summary in a few lines instead of all their numbers.
+
+Trees with the structure of these objects but other leaves, such as masks and labels, print their leaves.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from ._tracing import revealed
+
+
+def described_spikes(spikes: Any) -> str:
+    """Summarise the number of spikes, of sources, and the range of times."""
+    if not all(map(eqx.is_array, (spikes.times, spikes.sources))):
+        return eqx.tree_pformat(spikes)
+    *batch, capacity = spikes.times.shape
+    trials = f"{'x'.join(map(str, batch))} trials, " if batch else ""
+    # in NumPy: JAX would add the operations to a program that is being traced
+    times, sources = (revealed(each) for each in (spikes.times, spikes.sources))
+    if times is None or sources is None or times.shape != sources.shape:
+        return f"Spikes({trials}capacity {capacity}, values unknown under tracing)"
+    is_spike = np.isfinite(times)
+    counts = is_spike.sum(-1)
+    if not is_spike.any():
+        return f"Spikes({trials}none, capacity {capacity})"
+    number = _counted(int(counts.max()), "spike")
+    if batch and counts.min() < counts.max():
+        number = f"{counts.min()} to {number}"
+    several = _counted(len(np.unique(sources[is_spike])), "source")
+    span = f"t = {times[is_spike].min():.4g} to {times[is_spike].max():.4g}"
+    return f"Spikes({trials}{number}{' each' if batch else ''} from {several}, {span}, capacity {capacity})"
+
+
+def described_neuron(neuron: Any) -> str:
+    """Summarise model, solver and trained parameters."""
+    derivation = neuron.derivation
+    solver = f"{derivation.method}, closed form" if derivation.closed_form else derivation.method
+    trained = "".join(f", trained {name}" for name in neuron.unconstrained)
+    return f"Neuron({neuron.model.name}, {solver}{trained})"
+
+
+def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any, capacity: Iterable[str]) -> str:
+    """Summarise the size of a network, its neurons and its parameters."""
+    names = dict.fromkeys(described_neuron(neuron) for neuron in neurons)
+    entries = sum(np.size(leaf) for leaf in jax.tree.leaves(weights) if eqx.is_array(leaf))
+    entries_of_delays = sum(np.size(leaf) for leaf in jax.tree.leaves(delays) if eqx.is_array(leaf))
+    lines = [
+        f"{type(network).__name__} of sizes {'-'.join(map(str, network.sizes))}",
+        f"  neurons: {'; '.join(names)}",
+        f"  duration: {network.duration:g}",
+        f"  weights: {entries}, delays: {entries_of_delays or 'none'}",
+        f"  capacity: {', '.join(capacity)}",
+    ]
+    return "\n".join(lines)
+
+
+def described_recording(recording: Any) -> str:
+    """Summarise the spikes of every layer."""
+    layers = "".join(f"\n  layer {number}: {spikes!r}" for number, spikes in enumerate(recording.spikes))
+    return f"Recording of {recording.duration:g}{layers}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,237 @@
+"""Input events of a population, the record of a simulation, and the collection of its spikes."""
+
+from typing import Any, final
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax.lax import stop_gradient
+from jaxtyping import Array, Bool, Float, Int
+
+from ..kernels.small_sort import MOST_COMPARED, first_of
+from ..neurons import AbstractDynamics, State
+from ..numerics.elementwise import anywhere, not_above
+from ..spikes import Spikes
+from .sparse_trajectory import Visits
+
+
+def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
+    """Undo what rounding carries beyond a limit; a time that is infinite is the limit itself."""
+    return not_above(jnp.where(jnp.isfinite(times), times, limit), limit)
+
+
+@final
+class Drive(eqx.Module):
+    """The inputs of a population in one trial or a batch of trials, ascending; those at or after its end do nothing.
+
+    Attributes:
+        times: When each input arrives, `duration` for padding.
+        sources: Where it comes from, 0 for padding.
+        is_input: Which entries are inputs rather than padding.
+        columns: For every route, what an input of each source adds to each neuron.
+
+    Spikes that another layer emitted inside the trial all count, one that rounding puts at its very end included.
+    """
+
+    times: Float[Array, "*batch events"]
+    sources: Int[Array, "*batch events"]
+    is_input: Bool[Array, "*batch events"]
+    columns: dict[str, Float[Array, "sources neurons"]]
+
+    def __init__(
+        self,
+        spikes: Spikes,
+        weights: dict[str, Float[Array, "neurons sources"]],
+        duration: Float[Array, ""],
+        *,
+        inside: bool = False,
+    ) -> None:
+        ordered = spikes if inside else spikes.sorted()
+        self.is_input = ordered.is_spike if inside else ordered.times < duration
+        self.times = jnp.where(self.is_input, not_after(ordered.times, duration), duration)
+        self.sources = jnp.where(self.is_input, ordered.sources, 0)
+        self.columns = {route: matrix.T for route, matrix in weights.items()}
+
+    @property
+    def axes(self) -> "Drive":
+        """Where the trials of a batch are, for `jax.vmap`: all of them have the same columns."""
+        axes: Any = jax.tree.map(lambda _: None, self)
+        return eqx.tree_at(lambda each: (each.times, each.sources, each.is_input), axes, (0, 0, 0), is_leaf=_is_none)
+
+    def jump(self, source: Int[Array, ""], is_input: Bool[Array, ""]) -> dict[str, Float[Array, " neurons"]]:
+        """Return what an input adds to each neuron, for every route; zero for padding."""
+        return {route: jnp.where(is_input, columns[source], 0.0) for route, columns in self.columns.items()}
+
+    @property
+    def weights(self) -> dict[str, Float[Array, "events neurons"]]:
+        """For every route, what each input adds to each neuron; zero for padding."""
+        return jax.vmap(self.jump)(self.sources, self.is_input)
+
+
+def _is_none(leaf: Any) -> bool:
+    return leaf is None
+
+
+@final
+class Trajectory(eqx.Module):
+    """States at the starts of the stretches between events; each stretch is solved in closed form.
+
+    Attributes:
+        starts: When each stretch starts: for all neurons at once, or for each on its own.
+        states: The states there.
+        end: The state at the end of the trial.
+    """
+
+    starts: Float[Array, " steps #neurons"]
+    states: State
+    end: State
+
+    def at(
+        self, dynamics: AbstractDynamics, ts: Float[Array, " samples"]
+    ) -> dict[str, Float[Array, "samples neurons"]]:
+        """Return the declared states at any times of the trial."""
+        size = jax.tree.leaves(self.states)[0].shape[1]
+        starts = jnp.broadcast_to(self.starts, (self.starts.shape[0], size))
+        stretch = jax.vmap(lambda column: jnp.searchsorted(column, ts, side="right") - 1, 1, 1)(starts)
+        stretch = jnp.maximum(stretch, 0)
+        picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, stretch, 0), self.states)
+        elapsed = ts[:, None] - jnp.take_along_axis(starts, stretch, 0)
+        if dynamics.resets_by_flow:
+            return dynamics.readout(dynamics.advance(picked, elapsed)[0])
+        return dynamics.readout(dynamics.flow(picked, elapsed))
+
+
+@final
+class Population(eqx.Module):
+    """What the simulation of one population yields.
+
+    Attributes:
+        spikes: Its ordinary spikes, ascending.
+        trajectory: Its states.
+        total: How many spikes there were, whether or not they fitted.
+        busiest: How many spikes the neuron with the most of them had.
+        by_neuron: The first spike times of every neuron, `inf` where it has no more, where they are known apart.
+    """
+
+    spikes: Spikes
+    trajectory: "Trajectory | Visits"
+    total: Int[Array, ""]
+    busiest: Int[Array, ""]
+    by_neuron: Float[Array, "most neurons"] | None = None
+
+
+def spike_times(
+    dynamics: AbstractDynamics,
+    times: Float[Array, " events *trials"],
+    states: State,
+    place: Int[Array, "most neurons *trials"],
+    spiked: Int[Array, " neurons *trials"],
+) -> Float[Array, "most neurons *trials"]:
+    """Solve for the times of the first spikes of every neuron, `inf` where it has no more.
+
+    Args:
+        dynamics: The neurons.
+        times: Where stretches begin and end.
+        states: For every spike of a neuron the state where its stretch begins.
+        place: Which stretch that is.
+        spiked: How many spikes each neuron has.
+    """
+    number = jnp.arange(len(place)).reshape(-1, *(1,) * spiked.ndim)
+    index = jnp.zeros_like(place)
+    for earlier in range(len(place)):
+        index += (place[earlier] == place) & (earlier < number)
+    start, end = (
+        jnp.take_along_axis(each[:, None], place, 0, mode="promise_in_bounds") for each in (times[:-1], times[1:])
+    )
+    elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), end - start), end - start)
+    return jnp.where(number < spiked, start + elapsed, jnp.inf)
+
+
+def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spikes:
+    """Order the spikes of all neurons in each trial; unused places of the capacity are `inf`.
+
+    Args:
+        times: The spikes of every neuron, in one trial or in several along one more axis.
+        capacity: How many spikes of a trial there is room for.
+    """
+    size, found = times.shape[1], times.reshape(-1, *times.shape[2:])
+    count = min(capacity, len(found))
+    if found.ndim > 1 and len(found) <= MOST_COMPARED:
+        chosen, order = (jnp.moveaxis(each, 0, -1) for each in first_of(found, count))
+    else:
+        pick = jax.vmap(_picked, (-1, None)) if found.ndim > 1 else _picked
+        chosen, order = pick(found, count)
+    return Spikes(chosen, jnp.where(jnp.isfinite(chosen), order % size, 0)).padded(capacity)
+
+
+def _picked(times: Float[Array, " spikes"], count: int) -> tuple[Array, Int[Array, " {count}"]]:
+    order = _earliest(stop_gradient(times), count)
+    return times.at[order].get(mode="promise_in_bounds"), order
+
+
+def _earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count}"]:
+    """Return where the earliest times are, of equal ones the first.
+
+    In single precision XLA picks them in a sixth of the time of sorting. What is in order then is so in double
+    precision, too, but for times that agree in all of those digits: where any are not, they are sorted after all.
+    """
+    order = jax.lax.top_k(-times.astype(jnp.float32), count)[1]
+    if times.dtype == jnp.float32:
+        return order
+    chosen = times.at[order].get(mode="promise_in_bounds")
+    descends = anywhere(chosen[:-1] > chosen[1:])
+    return jax.lax.cond(
+        descends, lambda times, _: jax.lax.top_k(-times, count)[1], lambda _, order: order, times, order
+    )
+
+
+def collect(
+    dynamics: AbstractDynamics,
+    times: Float[Array, " events"],
+    states: State,
+    upto: Int[Array, "steps neurons"],
+    capacity: int,
+) -> Spikes:
+    """Solve for the times of all counted spikes and order them; unused places of the capacity are `inf`.
+
+    Args:
+        dynamics: The neurons.
+        times: Where stretches begin and end.
+        states: The states where each begins.
+        upto: How many spikes each neuron has had when it ends.
+        capacity: How many there is room for.
+    """
+    steps, size = upto.shape
+    of_neurons, slots = jnp.cumsum(upto[-1]), jnp.arange(capacity)
+    exists = slots < of_neurons[-1]
+    neuron = jnp.minimum(_first_above(of_neurons, slots), size - 1)
+    number = jnp.where(exists, slots - (of_neurons - upto[-1])[neuron], 0)
+    stretch = jnp.minimum(_first_above(upto, number, neuron), steps - 1)
+    index = number - jnp.where(stretch > 0, upto[jnp.maximum(stretch - 1, 0), neuron], 0)
+    picked = jax.tree.map(lambda leaf: leaf[stretch, neuron], states)
+    start, length = times[stretch], jnp.diff(times)[stretch]
+    chosen = jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, dynamics)
+    # counted inside the stretch, so rounding may not carry a spike out of it
+    elapsed = not_after(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
+    return Spikes(jnp.where(exists, start + elapsed, jnp.inf), jnp.where(exists, neuron, 0)).sorted()
+
+
+def _first_above(ascending: Int[Array, " size *columns"], values: Int[Array, " slots"], *at: Array) -> Array:
+    """Return where an ascending column is first above each value, by bisection; `at` says in which column."""
+    low = jnp.zeros_like(values)
+    high = jnp.full_like(values, ascending.shape[0])
+    for _ in range(ascending.shape[0].bit_length()):
+        middle = (low + high) // 2
+        above = ascending[(jnp.minimum(middle, ascending.shape[0] - 1), *at)] > values
+        low, high = jnp.where(above, low, jnp.minimum(middle + 1, high)), jnp.where(above, middle, high)
+    return low
+
+
+def gathered(spike_times: Float[Array, "steps neurons"], capacity: int) -> Spikes:
+    """Order spike times, `inf` where there is none; unused places of the capacity are `inf`."""
+    steps, size = spike_times.shape
+    times, sources = spike_times.ravel(), jnp.tile(jnp.arange(size), steps)
+    order = jnp.argsort(stop_gradient(times), stable=True)[:capacity]
+    room = capacity - order.shape[0]
+    chosen = jnp.pad(times[order], (0, room), constant_values=jnp.inf)
+    return Spikes(chosen, jnp.pad(jnp.where(jnp.isfinite(times[order]), sources[order], 0), (0, room)))

@@ -1,0 +1,150 @@
+"""Neurons of any class, integrated as they are declared, in coordinates in which a spike is a regular crossing."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, final
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Int
+
+from ..numerics import adaptive_rk as stretch
+from ..numerics import closed_form_step as closed
+from ..numerics.rheobase_field import lowest, time_to_top
+from ..numerics.special_functions import lifted
+from .compile.to_jax import Update
+from .compile.vector_field import DeclaredField, DeclaredFormulas
+from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
+
+_LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
+
+
+class GeneralState(NamedTuple):
+    """The spiking variable as x = asinh(V), and the other states."""
+
+    x: Neurons
+    others: dict[str, Neurons]
+
+
+@final
+class GeneralDynamics(AbstractDynamics):
+    """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
+
+    Attributes:
+        field: The declared equations.
+        formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
+        parameters: The values of all parameters.
+        resting: Where the synaptic states settle without input.
+        top: Where the spike is, in asinh(V).
+        bottom: Where minus infinity is, likewise, or the end of what is looked at.
+        update: New values of states after a spike, but for a potential that goes to minus infinity.
+        jumps: New values after an input, for every route.
+    """
+
+    field: DeclaredField = eqx.field(static=True)
+    formulas: DeclaredFormulas | None = eqx.field(static=True)
+    parameters: dict[str, Neurons]
+    resting: dict[str, Neurons]
+    top: Neurons
+    bottom: Neurons
+    update: Update
+    jumps: dict[str, Update]
+
+    @property
+    def resets_by_flow(self) -> bool:
+        return False
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return tuple(self.jumps)
+
+    @property
+    def _variable(self) -> str:
+        return self.field.variable
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return self.field.others
+
+    @property
+    def _values(self) -> tuple[Neurons, ...]:
+        return tuple(self.parameters[name] for name in self.field.parameters)
+
+    @property
+    def voltage_range(self) -> VoltageRange:
+        nothing = dict.fromkeys((self._variable, *self._names), jnp.zeros_like(self.top))
+        reset = self.update(nothing).get(self._variable, jnp.array(-jnp.inf))
+        threshold = jnp.array(jnp.inf) if self.field.is_at_infinity else jnp.sinh(self.top)
+        return VoltageRange(self._variable, reset, threshold, self.field.is_circle)
+
+    def initial_state(self, values: Mapping[str, Neurons]) -> GeneralState:
+        return GeneralState(jnp.arcsinh(values[self._variable]), {name: values[name] for name in self._names})
+
+    def flow(self, state: GeneralState, duration: Neurons) -> GeneralState:
+        return self.until_spike(state, duration)[1]
+
+    def through(self, state: GeneralState, interval: Interval) -> tuple[GeneralState, Neurons]:
+        raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
+
+    def time_to_spike(self, state: GeneralState, index: Neurons, within: Neurons) -> Neurons:
+        return self.until_spike(state, within)[0]
+
+    def first_to_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
+        return earliest(self, state, within)
+
+    def until_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, GeneralState]:
+        others = [state.others[name] for name in self._names]
+        arguments = (state.x, *others, *self._values)
+        if self.formulas is None:
+            wait, x, *moved = stretch.until_spike(self.field, within, self.top, self.bottom, *arguments)
+        else:
+            wait, x, *moved = closed.until_spike(self.formulas, within, self.top, *arguments)
+        return wait, GeneralState(x, dict(zip(self._names, moved, strict=True)))
+
+    def reset(self, state: GeneralState) -> GeneralState:
+        updated = self.update(self.readout(state))
+        x = jnp.arcsinh(updated[self._variable]) if self._variable in updated else self.bottom
+        others = {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.others.items()}
+        return GeneralState(jnp.broadcast_to(x, state.x.shape), others)
+
+    def jump(self, state: GeneralState, weights: Mapping[str, Neurons]) -> GeneralState:
+        for route, change in self.jumps.items():
+            before = self.readout(state)
+            changed = change(
+                before
+                | {
+                    self._variable: self.field.inside(before[self._variable], self._values),
+                    self.field.weight_name: weights[route],
+                }
+            )
+            x, others = state
+            if self._variable in changed:
+                after = changed[self._variable]
+                # where nothing changes x keeps the digits that V has not
+                x = jnp.where(after == before[self._variable], x, jnp.arcsinh(after))
+            others = {name: jnp.broadcast_to(changed.get(name, value), value.shape) for name, value in others.items()}
+            state = GeneralState(x, others)
+        return state
+
+    def pseudo_phase_and_period(self, state: GeneralState, duration: Neurons) -> tuple[Neurons, Neurons]:
+        after = self.reset(state).x
+        floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
+        low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
+        at_rest = state.others | self.resting
+        now, _ = lowest(self.field, duration, low, self.top, *self._held(state.others))
+        least, slow = lowest(self.field, duration, low, self.top, *self._held(at_rest))
+        lift = lifted(now - least, least, slow) - now
+        held = self._held(state.others)
+        first, period = (
+            time_to_top(self.field, x, self.top, floor, lift, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
+        )
+        return first, period
+
+    def zero_synaptic_state(self, state: GeneralState) -> GeneralState:
+        resting = {name: jnp.broadcast_to(value, state.x.shape) for name, value in self.resting.items()}
+        return state._replace(others=state.others | resting)
+
+    def readout(self, state: GeneralState) -> dict[str, Neurons]:
+        return {self._variable: jnp.sinh(state.x)} | state.others
+
+    def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:
+        return (*(others[name] for name in self._names), *self._values)

@@ -1,0 +1,219 @@
+"""`Neuron`: a declared model, verified, derived, and ready to run."""
+
+import threading
+from functools import lru_cache
+from typing import Any, final
+
+import equinox as eqx
+import jax.numpy as jnp
+import sympy as sp
+from jaxtyping import Array, Float
+
+from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify, weight
+from symbolic.declare import FrozenMapping
+
+from .._describe import described_neuron
+from . import AbstractDynamics
+from .compile.to_dynamics import build
+from .compile.to_jax import lower
+
+_ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
+
+
+def certificate_of(model: NeuronModel) -> Certificate:
+    """Return what `verify` finds; equal models are verified once."""
+    with _ONE_AT_A_TIME:
+        return _verified(model, model.order)
+
+
+@lru_cache(maxsize=256)
+def _verified(model: NeuronModel, order: Any) -> Certificate:
+    """Verify a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    return verify(model)
+
+
+@final
+class Neuron(eqx.Module):
+    """A neuron model with values for its parameters, some of which may be trained.
+
+    Args:
+        model: The declared neuron.
+        trainable: Names of the parameters that an optimiser may change. Those declared positive stay positive: what
+            is trained is their logarithm. A parameter with one value per neuron is trained per neuron.
+        allow_discontinuous: Build the neuron even where its spikes do not provably change continuously.
+        method: "projective", "linear", "phase" or "numeric" to insist on a solver; by default the best that applies.
+
+    Raises:
+        ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
+        DerivationError: if no solver exists, or not by that method.
+        ModelError: if a parameter is open, or a name in `trainable` is not a parameter.
+
+    Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
+    of them is trained; otherwise a solver that holds for all values. `derivation` says which one it is, and why.
+
+    Example:
+        >>> from symbolic import models
+        >>> Neuron(models.qif()).derivation.closed_form
+        True
+        >>> neuron = Neuron(models.qif(), trainable=("tau_m",))
+        >>> float(neuron.parameter("tau_m")), neuron.derivation.closed_form, neuron.derivation.method
+        (1.0, False, 'projective')
+    """
+
+    unconstrained: dict[str, Float[Array, "..."]]
+    model: NeuronModel = eqx.field(static=True)
+    derivation: Derivation = eqx.field(static=True)
+    fixed: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        model: NeuronModel,
+        *,
+        trainable: tuple[str, ...] = (),
+        allow_discontinuous: bool = False,
+        method: str | None = None,
+    ) -> None:
+        certificate = certificate_of(model)
+        if not certificate.holds and not allow_discontinuous:
+            raise ContinuityError(_refusal(certificate))
+        self.model = model
+        symbols = {symbol.name: symbol for symbol in model.parameters}
+        trainable = (trainable,) if isinstance(trainable, str) else tuple(trainable)
+        for name in trainable:
+            if name not in symbols or model.parameters[symbols[name]] is None:
+                known = ", ".join(symbol.name for symbol in model.values) or "none"
+                raise ModelError(f"trainable: {model.name} has no parameter {name!r} with a value; it has {known}")
+        open_ones = [symbol.name for symbol in model.parameters if symbol not in model.values]
+        if open_ones:
+            raise ModelError(
+                f"{model.name}: {', '.join(open_ones)} has no value, so that nothing can be run; give it one, as in "
+                f"model.with_parameters({open_ones[0]}=1.0)"
+            )
+        chosen = {symbols[name] for name in trainable}
+        self.derivation = derive(model, method, trainable=trainable)
+        self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
+        self.unconstrained = {
+            symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])
+            for symbol in sorted(chosen, key=lambda symbol: symbol.name)
+        }
+
+    def __repr__(self) -> str:
+        return described_neuron(self)
+
+    @property
+    def trainable(self) -> tuple[str, ...]:
+        """Names of the trained parameters."""
+        return tuple(self.unconstrained)
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        """Names of the input routes."""
+        return tuple(route.name for route in self.model.routes)
+
+    def weight_sign(self, route: str) -> int:
+        """Return the only sign that weights of a route may have: 1 or -1, or 0 for both.
+
+        A declared range of a state, such as `bounds={g: (0, oo)}`, must hold after every input, too.
+
+        Raises:
+            ModelError: if weights of neither sign keep the states in their ranges.
+
+        Example:
+            >>> from symbolic import models
+            >>> Neuron(models.qif_conductance()).weight_sign("g"), Neuron(models.qif()).weight_sign("I")
+            (1, 0)
+        """
+        return _sign(self.model, route)
+
+    def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
+        """Return the ends of the range of a state, declared or needed by the certificate; by default infinite."""
+        symbol = next(symbol for symbol in self.model.states if symbol.name == state)
+        certificate = certificate_of(self.model)
+        needed = dict(certificate.derived_ranges) if certificate.holds else {}
+        ends: Any = self.model.bounds.get(symbol, needed.get(symbol, (-sp.oo, sp.oo)))
+        low, high = (_array(end) if end.is_infinite else lower(end, self._values()) for end in ends)
+        return low, high
+
+    def parameter(self, name: str) -> Float[Array, "..."]:
+        """Return the present value of a parameter by its name.
+
+        Raises:
+            ModelError: if there is no such parameter, or it has no value.
+        """
+        for symbol, value in self._values().items():
+            if symbol.name == name:
+                return value
+        raise ModelError(f"{self.model.name} has no parameter {name!r} with a value")
+
+    def per_neuron_size(self) -> int | None:
+        """How many neurons the parameters describe; None where one value serves any number."""
+        sizes = {len(value) for value in self.model.values.values() if isinstance(value, sp.Tuple)}
+        if len(sizes) > 1:
+            raise ModelError(f"{self.model.name}: parameters have different numbers of values: {sorted(sizes)}")
+        return sizes.pop() if sizes else None
+
+    def initial(self, size: int) -> dict[str, Float[Array, " neurons"]]:
+        """Return the declared initial value of every state, for `size` neurons."""
+        values = self._values()
+        return {
+            state.name: jnp.broadcast_to(lower(value, values), (size,)) for state, value in self.model.initial.items()
+        }
+
+    def dynamics(self) -> AbstractDynamics:
+        """Build the solver at the present parameter values."""
+        return build(self.derivation, self._values())
+
+    def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
+        symbols = {symbol.name: symbol for symbol in self.model.parameters}
+        values = {symbol: _array(value) for symbol, value in self.fixed.items()}
+        for name, raw in self.unconstrained.items():
+            values[symbols[name]] = jnp.exp(raw) if symbols[name].is_positive else raw
+        return values
+
+
+def _array(value: Any) -> Float[Array, "..."]:
+    dtype = jnp.result_type(float)
+    if isinstance(value, sp.Tuple):
+        parts: list[Any] = list(value)
+        return jnp.asarray([float(part) for part in parts], dtype)
+    return jnp.asarray(float(value), dtype)
+
+
+@lru_cache(maxsize=256)
+def _sign(model: NeuronModel, name: str) -> int:
+    route = model.route(name)
+    if not any(state in model.bounds for state in route.jump):
+        return 0
+    allowed = [sign for sign in (1, -1) if _stays(model, route.jump, sign)]
+    if not allowed:
+        ranges = ", ".join(f"{state} in {model.bounds[state]}" for state in route.jump if state in model.bounds)
+        raise ModelError(
+            f"{model.name}: an input on route {name!r} may leave the declared range of {ranges}, whatever the sign of "
+            "its weight; declare a range with one end, such as (0, oo), or an input that stays inside"
+        )
+    return allowed[0] if len(allowed) == 1 else 0
+
+
+def _stays(model: NeuronModel, jump: Any, sign: int) -> bool:
+    """Whether inputs with weights of a sign certainly keep all states in their declared ranges."""
+    inside: dict[Any, Any] = {weight: sign * sp.Dummy("size", nonnegative=True)}
+    for state, (low, high) in model.bounds.items():
+        distance = sp.Dummy(state.name, nonnegative=True)
+        if low.is_finite or high.is_finite:
+            inside[state] = low + distance if low.is_finite else high - distance
+    margins = []
+    for state, value in jump.items():
+        low, high = model.bounds.get(state, (-sp.oo, sp.oo))
+        margins += [value - low] * bool(low.is_finite) + [high - value] * bool(high.is_finite)
+    return all(
+        sp.expand(margin.subs(model.scalar_values).subs(inside, simultaneous=True)).is_nonnegative for margin in margins
+    )
+
+
+def _refusal(certificate: Certificate) -> str:
+    failing = next((condition for condition in certificate.conditions if condition.holds is not True), None)
+    why = f": {failing.name}: {failing.reason}" if failing is not None else ""
+    return (
+        f"{certificate.model.name}: the continuity of its spikes {certificate.verdict.name}{why} Use a model whose "
+        "certificate holds, or pass allow_discontinuous=True if jumps in the spike times are acceptable."
+    )

@@ -1,0 +1,136 @@
+"""A layer's two ways to be run: from input to input, and from a neuron's own event to the next."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import smoothspike as ss
+from smoothspike.engine import Capacity, Drive, layer, simulate_layer
+from smoothspike.engine import checkpointing as pieces
+
+T, SIZE, CHANNELS = 4.0, 3, 5
+ROOM = Capacity(64, 32)
+
+
+def population(name, inputs, room=ROOM, strength=1.0):
+    dynamics = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True).dynamics()
+    (route,) = dynamics.routes
+    names = ("theta",) if name == "theta_neuron" else ("V", "I")
+    start = dynamics.initial_state({state: jnp.zeros(SIZE) for state in names})
+    generator = np.random.default_rng(41)
+    times = generator.uniform(0, T, inputs)
+    weights = {route: strength * jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
+    drive = Drive(ss.Spikes(times, np.arange(inputs) % CHANNELS), weights, jnp.asarray(T))
+    return simulate_layer(dynamics, start, drive, jnp.asarray(T), room), dynamics
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
+def test_counts(name):
+    found, _ = population(name, 9)
+    counts = found.spikes.counts(SIZE)
+    assert found.total == found.spikes.num_events == counts.sum() > 3
+    assert found.busiest == counts.max()
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
+def test_states_go_on_from_stretch_to_stretch(name):
+    """The state at the end is the last state of the trajectory."""
+    found, dynamics = population(name, 9)
+    end = dynamics.readout(found.trajectory.end)
+    for state, values in found.trajectory.at(dynamics, jnp.array([0.0, T])).items():
+        np.testing.assert_allclose(values[1], end[state], rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(values[0], jnp.zeros(SIZE))
+
+
+@pytest.mark.parametrize(("name", "spikes"), [("qif", 0), ("theta_neuron", 3), ("lif", 0)])
+def test_without_inputs(name, spikes):
+    found, _ = population(name, 0)
+    assert found.total == spikes
+
+
+@pytest.mark.parametrize("name", ["qif", "lif"])
+def test_what_does_not_fit_is_reported(name):
+    enough, _ = population(name, 9)
+    short, _ = population(name, 9, Capacity(2, 1))
+    assert short.total > 2
+    assert short.busiest > 1
+    if name == "qif":
+        assert short.total == enough.total
+
+
+@pytest.mark.parametrize("name", ["qif", "theta_neuron"])
+def test_the_same_spikes_by_every_way_to_catch_them(name):
+    """Caught as they come by, picked from all states where these are kept for derivatives, or searched afterwards."""
+
+    def spikes(busiest, strength=1.0):
+        found, _ = population(name, 9, Capacity(64, busiest), strength)
+        return found.spikes.times, jax.nn.one_hot(found.spikes.sources, SIZE)
+
+    caught, searched = spikes(8), spikes(32)
+    picked, _ = jax.jvp(partial(spikes, 8), (1.0,), (1.0,))
+    assert np.isfinite(caught[0]).sum() > 3
+    for other in (picked, searched):
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-14), other, caught)
+
+
+def test_no_stretch_has_a_negative_length():
+    found, _ = population("lif", 9)
+    assert (jnp.diff(found.trajectory.starts, axis=0) >= 0).all()
+    assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))
+
+
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta"])
+def test_second_derivatives(name):
+    """Forward over reverse mode, by weights and input times, against differences of the gradient."""
+    net = ss.FeedForward(
+        ss.Neuron(getattr(ss.models, name)()), (2, 2, 1), T, weights=[[[2.5, 1.0], [2.0, 2.5]], [[2.0, 3.0]]]
+    )
+    at = jnp.concatenate(
+        [jnp.array([0.3, 0.9]), *(matrix.ravel() for layer in net.weights for matrix in layer.values())]
+    )
+
+    def loss(values):
+        layers = values[2:6].reshape(2, 2), values[6:].reshape(1, 2)
+        same = ss.FeedForward(net.neurons, net.sizes, T, weights=layers, capacity=net.capacity)
+        return jnp.sum(same(ss.Spikes(values[:2], jnp.array([0, 1]))).spike_times(2) ** 2)
+
+    gradient = jax.jit(jax.grad(loss))
+    step = 1e-5 * jnp.eye(len(at))
+    differences = jnp.stack([(gradient(at + each) - gradient(at - each)) / 2e-5 for each in step])
+    np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
+def test_states_that_are_worked_out_again(name, monkeypatch):
+    """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""
+    neuron = ss.Neuron(getattr(ss.models, name)())
+    dynamics = neuron.dynamics()
+    start = dynamics.initial_state({str(state): jnp.zeros(SIZE) for state in neuron.model.states})
+    generator = np.random.default_rng(3)
+    times, sources = generator.uniform(0, T, 11), np.arange(11) % CHANNELS
+    weights = generator.normal(3, 2, (SIZE, CHANNELS))
+
+    def total(weights, times):
+        drive = Drive(ss.Spikes(times, sources), {dynamics.routes[0]: weights}, jnp.asarray(T))
+        found = simulate_layer(dynamics, start, drive, jnp.asarray(T), Capacity(16, 6))
+        end = dynamics.readout(found.trajectory.end).values()
+        spikes = jnp.where(found.spikes.is_spike, found.spikes.times, 0.0)
+        return jnp.sum(spikes**2) + sum(jnp.sum(jnp.sin(value)) for value in end), found.spikes.times
+
+    def derivatives():
+        backwards = jax.jit(jax.value_and_grad(total, (0, 1), has_aux=True))(weights, times)
+        return *backwards, jax.jit(partial(jax.jvp, total))((weights, times), (weights, times))[1]
+
+    expected = derivatives()
+    assert np.isfinite(expected[0][1]).sum() > 3
+    for most_kept, most_caught in ((0, 32), (0, 0)):
+        monkeypatch.setattr(pieces, "MOST_KEPT", most_kept)
+        monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
+        assert pieces.shape_for(12) == pieces.Shape(4, 3, keeps_all=False)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
+        if most_caught:
+            with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):
+                jax.jacfwd(jax.grad(total, has_aux=True), has_aux=True)(weights, times)
