@@ -50,7 +50,7 @@ def _changes(model: NeuronModel, first: InputRoute, second: InputRoute) -> list[
 
 def _flow(model: NeuronModel, place: Sequence[Any], sign: int) -> list[Expression]:
     """The flow for a time h, to the first order, from a place that may depend on h itself."""
-    at = dict(zip(model.states, place, strict=True))
+    at: dict[Any, Any] = dict(zip(model.states, place, strict=True))
     rates = (model.dynamics[state].subs(at, simultaneous=True) for state in model.states)
     return [value + sign * _h * rate for value, rate in zip(place, rates, strict=True)]
 
