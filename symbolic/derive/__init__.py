@@ -86,7 +86,7 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 @lru_cache(maxsize=256)
 def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tuple[str, ...]) -> Derivation:
-    """Derive a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    """Derive a model; `order` distinguishes models that differ only in the order of states and parameters."""
     structure = recognise(model)
     if model.solution is not None and method in (None, method_of(structure)):
         return derive_given(model, structure)

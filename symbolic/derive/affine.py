@@ -29,12 +29,7 @@ def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
         closed_form=False,
         reason="every equation is affine in the states; the exponential of their matrix is summed as a power series, "
         "and a bound on the second derivative makes sure that the first crossing is found",
-        flow=None,
-        time_to_spike=None,
         rheobase=_rheobase(model, form, leak),
-        period=None,
-        phase=None,
-        relation=None,
         form=form,
     )
 

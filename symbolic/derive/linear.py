@@ -59,7 +59,6 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
         rheobase=tidy(form.leak * (form.threshold - form.rest) / gain),
         period=sp.log((steady - form.reset) / (steady - form.threshold)) / form.leak,
         phase=sp.log((steady - form.reset) / (steady - potential)) / form.leak,
-        relation=None,
         form=form,
     )
 

@@ -12,15 +12,7 @@ from .rounding import Numbers, Pair, outward
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a set of real numbers, which may be infinite.
-
-    Attributes:
-        low: A number below which there are none.
-        high: A number above which there are none.
-        misses_low: Whether `low` itself is certainly none of them.
-        misses_high: The same of `high`.
-        is_defined: Whether everything has certainly a value; if not, the bounds say nothing.
-        numbers: What the ends are numbers of.
+    """Bounds of a set of real numbers, and whether the bounds themselves are certainly missed.
 
     Example:
         >>> V = sp.Symbol("V", real=True)
