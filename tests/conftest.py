@@ -81,12 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples of private names as slow: the unit tests of these modules say as much."""
+    """Mark the examples of private names as slow, as unit tests cover them, and those that search by simulation."""
     public = None
     for item in items:
         if isinstance(item, pytest.DoctestItem):
             public = _public_names() if public is None else public
-            if not item.name.startswith(public):
+            if not item.name.startswith(public) or item.name.startswith("smoothspike.validation."):
                 item.add_marker(pytest.mark.slow)
 
 
