@@ -6,13 +6,14 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import sympy as sp
+
 from ..declare import NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
 from .affine import derive_affine
 from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
-from .derivation import LinearForm as LinearForm
 from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
 from .forms import AffineForm as AffineForm
@@ -117,10 +118,12 @@ def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
     moving = _changing(fixed, trainable)
     if moving:
         raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
-    for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():
+    rows = form.couplings.items() if isinstance(form, AffineForm) and derivation.flow is not None else ()
+    for state, row in rows:
+        rate = -row.get(state, sp.Integer(0))
         loose = _changing(rate.free_symbols, trainable)
         if loose and not rate.is_positive:
-            raise DerivationError(f"it needs a {name}, {rate}, above zero, and {loose} is trainable")
+            raise DerivationError(f"{state} must decay at a rate, {rate}, above zero, and {loose} is trainable")
     if derivation.relation is None:
         return
     changing = _changing(derivation.relation.parameters, trainable)

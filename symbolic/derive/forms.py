@@ -28,12 +28,6 @@ class AutonomousStates:
     sources: StateMap
     resting: StateMap
 
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        rows = [value for row in self.couplings.values() for value in row.values()]
-        return (*rows, *self.sources.values(), *self.resting.values())
-
 
 @dataclass(frozen=True)
 class TransferForm:
