@@ -39,6 +39,7 @@ def case(request):
     return Case(dynamics, state, weights, dynamics.compressed(state, changes[0]), changes[1])
 
 
+@pytest.mark.slow
 def test_linearised_events_are_the_same_as_differentiating(case):
     """Short stretches after which some are reset, long ones through spikes, and where no event happens."""
     assert isinstance(case.dynamics, ProjectiveDynamics)

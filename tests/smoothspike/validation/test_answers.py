@@ -56,6 +56,7 @@ def test_bends_at_the_own_spike(declared, power):
     assert _is_borne_out(CONTINUOUS, True, *swap.least)
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_too_good_is_contradicted():
     found = cross_examine(certified(HALVED, ANALYTIC, exponent=sp.Integer(2)), trials=4)
     (contradiction,) = found.contradictions
@@ -70,6 +71,7 @@ def test_a_claim_that_is_too_good_is_contradicted():
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["contradictions"] == [contradiction]
 
 
+@pytest.mark.slow
 def test_an_input_that_does_nothing_is_not_measured():
     """Its state acts on no spike: whatever the certificate says is neither confirmed nor contradicted."""
     found = cross_examine(certified(STILL, C1, exponent=sp.Integer(2)), trials=2)

@@ -35,6 +35,7 @@ EXAMINED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMINED)
 def test_simulation_and_certificate_agree(name, figures):
     found = cross_examine(getattr(models, name)(), trials=4)
@@ -72,6 +73,7 @@ NASTY = {
 LONG = ("V log(V)", "reset depends on an input state", "jump that fades with V", "V^3")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NASTY])
 def test_nasty_models(name):
     declare, failures = NASTY[name]
@@ -86,6 +88,7 @@ def test_nasty_models(name):
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.certificate.verdict.name
 
 
+@pytest.mark.slow
 def test_findings_as_text_and_data():
     found = cross_examine(models.quartic(), trials=4)
     assert "agrees with the verdict HOLDS" in str(found)

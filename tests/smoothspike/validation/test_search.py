@@ -38,6 +38,7 @@ def test_the_touch_of_a_leaky_neuron(lif):
     assert lif.witness is witness
 
 
+@pytest.mark.slow
 def test_the_oracle_confirms_it(lif):
     witness = lif.witness
     neuron = reference.LeakyCurrent("1", "0.5")
@@ -58,6 +59,7 @@ def test_another_solver_confirms_it(lif, swapped):
         assert [len(times) for times in replay.spike_times] == [len(times) for times in certificate.witness.spike_times]
 
 
+@pytest.mark.slow
 def test_a_wrong_witness_is_not_confirmed(lif):
     moved = replace(lif.witness, values=tuple(value - 1e-3 for value in lif.witness.values))
     replay = ss.simulate_witness(moved)
@@ -65,6 +67,7 @@ def test_a_wrong_witness_is_not_confirmed(lif):
     assert "NOT confirmed" in str(replay)
 
 
+@pytest.mark.slow
 def test_certificates_show_their_witness(lif):
     fresh = ss.verify(ss.models.lif())
     assert "Example: not searched for yet" in str(fresh)
@@ -93,6 +96,7 @@ def test_what_holds_has_no_witness():
         find_witness(certificate)
 
 
+@pytest.mark.slow
 def test_open_parameters_get_numbers():
     declared = ss.NeuronModel(
         "open", dynamics={V: -V}, spike=ss.crosses(V, V_th), reset={V: 0}, inputs=V, parameters={V_th: None}
