@@ -7,9 +7,9 @@ are summed beforehand. They are drawn at random, 100 to 150 pixels of each activ
 The two packages write the same neuron differently: spikegd has tau V' = V (V - 1) + I0, this package's theta neuron
 tau_m V' = V**2 + I_0, so V is moved by 1/2 and I_0 = I0 - 1/4; time and weights are the same. Both start at half a
 period: V = 1/2 there, theta = 0 here. Our gradient is taken in chunks of the batch that stay in the processor's cache
-(`ss.value_and_grad_in_chunks`). The loss is the cross entropy of first ordinary spike times, the trial end where there
-is none: the packages continue neurons beyond the trial end by different suprathreshold dynamics, so times of
-pseudospikes differ by choice.
+(`ss.parallel.value_and_grad_in_chunks`). The loss is the cross entropy of first ordinary spike times, or of the trial
+end where there is none: the packages continue neurons beyond the trial end by different suprathreshold dynamics,
+so times of pseudospikes differ by choice.
 """
 
 from collections.abc import Callable
@@ -136,7 +136,7 @@ def found(first_spikes: FirstSpikes, of: Data, *, double: bool) -> Answer:
 
 def differentiated(name: str, loss: Callable[..., jax.Array]) -> Callable[..., Any]:
     """Loss and gradient, each package's way."""
-    return ss.value_and_grad_in_chunks(loss, CHUNK) if name == OURS else jax.value_and_grad(loss)
+    return ss.parallel.value_and_grad_in_chunks(loss, CHUNK) if name == OURS else jax.value_and_grad(loss)
 
 
 def answer(options: Options) -> Report:
@@ -172,7 +172,9 @@ def answer(options: Options) -> Report:
             of.labels,
             repeats=options.repeats,
             differentiated=differentiated,
-            on_devices=ss.value_and_grad_in_chunks(losses[OURS], CHUNK * jax.device_count(), mesh=ss.data_mesh()),
+            on_devices=ss.parallel.value_and_grad_in_chunks(
+                losses[OURS], CHUNK * jax.device_count(), mesh=ss.parallel.data_mesh()
+            ),
         )
     setting = f"{'-'.join(map(str, SIZES))} theta neurons, duration {DURATION:g}, one input event, batch of {batch}."
     return Report(

@@ -2,8 +2,8 @@
 
 700 channels and 5000 input spikes a sample, as in the Spiking Heidelberg Digits, into 128 and then 20 quadratic
 integrate-and-fire neurons; single precision. Spikes are drawn at random: channels differ in their rates, and the rate
-of all rises and falls once in a sample. An event is an input spike of a sample; the spikes of hidden neurons, of which
-the last layer receives all, are not counted.
+of all rises and falls once in a sample. An event is an input spike of a sample; spikes of hidden neurons are not
+counted.
 """
 
 import jax

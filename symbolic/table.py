@@ -30,12 +30,7 @@ Written by `python -m symbolic.table docs/models.md`; every entry is derived fro
 
 
 def table() -> str:
-    """Write the whole page.
-
-    Example:
-        >>> print(row("qif").split(" | ")[2])
-        HOLDS
-    """
+    """Write the whole page."""
     return _PAGE.format(rows="\n".join(row(name) for name in models.names()))
 
 

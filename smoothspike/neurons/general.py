@@ -7,9 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Int
 
-from ..numerics import adaptive_rk as stretch
-from ..numerics import closed_form_step as closed
-from ..numerics.rheobase_field import lowest, time_to_top
+from ..numerics import adaptive_rk, closed_form_step
+from ..numerics.adaptive_steps import Integration
+from ..numerics.rheobase_field import field_minimum, time_to_top
 from ..numerics.special_functions import lifted
 from .compile.to_jax import Update
 from .compile.vector_field import DeclaredField, DeclaredFormulas
@@ -27,11 +27,12 @@ class GeneralState(NamedTuple):
 
 @final
 class GeneralDynamics(AbstractDynamics):
-    """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
+    """Any neuron: integrated along the arc length of its path by a solver of diffrax, or run by a solution it carries.
 
     Attributes:
         field: The declared equations.
         formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
+        integration: The solver and its tolerances.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).
@@ -42,6 +43,7 @@ class GeneralDynamics(AbstractDynamics):
 
     field: DeclaredField = eqx.field(static=True)
     formulas: DeclaredFormulas | None = eqx.field(static=True)
+    integration: Integration = eqx.field(static=True)
     parameters: dict[str, Neurons]
     resting: dict[str, Neurons]
     top: Neurons
@@ -95,9 +97,10 @@ class GeneralDynamics(AbstractDynamics):
         others = [state.others[name] for name in self._names]
         arguments = (state.x, *others, *self._values)
         if self.formulas is None:
-            wait, x, *moved = stretch.until_spike(self.field, within, self.top, self.bottom, *arguments)
+            problem = adaptive_rk.Problem(self.field, self.integration)
+            wait, x, *moved = adaptive_rk.until_spike(problem, within, self.top, self.bottom, *arguments)
         else:
-            wait, x, *moved = closed.until_spike(self.formulas, within, self.top, *arguments)
+            wait, x, *moved = closed_form_step.until_spike(self.formulas, within, self.top, *arguments)
         return wait, GeneralState(x, dict(zip(self._names, moved, strict=True)))
 
     def reset(self, state: GeneralState) -> GeneralState:
@@ -130,12 +133,12 @@ class GeneralDynamics(AbstractDynamics):
         floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
         low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
         at_rest = state.others | self.resting
-        now, _ = lowest(self.field, duration, low, self.top, *self._held(state.others))
-        least, slow = lowest(self.field, duration, low, self.top, *self._held(at_rest))
-        lift = lifted(now - least, least, slow) - now
-        held = self._held(state.others)
+        now, _ = field_minimum(self.field, duration, low, self.top, *self._held(state.others))
+        least, slow = field_minimum(self.field, duration, low, self.top, *self._held(at_rest))
+        offset = lifted(now - least, least, slow) - now
+        problem, held = (self.field, self.integration), self._held(state.others)
         first, period = (
-            time_to_top(self.field, x, self.top, floor, lift, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
+            time_to_top(problem, x, self.top, floor, offset, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
         )
         return first, period
 

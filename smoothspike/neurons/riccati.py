@@ -1,4 +1,4 @@
-"""Quadratic neurons, solved exactly on the projective line (see `symbolic.derive.projective` for the derivation)."""
+"""Quadratic neurons, solved exactly on the projective line (see `symbolic.derive.riccati` for the derivation)."""
 
 import functools
 import operator

@@ -1,4 +1,4 @@
-"""Quadratic neurons with any linear drive, on the projective line (see `symbolic.derive.transfer`)."""
+"""Quadratic neurons with any linear drive, on the projective line (see `symbolic.derive.riccati_series`)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, final

@@ -1,4 +1,4 @@
-"""How loss and accuracy change while a network learns."""
+"""Plot loss and accuracy during training."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,19 +10,17 @@ from .style import COLORS, lighter, prepared
 
 
 def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = None) -> Axes:
-    """Draw the loss on the left axis, logarithmic where it is positive, and accuracies in percent on the right one.
+    """Plot losses on the left axis, logarithmic if positive, and accuracies in percent on the right axis.
 
     Args:
-        history: One row for each epoch. Entries whose name contains "loss" are losses, those whose name contains
-            "accuracy" are fractions of correct answers, and "epoch" counts the epochs, from 0 where it is missing.
-            Rows may lack entries; anything else is left out.
-        ax: Where to draw; a new figure if None.
+        history: One row per epoch. Names that contain "loss" or "accuracy" are plotted, against "epoch" if present.
+        ax: The axes; by default of a new figure.
 
     Returns:
-        The axes of the loss; `ax.figure.axes[-1]` are those of the accuracies.
+        The axes of the loss; `ax.figure.axes[-1]` has the accuracies.
 
     Raises:
-        ValueError: if no row holds a loss or an accuracy.
+        ValueError: if no row has a loss or an accuracy.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -35,7 +33,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
     losses = [name for name in names if "loss" in name]
     accuracies = [name for name in names if "accuracy" in name]
     if not losses and not accuracies:
-        raise ValueError(f"learning_curve: no row holds a 'loss' or an 'accuracy'; the entries are {names}")
+        raise ValueError(f"learning_curve: no row has a 'loss' or an 'accuracy'; the entries are {names}")
     epochs = np.array([row.get("epoch", place) for place, row in enumerate(history)], float)
     ax = prepared(ax)
     ax.set_xlabel("epoch")
@@ -63,7 +61,7 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
     if accuracies:
         right.set_ylabel("accuracy (%)")
         right.set_ylim(top=100)
-    # one line on an axis is named by the axis; above the panel a legend never hides a line
+    # a single line is named by its axis
     handles = [
         line for names, side in ((losses, ax), (accuracies, right)) if len(names) > 1 for line in side.get_lines()
     ]

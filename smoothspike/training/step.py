@@ -15,7 +15,6 @@ from ..networks import Network, simulate
 from ..networks._capacity import Capacities
 from ..networks.recording import Recording
 from ..parallel.chunks import value_and_grad_in_chunks
-from ..parallel.compiling import compiler_options
 from ..parallel.devices import replicated
 from ..parallel.memory import largest_within, memory_needed, num_bytes
 from ..spikes import Spikes
@@ -91,5 +90,4 @@ def _step(
             trained = eqx.filter_shard(trained, replicated(mesh))
         return (*trained, value), needed
 
-    options = None if mesh is None else compiler_options(mesh)
-    return eqx.filter_jit(step, compiler_options=options)  # pyright: ignore[reportCallIssue]
+    return eqx.filter_jit(step)

@@ -19,19 +19,7 @@ _AND, _OR = ("and", "&"), ("or", "|")
 
 
 def read_piecewise(reader: "Reader", scope: "Scope", name: Token) -> Any:
-    """Read what follows the word `Piecewise`.
-
-    Raises:
-        ModelError: if it is not a list of cases whose last condition is True.
-
-    Example:
-        >>> from symbolic.declare.expressions import Reader, Scope
-        >>> from symbolic.declare.tokens import Source, statements
-        >>> source = Source("initial", "Piecewise((b**2, b > 1 or b < 0), (b, True))")
-        >>> scope = Scope({"b": sp.Symbol("b", real=True)})
-        >>> Reader(source, statements(source)[0]).whole_expression(scope)
-        Piecewise((b**2, (b > 1) | (b < 0)), (b, True))
-    """
+    """Read what follows the word `Piecewise`."""
     if reader.take("(") is None:
         raise reader.source.error(name.position, f"'Piecewise' lists cases; write {EXAMPLE}")
     cases: list[tuple[sp.Expr, Any]] = []

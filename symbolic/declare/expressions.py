@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sympy as sp
 
-from .approximate import FUNCTIONS
 from .cases import EXAMPLE, WORDS, read_piecewise
 from .sizes import (
     exact_number,
@@ -22,6 +21,11 @@ from .tokens import Source, Token
 
 T = TypeVar("T")
 
+#: The functions that declarations in text may use.
+FUNCTIONS: dict[str, Any] = {
+    "exp": sp.exp, "log": sp.log, "sqrt": sp.sqrt, "sin": sp.sin, "cos": sp.cos, "tan": sp.tan, "atan": sp.atan,
+    "sinh": sp.sinh, "cosh": sp.cosh, "tanh": sp.tanh, "abs": sp.Abs, "Abs": sp.Abs,
+}  # fmt: skip
 #: Words with a fixed meaning, which no state or parameter may be called.
 RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
 MAX_DEPTH = 30
@@ -45,12 +49,7 @@ class Scope:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def explain(self, name: str) -> str:
-        """Say why `name` cannot be used, and what to write instead.
-
-        Example:
-            >>> Scope({"tau_m": sp.Symbol("tau_m")}).explain("tau_n")
-            "'tau_n' is neither a state nor a parameter; did you mean 'tau_m'?"
-        """
+        """Say why `name` cannot be used, and what to write instead."""
         if name in self.refused:
             return self.refused[name]
         if name == "oo":
@@ -69,12 +68,7 @@ class Scope:
 
 
 def close_name(name: str, known: Sequence[str]) -> str | None:
-    """Return the known name that `name` may be a misspelling of.
-
-    Example:
-        >>> close_name("v_TH", ["V_th", "I"]), close_name("g", ["V_th", "I"])
-        ('V_th', None)
-    """
+    """Return the known name that `name` may be a misspelling of."""
     if name in _OTHER_NAMES and _OTHER_NAMES[name] in known:
         return _OTHER_NAMES[name]
     by_lower = {candidate.lower(): candidate for candidate in known}
@@ -83,14 +77,7 @@ def close_name(name: str, known: Sequence[str]) -> str | None:
 
 
 class Reader:
-    """Reads one statement from left to right.
-
-    Example:
-        >>> from symbolic.declare.tokens import statements
-        >>> source = Source("initial", "2*V^2/4")
-        >>> Reader(source, statements(source)[0]).whole_expression(Scope({"V": sp.Symbol("V", real=True)}))
-        V**2/2
-    """
+    """Reads one statement from left to right."""
 
     def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
         self.source = source
@@ -162,11 +149,7 @@ class Reader:
         return -sp.oo if rest[0] == "-" else sp.oo
 
     def whole_expression(self, scope: Scope) -> sp.Expr:
-        """Read an expression up to the end of the statement.
-
-        Raises:
-            ModelError: if it is not one, or is not finite and real.
-        """
+        """Read an expression up to the end of the statement."""
         start = self.next
         result = self._expression(scope, 0)
         self.end()
@@ -227,7 +210,7 @@ class Reader:
             require_argument(argument, self.source, token)
             if name == "exp":
                 require_exponential(argument, self.source, token)
-            return self._accept(FUNCTIONS[name][0](argument), token)
+            return self._accept(FUNCTIONS[name](argument), token)
         known = sp.pi if name == "pi" else scope.symbols.get(name)
         if opening is not None:
             if known is not None:

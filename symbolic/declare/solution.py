@@ -50,11 +50,7 @@ class Solution:
 
 
 def check_solution(model: "NeuronModel") -> None:
-    """Check that a solution speaks of the model's own states and parameters.
-
-    Raises:
-        ModelError: if a state has no formula, or a symbol is unknown.
-    """
+    """Check that a solution speaks of the model's own states and parameters."""
     solution = model.solution
     if solution is None:
         return

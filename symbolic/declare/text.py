@@ -92,12 +92,7 @@ def parse_model(
 
 
 def declared_symbol(name: str, *, is_positive: bool = False) -> sp.Symbol:
-    """Make the symbol of a state or parameter; the only place that decides what is assumed of it.
-
-    Example:
-        >>> declared_symbol("tau_m", is_positive=True).is_positive, declared_symbol("V").is_positive
-        (True, None)
-    """
+    """Make the symbol of a state or parameter; the only place that decides what is assumed of it."""
     return sp.Symbol(name, positive=True) if is_positive else sp.Symbol(name, real=True)
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..algebra import sign
 from ..errors import ModelError
-from .approximate import sign_at
 from .defined import require_defined
 from .roles import time_constants
 from .rules import SpikeRule, weight
@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 def validate(model: "NeuronModel") -> None:
-    """Check a declaration.
-
-    Raises:
-        ModelError: at the first thing that is wrong.
-    """
+    """Check a declaration."""
     for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
                   _threshold):  # fmt: skip
         check(model)
@@ -203,18 +199,20 @@ def _signs(model: "NeuronModel", where: str, low: sp.Expr, high: sp.Expr) -> set
     signs: set[int] = set()
     for neuron in range(count):
         values = {symbol: value[neuron] if isinstance(value, sp.Tuple) else value for symbol, value in used.items()}
-        sign = _sign(where, difference, values)
-        if sign is not None:
-            signs.add(sign)
+        found = _sign(where, difference, values)
+        if found is not None:
+            signs.add(found)
     return signs
 
 
 def _sign(where: str, expression: sp.Expr, values: Mapping[sp.Symbol, Any]) -> int | None:
-    try:
-        return sign_at(expression, values)
-    except ArithmeticError:
+    if expression.free_symbols - values.keys():
+        return None
+    found = sign(expression, dict(values))
+    if found is None:
         at = " with " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items()) if values else ""
-        raise ModelError(f"{where}: {expression} is not a real number of ordinary size{at}; change it") from None
+        raise ModelError(f"{where}: {expression} is not a real number of ordinary size{at}; change it")
+    return found
 
 
 def _used_symbols(model: "NeuronModel") -> set[sp.Symbol]:

@@ -12,23 +12,21 @@ from ..structure import Structure, StructureClass, recognise
 from .affine import derive_affine
 from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
-from .derivation import LinearForm as LinearForm
-from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
+from .derivation import singularities as singularities
 from .forms import AffineForm as AffineForm
+from .forms import LinearForm as LinearForm
 from .forms import NumericForm as NumericForm
+from .forms import ProjectiveForm as ProjectiveForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
-from .given import derive_given, method_of
+from .general import derive_numeric
 from .linear import derive_linear
-from .numeric import derive_numeric
-from .phase import derive_phase
-from .phase_form import PhaseForm as PhaseForm
-from .projective import derive_projective
-from .singular import Singularity as Singularity
-from .singular import evaluate as evaluate
-from .singular import singularities as singularities
-from .transfer import derive_transfer
+from .removable_singularities import Singularity as Singularity
+from .riccati import derive_projective
+from .riccati_series import derive_transfer
+from .scalar.phase import derive_phase
+from .user_solution import derive_given, method_of
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 METHODS = ("projective", "linear", "phase", "numeric")
@@ -113,8 +111,7 @@ def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tupl
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
     """Refuse a form that rests on a relation, a value or a sign of parameters of which one will change."""
     form = derivation.form
-    fixed = form.fixed if isinstance(form, PhaseForm) and derivation.closed_form else ()
-    moving = _changing(fixed, trainable)
+    moving = _changing(derivation.fixed if derivation.closed_form else (), trainable)
     if moving:
         raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
     for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():

@@ -9,22 +9,17 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy
+from ..algebra import affine_split, tidy
 from ..declare import FrozenMapping, NeuronModel
 from ..errors import DerivationError
-from ..polynomials import affine_split
 from ..structure import Structure
 from .derivation import Derivation
 from .forms import AffineForm, resting_states
-from .projective import linear_jumps
+from .riccati import linear_jumps
 
 
 def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the solver of a model whose equations are all affine.
-
-    Raises:
-        DerivationError: if an equation is not affine, the spike is at infinity, or an input does more than add.
-    """
+    """Derive the solver of a model whose equations are all affine."""
     form = _normal_form(model, structure)
     potential = model.variable
     leak = -form.couplings[potential].get(potential, sp.Integer(0))

@@ -9,22 +9,20 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy, vanishes
+from ..algebra import tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
+from ..declare import time as t
 from ..errors import DerivationError
 from ..structure import Structure
-from .derivation import Derivation, LinearForm, t
-from .projective import linear_jumps, relate
-from .rows import declared_sign
+from .derivation import Derivation
+from .forms import LinearForm
+from .parameter_rows import declared_sign
+from .riccati import linear_jumps, relate
 from .substitution import check_flow, check_spike
 
 
 def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the exact solver of a leaky integrator.
-
-    Raises:
-        DerivationError: if there is no leak, currents decay differently, or the reset does more than set the potential.
-    """
+    """Derive the exact solver of a leaky integrator."""
     form = _normal_form(model, structure)
     potential = form.potential
     current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))

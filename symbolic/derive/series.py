@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import fraction, nodes, tidy, vanishes
+from ..algebra import fraction, nodes, tidy, vanishes
 
 _ORDERS, _EXACT = (2, 4, 8), 10**6
 _LONG, _MOST_NODES, _MOST_POWER = 40, 400, 12
@@ -21,12 +21,6 @@ class Unknown(ArithmeticError):
 
 def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
     """What a formula tends to as a symbol approaches a place from one side; None if that is not told.
-
-    Args:
-        formula: Made of sums, products, powers and analytic functions.
-        symbol: What approaches.
-        place: Where to.
-        side: From which side: 1 from above, -1 from below.
 
     Example:
         >>> x, a = sp.symbols("x a", positive=True)

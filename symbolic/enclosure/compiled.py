@@ -20,11 +20,7 @@ _CONSTANTS = {sp.pi: "pi", sp.E: "e", sp.EulerGamma: "euler"}
 
 @lru_cache(maxsize=4096)
 def compiled(expression: Any) -> Compiled:
-    """Turn an expression into a function of the intervals of its symbols.
-
-    Raises:
-        ModelError: if the expression has a function that is not known here.
-    """
+    """Turn an expression into a function of the intervals of its symbols."""
     if expression.is_Symbol:
         return lambda arithmetic, box: box[expression]
     work = _operation(expression)

@@ -123,7 +123,7 @@ def _between(arithmetic: Arithmetic, part: Interval, offset: Fraction) -> list[i
     """All numbers n for which (n + offset) pi may lie in an interval: none is forgotten; two stand for any more."""
     numbers = arithmetic.numbers
     turns = arithmetic.multiply(part, arithmetic.inverse(arithmetic.of(*numbers.constant("pi"))))
-    ends = (outward(numbers, end, at) for at, end in enumerate((turns.low, turns.high)))
+    ends = (outward(end, at) for at, end in enumerate((turns.low, turns.high)))
     first, last = ceil(next(ends) - offset), floor(next(ends) - offset)
     return list(range(first, min(last, first + 1) + 1))
 

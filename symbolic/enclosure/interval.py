@@ -55,12 +55,12 @@ class Interval:
     @property
     def lower(self) -> sp.Expr:
         """The lower end, exactly; or below it, where its digits would be too many."""
-        return _expression(outward(self.numbers, self.low, 0))
+        return _expression(outward(self.low, 0))
 
     @property
     def upper(self) -> sp.Expr:
         """The upper end, exactly; or above it, where its digits would be too many."""
-        return _expression(outward(self.numbers, self.high, 1))
+        return _expression(outward(self.high, 1))
 
     def contains(self, number: Any) -> bool:
         """Whether a number lies between the ends; where something has no value, every number does."""

@@ -15,23 +15,13 @@ from .zeros import sign_of
 
 
 def column(values: Iterable[Any]) -> Any:
-    """One value for all neurons, or a tuple with one for each.
-
-    Example:
-        >>> column([1, 1]), column([1, 2])
-        (1, (1, 2))
-    """
+    """One value for all neurons, or a tuple with one for each."""
     listed = [sp.sympify(value) for value in values]
     return listed[0] if len(set(listed)) == 1 else sp.Tuple(*listed)
 
 
 class Construction:
-    """Names the measured properties as parameters and builds the model from them.
-
-    Args:
-        original: The model that is replaced.
-        found: What was measured on each of its neurons.
-    """
+    """Names the measured properties as parameters and builds the model from them."""
 
     def __init__(self, original: NeuronModel, found: tuple[Resting, ...] | tuple[Firing, ...]) -> None:
         self.original, self.found, self.rows = original, found, rows_of(original)

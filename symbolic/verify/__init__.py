@@ -7,4 +7,5 @@ from .certificate import RouteReport as RouteReport
 from .certificate import Verdict as Verdict
 from .engine import verify as verify
 from .witness import Failure as Failure
+from .witness import Observable as Observable
 from .witness import Witness as Witness

@@ -1,9 +1,7 @@
 """What a verification hands back: verdict, conditions with their reasons, one report per input route."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, IntEnum
-from functools import cached_property
 from typing import Any
 
 import sympy as sp
@@ -11,7 +9,6 @@ import sympy as sp
 from ..declare import NeuronModel
 from ..errors import ModelError
 from . import render
-from .witness import Witness
 
 
 class Verdict(Enum):
@@ -73,7 +70,8 @@ class Condition:
         name: What the condition is called in reports.
         holds: True, False, or None where it could not be decided.
         statement: The condition as a SymPy object.
-        reason: Why it holds or fails, or which step failed, in one or two sentences.
+        reason: Why it holds or fails, or which step could not be taken, in one or two sentences. A `Reason`, which
+            keeps its formulas apart, where there are any.
         route: The input route that it is about; None for a condition on the neuron alone.
         assumptions: The conditions on parameters that the reason uses.
         needs: What would have to be known about parameters or states to decide it, where that is known.
@@ -157,7 +155,6 @@ class Certificate:
         simultaneous_is_exact: Whether it is no better; else it is at least this.
         derived_ranges: The ranges that states cannot leave, where the proof needed them and they are narrower than what
             is declared: pairs of a state and its ends. They follow from the declared initial values, too.
-        search: What `witness` searches with; `smoothspike.verify` supplies it, since it takes simulations.
 
     Example:
         >>> from symbolic import models
@@ -176,22 +173,6 @@ class Certificate:
     simultaneous_inputs: Regularity | None = None
     simultaneous_is_exact: bool = False
     derived_ranges: tuple[tuple[sp.Symbol, tuple[sp.Expr, sp.Expr]], ...] = ()
-    search: Callable[["Certificate"], Witness | None] | None = field(default=None, compare=False, repr=False)
-
-    @cached_property
-    def witness(self) -> Witness | None:
-        """For a failure, a trial that shows it, confirmed by simulation; None if none is found.
-
-        It is searched for when first asked for, in some seconds. Without a `search` there is none.
-        """
-        if self.verdict is not Verdict.FAILS or self.search is None:
-            return None
-        return self.search(self)
-
-    @property
-    def has_searched(self) -> bool:
-        """Whether a witness has been searched for."""
-        return "witness" in self.__dict__
 
     @property
     def holds(self) -> bool:
@@ -254,7 +235,7 @@ class Certificate:
         return render.markdown(self)
 
     def to_latex(self) -> str:
-        """Write the certificate as LaTeX."""
+        """Write the formulas of the certificate, the equations and the statements, as an aligned LaTeX environment."""
         return render.latex(self)
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..algebra import expanded
 from ..declare import InputRoute, NeuronModel
-from .signs import affine_parts
+from .signs.kinds import affine_parts
 
 
 @dataclass(frozen=True)
@@ -94,14 +94,7 @@ def _downstream(model: NeuronModel, start: set[sp.Symbol]) -> set[sp.Symbol]:
 
 
 def read_by_jump(model: NeuronModel, route: InputRoute) -> set[sp.Symbol]:
-    """The states whose value decides how much an input changes: beside a state itself in `state + w`.
-
-    Example:
-        >>> from symbolic import models
-        >>> model = models.qif_conductance()
-        >>> read_by_jump(model, model.routes[0])
-        set()
-    """
+    """The states whose value decides how much an input changes: beside a state itself in `state + w`."""
     changes = (expanded(value - state) for state, value in route.jump.items())
     return free_symbols(changes) & set(model.other_states)
 

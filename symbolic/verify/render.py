@@ -1,12 +1,11 @@
-"""Certificates as text, Markdown, LaTeX and plain data."""
+"""Certificates as text, Markdown and plain data for JSON."""
 
 from typing import TYPE_CHECKING, Any
 
 import sympy as sp
 
 from .. import typesetting
-from ..declare import weight
-from .formulas import typeset
+from .reason import Reason, typeset
 
 if TYPE_CHECKING:
     from .certificate import Certificate, Condition
@@ -26,11 +25,10 @@ def text(certificate: "Certificate") -> str:
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. {title(condition)}: {MARKS[condition.holds]}"]
         lines += [f"   {condition.statement}"] if condition.statement is not sp.true else []
-        lines += [f"   {because(condition)}"]
+        lines += [f"   {condition.reason}"]
     lines += ["", *_findings(certificate)]
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(in_words(assumption) for assumption in certificate.assumptions)]
-    lines += [f"Example: {shown}"] if (shown := example(certificate)) else []
     return "\n".join(lines + case_lines(certificate))
 
 
@@ -42,46 +40,38 @@ def markdown(certificate: "Certificate") -> str:
         "",
         claim(certificate),
         "",
-        f"$${_aligned(model)}$$",
+        f"$${_aligned(_equations(model))}$$",
         "",
     ]
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. **{words(title(condition))}**: {MARKS[condition.holds]}."]
         lines += [f"   ${typesetting.latex(condition.statement)}$."] if condition.statement is not sp.true else []
-        lines += [f"   {_in_markdown(because(condition), certificate)}"]
+        lines += [f"   {_in_markdown(condition.reason)}"]
     lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|---|"]
     for report in certificate.routes:
         exponent = "" if report.contact_exponent is None else f"${typesetting.latex(report.contact_exponent)}$"
         cells = (words(report.name), report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
     for report in certificate.routes:
-        reason = " ".join(reasons(report))
-        lines += ["", f"Input {words(report.name)}: {_in_markdown(reason, certificate)}"] if reason else []
+        reason = " ".join(map(_in_markdown, reasons(report)))
+        lines += ["", f"Input {words(report.name)}: {reason}"] if reason else []
     lines += ["", crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += [
             "",
             "Under: " + ", ".join(f"${typesetting.latex(assumption)}$" for assumption in certificate.assumptions),
         ]
-    lines += ["", f"**Example.** {_in_markdown(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _markdown_cases(certificate))
 
 
 def latex(certificate: "Certificate") -> str:
-    """Write a certificate as LaTeX."""
-    model = certificate.model
-    lines = [rf"\paragraph{{{typesetting.escaped(model.name)}: {certificate.verdict.name}.}}", claim(certificate)]
-    lines += [rf"\[{_aligned(model)}\]", r"\begin{enumerate}"]
+    """Write the equations and the statements of a certificate as LaTeX formulas."""
+    rows = _equations(certificate.model)
     for condition in certificate.conditions:
-        statement = f" ${typesetting.latex(condition.statement)}$." if condition.statement is not sp.true else ""
-        heading = rf"\emph{{{typesetting.escaped(title(condition))}}}: {MARKS[condition.holds]}."
-        lines += [rf"\item {heading}{statement} {_in_latex(because(condition), certificate)}"]
-    lines += [r"\end{enumerate}"]
-    lines += [rf"\par {_in_latex(finding, certificate)}" for finding in _findings(certificate)]
-    if certificate.assumptions:
-        lines += [r"\par Under: " + ", ".join(f"${typesetting.latex(a)}$" for a in certificate.assumptions) + "."]
-    lines += [rf"\par \emph{{Example.}} {_in_latex(shown, certificate)}"] if (shown := example(certificate)) else []
-    return "\n".join(lines + _latex_cases(certificate))
+        statement = "" if condition.statement is sp.true else typesetting.latex(condition.statement)
+        rows += [rf"{statement} && \text{{{typesetting.escaped(title(condition))}: {MARKS[condition.holds]}}}"]
+    rows += [rf"{typesetting.latex(place)} && \text{{case: {case.verdict.name}}}" for place, case in certificate.cases]
+    return _aligned(rows)
 
 
 def plain(certificate: "Certificate") -> dict[str, Any]:
@@ -118,8 +108,6 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
         "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
         "simultaneous_is_exact": certificate.simultaneous_is_exact,
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
-        "witness": found.to_dict() if (found := _searched(certificate)) else None,
-        "witness_searched": certificate.has_searched,
     }
 
 
@@ -135,21 +123,6 @@ def _plain_condition(condition: "Condition") -> dict[str, Any]:
     }
 
 
-def example(certificate: "Certificate") -> str:
-    """The witness of a failure, in words, or why there is none; nothing for other verdicts."""
-    if certificate.verdict.name != "FAILS":
-        return ""
-    if certificate.has_searched and certificate.search is not None:
-        return str(certificate.witness or "none was found by simulation; the verdict rests on the reasons alone.")
-    if certificate.search is None:
-        return "not searched for; that takes simulations, see `smoothspike.verify`."
-    return "not searched for yet; ask for `certificate.witness`, which takes simulations of some seconds."
-
-
-def _searched(certificate: "Certificate") -> Any:
-    return certificate.witness if certificate.has_searched else None
-
-
 def claim(certificate: "Certificate") -> str:
     """What the verdict says, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
@@ -163,20 +136,8 @@ def title(condition: "Condition") -> str:
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
 
-def because(condition: "Condition") -> str:
-    """A condition's reason, to go after a mark that says whether it holds."""
-    reason = condition.reason.removeprefix("Undecided: ") if condition.holds is None else condition.reason
-    return reason[0].upper() + reason[1:] if reason.startswith(("the ", "in ", "whether ")) else reason
-
-
 def in_words(relation: Any) -> str:
-    """A relation as plain text, with `=` for an equation and a chain for an interval.
-
-    Example:
-        >>> p = sp.Symbol("p")
-        >>> in_words(sp.Eq(p, 1)), in_words(sp.And(p >= 0, p < 1))
-        ('p = 1', '0 <= p < 1')
-    """
+    """A relation as plain text, with `=` for an equation and a chain for an interval."""
     if isinstance(relation, sp.Eq):
         return f"{relation.lhs} = {relation.rhs}"
     if isinstance(relation, sp.And) and len(relation.args) == 2:
@@ -227,7 +188,7 @@ def _case_reasons(case: "Certificate") -> list[str]:
     if case.holds:
         return _findings(case)
     questions = case.failures or case.open_questions
-    return [f"{title(condition)}: {MARKS[condition.holds]}. {because(condition)}" for condition in questions[:1]]
+    return [Reason("{}: {}. {}", title(c), MARKS[c.holds], c.reason) for c in questions[:1]]
 
 
 def _findings(certificate: "Certificate") -> list[str]:
@@ -238,46 +199,35 @@ def _findings(certificate: "Certificate") -> list[str]:
 
 def _route(report: Any) -> str:
     own, later = classes(report)
-    exponent = "" if report.contact_exponent is None else f"contact exponent {report.contact_exponent}; "
-    summary = (
-        f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; {exponent}"
-        f"own spike {own}, later spikes {later}."
+    exponent = "" if report.contact_exponent is None else Reason("contact exponent {}; ", report.contact_exponent)
+    grazing, swap = report.no_grazing.value, report.order_swap.value
+    return Reason(
+        " ".join(
+            ["Input {}: no grazing {}, order swap {}; {}own spike {}, later spikes {}.", *["{}"] * len(reasons(report))]
+        ),
+        *(report.name, grazing, swap, exponent, own, later),
+        *reasons(report),
     )
-    return " ".join([summary, *reasons(report)])
 
 
 def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
     lines = []
     for condition, case in certificate.cases:
-        reason = _in_markdown(" ".join(_case_reasons(case)), case)
+        reason = " ".join(map(_in_markdown, _case_reasons(case)))
         lines += ["", f"{indent}- **Case ${typesetting.latex(condition)}$: {case.verdict.name}.** {reason}".rstrip()]
         lines += _markdown_cases(case, indent + "  ")
     return lines
 
 
-def _latex_cases(certificate: "Certificate", heading: str = r"\paragraph") -> list[str]:
-    lines = []
-    for condition, case in certificate.cases:
-        reason = _in_latex(" ".join(_case_reasons(case)), case)
-        lines += [rf"{heading}{{Case ${typesetting.latex(condition)}$: {case.verdict.name}.}} {reason}".rstrip()]
-        lines += _latex_cases(case, r"\subparagraph")
-    return lines
+def _in_markdown(sentence: str) -> str:
+    return typeset(sentence, typesetting.in_markdown)
 
 
-def _in_markdown(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), typesetting.in_markdown)
-
-
-def _in_latex(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), typesetting.escaped)
-
-
-def _symbols(certificate: "Certificate") -> tuple[sp.Symbol, ...]:
-    return (*certificate.model.states, *certificate.model.parameters, weight)
-
-
-def _aligned(model: Any) -> str:
-    rows = [
+def _equations(model: Any) -> list[str]:
+    return [
         rf"\dot{{{typesetting.latex(state)}}} &= {typesetting.latex(rate)}" for state, rate in model.dynamics.items()
     ]
+
+
+def _aligned(rows: list[str]) -> str:
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"

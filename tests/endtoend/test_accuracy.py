@@ -22,8 +22,6 @@ from reference import (
 
 import smoothspike as ss
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 # What the package promises in double and in single precision; gradients relative to max(1, size).
 TIMES, GRADIENTS, TIMES_SINGLE = 1e-12, 1e-8, 1e-5
 # Forward and reverse derivatives of up to 1e4 differ by rounding alone.

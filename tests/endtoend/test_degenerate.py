@@ -8,19 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
+from lazy import Lazy
 
 import smoothspike as ss
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 128, 4
 INF = np.inf
 
-NEURONS = {
-    "QIF": ss.Neuron(ss.models.qif()),
-    "QIF (delta)": ss.Neuron(ss.models.qif_delta()),
-    "theta": ss.Neuron(ss.models.theta_neuron()),
-}
+MODELS = {"QIF": ss.models.qif(), "QIF (delta)": ss.models.qif_delta(), "theta": ss.models.theta_neuron()}
+NEURONS = Lazy(lambda name: ss.Neuron(MODELS[name]), MODELS)
 # Forward and reverse derivatives of the same linearisation, relative to the largest, differ by rounding.
 TRANSPOSED = {"float32": 1e-4, "float64": 1e-13}
 # Spike times have continuous derivatives, so a rounding error in the start changes these by rounding errors.

@@ -11,8 +11,6 @@ from reference import QuadraticCurrent, central_difference, mp, number, pseudosp
 
 import smoothspike as ss
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 TRIALS, INPUTS, DURATION, CAPACITY, PSEUDOSPIKES = 16, 20, 6.0, 48, 2
 TIMES, GRADIENTS = 1e-12, 1e-8
 

@@ -13,7 +13,7 @@ import smoothspike as ss
 import symbolic
 from symbolic.derive import LinearForm
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("optimised", "float64")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 
 DURATION, COUNT = 6.0, 4
 TIMES, GRADIENTS = 1e-12, 1e-8

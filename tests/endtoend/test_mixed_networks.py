@@ -10,7 +10,7 @@ from reference import simulate_layered, simulate_recurrent
 
 import smoothspike as ss
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("optimised", "float64")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("float64")]
 
 DURATION, INPUTS = 5.0, 6
 TIMES = np.random.default_rng(5).uniform(0.1, 4.0, INPUTS)

@@ -30,7 +30,7 @@ from smoothspike.engine import Capacity
 from smoothspike.networks import simulate
 from smoothspike.networks._capacity import FAILED
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 INPUTS, COUNT, DURATION = 8, 6, 5.0
 ROOM = (Capacity(64, 64),)

@@ -69,7 +69,7 @@ def connected(delays):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: layer(-0.5), r"delays\[0\]\[1\] is -0.5, but a delay has to be finite and at least 0"),
+        (lambda: layer(-0.5), r"delays\[0\]\[1\] is -0.5, but delays must be finite and non-negative"),
         (lambda: layer(jnp.nan), r"delays\[0\]\[1\] is nan"),
         (lambda: ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[np.inf]), r"delays\[0\] is inf"),
         (

@@ -191,7 +191,7 @@ class TestRefusals:
             lambda: ss.FeedForward(qif, (2, 2), duration, key=key),
             lambda: ss.Recurrent(qif, 2, 2, duration, key=key),
         ):
-            with pytest.raises(ValueError, match=f"duration is {duration}, but has to be a positive, finite number"):
+            with pytest.raises(ValueError, match=f"duration is {duration}, but must be a positive, finite number"):
                 build()
 
     @pytest.mark.parametrize("sizes", [(3,), (3, 0), (3, 2.5), (-1, 2), ()])

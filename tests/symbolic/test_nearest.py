@@ -3,6 +3,7 @@
 import mpmath
 import pytest
 import sympy as sp
+from lazy import Lazy
 
 from symbolic import (
     ContinuousProposal,
@@ -74,10 +75,16 @@ OWN = {
         "firing", dynamics={V: -V + sp.exp(V) + 1}, spike=at_infinity(V), reset={V: -3}, inputs=V
     ),
 }  # fmt: skip
-FAILING = {name: model for name in models.names() if not verify(model := getattr(models, name)()).holds}
+FAILING = {
+    name: getattr(models, name)()
+    for name in (
+        "qif_finite_reset_delta", "qif_dendrite", "izhikevich", "eif_delta", "lif", "lif_delta", "lif_alpha",
+        "lif_conductance", "lif_oscillatory", "xif",
+    )
+}  # fmt: skip
 CASES = FAILING | OWN
 FIRING = {"lif_oscillatory", "xif", "above threshold", "firing exponential"}
-PROPOSALS = {name: nearest_continuous(model) for name, model in CASES.items()}
+PROPOSALS = Lazy(lambda name: nearest_continuous(CASES[name]), CASES)
 
 
 class Simulated:
@@ -179,7 +186,7 @@ def close(left, right, tolerance=1e-9):
 
 
 def test_the_library_has_models_that_fail():
-    assert len(FAILING) >= 10
+    assert [name for name in models.names() if not verify(getattr(models, name)()).holds] == list(FAILING)
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import sympy as sp
+from cases import library
 from oracles import oracle
 from reference import number
 
@@ -15,7 +16,7 @@ import smoothspike as ss
 
 T, SIZE, CHANNELS, INPUTS, ROOM = 8.0, 4, 3, 10, 32
 NAMES = ("qif", "qif_delta", "lif")
-NEURON = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in NAMES}
+NEURON = library(NAMES)
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 
 T, SIZES, INPUTS, ROOM = 6.0, (3, 4, 2), 8, 16
 NAMES = ("qif", "qif_delta", "lif")
-NEURON = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in NAMES}
+NEURON = library(NAMES)
 
 pytestmark = pytest.mark.usefixtures("float64")
 

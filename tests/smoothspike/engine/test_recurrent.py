@@ -7,14 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike.engine import dense
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 T, SIZE, CAPACITY = 10.0, 4, 64
-MODELS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in ("theta_neuron", "lif")}
+MODELS = library(("theta_neuron", "lif"))
 
 
 @pytest.fixture(scope="module")

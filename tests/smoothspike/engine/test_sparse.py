@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 from jax.experimental.sparse import BCOO
 
 import smoothspike as ss
@@ -12,7 +13,7 @@ from smoothspike.engine.tournament import Due
 from smoothspike.kernels.aside import aside_room
 
 T, SIZE, CHANNELS, INPUTS, ROOM = 10.0, 20, 5, 20, 256
-NEURON = {name: ss.Neuron(getattr(ss.models, name)()) for name in ("qif", "theta_neuron")}
+NEURON = library(("qif", "theta_neuron"))
 
 
 @pytest.fixture(scope="module")

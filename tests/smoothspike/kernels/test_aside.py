@@ -10,8 +10,6 @@ import pytest
 import smoothspike as ss
 from smoothspike.kernels.aside import aside, aside_room
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 COUNT, EVENTS, MANY, T = 40, 6, 70_400, 4.0
 
 

@@ -228,7 +228,7 @@ def test_a_solver_that_gives_up_raises(name):
     neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
     net = ss.FeedForward(neuron, (1, 1), T, weights=[[[1.0]]], capacity=8)
     net = eqx.tree_at(lambda net: net.weights[0][neuron.routes[0]], net, jnp.array([[np.nan]]))
-    with pytest.raises(ValueError, match=r"weights\[0\]\['.'\]\[0, 0\] is nan, but has to be a finite number"):
+    with pytest.raises(ValueError, match=r"weights\[0\]\['.'\]\[0, 0\] is nan, but must be finite"):
         net(ss.Spikes([0.5], [0]))
     with pytest.raises(RuntimeError, match=r"the solver of layer 0 \(1 neurons\) gave up: .* a weight is not a number"):
         eqx.filter_jit(net)(ss.Spikes([0.5], [0]))

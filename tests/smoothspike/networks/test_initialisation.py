@@ -2,13 +2,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from cases import SOLVED
+from cases import SOLVED, library
 
 import smoothspike as ss
 from smoothspike.networks.initialisation import critical_weight, normal
 
 T = 8.0
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in SOLVED}
+NEURONS = library(SOLVED)
 
 
 def first_spike(neuron, weight):

@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike.networks.pseudospikes import Pseudospikes, continue_layer, continue_recurrent
 
 T, ROUNDING = 4.0, 1e-12
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)()) for name in ("qif", "qif_delta", "theta_neuron")}
+NEURONS = library(("qif", "qif_delta", "theta_neuron"))
 
 
 @pytest.fixture(params=NEURONS)

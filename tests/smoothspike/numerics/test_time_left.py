@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from reference import mp, number
 
-from smoothspike.numerics.time_left import shift_by_input, time_left
 from smoothspike.numerics.adaptive_steps import Line
+from smoothspike.numerics.time_left import shift_by_input, time_left
 from smoothspike.numerics.trajectory import Equations
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 PLACES = np.arcsinh(10.0 ** np.arange(1, 14))  # of V: the time left is 1/V, about
 WEIGHT = 0.7

@@ -24,9 +24,9 @@ from smoothspike.numerics.trajectory import (
     Trial,
     simulate,
 )
-from smoothspike.validation.equations import setting
+from smoothspike.validation.equations import numeric_model
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 TRIALS, INPUTS = 32, 6
 TIMES = 1e-10  # steps err by 1e-12; near an unstable state, or after many spikes, that grows
@@ -90,7 +90,7 @@ class Trials:
 
 @cache
 def compiled(name: str) -> Callable[..., Trial]:
-    ready = setting(getattr(ss.models, name)())
+    ready = numeric_model(getattr(ss.models, name)())
 
     def one(times: jax.Array, weights: jax.Array, initial: jax.Array, end: jax.Array) -> Trial:
         inputs = Inputs(times, jnp.zeros(INPUTS, int), weights)
@@ -339,7 +339,7 @@ def test_statuses():
 
 def test_no_inputs_at_all():
     nothing = Inputs(jnp.zeros(0), jnp.zeros(0, int), jnp.zeros(0))
-    ready = setting(ss.models.theta_neuron())
+    ready = numeric_model(ss.models.theta_neuron())
     trial = simulate(ready.equations, ready.line(), nothing, jnp.zeros(1), jnp.asarray(5.0))
     np.testing.assert_allclose(trial.spike_times[:2], [np.pi / 2, 3 * np.pi / 2], rtol=1e-12)
     assert trial.before.shape == (0, 1)

@@ -16,6 +16,7 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.networks.recording import Recording
 from smoothspike.training import checkpoint, checkpoint_file
 
 NEURON = ss.Neuron(ss.models.qif_delta())
@@ -43,7 +44,7 @@ def saved(folder, network, epochs=0, **options):
     """What `fit` does before its first step: describe the training, and find out whether it goes on."""
     arguments = {
         "dataset": DATA, "optimizer": ADAM, "key": jax.random.key(0), "batch_size": 4, "validation": None, "loss": loss,
-        "readout": ss.Recording.first_spike_times, "augment": None,
+        "readout": Recording.first_spike_times, "augment": None,
     } | options  # fmt: skip
     state = arguments["optimizer"].init(eqx.filter(network, eqx.is_inexact_array))
     identity = checkpoint.Identity.of(network=network, **arguments)

@@ -9,8 +9,6 @@ import sympy as sp
 from smoothspike.validation import cross_examine
 from symbolic import Failure, NeuronModel, Verdict, at_infinity, jump, models, weight
 
-pytestmark = pytest.mark.usefixtures("optimised")
-
 V, I = sp.symbols("V I", real=True)
 DECAY = {I: -I}
 ROOT = sp.sqrt(1 + V**2)

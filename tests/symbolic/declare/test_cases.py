@@ -4,7 +4,6 @@ import pytest
 import sympy as sp
 
 from symbolic import ModelError, models
-from symbolic.declare.approximate import approximate, sign_at
 from symbolic.declare.text import parse_model
 
 V, I, b = sp.symbols("V I b", real=True)
@@ -72,19 +71,6 @@ def test_resets_inputs_and_numbers_may_have_cases():
 def test_bounds_with_cases_are_compared():
     with pytest.raises(ModelError, match="is not below"):
         read("V^2 + I", bounds={"I": ("Piecewise((3, b > 1), (-1, True))", 0)})
-
-
-@pytest.mark.parametrize(
-    ("condition", "value"),
-    [(b > 1, 1), (b < 2, 0), (b <= 2, 1), ((b > 1) & (b < 2), 0), ((b > 1) | (V > 2), 1), (V > b, None)],
-)
-def test_cases_are_approximated(condition, value):
-    found = approximate(sp.Piecewise((1, condition), (0, True)), {b: sp.Integer(2)})
-    assert (None if found != found else found) == value
-
-
-def test_the_sign_of_cases():
-    assert sign_at(sp.Piecewise((-b, b > 1), (b, True)), {b: sp.sqrt(7)}) == -1
 
 
 @pytest.mark.parametrize(
