@@ -46,7 +46,7 @@ class Case(NamedTuple):
     def run(self, value: float | Float[Array, ""]) -> ss.Recording:
         """Run one trial."""
         spikes, weights = self.trial(jnp.asarray(value))
-        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights], capacity=8)(spikes)
+        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights])(spikes, capacity=8)
 
 
 class Jump(NamedTuple):

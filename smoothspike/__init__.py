@@ -30,6 +30,7 @@ from . import plot as plot
 from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
+from .networks import Sequential as Sequential
 from .networks.recording import Recording as Recording
 from .neurons.neuron import Neuron as Neuron
 from .parallel import compile_loops_whole as compile_loops_whole

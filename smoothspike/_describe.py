@@ -43,7 +43,7 @@ def described_neuron(neuron: Any) -> str:
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 
 
-def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any, capacity: Iterable[str]) -> str:
+def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any) -> str:
     """Say how large a network is, of which neurons, and how much of it is learnt."""
     names = dict.fromkeys(described_neuron(neuron) for neuron in neurons)
     entries = sum(np.size(leaf) for leaf in jax.tree.leaves(weights) if eqx.is_array(leaf))
@@ -53,7 +53,6 @@ def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays
         f"  neurons: {'; '.join(names)}",
         f"  duration: {network.duration:g}",
         f"  weights: {entries}, delays: {late or 'none'}",
-        f"  capacity: {', '.join(capacity)}",
     ]
     return "\n".join(lines)
 

@@ -104,8 +104,12 @@ def _curves(
     """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
     duration = recording.duration
     # states at an event are those after it, so what was before it needs a time of its own
-    starts = np.asarray(recording.layers[layer].trajectory.starts)
-    starts = starts[:, chosen] if starts.shape[1] > 1 else starts
+    trajectory = recording.layers[layer].trajectory
+    starts = np.asarray(trajectory.starts)
+    if trajectory.neurons is not None:
+        starts = starts[np.isin(np.asarray(trajectory.neurons), chosen)]
+    elif starts.shape[1] > 1:
+        starts = starts[:, chosen]
     events = np.unique(starts[(starts > 0) & (starts < duration)])
     distances = duration * np.geomspace(1e-4, 0.1, 40)
     sides = [spike + side * distances for train in trains for spike in train for side in (-1, 1)]

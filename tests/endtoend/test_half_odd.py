@@ -85,8 +85,10 @@ def outcome(tau_s):
 
     def run(point):
         weights, times, initial = jnp.split(point, [INPUTS, 2 * INPUTS])
-        net = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]], capacity=CAPACITY)
-        record = net(ss.Spikes(times, jnp.arange(INPUTS)), initial=[{"V": initial[0], "I": initial[1]}])
+        net = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]])
+        record = net(
+            ss.Spikes(times, jnp.arange(INPUTS)), initial=[{"V": initial[0], "I": initial[1]}], capacity=CAPACITY
+        )
         return record.spike_times(CAPACITY)[0], record.spikes[-1].num_events
 
     def each(point, move, cotangent):
