@@ -47,7 +47,7 @@ class Case(NamedTuple):
     def run(self, value: float | Float[Array, ""]) -> Recording:
         """Run one trial."""
         spikes, weights = self.trial(jnp.asarray(value))
-        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights], capacity=8)(spikes)
+        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights])(spikes, capacity=8)
 
 
 class Jump(NamedTuple):

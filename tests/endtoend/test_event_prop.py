@@ -92,8 +92,8 @@ def test_gradients_are_those_of_event_prop(seed):
     importance = jnp.asarray(generator.normal(size=(SIZES[-1], 128)))
 
     def spikes_of(weights, times):
-        net = ss.FeedForward(neuron, SIZES, DURATION, weights=weights, capacity=128)
-        return net(ss.Spikes(times, sources)).spikes
+        net = ss.FeedForward(neuron, SIZES, DURATION, weights=weights)
+        return net(ss.Spikes(times, sources), capacity=128).spikes
 
     @jax.jit
     @jax.grad

@@ -16,6 +16,7 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.networks._arguments import given_capacities
 from smoothspike.networks.recording import Recording
 from smoothspike.training import checkpoint, checkpoint_file
 
@@ -49,7 +50,7 @@ def saved(folder, network, epochs=0, **options):
     state = arguments["optimizer"].init(eqx.filter(network, eqx.is_inexact_array))
     identity = checkpoint.Identity.of(network=network, **arguments)
     kept = checkpoint.Checkpoint(folder, identity, network)
-    found = kept.resumed((network, state), network.capacity, epochs=max(epochs, 1), steps=2)
+    found = kept.resumed((network, state), given_capacities(network, None), epochs=max(epochs, 1), steps=2)
     return kept, found
 
 
@@ -268,10 +269,10 @@ import jax, optax
 import smoothspike as ss
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", True)
-net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (4, 3), 4.0, key=jax.random.key(0), scale=2.0, capacity=1)
+net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (4, 3), 4.0, key=jax.random.key(0), scale=2.0)
 def loss(times, label):
     return ss.losses.first_spike_cross_entropy(times, label, tau=0.5)
-options = dict(epochs=int(sys.argv[2]), batch_size=8, progress=False)
+options = dict(epochs=int(sys.argv[2]), batch_size=8, progress=False, capacity=1)
 found = ss.fit(net, ss.datasets.yin_yang(size=64), loss, optimizer=optax.adam(2e-2), checkpoint=sys.argv[1], **options)
 print(found.history[-1], *(leaf.tolist() for leaf in jax.tree.leaves(found.network.weights)))
 """
