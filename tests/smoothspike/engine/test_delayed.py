@@ -165,7 +165,9 @@ def test_gradients_are_those_of_differences(name):
     weights, delays, spikes = drawn(name)
     net = network(name, weights, delays)
     report = ss.check_gradients(net, spikes, count=3, entries=6)
-    assert {"raw_recurrent_weights.delays", "raw_input_weights.delays", "input times"} <= {row.name for row in report.rows}
+    assert {"raw_recurrent_weights.delays", "raw_input_weights.delays", "input times"} <= {
+        row.name for row in report.rows
+    }
     assert all(row.largest_gradient > 1e-3 for row in report.rows if "delays" in row.name)
     assert report.largest_error < 1e-5
     assert report.reverse_error < 1e-10

@@ -103,7 +103,7 @@ def test_another_training_is_refused_and_told_how_it_differs(tmp_path, build, op
             lambda: layers(trained("tau_m", ss.models.qif)), lambda: layers(trained("tau_s", ss.models.qif)),
             r"fixed\[tau_s\] was 1/2, and is not there.*unconstrained\['tau_m'\] was float",
         ),
-        (lambda: layers(delays=[0.5, None]), lambda: layers(delays=[None, 0.5]), r"delays\[0\] was float"),
+        (lambda: layers(delays=[0.5, None]), lambda: layers(delays=[None, 0.5]), r"raw_weights\[0\]\.delays was float"),
         (lambda: recurrent([[1], [2], [0]]), lambda: recurrent([[2], [0], [1]]), r"recurrent_weights\.targets was"),
         (lambda: recurrent([[1], [2], [0]]), lambda: recurrent([[1], [2], [0]], 1), r"input_weights.* starts from"),
     ],
