@@ -1,7 +1,7 @@
-"""How fast is smoothspike? Every question side by side with other packages, on the same work in one process.
+"""How fast is smoothspike? Benchmarks side by side with other packages, on the same work in one process.
 
-Before any time is taken, answers are compared: where they disagree, that is printed instead of a ratio. Times are
-medians of runs in turns after a warm-up; compiling is given apart.
+Answers are compared before anything is timed: if they disagree, no ratio is printed. Times are medians of interleaved
+runs after a warm-up; compilation is listed separately.
 """
 
 import argparse
@@ -14,8 +14,6 @@ from typing import Any
 
 import jax
 
-import smoothspike as ss
-
 from .measuring import hardware
 from .peers import HOW_TO_GET
 from .question import Options, Report, as_markdown, as_text, described
@@ -24,15 +22,15 @@ QUESTIONS = {
     "mnist": "a training step of a 784-100-100-10 network of theta neurons (peer: spikegd)",
     "yin_yang": "a training step on the Yin-Yang task, and errors of spike times (peer: eventax)",
     "recurrent": "a gradient through up to 5000 events of a recurrent network (peer: spikegd)",
-    "sparse": "what an event costs in recurrent networks of up to 100,000 neurons",
-    "scaling": "how time and memory of a gradient grow with neurons, events, batch and layers",
+    "sparse": "the cost of an event in recurrent networks of up to 100,000 neurons",
+    "scaling": "the scaling of a gradient with neurons, events, batch and layers",
     "speech": "700 channels and 5000 input spikes a sample: events per second",
     "precision": "single and double precision on handwritten digits (peer: spikegd)",
     "brian2": "simulation alone, at the step with which Brian2 is as exact as 1e-3 (peer: brian2)",
-    "roofline": "one neuron update against what memory and arithmetic of this machine allow",
+    "roofline": "one neuron update against the limits of memory and arithmetic",
 }
 
-# for all that is measured, by peers as well: arrays of many neurons then need few entries of the processor's page table
+# for all measurements, including peers: large arrays then need few entries of the page table
 _HUGE_PAGES = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1"
 
 # a module of a package's own name would hide it
@@ -48,29 +46,25 @@ def main() -> None:
     if options.huge_pages:
         _start_again_with_huge_pages()
     jax.config.update("jax_num_cpu_devices", options.devices)
-    if options.whole_loops:
-        # for all that is measured, by peers as well
-        ss.compile_loops_whole()
     machine = hardware()
     print(f"on {described(machine)}\n", flush=True)
     reports: dict[str, Report] = {}
     for name in options.names or QUESTIONS:
         question = importlib.import_module(f".{MODULES.get(name, name)}", __package__)
         reports[name] = question.answer(Options(dict(options.peer), options.repeats, options.quick))
-        reports[name].figures["load"] = hardware()["load"]  # how busy the machine was with this and other work
+        reports[name].figures["load"] = hardware()["load"]  # of the machine, by this and other work
         print(as_text(reports[name]), flush=True)
-        _write(options, machine, reports)  # at once: what comes later may fail
+        _write(options, machine, reports)  # immediately: later questions may fail
     sys.exit(not all(agreement.holds for report in reports.values() for agreement in report.agreements))
 
 
 def _write(options: argparse.Namespace, machine: dict[str, Any], reports: dict[str, Report]) -> None:
-    """Write what is known so far into the files that were asked for."""
+    """Write the results so far to the requested files."""
     if options.json:
         everything = {"hardware": machine, "questions": {name: report.as_json() for name, report in reports.items()}}
         options.json.write_text(json.dumps(everything, indent=1) + "\n")
     if options.markdown:
-        chosen = ["--quick"] * options.quick + ["--whole-loops"] * options.whole_loops
-        chosen += ["--huge-pages"] * options.huge_pages
+        chosen = ["--quick"] * options.quick + ["--huge-pages"] * options.huge_pages
         command = " ".join(["python -m benchmarks", *options.names, *chosen])
         options.markdown.write_text(as_markdown(reports, machine, command))
 
@@ -87,15 +81,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--peer", action="append", default=[], type=_peer, metavar="NAME=FOLDER", help="where to import a peer from"
     )
-    parser.add_argument("--repeats", type=int, default=7, help="how often everything is timed")
-    parser.add_argument(
-        "--devices", type=int, default=_cores(), help="as how many devices JAX takes this processor (%(default)s)"
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables there")
-    parser.add_argument("--whole-loops", action="store_true", help="begin with ss.compile_loops_whole()")
+    parser.add_argument("--repeats", type=int, default=7, help="number of timed runs")
+    parser.add_argument("--devices", type=int, default=_cores(), help="number of CPU devices in JAX (%(default)s)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to a file")
     parser.add_argument("--huge-pages", action="store_true", help=f"set {_HUGE_PAGES} first (Linux with glibc)")
-    parser.add_argument("--quick", action="store_true", help="less work, to see that everything runs")
+    parser.add_argument("--quick", action="store_true", help="less work, as a test")
     return parser
 
 
@@ -117,7 +108,7 @@ def _peer(text: str) -> tuple[str, Path]:
     if name not in HOW_TO_GET or not folder:
         raise argparse.ArgumentTypeError(f"{text!r}: write NAME=FOLDER with a name of {', '.join(HOW_TO_GET)}")
     if not Path(folder).is_dir():
-        raise argparse.ArgumentTypeError(f"{folder} is no folder")
+        raise argparse.ArgumentTypeError(f"{folder} is not a folder")
     return name, Path(folder)
 
 

@@ -1,16 +1,15 @@
-"""How exact are spike times and their derivatives? All neurons of the library, by every method that applies to them.
+"""How exact are spike times and their derivatives? All neurons of the library, by every applicable method.
 
     python benchmarks/accuracy.py [--models qif lif] [--patterns 100] [--workers 2] [--markdown FILE]
 
-Every neuron receives random patterns of 20 inputs in 10 time constants, of both signs where it has both, with weights
-relative to what makes it spike; patterns with 3 to 40 spikes count. The truth comes from the oracles of the tests: 50
-digits where a model's equations become linear, otherwise double precision (about 1e-13, derivatives about 1e-8).
-Errors of spike times are relative, those of derivatives relative to max(1, derivative); where the oracle's differences
-do not tell a derivative to 1e-8, as beside a kink of the equations, it is left out and the number of others is given.
-Some spikes hang on the last digits of the inputs, which no method can mend: "conditioned" errors are divided by 1 plus
-the condition number, that is by how much more than themselves relative changes of weights and input times change the
-spike time. Beside each of these stands the bar that it has to stay below; the exit status says whether all do. Needs
-the test dependencies (mpmath, SciPy).
+Every neuron receives random patterns of 20 inputs in 10 time constants, of both signs if it has both, with weights
+relative to those that make it spike; patterns with 3 to 40 spikes count. The reference are the oracles of the tests:
+50 digits if a model's equations become linear, otherwise double precision (about 1e-13, derivatives about 1e-8).
+Errors of spike times are relative, those of derivatives relative to max(1, derivative); derivatives that the oracle
+does not determine to 1e-8, as beside a kink of the equations, are omitted, and the number of others is given. Some
+spikes depend on the last digits of the inputs: "conditioned" errors are divided by 1 plus the condition number, the
+factor by which relative changes of weights and input times are amplified. In parentheses is the limit of each; the
+exit status says whether all are met. Needs the test dependencies (mpmath, SciPy).
 """
 
 import argparse
@@ -35,7 +34,7 @@ from reference import mp, number
 import smoothspike as ss
 import symbolic
 
-METHODS = ("projective", "linear", "numeric")  # what "phase" yields is to be read; a network integrates there too
+METHODS = ("projective", "linear", "numeric")  # "phase" gives formulas to read; a network integrates
 TIMES = {"projective": 1e-12, "linear": 1e-12, "numeric": 1e-9}
 SLOPES = {"projective": 1e-8, "linear": 1e-8, "numeric": 1e-7}
 SINGLE = 1e-5
@@ -87,7 +86,7 @@ def neurons(model: symbolic.NeuronModel) -> Iterator[ss.Neuron]:
 
 
 class Outcome(NamedTuple):
-    """What the package finds: one row for each pattern; slopes are along the trial's direction and relative ones."""
+    """The results of the package, a row per pattern; slopes are along the trial's direction and relative ones."""
 
     times: np.ndarray
     slopes: np.ndarray
@@ -197,7 +196,7 @@ HEADINGS = [
 
 
 def cells(row: Row) -> list[str]:
-    """A row in text; what breaks its bar is marked."""
+    """A row of text; values beyond their limit are marked."""
     barred = {
         name: f"{getattr(row, name):.0e} (< {bar:.0e}){'' if getattr(row, name) <= bar else ' !'}"
         for name, bar in row.bars.items()
@@ -228,11 +227,11 @@ def as_text(table: list[Row]) -> str:
 
 
 def measured(names: list[str], count: int, workers: int) -> Iterator[list[Row]]:
-    """The rows of every model, in processes of their own if asked for."""
+    """The rows of every model, optionally in separate processes."""
     if workers == 1 or len(names) == 1:
         yield from map(partial(rows, count=count), names)
         return
-    # a fresh process for each model bounds the memory that compiled programs hold
+    # a fresh process per model bounds the memory of compiled programs
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
         yield from pool.map(partial(rows, count=count), names)
 
@@ -247,9 +246,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=symbolic.models.names(), default=symbolic.models.names())
     parser.add_argument("--patterns", type=int, default=100, help="random inputs for every model")
     parser.add_argument("--workers", type=int, default=1, help="processes to share the models among")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there, too")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table to a file")
     parser.add_argument(
-        "--results", type=Path, metavar="FILE", help="keep rows there, and measure only what is missing"
+        "--results", type=Path, metavar="FILE", help="store rows in a file, and measure only missing ones"
     )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -4,8 +4,8 @@
 
 Random quadratic integrate-and-fire neurons with an exponential current: 20 inputs of both signs in 10 membrane time
 constants, weights up to 20 times the rheobase. Printed: the largest and the median relative error of all spike times,
-and how many neurons emitted a wrong number of spikes. Stepping in time is what most packages of the field do; here it
-is given every advantage: it advances the phase `2 atan V`, which never diverges, by the explicit Euler method, so that
+and how many neurons emitted a wrong number of spikes. Stepping in time is the usual method; here it has every
+advantage: it advances the phase `2 atan V`, which never diverges, by the explicit Euler method, so that
 only the step matters. Inputs and spikes lie on its grid. With a checkout of github.com/chklos/spikegd its closed-form
 QIF neuron is measured on the same inputs. Needs the test dependencies (mpmath).
 """
@@ -22,7 +22,7 @@ import numpy as np
 
 import smoothspike as ss
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from reference import QuadraticCurrent, number, simulate_single
 
 DURATION, INPUTS = 10.0, 20
@@ -95,7 +95,7 @@ def errors(found: list[np.ndarray], truth: list[list]) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--neurons", type=int, default=60)
-    parser.add_argument("--spikegd", metavar="FOLDER", help="a checkout of github.com/chklos/spikegd to measure, too")
+    parser.add_argument("--spikegd", metavar="FOLDER", help="a checkout of github.com/chklos/spikegd to include")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     times, weights = trials(options.neurons)

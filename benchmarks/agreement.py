@@ -1,7 +1,7 @@
-"""Do two programs that are about to be timed find the same? Otherwise their times say nothing.
+"""Compare the answers of two programs before they are timed.
 
-Two answers agree if they differ by no more than a small multiple of their own errors. A program's own error is measured
-by itself: it is how much its answer changes when its own accuracy is changed, such as its precision, its step or its
+Two answers agree if they differ by at most a small multiple of their own errors. A program's own error is the change of
+its answer when its own accuracy is changed, such as its precision, its step or its
 cut-off.
 """
 
@@ -17,7 +17,7 @@ MARGIN = 4.0  # times their own errors: these are estimates
 
 @dataclass(frozen=True)
 class Answer:
-    """What one program found.
+    """The answer of one program.
 
     Attributes:
         spikes: Spike times, in a fixed order.
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Agreement:
-    """Whether two answers are the same within their own errors.
+    """Whether two answers agree within their own errors.
 
     Attributes:
         what: Which part of the answers.
@@ -48,7 +48,7 @@ class Agreement:
 
     @property
     def holds(self) -> bool:
-        """Whether the answers agree; a difference that is no number is none."""
+        """Whether the answers agree; NaN never does."""
         return bool(self.difference <= self.allowed)
 
     def __str__(self) -> str:
@@ -56,7 +56,7 @@ class Agreement:
         return f"{self.what} of smoothspike and {self.peer} {sign}: {self.difference:.1e} (allowed {self.allowed:.1e})"
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """All content, for JSON."""
         finite = self.difference if np.isfinite(self.difference) else None
         return asdict(self) | {"difference": finite, "holds": self.holds}
 
@@ -100,7 +100,7 @@ def agreements(
     found = []
     for what, difference in kinds:
         own = [difference(answers[0], answers[1]) for answers in (ours, theirs) if len(answers) > 1]
-        # an error that cannot be told excuses nothing
+        # an unknown error allows no difference
         allowed = MARGIN * (least + sum(error for error in own if np.isfinite(error)))
         found.append(Agreement(f"{what}{note}", peer, difference(ours[0], theirs[0]), allowed))
     return tuple(found)

@@ -1,11 +1,11 @@
-"""Every certificate of the library against simulations: how long the proof takes, and whether measurements agree.
+"""All certificates of the library compared with simulations: the time of the proof, and whether measurements agree.
 
     python benchmarks/certificates.py [--models qif lif ...] [--output docs/cross_examination.md]
 
-prints a Markdown table, or writes it to a file: seconds that `verify` takes at its first call, contact exponents as
-proven and as fitted, the least power of the delay that no smooth function has where an input passes the own spike or
-another input (1 is a kink, 2 a jump of the second derivative), and for failures the witness that was found. What the
-simulations could not tell is said in the same column as whether they agree.
+prints a Markdown table, or writes it to a file: seconds of the first call of `verify`, contact exponents as proven
+and as fitted, the leading singular power of the delay as an input passes the own spike or another input (1 is a kink,
+2 a jump of the second derivative), and witnesses of failures. The column on agreement also lists what could not be
+measured.
 """
 
 import argparse
@@ -21,15 +21,15 @@ HEADER = """# Certificates, cross-examined
 
 Written by `python benchmarks/certificates.py --output docs/cross_examination.md`, on {machine}.
 
-- **proof**: seconds that `verify` takes, at its first call;
+- **proof**: seconds of the first call of `verify`;
 - **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6
   down to 1e-13 (1e-2 to 1e-5 at finite thresholds), median over random states;
-- **past the spike, past an input**: the least power of the delay that no smooth function has, in the time of the next
-  spike where an input passes the own spike, or another input: 1 is a kink, 2 a jump of the second derivative;
-  "none < 3" where none was seen below the third power;
-- **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS that means that no jump was
-  found; for FAILS that a witness was found, which another solver confirmed. What the simulation cannot tell is "not
-  measured", and named.
+- **past the spike, past an input**: the leading singular power of the delay in the time of the next spike, as an input
+  passes the own spike, or another input: 1 is a kink, 2 a jump of the second derivative, "none < 3" if there is none
+  below the third power;
+- **agrees**: whether the simulation contradicts nothing and supports the verdict. For HOLDS this means that no jump was
+  found; for FAILS that a witness was found and confirmed by another solver. Statements that the simulation could not
+  decide are listed as "not measured".
 
 | model | verdict | proof | k proven | k fitted | past the spike | past an input | agrees | witness |
 |---|---|---|---|---|---|---|---|---|
@@ -46,7 +46,7 @@ def seconds_of_proof(name: str) -> float:
 def row(name: str) -> str:
     """Cross-examine one model and write its row of the table."""
     proof = seconds_of_proof(name)
-    found = ss.cross_examine(getattr(ss.models, name)())
+    found = ss.validation.cross_examine(getattr(ss.models, name)())
     certificate = found.certificate
     proven = fitted = past_spike = past_input = "-"
     for findings in found.routes:
@@ -62,7 +62,7 @@ def row(name: str) -> str:
     )
 
 
-def answer(found: ss.CrossExamination) -> str:
+def answer(found: ss.validation.CrossExamination) -> str:
     """Whether the simulation agrees, contradicts, or could not measure something."""
     if found.contradictions:
         return "NO: " + "; ".join(found.contradictions)
@@ -71,14 +71,14 @@ def answer(found: ss.CrossExamination) -> str:
 
 
 def power(least: float, resolved: float) -> str:
-    """A power that no smooth function has, or up to which one there is none."""
+    """A singular power, or the power up to which there is none."""
     if np.isnan(least):
         return "-"
     return f"{least:.3f}" if np.isfinite(least) else f"none < {resolved:.0f}"
 
 
 def machine() -> str:
-    """The processor's name, where the system tells it."""
+    """The name of the processor, if known."""
     path = Path("/proc/cpuinfo")
     lines = path.read_text().splitlines() if path.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,10 +1,11 @@
-"""The same works done by several programs: checked against one another, then timed side by side."""
+"""The same work done by several programs: compared with one another, then timed side by side."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jax
+from jax.sharding import NamedSharding, PartitionSpec
 
 import smoothspike as ss
 
@@ -26,7 +27,7 @@ HEADINGS = (
 
 @dataclass
 class Comparison:
-    """Times of the same works by several programs, side by side.
+    """Times of the same work by several programs, side by side.
 
     A ratio is given only for peers whose answers agree with ours.
     """
@@ -35,7 +36,7 @@ class Comparison:
     found: dict[str, dict[str, Measurement]] = field(default_factory=dict)
 
     def add(self, work: str, measurements: Mapping[str, Measurement]) -> None:
-        """Note what was measured of one work, by the names of the programs."""
+        """Add the measurements of one work, by the names of the programs."""
         self.found[work] = dict(measurements)
 
     def measure(
@@ -49,27 +50,28 @@ class Comparison:
     ) -> None:
         """Time losses and their gradients with respect to the first argument, by the names of the programs.
 
-        `differentiated(name, loss)` returns what computes both, and `on_devices` is ours on all devices, if there are
-        several: the first argument lies on each of them, of the others each has its part.
+        `differentiated(name, loss)` returns a function that computes both. `on_devices` is ours on several devices: the
+        first argument is replicated, the others are split.
         """
         steps = {name: differentiated(name, loss) for name, loss in losses.items()}
         works = {"forward": losses, "loss and gradient": steps}
         for work, functions in works.items():
             programs = {name: compiled(function, *arguments) for name, function in functions.items()}
             if work != "forward" and on_devices is not None and jax.device_count() > 1:
-                (model, *batch), mesh = arguments, ss.data_mesh()
-                placed = ss.replicate(model, mesh), *ss.shard_batch(batch, mesh)
-                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(
-                    on_devices, *placed, options=ss.compiler_options(mesh)
+                (model, *batch), mesh = arguments, ss.parallel.data_mesh()
+                placed = (
+                    jax.device_put(model, NamedSharding(mesh, PartitionSpec())),
+                    *jax.device_put(batch, NamedSharding(mesh, PartitionSpec("batch"))),
                 )
+                programs[f"{OURS}, {jax.device_count()} devices"] = compiled(on_devices, *placed)
             self.add(f"{work}{note}", measured(programs, repeats))
 
     def agrees(self, name: str) -> bool:
-        """Whether all that was compared with a peer agrees."""
+        """Whether all comparisons with a peer agree."""
         return all(agreement.holds for agreement in self.agreements if agreement.peer == name)
 
     def table(self) -> Table:
-        """One row for every work and program."""
+        """One row per work and program."""
         return Table(HEADINGS, list(self._rows()))
 
     def _rows(self) -> Iterator[Sequence[str]]:
@@ -88,7 +90,7 @@ class Comparison:
         return f"{ours.median / self.found[work][name].median:.2g}" if self.agrees(name) else "they disagree"
 
     def figures(self) -> dict[str, Any]:
-        """All numbers, for machines."""
+        """All numbers, for JSON."""
         return {
             work: {name: measurement.as_json() for name, measurement in measurements.items()}
             for work, measurements in self.found.items()

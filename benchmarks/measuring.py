@@ -1,4 +1,4 @@
-"""How long programs take and how much memory they need, measured in turns so that a busy machine is fair to all."""
+"""Measure time and memory of programs, interleaved so that a busy machine affects all of them alike."""
 
 import os
 import platform
@@ -13,22 +13,21 @@ from typing import Any
 import jax
 import numpy as np
 
-#: Runs that are shorter are taken together up to so many seconds.
+#: Shorter runs are repeated up to this number of seconds.
 _ROW = 0.3
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
 class Program:
-    """Something ready to be run again and again.
+    """A program that is ready to run repeatedly.
 
     Attributes:
-        run: Does the work once, and returns when it is done.
-        compile_seconds: How long it took to get ready.
-        program_bytes: What the compiler says that the program holds at once: arguments, results and temporary values;
-            None where it does not say.
-        temporary_bytes: The temporary values of these.
-        is_elsewhere: Whether the work is done by another process, of which no memory is measured.
+        run: Does the work once, and returns when it is finished.
+        compile_seconds: The time of compilation.
+        program_bytes: Arguments, results and temporaries, as reported by the compiler; None if it does not report them.
+        temporary_bytes: The temporaries alone.
+        is_elsewhere: Whether another process does the work; its memory is not measured.
     """
 
     run: Callable[[], Any]
@@ -40,15 +39,14 @@ class Program:
 
 @dataclass
 class Measurement:
-    """What was measured of one program.
+    """Measurements of one program.
 
     Attributes:
-        seconds: Of one run in every turn after the first run, which does not count.
-        compile_seconds: How long it took to get ready.
-        program_bytes: What the compiled program holds at once, by its compiler.
-        temporary_bytes: The temporary values of these.
-        resident_bytes: The largest resident memory of this process while the program ran first; None where the program
-            runs in another.
+        seconds: The time of a run in every turn after a warm-up.
+        compile_seconds: The time of compilation.
+        program_bytes: Arguments, results and temporaries of the program.
+        temporary_bytes: The temporaries alone.
+        resident_bytes: The peak resident memory of this process during the first run; None if another process ran it.
     """
 
     compile_seconds: float
@@ -69,16 +67,16 @@ class Measurement:
         return float((high - low) / 2 / self.median)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """All content, for JSON."""
         return asdict(self) | {"median_seconds": self.median, "relative_spread": self.spread}
 
 
-def compiled(function: Callable[..., Any], *arguments: Any, options: dict[str, str] | None = None) -> Program:
-    """Compile a function of arrays ahead of time, and say how long that took and how much memory it will need.
+def compiled(function: Callable[..., Any], *arguments: Any) -> Program:
+    """Compile a function of arrays ahead of time, and report the time of compilation and the memory it will need.
 
-    Its arguments lie on a device before it is run, as in a training. The options are those of the compiler.
+    Its arguments are placed on a device first, as in a training.
     """
-    jitted, placed = jax.jit(function, compiler_options=options), jax.device_put(arguments)
+    jitted, placed = jax.jit(function), jax.device_put(arguments)
     begin = time.perf_counter()
     executable = jitted.lower(*placed).compile()
     seconds = time.perf_counter() - begin
@@ -86,19 +84,19 @@ def compiled(function: Callable[..., Any], *arguments: Any, options: dict[str, s
     temporary = getattr(memory, "temp_size_in_bytes", None)
     parts = [temporary, *(getattr(memory, f"{part}_size_in_bytes", None) for part in ("argument", "output"))]
     total = None if None in parts else sum(part for part in parts if part is not None)
-    # called as a user calls it, which is faster than to call the executable; it is not compiled again
+    # called as users do, which is faster than calling the executable; it is not compiled again
     return Program(lambda: jax.block_until_ready(jitted(*placed)), seconds, total, temporary)
 
 
 def _memory_analysis(executable: Any) -> Any:
     try:
         return executable.memory_analysis()
-    except (NotImplementedError, jax.errors.JaxRuntimeError):  # not every back-end has it
+    except (NotImplementedError, jax.errors.JaxRuntimeError):  # not all back-ends support it
         return None
 
 
 def measured(programs: Mapping[str, Program], repeats: int) -> dict[str, Measurement]:
-    """Run all programs in turns, once to warm up and then `repeats` times, and take the time of each turn."""
+    """Run all programs in turns, once to warm up and then `repeats` times, and time each turn."""
     found = {
         name: Measurement(program.compile_seconds, program.program_bytes, program.temporary_bytes)
         for name, program in programs.items()
@@ -114,7 +112,7 @@ def measured(programs: Mapping[str, Program], repeats: int) -> dict[str, Measure
 
 
 def _seconds(run: Callable[[], Any]) -> float:
-    """Time a run; short ones in a row, as in a training, after one that finds nothing in the cache."""
+    """Time a run; short ones are repeated in a row, as in a training, after a first one with a cold cache."""
     begin = time.perf_counter()
     run()
     seconds = time.perf_counter() - begin
@@ -128,7 +126,7 @@ def _seconds(run: Callable[[], Any]) -> float:
 
 
 def _forget_peak() -> None:
-    """Let the kernel start to look for the largest resident memory afresh, where it can (Linux)."""
+    """Reset the peak of resident memory (Linux)."""
     try:
         _CLEAR.write_text("5")
     except OSError:
@@ -136,7 +134,7 @@ def _forget_peak() -> None:
 
 
 def _peak() -> int:
-    """The largest resident memory of this process since the peak was last forgotten, in bytes."""
+    """The peak resident memory of this process in bytes since the last reset."""
     try:
         line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM"))
         return 1024 * int(line.split()[1])
@@ -146,7 +144,7 @@ def _peak() -> int:
 
 
 def hardware() -> dict[str, Any]:
-    """On what was measured: processor, cores, versions and JAX's device."""
+    """Processor, cores, versions and JAX's device."""
     device = jax.devices()[0]
     return {
         "device_kind": device.device_kind,

@@ -7,9 +7,9 @@ are summed beforehand. They are drawn at random, 100 to 150 pixels of each activ
 The two packages write the same neuron differently: spikegd has tau V' = V (V - 1) + I0, this package's theta neuron
 tau_m V' = V**2 + I_0, so V is moved by 1/2 and I_0 = I0 - 1/4; time and weights are the same. Both start at half a
 period: V = 1/2 there, theta = 0 here. Our gradient is taken in chunks of the batch that stay in the processor's cache
-(`ss.value_and_grad_in_chunks`). The loss is the cross entropy of first ordinary spike times, the trial end where there
-is none: the packages continue neurons beyond the trial end by different suprathreshold dynamics, so times of
-pseudospikes differ by choice.
+(`ss.parallel.value_and_grad_in_chunks`). The loss is the cross entropy of first ordinary spike times, or of the trial
+end where there is none: the packages continue neurons beyond the trial end by different suprathreshold dynamics,
+so times of pseudospikes differ by choice.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ from .question import OURS, Options, Report
 SIZES, DURATION, INPUT_TIME, ROOM = (784, 100, 100, 10), 2.0, 0.02, 200
 TAU, DRIVE = 6 / pi, 5 / 4
 CHUNK = 100
-# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the room is used
+# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the capacity is used
 WEIGHTS = ((0.016, 0.16), (0.02, 0.2), (0.3, 0.2))
 
 FirstSpikes = Callable[[list[jax.Array], jax.Array], jax.Array]
@@ -78,7 +78,7 @@ def of_smoothspike(rooms: tuple[Capacity, ...]) -> FirstSpikes:
 
 
 def rooms(of: Data) -> tuple[Capacity, ...]:
-    """The largest numbers of spikes in the layers and of one neuron: the room that is needed."""
+    """The necessary capacity: the largest numbers of spikes in the layers and of one neuron."""
     neuron = ss.Neuron(ss.models.theta_neuron(tau_m=TAU, I_0=DRIVE - 1 / 4))
 
     def trial(pixels):
@@ -134,7 +134,7 @@ def found(first_spikes: FirstSpikes, of: Data, *, double: bool) -> Answer:
 
 def differentiated(name: str, loss: Callable[..., jax.Array]) -> Callable[..., Any]:
     """Loss and gradient, each package's way."""
-    return ss.value_and_grad_in_chunks(loss, CHUNK) if name == OURS else jax.value_and_grad(loss)
+    return ss.parallel.value_and_grad_in_chunks(loss, CHUNK) if name == OURS else jax.value_and_grad(loss)
 
 
 def answer(options: Options) -> Report:
@@ -144,8 +144,8 @@ def answer(options: Options) -> Report:
     room = rooms(of)
     functions = {OURS: of_smoothspike(room)}
     remarks = [
-        f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, for which "
-        f"there is room here, and for {ROOM} events in all in spikegd; of the busiest neurons: "
+        f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, the "
+        f"capacity here; {ROOM} events in total in spikegd; of the busiest neurons: "
         f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on "
         "every device."
     ]
@@ -170,7 +170,9 @@ def answer(options: Options) -> Report:
             of.labels,
             repeats=options.repeats,
             differentiated=differentiated,
-            on_devices=ss.value_and_grad_in_chunks(losses[OURS], CHUNK * jax.device_count(), mesh=ss.data_mesh()),
+            on_devices=ss.parallel.value_and_grad_in_chunks(
+                losses[OURS], CHUNK * jax.device_count(), mesh=ss.parallel.data_mesh()
+            ),
         )
     setting = f"{'-'.join(map(str, SIZES))} theta neurons, duration {DURATION:g}, one input event, batch of {batch}."
     return Report(

@@ -1,4 +1,4 @@
-"""Random inputs that make a declared neuron spike several times, and what the oracle says about them."""
+"""Random inputs that make a declared neuron spike several times, and the spikes according to the oracle."""
 
 import sys
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ import numpy as np
 
 import symbolic
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
 from oracles import derivatives, oracle
 from reference import simulate_single
 
 DURATION, INPUTS = 10.0, 20
 FEWEST, MOST = 3, 40  # spikes of a trial
-STRENGTHS = 0.5, 1.5  # of the strongest input, relative to one with which four spikes are usual
+STRENGTHS = 0.5, 1.5  # of the strongest input, relative to one that causes about four spikes
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Trial:
 
 
 def trials(model: symbolic.NeuronModel, count: int, seed: int = 0) -> list[Trial]:
-    """The first `count` random patterns with several spikes, always the same for the same model."""
+    """The first `count` random patterns with several spikes, reproducible for a model."""
     neuron, generator = oracle(model), np.random.default_rng(seed)
     lowest, found = (0.0 if _is_one_sided(model) else -0.6), []
     usual = _usual_strength(neuron, lowest, generator)
@@ -56,7 +56,7 @@ def _draw(strength: float, lowest: float, generator: np.random.Generator) -> tup
 
 
 def _usual_strength(neuron: Any, lowest: float, generator: np.random.Generator) -> float:
-    """The strength, a power of two, with which a few patterns have four spikes on average."""
+    """The strength, a power of two, at which patterns have four spikes on average."""
     strength, patterns = 0.5, 4
     while strength < 2.0**20:
         drawn = [_draw(strength, lowest, generator) for _ in range(patterns)]

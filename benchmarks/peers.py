@@ -1,4 +1,4 @@
-"""Other packages to measure against: none of them is needed, and each says how to get it."""
+"""Other packages to compare with, all optional, and how to get them."""
 
 import importlib
 import sys
@@ -14,9 +14,9 @@ HOW_TO_GET = {
 
 
 def find(name: str, folders: Mapping[str, Path]) -> ModuleType | None:
-    """Import a peer from its folder, or as it is installed; None where it is not to be had."""
+    """Import a peer from its folder or as installed; None if it is missing."""
     if name in folders:
-        # behind what is installed: a peer's folder may hold other versions of what this package needs
+        # after installed packages: a peer's folder may contain other versions of our dependencies
         sys.path.append(str(Path(folders[name]).resolve()))
     try:
         return importlib.import_module(name)
@@ -28,4 +28,4 @@ def find(name: str, folders: Mapping[str, Path]) -> ModuleType | None:
 
 def left_out(name: str) -> str:
     """The line that stands for the rows of a peer that is not importable."""
-    return f"{name} was not found, so its rows are left out. To get it: {HOW_TO_GET[name]}"
+    return f"{name} was not found, so its rows are omitted. To get it: {HOW_TO_GET[name]}"

@@ -2,8 +2,8 @@
 
 The digits network of the demo: 64-100-10 quadratic integrate-and-fire neurons with an exponential current (tau_m = 1,
 tau_s = 1/2, the same units in both packages) for a duration of 4, a batch of 64. The gradient is that of the sum of all
-ordinary spike times with respect to all weights. In single precision, double precision tells a program's own error;
-in double precision spikegd's error is told by another cut-off of its potentials.
+ordinary spike times with respect to all weights. A program's own error in single precision is its difference
+from double precision; in double precision spikegd's error is the effect of another cut-off of its potentials.
 """
 
 from collections.abc import Callable
@@ -22,12 +22,12 @@ from .question import OURS, Options, Report
 
 SIZES, DURATION, SPREAD = (64, 100, 10), 4.0, 0.6
 
-#: Weights of both layers and input times of one trial to all ordinary spike times, `inf` for what is none.
+#: Weights of both layers and input times of one trial to all ordinary spike times, padded with `inf`.
 AllSpikes = Callable[[Any, Any], jax.Array]
 
 
 class Data(NamedTuple):
-    """Weights, inputs of all trials, the room of the layers and the largest number of spikes in a trial."""
+    """Weights, inputs of all trials, the capacity of the layers and the largest number of spikes in a trial."""
 
     weights: list[np.ndarray]
     times: np.ndarray

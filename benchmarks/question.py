@@ -1,4 +1,4 @@
-"""What a question is given, and the report that it returns; rendering of reports."""
+"""Options and reports of benchmarks, and their rendering."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ class Report:
         dtype: The precision.
         table: The figures to be read.
         agreements: What was checked before times were taken.
-        remarks: What else a reader has to know, one sentence or more each.
+        remarks: Further remarks, one sentence or more each.
         figures: All numbers, for machines.
     """
 
@@ -58,7 +58,7 @@ class Report:
     figures: dict[str, Any] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as JSON can hold it."""
+        """All content, for JSON."""
         return {
             "title": self.title,
             "setting": self.setting,
@@ -70,14 +70,14 @@ class Report:
 
 
 def duration(seconds: float) -> str:
-    """A time for readers."""
+    """Format a time."""
     if seconds == 0:
         return ""
     return f"{seconds:.3g} s" if seconds >= 1 else f"{1e3 * seconds:.3g} ms"
 
 
 def size(number: float | None) -> str:
-    """An amount of memory for readers."""
+    """Format an amount of memory."""
     if number is None:
         return ""
     return f"{number / 2**30:.3g} GiB" if number >= 2**30 else f"{number / 2**20:.3g} MiB"
@@ -110,5 +110,5 @@ def described(hardware: Mapping[str, Any]) -> str:
 
 
 def slope(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """The power with which values grow with sizes, fitted on log-log axes."""
+    """The exponent with which values grow with sizes, fitted on log-log axes."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

@@ -1,12 +1,12 @@
-"""Does anything hang or break on declarations that nobody thought of? Random valid models, each under a watchdog.
+"""Does anything hang or break? Random valid declarations, each under a watchdog.
 
     python benchmarks/random_declarations.py [--count 1000] [--seed 0] [--seconds 20] [--stages derive verify neuron]
 
 Growth rules are sums, products, quotients and compositions of powers, exponentials and the other functions that a
-declaration may use, with numbers of 3 to 17 digits; models have one to three states and every kind of spike, reset and
-input. Each is derived, verified and built in a process that is killed when a stage takes longer than the watchdog
-allows. Printed are hangs, exceptions other than the package's own, and the slowest; the exit status says whether there
-are any of the former.
+declaration may use, with numbers of 3 to 17 digits; models have one to three states and every kind of spike, reset
+and input. Each is derived, verified and built in a process that is killed if a stage exceeds a time limit. Hangs,
+exceptions other than the package's own, and the slowest models are printed; the exit status is 1 if there are hangs
+or exceptions.
 """
 
 import argparse

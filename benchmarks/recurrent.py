@@ -3,8 +3,8 @@
 100 quadratic integrate-and-fire neurons with an exponential current (tau_m = 1, tau_s = 1/2, the same units in both
 packages), all connected at random, each driven by its own random excitatory and inhibitory inputs, as in the recurrent
 experiment of Klos & Memmesheimer, arXiv:2309.14523. One trial, double precision; the loss is the mean of all spike
-times, the gradient by recurrent and input weights. spikegd cuts potentials off at 1/eps: how much its answer changes
-from eps = 1e-6, its default, to 1e-7 tells its own error.
+times, the gradient by recurrent and input weights. spikegd cuts potentials off at 1/eps; its own error is the change
+of its answer from eps = 1e-6, its default, to 1e-7.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ EVENTS, NEURONS, KICK, COUPLING = 5000, 100, 8.0, 1.0
 EXCITATION, INHIBITION = 1.0, 0.3  # inputs per time constant and neuron
 
 Weights = tuple[jax.Array, jax.Array]
-#: Weights to times and sources of all events in order, `inf` and -1 for what is no spike of a neuron.
+#: Weights to times and sources of all events in order, `inf` and -1 for events that are not spikes of a neuron.
 Simulation = Callable[[Weights], tuple[jax.Array, jax.Array]]
 
 
 class Task(NamedTuple):
-    """Input spikes, weights and how many events there is room for."""
+    """Input spikes, weights and the capacity for events."""
 
     times: np.ndarray
     sources: np.ndarray
@@ -40,7 +40,7 @@ class Task(NamedTuple):
 
 
 def task(events: int) -> Task:
-    """Draw inputs and weights for a trial that fills most of the room."""
+    """Draw inputs and weights for a trial that uses most of the capacity."""
     generator = np.random.default_rng(0)
     # of 10 events 7 are inputs
     duration = round(events / (NEURONS * (EXCITATION + INHIBITION) * 1.46), 1)
@@ -116,7 +116,7 @@ def answer(options: Options) -> Report:
     spikes = answers[OURS][0].spikes.size
     setting = (
         f"{NEURONS} recurrent QIF neurons, {of.times.size} inputs and {spikes} spikes in {of.duration:g} time "
-        f"constants, room for {of.room} events, one trial."
+        f"constants, capacity of {of.room} events, one trial."
     )
     return Report(
         "A gradient through a recurrent network", setting, "float64", comparison.table(), comparison.agreements,

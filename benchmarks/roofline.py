@@ -1,10 +1,10 @@
-"""One neuron update against what memory and arithmetic of this machine allow.
+"""One neuron update against the limits of memory and arithmetic of this machine.
 
-An update takes a neuron over the stretch to the next input and applies that input. At the best it reads its state, the
-weight and the length of the stretch and writes its state, and does the operations that the compiler counts in it.
+An update advances a neuron over the interval to the next input and applies that input. At best it reads its state, the
+weight and the length of the interval, writes its state, and does the operations that the compiler counts.
 Memory bandwidth is measured by adding arrays as large as the states of the neurons, arithmetic by a long chain of
 multiplications and additions on them, both by JAX on the same device. Exponentials and tangents count as one operation
-each, though they cost many, so the bound of arithmetic is out of reach. In a network, the same update runs within a
+each, though they cost many, so the bound of arithmetic cannot be reached. In a network, the same update runs within a
 loop over events, for few neurons at a time, and keeps its state for the reverse pass.
 """
 

@@ -1,9 +1,9 @@
-"""How time and memory of a gradient grow when the work doubles.
+"""The growth of time and memory of a gradient as the work doubles.
 
 A layer of quadratic integrate-and-fire neurons; one of neurons, input spikes, batch and layers is doubled, the rest
-stays. The loss is the sum of all ordinary spike times; the gradient is by all weights. Given are the powers with which
-time and temporary memory grow, fitted on log-log axes: 1 is proportional to the work, less is better. Doubling a small
-work costs little where fixed costs rule, so the largest sizes tell most: the last column is for the last doubling.
+is constant. The loss is the sum of all ordinary spike times; the gradient is with respect to all weights. The table
+lists the exponents of time and temporary memory, fitted on log-log axes: 1 is proportional to the work. For small
+sizes fixed costs dominate; the last columns are for the last doubling.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ def program(work: Work) -> Program:
         for strength, after, before in zip(strengths, widths[1:], widths[:-1], strict=True)
     ]
 
-    # as much room as the busiest trial and neuron need, which a training finds out by itself
+    # the capacity that the busiest trial and neuron need, as in a training
     room = ss.FeedForward(neuron, widths, TRIAL, weights=weights).capacity_for(ss.Spikes(times, sources))
 
     def total(weights, times):
@@ -86,7 +86,7 @@ def answer(options: Options) -> Report:
         }  # fmt: skip
     setting = (
         f"{BASE.layers} layer of {BASE.neurons} QIF neurons, {BASE.events} input spikes in {TRIAL:g} time constants, "
-        f"batch of {BASE.batch}, as much room as needed; the gradient alone."
+        f"batch of {BASE.batch}, the necessary capacity; the gradient alone."
     )
     return Report("How a gradient grows", setting, "float32", table, figures=figures)
 

@@ -1,14 +1,14 @@
-"""What an event costs in a large recurrent network with sparse connections.
+"""The cost of an event in a large recurrent network with sparse connections.
 
-Quadratic integrate-and-fire neurons, each of which reaches others at random: 100 at once, or 10 each after a delay of
-its own. Inputs make neurons spike, 10 for each input; the weights between neurons have no mean, so that the number of
-spikes hardly depends on how many neurons there are. The same network gets some inputs and then twice as many: the
-difference of the times over the difference of the numbers of inputs and spikes is what one of these costs with
-everything that it brings about, without what a trial costs anyhow (to start and continue every neuron), which is given
-apart. The gradient is that of the sum of all spike times by all weights.
+Quadratic integrate-and-fire neurons with random targets: 100 without a delay, or 10 with individual delays. Each
+input makes 10 neurons spike; the weights between neurons have zero mean, so that the number of spikes hardly depends
+on the number of neurons. The same network receives some inputs and then twice as many: the difference of the times
+over the difference of the numbers of inputs and spikes is the cost of one of these, without the fixed cost of a trial
+(to start and continue every neuron), which is listed separately. The gradient is that of the sum of all spike times
+with respect to all weights.
 
-Both are timed in every turn. Half the distance between the quartiles of the differences is given beside their median;
-where it is more than a quarter of it, the machine was too busy with other programs to tell. So it is with a trial.
+Both are timed in every turn. Half the interquartile range of the differences is given beside their median; if it
+exceeds a quarter of the median, the machine was too busy to measure.
 """
 
 from functools import partial
@@ -27,12 +27,12 @@ from .question import Options, Report, Table, duration, size
 
 REACHED, TRIAL = 10, 8.0
 
-#: The largest spread of a cost, relative to it, with which it is compared.
+#: The largest relative spread of a cost that is compared.
 _LARGEST_SPREAD = 0.25
 
 
 class Cost(NamedTuple):
-    """What something costs that is not timed by itself.
+    """A cost that is not timed directly.
 
     Attributes:
         seconds: The median of all turns.
@@ -53,7 +53,7 @@ class Cost(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How neurons are connected, how many inputs there are at first, and for how many spikes there is room."""
+    """The connections, the number of inputs at first, and the capacity."""
 
     out_degree: int
     is_late: bool
@@ -144,7 +144,7 @@ def _growth(before: Cost, after: Cost) -> str:
 
 
 def _measured(neurons: int, kind: Kind, repeats: int) -> tuple[dict[str, Cost], list[str], dict[str, object]]:
-    """What an input or spike costs, a row of the table, and all figures."""
+    """The cost of an input or spike, a row of the table, and all figures."""
     net = network(neurons, kind)
     inputs = kind.inputs, 2 * kind.inputs
     few, many = (count + int(net(spikes(kind, count)).spikes[0].num_events) for count in inputs)

@@ -3,7 +3,7 @@
 5 inputs (four coordinates and a bias), 20 hidden and 3 output QIF neurons with an exponential current, a batch of 256
 in double precision. Eventax writes V = pi tan(pi (phi - 1/2)), which obeys tmem V' = V (V - 1) + I: the equations,
 units and weights of the two packages are the same. Eventax integrates with explicit Euler steps, its default, of 0.05;
-how much its answer changes with half the step tells its own error. It stops a trial when all outputs have spiked, this
+its own error is the change of its answer with half the step. It stops a trial when all outputs have spiked, this
 package goes on to its end. The loss is the cross entropy of first spike times, the trial end where there is none.
 
 The truth about spike times comes from the 50-digit reference of the tests (mpmath).
@@ -27,7 +27,7 @@ from .comparison import Comparison
 from .peers import find, left_out
 from .question import OURS, Options, Report
 
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "helpers"))
 from reference import QuadraticCurrent, simulate_layered
 
 SIZES, DURATION, STEP, TAU_M = (5, 20, 3), 4.0, 0.05, 1.0
@@ -93,12 +93,12 @@ def mean_loss(first_spikes: FirstSpikes, times: Any, labels: Any, given: Any) ->
 
 
 def on_devices(first_spikes: FirstSpikes, times: Any, labels: Any, batch: int) -> Callable[..., Any]:
-    """Loss and gradient of our weights, the batch shared out among all devices."""
+    """Loss and gradient of our weights, with the batch split among all devices."""
 
     def loss(given: Any, times: Any, labels: Any) -> jax.Array:
         return mean_loss(first_spikes, times, labels, given)
 
-    shared = ss.value_and_grad_in_chunks(loss, batch, mesh=ss.data_mesh())
+    shared = ss.parallel.value_and_grad_in_chunks(loss, batch, mesh=ss.parallel.data_mesh())
     return lambda given: shared(given, jnp.asarray(times), jnp.asarray(labels))
 
 
@@ -121,7 +121,7 @@ def truth(times: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
 
 
 def room(times: np.ndarray, given: list[np.ndarray]) -> tuple[Any, int]:
-    """Room for all spikes here, and how many events a trial has at most."""
+    """The necessary capacity, and the largest number of events in a trial."""
     network = ss.FeedForward(ss.Neuron(ss.models.qif(tau_m=TAU_M, tau_s=TAU_M / 2)), SIZES, DURATION, weights=given)
     spikes = ss.Spikes(times, np.broadcast_to(np.arange(SIZES[0]), times.shape))
     counts = [np.asarray(layer.num_events) for layer in network(spikes).spikes]

@@ -1,10 +1,10 @@
-"""From a model that fails to one that holds: certificate, witness, the nearest continuous neuron, cross-examination.
+"""From a model that fails to one that holds: certificate, witness, a continuous alternative, cross-examination.
 
     python examples/certificates.py [--quick] [--output runs/certificates]
 
-certifies the leaky integrate-and-fire neuron (LIF), searches for inputs at which its spike vanishes by a change of
-1e-9, proposes the quadratic neuron (QIF) nearest to it, and compares that one's certificate with simulations. It
-writes witness.png: the touch of the threshold, and how the effect of an input on the QIF vanishes near the spike.
+verifies the leaky integrate-and-fire neuron (LIF), searches for inputs at which its spike vanishes by a change of
+1e-9, proposes a quadratic neuron (QIF) instead, and compares its certificate with simulations. It writes witness.png:
+the touch of the threshold, and how the effect of an input on the QIF vanishes near the spike.
 """
 
 import argparse
@@ -20,13 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the example."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="vary fewer trials")
-    parser.add_argument("--output", type=Path, default=Path("runs/certificates"), help="folder for the picture")
+    parser.add_argument("--output", type=Path, default=Path("runs/certificates"), help="folder for the figure")
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
 
     certificate = ss.verify(ss.models.lif())
-    witness = certificate.witness
     print(certificate, end="\n\n")
+    witness = ss.find_witness(certificate)
     if witness is None:
         raise SystemExit("No witness was found.")
     replay = ss.simulate_witness(witness)
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     proposal = ss.nearest_continuous(ss.models.lif())
     print(proposal, end="\n\n")
-    findings = ss.cross_examine(proposal, trials=4 if options.quick else 16)
+    findings = ss.validation.cross_examine(proposal, trials=4 if options.quick else 16)
     print(findings)
 
     with ss.plot.paper_style():

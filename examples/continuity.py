@@ -1,9 +1,9 @@
 """Spikes that move and spikes that jump: the QIF and the LIF neuron under a change of their input.
 
 One neuron gets an excitatory input; its weight is swept. Then it gets an inhibitory input too, and the time of that one
-is swept. The spike of the quadratic integrate-and-fire neuron (QIF) leaves the trial through its end and goes on as a
-pseudospike, so its time never jumps and neither does its slope. The spike of the leaky integrate-and-fire neuron (LIF)
-vanishes in the middle of the trial. After Fig. 1 of Klos & Memmesheimer, arXiv:2309.14523.
+is swept. The spike of the quadratic integrate-and-fire neuron (QIF) leaves the trial through its end and continues as a
+pseudospike, so neither its time nor its slope jumps. The spike of the leaky integrate-and-fire neuron (LIF) vanishes
+within the trial. After Fig. 1 of Klos & Memmesheimer, arXiv:2309.14523.
 
     python examples/continuity.py [--quick] [--output runs/continuity]
 
@@ -25,15 +25,16 @@ from matplotlib.figure import Figure
 
 import smoothspike as ss
 from smoothspike import plot
+from smoothspike.networks.recording import Recording
 
 DURATION = 2.5
 SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last
-EXCITATION = 0.5  # when the excitatory input comes
+EXCITATION = 0.5  # time of the excitatory input
 Trial = tuple[ss.Spikes, Float[Array, "1 inputs"]]
 
 
 class Case(NamedTuple):
-    """A neuron, what its trial is for each value of the swept quantity, and which values to show."""
+    """A neuron, its trial for each value of the swept quantity, and the values to show."""
 
     name: str
     swept: str
@@ -43,14 +44,14 @@ class Case(NamedTuple):
     shown: tuple[float, float, float]
     color: str
 
-    def run(self, value: float | Float[Array, ""]) -> ss.Recording:
+    def run(self, value: float | Float[Array, ""]) -> Recording:
         """Run one trial."""
         spikes, weights = self.trial(jnp.asarray(value))
         return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights])(spikes, capacity=8)
 
 
 class Jump(NamedTuple):
-    """The largest change between neighbours in a sweep: where, how large, and what is left of it on zooming in."""
+    """The largest change between neighbours in a sweep: position, size, and the remainder after zooming in."""
 
     place: int
     size: float
@@ -86,7 +87,7 @@ def cases() -> list[Case]:
 
 
 def exactly(case: Case) -> Callable[[np.ndarray], Sweep]:
-    """Return what finds the exact spike times and their exact derivatives for many values at once."""
+    """Return a function for exact spike times and their derivatives at many values."""
 
     def spike_time(value: Float[Array, ""]) -> Float[Array, ""]:
         return case.run(value).first_spike_times()[0]
@@ -101,7 +102,7 @@ def exactly(case: Case) -> Callable[[np.ndarray], Sweep]:
 
 
 def largest_jump(coarse: Sweep, read: Callable[[Sweep], np.ndarray], sweep: Callable[[np.ndarray], Sweep]) -> Jump:
-    """Find the largest change between neighbouring values, and what is left of it after zooming in on it."""
+    """Find the largest change between neighbouring values, and its remainder after zooming in."""
     changes = np.abs(np.diff(read(coarse)))
     place = int(np.argmax(changes))
     fine = sweep(np.linspace(coarse.values[place], coarse.values[place + 1], len(coarse.values)))

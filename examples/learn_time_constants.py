@@ -1,7 +1,7 @@
-"""Read the time constants of neurons off their spike times, by gradient descent.
+"""Recover the time constants of neurons from their spike times by gradient descent.
 
-A layer of neurons, each with a membrane and a synaptic time constant of its own, receives a few input patterns. From
-the times of its spikes alone, a second layer that starts with wrong time constants learns those of the first. Gradients
+A layer of neurons with individual membrane and synaptic time constants receives a few input patterns. From the times of
+its spikes alone, a second layer that starts with wrong time constants learns those of the first. Gradients
 are exact and spike times smooth, so that L-BFGS converges to the last digits.
 
     python examples/learn_time_constants.py [--model qif] [--neurons 8] [--quick] [--output runs/time_constants]
@@ -31,14 +31,14 @@ _MEMORY = 50
 
 
 def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.FeedForward:
-    """Build a layer in which every neuron has a membrane and a synaptic time constant of its own."""
+    """Build a layer in which every neuron has individual time constants."""
     values = {name: tuple(column) for name, column in zip(NAMES, time_constants.T, strict=True)}
     neuron = ss.Neuron(getattr(ss.models, model)(**values), trainable=NAMES)
     return ss.FeedForward(neuron, (INPUTS, len(weights)), DURATION, weights=[weights])
 
 
 def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, steps: int) -> tuple[np.ndarray, list]:
-    """Fit the time constants; return them, and on the way the loss with the time constants of every step."""
+    """Fit the time constants; return them, with the loss and time constants of every step."""
     mask = jax.tree.map(lambda _: False, student)
     mask = eqx.tree_at(lambda net: net.neurons[0].unconstrained, mask, dict.fromkeys(NAMES, True))
     raw: Any

@@ -1,19 +1,16 @@
-"""smoothspike: declare a spiking neuron, prove its spikes continuous, derive them exactly, train networks of it."""
+"""Declare a spiking neuron, prove its spikes continuous, derive them exactly, and train networks of it.
 
-from symbolic import Certificate as Certificate
-from symbolic import Condition as Condition
+The names below are what most programs need. Result types are found where they come from: `symbolic` (`Certificate`,
+`Condition`, `RouteReport`, `Derivation`), `smoothspike.validation`, `smoothspike.networks`, `smoothspike.training`.
+"""
+
 from symbolic import ContinuityError as ContinuityError
-from symbolic import ContinuousProposal as ContinuousProposal
-from symbolic import Derivation as Derivation
 from symbolic import DerivationError as DerivationError
-from symbolic import Failure as Failure
 from symbolic import ModelError as ModelError
 from symbolic import NeuronModel as NeuronModel
 from symbolic import Regularity as Regularity
-from symbolic import RouteReport as RouteReport
 from symbolic import Solution as Solution
 from symbolic import Verdict as Verdict
-from symbolic import Witness as Witness
 from symbolic import at_infinity as at_infinity
 from symbolic import crosses as crosses
 from symbolic import derive as derive
@@ -21,34 +18,24 @@ from symbolic import jump as jump
 from symbolic import models as models
 from symbolic import nearest_continuous as nearest_continuous
 from symbolic import time as time
+from symbolic import verify as verify
 from symbolic import weight as weight
 
 from . import datasets as datasets
 from . import losses as losses
 from . import parallel as parallel
 from . import plot as plot
+from . import validation as validation
+from .encoding import encode_latency as encode_latency
+from .encoding import jittered as jittered
 from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
-from .networks.recording import Recording as Recording
 from .neurons.neuron import Neuron as Neuron
-from .parallel import compile_loops_whole as compile_loops_whole
-from .parallel import compiler_options as compiler_options
-from .parallel import data_mesh as data_mesh
-from .parallel import gather as gather
-from .parallel import largest_chunk as largest_chunk
-from .parallel import memory_needed as memory_needed
-from .parallel import replicate as replicate
-from .parallel import shard_batch as shard_batch
-from .parallel import value_and_grad_in_chunks as value_and_grad_in_chunks
 from .spikes import Spikes as Spikes
-from .spikes import encode_latency as encode_latency
-from .spikes import jittered as jittered
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
-from .validation import CrossExamination as CrossExamination
-from .validation import cross_examine as cross_examine
+from .validation import find_witness as find_witness
 from .validation import simulate_witness as simulate_witness
-from .validation.verification import verify as verify

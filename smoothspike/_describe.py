@@ -1,6 +1,6 @@
-"""What objects print: what a reader wants to know in a few lines, instead of all their numbers.
+"""The `repr` of public objects: a summary in a few lines instead of all their numbers.
 
-Trees in the structure of these objects, such as masks and labels, hold other things than arrays, and print those.
+Trees with the structure of these objects but other leaves, such as masks and labels, print their leaves.
 """
 
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from ._tracing import revealed
 
 
 def described_spikes(spikes: Any) -> str:
-    """Say how many spikes there are, of how many sources, and when."""
+    """Summarise the number of spikes, of sources, and the range of times."""
     if not all(map(eqx.is_array, (spikes.times, spikes.sources))):
         return eqx.tree_pformat(spikes)
     *batch, capacity = spikes.times.shape
     trials = f"{'x'.join(map(str, batch))} trials, " if batch else ""
-    # not worked out by JAX, which would put it into a program that is being traced
+    # in NumPy: JAX would add the operations to a program that is being traced
     times, sources = (revealed(each) for each in (spikes.times, spikes.sources))
     if times is None or sources is None or times.shape != sources.shape:
-        return f"Spikes({trials}capacity {capacity}, not known while JAX traces)"
+        return f"Spikes({trials}capacity {capacity}, values unknown under tracing)"
     is_spike = np.isfinite(times)
     counts = is_spike.sum(-1)
     if not is_spike.any():
@@ -36,29 +36,31 @@ def described_spikes(spikes: Any) -> str:
 
 
 def described_neuron(neuron: Any) -> str:
-    """Say which model it is, how it is solved, and what is trained."""
+    """Summarise model, solver and trained parameters."""
     derivation = neuron.derivation
     solver = f"{derivation.method}, closed form" if derivation.closed_form else derivation.method
+    if neuron.integration != type(neuron.integration)():
+        solver += f" by {type(neuron.integration.solver).__name__}"
     trained = "".join(f", trained {name}" for name in neuron.unconstrained)
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 
 
 def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any) -> str:
-    """Say how large a network is, of which neurons, and how much of it is learnt."""
+    """Summarise the size of a network, its neurons and its parameters."""
     names = dict.fromkeys(described_neuron(neuron) for neuron in neurons)
     entries = sum(np.size(leaf) for leaf in jax.tree.leaves(weights) if eqx.is_array(leaf))
-    late = sum(np.size(leaf) for leaf in jax.tree.leaves(delays) if eqx.is_array(leaf))
+    entries_of_delays = sum(np.size(leaf) for leaf in jax.tree.leaves(delays) if eqx.is_array(leaf))
     lines = [
         f"{type(network).__name__} of sizes {'-'.join(map(str, network.sizes))}",
         f"  neurons: {'; '.join(names)}",
         f"  duration: {network.duration:g}",
-        f"  weights: {entries}, delays: {late or 'none'}",
+        f"  weights: {entries}, delays: {entries_of_delays or 'none'}",
     ]
     return "\n".join(lines)
 
 
 def described_recording(recording: Any) -> str:
-    """Say what every layer did."""
+    """Summarise the spikes of every layer."""
     layers = "".join(f"\n  layer {number}: {spikes!r}" for number, spikes in enumerate(recording.spikes))
     return f"Recording of {recording.duration:g}{layers}"
 

@@ -1,8 +1,8 @@
-"""Values that are known although JAX differentiates or maps over them: outside jit they are there, inside the tracer.
+"""`revealed`: the concrete values of arrays under `jax.grad` and `jax.vmap`.
 
-`jax.grad` and `jax.vmap` hand tracers to a function that they run at once, value by value. A primitive that computes
-nothing, and whose rules of differentiation and batching pass on what is inside, arrives at the value itself. Inside jit
-nothing is run yet: it stays in the program, where it costs nothing, and there is no value.
+Outside jit, these transformations run a function eagerly on tracers that wrap concrete values. An identity primitive
+whose differentiation and batching rules unwrap one tracer each reaches the value. Inside jit there is no value; the
+primitive remains in the program, at no cost.
 """
 
 import threading
@@ -23,10 +23,10 @@ _listening = threading.local()
 
 
 def revealed(value: Any) -> np.ndarray | None:
-    """Return the numbers in an array, or None inside jit, where they are not known yet.
+    """Return the numbers in an array, or None inside jit.
 
-    Under `jax.vmap`, in any nesting with derivatives, these are the numbers of all trials: one axis more in front for
-    every map that the array depends on.
+    Under `jax.vmap`, in any nesting with derivatives, the result has one additional leading axis for every map that the
+    array depends on.
 
     Example:
         >>> jax.grad(lambda x: x * revealed(2 * x))(3.0).tolist()
@@ -36,14 +36,14 @@ def revealed(value: Any) -> np.ndarray | None:
     """
     if not isinstance(value, Tracer):
         return np.asarray(value)
-    with _heard() as found:
-        # a value without a derivative is at hand as it is
+    with _listening_for_values() as found:
+        # without its tangent, the value is concrete
         _reveal.bind(jax.lax.stop_gradient(value))
     return np.asarray(found[0]) if found else None
 
 
 @contextmanager
-def _heard() -> Iterator[list[Array]]:
+def _listening_for_values() -> Iterator[list[Array]]:
     before, found = getattr(_listening, "found", None), []
     _listening.found = found
     try:
@@ -52,24 +52,24 @@ def _heard() -> Iterator[list[Array]]:
         _listening.found = before
 
 
-def _arrived(value: Array) -> Array:
+def _record(value: Array) -> Array:
     _listening.found.append(value)
     return value
 
 
-def _moved(primals: list[Any], _: list[Any]) -> tuple[Any, Any]:
+def _jvp(primals: list[Any], _: list[Any]) -> tuple[Any, Any]:
     value = _reveal.bind(*primals)
     if jnp.issubdtype(value.dtype, jnp.inexact):
         return value, jnp.zeros_like(value)
     return value, np.zeros(value.shape, jax.dtypes.float0)
 
 
-def _batched(values: list[Any], axes: list[Any]) -> tuple[Any, int]:
+def _batch(values: list[Any], axes: list[Any]) -> tuple[Any, int]:
     return _reveal.bind(jnp.moveaxis(values[0], axes[0], 0)), 0
 
 
-_reveal.def_impl(_arrived)
+_reveal.def_impl(_record)
 _reveal.def_abstract_eval(lambda value: value)
 mlir.register_lowering(_reveal, mlir.lower_fun(lambda value: value, multiple_results=False))
-ad.primitive_jvps[_reveal] = _moved
-batching.primitive_batchers[_reveal] = _batched
+ad.primitive_jvps[_reveal] = _jvp
+batching.primitive_batchers[_reveal] = _batch

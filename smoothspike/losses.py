@@ -1,8 +1,8 @@
 r"""Losses of spike times.
 
-Each is a pure function of one trial; `jax.vmap` makes it one of a batch. Give them times that include
-pseudospikes, such as `record.spike_times(count)`: these are always finite, so that every loss has a gradient even
-where a neuron does not spike within the trial.
+Each is a pure function of one trial; use `jax.vmap` for a batch. Pass times that include pseudospikes, such as
+`record.spike_times(count)`: they are always finite, so that every loss has a gradient even where a neuron does not
+spike within the trial.
 """
 
 import equinox as eqx
@@ -27,21 +27,21 @@ def first_spike_cross_entropy(
 
     $$-\log \frac{e^{-t_l/\tau}}{\sum_c e^{-t_c/\tau}} + \alpha \frac{t_l}{\tau}$$
 
-    for the label l. It depends on differences of times except for the last term, which pulls the right spike
-    towards the begin of the trial.
+    for the label l. It depends on differences of times except for the last term, which pulls the correct spike
+    towards the start of the trial.
 
     Source: Mostafa, IEEE Trans. Neural Netw. Learn. Syst. 29 (2018), arXiv:1606.08165; Goeltz et al., Nature
     Machine Intelligence 3 (2021), arXiv:1912.11443, where the early term is exponential instead of linear.
 
     Args:
         times: First spike time of each class's neuron, finite.
-        label: The right class.
-        tau: How large a time difference counts, in the unit of `times`.
+        label: The correct class.
+        tau: Time scale of differences, in the unit of `times`.
         early_weight: The factor $\alpha$ of the early term.
 
     Raises:
-        ValueError: if `times` has not one axis, or `label` is not one of its entries, or `tau` not positive. Inside
-            `jit`, where values are not known, this is a run-time error.
+        ValueError: if `times` does not have exactly one axis, `label` is out of range, or `tau` is not positive. Inside
+            `jit`, the last two are run-time errors.
 
     Differentiation:
         Smooth.
@@ -54,9 +54,9 @@ def first_spike_cross_entropy(
     tau = positive_number("tau", tau)
     times = jnp.asarray(times)
     if times.ndim != 1:
-        raise ValueError(f"times have shape {times.shape}, but a trial has one time per class; use jax.vmap for more.")
+        raise ValueError(f"times have shape {times.shape}, but must have one time per class; use jax.vmap for a batch")
     if jnp.ndim(label):
-        raise ValueError(f"label has shape {jnp.shape(label)}, but a trial has one class; use jax.vmap for more.")
+        raise ValueError(f"label has shape {jnp.shape(label)}, but a trial has one class; use jax.vmap for a batch.")
     advice = f"there are {len(times)} classes, 0 to {len(times) - 1}."
     label = whole_in_range("label", label, len(times), advice)
     return -jax.nn.log_softmax(-times / tau)[label] + early_weight * times[label] / tau
@@ -71,10 +71,10 @@ def spike_time_error(
 
     Args:
         times: Spike times, finite wherever there is a target.
-        targets: When these spikes should come; `inf` where a spike has no target and is ignored.
+        targets: The desired times; `inf` where a spike has no target and is ignored.
 
     Returns:
-        The mean error; 0 if there is no target at all.
+        The mean error; 0 if there is no target.
 
     Raises:
         ValueError: if the shapes differ.
@@ -89,7 +89,8 @@ def spike_time_error(
     times, targets = jnp.asarray(times), jnp.asarray(targets)
     if times.shape != targets.shape:
         raise ValueError(
-            f"times have shape {times.shape} and targets {targets.shape}; give each spike a target, or inf for none."
+            f"times have shape {times.shape} and targets {targets.shape}, but must have the same shape, with inf where "
+            "a spike has no target."
         )
     is_target = jnp.isfinite(targets)
     differences = jnp.where(is_target, times, 0) - jnp.where(is_target, targets, 0)
@@ -108,27 +109,27 @@ def van_rossum(
 
     $$D^2 = \frac1\tau \int_0^\infty (f - g)^2 dt, \qquad f(t) = \sum_{t_i \le t} e^{-(t - t_i)/\tau}.$$
 
-    A spike more or less costs 1/2; a spike shifted by $\delta$ costs $1 - e^{-|\delta|/\tau}$, hence 1 for a pair
-    of spikes too far apart to match. With the sign $s_i = 1$ for spikes and $-1$ for target spikes, the integral
+    One additional or missing spike costs 1/2; a spike shifted by $\delta$ costs $1 - e^{-|\delta|/\tau}$, hence 1 for a
+    pair of spikes too far apart to match. With the sign $s_i = 1$ for spikes and $-1$ for target spikes, the integral
     is exactly $\frac12 \sum_{ij} s_i s_j e^{-|t_i - t_j|/\tau}$.
 
     Source: van Rossum, Neural Computation 13 (2001).
 
     Args:
         times: Spike times in any order; `inf` is padding.
-        targets: The desired times, in the same form; their number may differ.
-        tau: How large a time difference counts, in the unit of `times`.
+        targets: The desired times, in the same form; their number may be different.
+        tau: Time scale of differences, in the unit of `times`.
 
     Returns:
         One squared distance per neuron, at least 0 up to rounding.
 
     Raises:
-        ValueError: if `times` and `targets` are not of as many neurons, or `tau` is not positive; inside `jit` the
+        ValueError: if `times` and `targets` differ in the number of neurons, or `tau` is not positive; inside `jit` the
             latter is a run-time error.
 
     Differentiation:
-        Smooth except where two times are equal: there the distance has a kink (two spikes of one train: a kink that
-        cancels), and the derivative of that pair is taken to be 0. Padding has the derivative 0.
+        Smooth except for a kink where a spike and a target coincide; the derivative of that pair is taken to be 0.
+        Padding has the derivative 0.
 
     Example:
         >>> one_missing = van_rossum(jnp.array([1.0, jnp.inf]), jnp.array([1.0, 9.0]), tau=0.1)
@@ -156,33 +157,31 @@ def count(
     duration: Float[ArrayLike, ""],
     margin: Float[ArrayLike, ""] = 0.0,
 ) -> Float[Array, ""]:
-    r"""Penalise neurons that spike too often or too seldom within the trial.
+    r"""Penalise neurons that spike too often or too rarely within the trial.
 
-    For a target of n spikes, the n-th spike should come before the trial's end T and the next one after it, both by a
+    For a target of n spikes, the n-th spike should precede the trial end T and the next one follow it, both by a
     margin m:
 
     $$\tfrac12 \max(t_n - (T - m), 0)^2 + \tfrac12 \max(T + m - t_{n+1}, 0)^2,$$
 
-    averaged over the neurons. It is 0 where the number of spikes is right by the margin; elsewhere its gradient moves
-    the missing spike in, or the first surplus one out, through the end of the trial. Without a margin that ends at T
-    itself: a surplus spike approaches the end from inside, and never quite leaves. Give one, such as a tenth of a
-    membrane time constant.
+    averaged over the neurons. It is 0 where the number of spikes is correct by the margin; elsewhere its gradient moves
+    the missing spike in, or the first surplus spike out, through the trial end. Without a margin, a surplus spike
+    approaches T from below and never leaves; a tenth of a membrane time constant suffices.
 
-    Source: Klos & Memmesheimer, arXiv:2309.14523, add and remove spikes through the trial end in this way.
+    Source: Klos & Memmesheimer, arXiv:2309.14523, who add and remove spikes through the trial end in this way.
 
     Args:
-        times: Each neuron's spike times, ascending and going on beyond the trial as pseudospikes, more than the
-            largest target.
-        target_counts: How many spikes each neuron should have; a single number holds for all of them.
-        duration: The trial's end T.
-        margin: How long before T the last wanted spike should come, and how long after T the next; less than T.
+        times: Each neuron's spike times, ascending, including pseudospikes; more than the largest target.
+        target_counts: The desired number of spikes of each neuron, or of all.
+        duration: The trial end T.
+        margin: The least time between T and the spikes before and after it; less than T.
 
     Returns:
         The mean over neurons.
 
     Raises:
-        ValueError: if a target is negative, or if there are not more times than it, or the margin is negative or
-            reaches to the begin of the trial. Inside `jit`, where values are not known, these are run-time errors.
+        ValueError: if a target is negative or not less than the number of times, or the margin is negative or not less
+            than T. Inside `jit`, these are run-time errors.
 
     Differentiation:
         Continuously differentiable.
@@ -195,11 +194,11 @@ def count(
     duration = positive_number("duration", duration)
     times = jnp.asarray(times)
     if times.ndim == 0:
-        raise ValueError("times are a single number; count needs an array of times for each neuron.")
+        raise ValueError("times are a single number, but must be an array of times for each neuron.")
     available = times.shape[-1]
     advice = (
-        f"target counts have to lie between 0 and {available - 1}, because the spike after the last wanted one is "
-        f"needed, too, and there are {available} times per neuron; ask for more with spike_times(count=...)."
+        f"target counts must lie between 0 and {available - 1}: there are {available} times per neuron, and the spike "
+        "after the last desired one is also needed; request more with spike_times(count=...)."
     )
     targets = whole_in_range("target_counts", target_counts, available, advice)
     margin = _checked_margin(margin, duration)
@@ -212,10 +211,10 @@ def count(
 
 
 def _checked_margin(margin: Float[ArrayLike, ""], duration: Float[Array, ""]) -> Float[Array, ""]:
-    """Refuse margins that no spike can keep, inside jit, too."""
+    """Raise an error for margins outside of the trial, also inside jit."""
     value = jnp.asarray(margin)
     is_wrong = ~((value >= 0) & (value < duration))
-    message = "margin has to be at least 0 and less than duration"
+    message = "margin must be at least 0 and less than duration"
     numbers = revealed(is_wrong)
     if numbers is None:
         return eqx.error_if(value, is_wrong, message)

@@ -1,35 +1,32 @@
-"""Spikes as two arrays, and the encoding of numbers in spike times."""
+"""`Spikes`: spike times and their sources, with padding."""
 
 from collections.abc import Sequence
 from typing import Any, final
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Int
 
-from ._checks import first_entry, floating, known, require_positive
+from ._checks import first_entry, floating, known
 from ._describe import described_spikes
-from .kernels.small_sort import MOST_COMPARED, first_of
 
 
 @final
 class Spikes(eqx.Module):
-    """Which source spiked when, in one trial or in a batch of trials.
+    """The spikes of one trial or of a batch of trials: times, and the neuron or channel that each comes from.
 
-    The last axis holds the events in any order. An entry whose time is `inf` is no spike but padding, and its
-    source means nothing. The number of entries along that axis, spikes and padding, is the `capacity`.
+    The last axis holds the events in any order. Entries with time `inf` are padding; their source is ignored. The
+    length of that axis, padding included, is the `capacity`.
 
     Args:
-        times: When the spikes come, at or after the trial's begin at time 0. Integers and numbers of less than 32 bits
-            become floating-point numbers of JAX's default precision; a network brings all to its own.
-        sources: Which neuron or input channel each spike comes from, counted from 0.
+        times: Spike times, at or after time 0. Integers and half precision become JAX's default floating-point type.
+        sources: The neuron or input channel of each spike, counted from 0.
 
     Raises:
-        ValueError: if the shapes differ, if a time is negative or NaN, or if the source of a spike is negative, no
-            integer or above 2**31 - 1. While JAX traces, the values are not known and only the shapes are checked.
+        ValueError: if the shapes differ, a time is negative or NaN, or a source is negative, not an integer or above
+            2**31 - 1. Under tracing, only shapes are checked.
 
     Example:
         >>> spikes = Spikes(times=[0.5, 0.25, jnp.inf], sources=[0, 3, 0])
@@ -50,7 +47,7 @@ class Spikes(eqx.Module):
 
     @classmethod
     def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
-        """Collect one trial from a spike train per source, sorted by time.
+        """Make one trial from a spike train per source, sorted by time.
 
         Args:
             trains: The spike times of source 0, of source 1, and so on; an empty list for a silent source.
@@ -61,13 +58,13 @@ class Spikes(eqx.Module):
         """
         times = [floating(f"trains[{index}]", train).ravel() for index, train in enumerate(trains)]
         sources = np.repeat(np.arange(len(times)), [train.size for train in times])
-        # Empty lists have no floating-point type of their own and must not decide on that of the others.
+        # an empty list has no floating-point type, and must not determine that of the others
         filled = [train for train in times if train.size > 0]
         return cls(jnp.concatenate(filled), sources).sorted() if filled else cls.empty(0)
 
     @classmethod
     def empty(cls, capacity: int) -> "Spikes":
-        """Make a trial without spikes that has room for `capacity` of them.
+        """Make a trial without spikes, of the given capacity.
 
         Example:
             >>> int(Spikes.empty(4).num_events)
@@ -77,37 +74,37 @@ class Spikes(eqx.Module):
 
     @classmethod
     def stack(cls, spikes: Sequence["Spikes"]) -> "Spikes":
-        """Join trials of any capacities to a batch, along a new first axis.
+        """Stack trials of any capacities along a new first axis.
 
         Raises:
-            ValueError: if there is nothing to join, or if the batch axes of the parts differ.
+            ValueError: if there are no trials, or if their batch axes differ.
 
         Example:
             >>> Spikes.stack([Spikes([0.5], [1]), Spikes([0.5, 1.0], [0, 1])]).times.shape
             (2, 2)
         """
         if not spikes:
-            raise ValueError("Spikes.stack was given an empty list; it needs at least one trial.")
+            raise ValueError("Spikes.stack needs at least one trial, but the list is empty.")
         batches = {part.times.shape[:-1] for part in spikes}
         if len(batches) > 1:
-            raise ValueError(f"Spikes.stack needs parts with equal batch axes, but they are {sorted(batches)}.")
+            raise ValueError(f"Spikes.stack needs trials with equal batch axes, but they are {sorted(batches)}.")
         capacity = max(part.capacity for part in spikes)
         padded = [part.padded(capacity) for part in spikes]
         return cls(jnp.stack([part.times for part in padded]), jnp.stack([part.sources for part in padded]))
 
     @property
     def capacity(self) -> int:
-        """How many spikes each trial has room for: the static length of the last axis."""
+        """The number of spikes that fit in each trial: the static length of the last axis."""
         return self.times.shape[-1]
 
     @property
     def is_spike(self) -> Bool[Array, "*batch events"]:
-        """Where there is a spike rather than padding, in the shape of `times`."""
+        """Which entries are spikes rather than padding."""
         return jnp.isfinite(self.times)
 
     @property
     def num_events(self) -> Int[Array, "*batch"]:
-        """How many spikes each trial holds, padding not counted."""
+        """The number of spikes in each trial, without padding."""
         return jnp.sum(self.is_spike, axis=-1)
 
     def __repr__(self) -> str:
@@ -125,30 +122,23 @@ class Spikes(eqx.Module):
             [0.25]
         """
         if self.times.ndim == 1:
-            raise IndexError("This is a single trial without a batch axis; index its times and sources instead.")
+            raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
-            raise IndexError(f"Trial {index} was asked for, but the batch holds {len(self.times)}.")
+            raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
         return Spikes(self.times[index], self.sources[index])
 
     def sorted(self) -> "Spikes":
-        """Order each trial by time; padding comes last, and simultaneous spikes keep their order.
-
-        Differentiation:
-            Each time's derivative moves with it.
+        """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.
 
         Example:
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
-        if self.times.ndim == 2 and self.capacity <= MOST_COMPARED:
-            times, order = (each.T for each in first_of(self.times.T, self.capacity))
-        else:
-            order = jnp.argsort(self.times, axis=-1, stable=True)
-            times = jnp.take_along_axis(self.times, order, axis=-1)
-        return Spikes(times, jnp.take_along_axis(self.sources, order, axis=-1))
+        order = jnp.argsort(self.times, axis=-1, stable=True)
+        return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
-        """Sort each trial by time, and make padding of the spikes that come at or after an end.
+        """Sort each trial by time, and replace spikes at or after an end by padding.
 
         Example:
             >>> Spikes([2.0, 0.5, 1.0], [0, 0, 1]).before(2.0).times.tolist()
@@ -158,10 +148,10 @@ class Spikes(eqx.Module):
         return Spikes(jnp.where(ordered.times < end, ordered.times, jnp.inf), ordered.sources)
 
     def padded(self, capacity: int) -> "Spikes":
-        """Make room for `capacity` spikes in each trial.
+        """Increase the capacity with padding.
 
         Raises:
-            ValueError: if that is less than the present capacity. `trimmed` removes padding.
+            ValueError: if it is less than the present capacity. `trimmed` removes padding.
 
         Example:
             >>> Spikes([0.5], [1]).padded(3).times.tolist()
@@ -176,7 +166,7 @@ class Spikes(eqx.Module):
         return Spikes(jnp.pad(self.times, widths, constant_values=jnp.inf), jnp.pad(self.sources, widths))
 
     def trimmed(self) -> "Spikes":
-        """Sort each trial by time and remove the padding that no trial needs; not for use inside `jit`.
+        """Sort each trial by time and reduce the capacity to the largest number of spikes; not available inside `jit`.
 
         Example:
             >>> Spikes([jnp.inf, 0.5, jnp.inf], [0, 1, 0]).trimmed().times.tolist()
@@ -204,7 +194,7 @@ class Spikes(eqx.Module):
         return jnp.vectorize(count, signature="(events),(events)->(size)")(self.is_spike, self.sources)
 
     def to_trains(self, size: int) -> list[np.ndarray]:
-        """Split one trial into the ascending spike times of each of `size` sources; not for use inside `jit`.
+        """Split one trial into the ascending spike times of each of `size` sources; not available inside `jit`.
 
         Raises:
             ValueError: for a batch of trials, or if a source is `size` or more.
@@ -214,17 +204,19 @@ class Spikes(eqx.Module):
             [[0.5, 1.5], [], [1.0]]
         """
         if self.times.ndim != 1:
-            raise ValueError(f"to_trains splits one trial, but this batch has shape {self.times.shape}; use spikes[i].")
+            raise ValueError(
+                f"to_trains takes one trial, but this is a batch of shape {self.times.shape}; use spikes[i]."
+            )
         self.check_sources(size)
         times, sources = _host(self.times, "to_trains"), _host(self.sources, "to_trains")
         is_spike = np.isfinite(times)
         return [np.sort(times[is_spike & (sources == source)]) for source in range(size)]
 
     def check_sources(self, size: int) -> None:
-        """Raise an error if a spike is known to come from a source other than 0 to `size - 1`.
+        """Check that all sources are less than `size`.
 
         Raises:
-            ValueError: naming the first such spike. While JAX traces, nothing is known and nothing is raised.
+            ValueError: naming the first spike of another source. Under tracing, nothing is checked.
 
         Example:
             >>> Spikes([0.5], [3]).check_sources(2)
@@ -241,90 +233,40 @@ class Spikes(eqx.Module):
             raise ValueError(f"{entry}, but there are only {size} sources, 0 to {size - 1}.")
 
 
-def jittered(spikes: Spikes, key: PRNGKeyArray, *, scale: float, dropout: float = 0.0) -> Spikes:
-    """Move every spike by Gaussian noise and drop some: another noisy presentation of the same input.
-
-    Args:
-        spikes: One trial or a batch.
-        key: Draws the noise.
-        scale: Standard deviation of the noise; a spike that it would move before time 0 is reflected there.
-        dropout: The share of spikes to drop, at random.
-
-    Example:
-        >>> import jax
-        >>> jittered(Spikes([0.5, jnp.inf], [1, 0]), jax.random.key(0), scale=0.1).sources.tolist()
-        [1, 0]
-    """
-    noise_key, drop_key = jax.random.split(key)
-    moved = jnp.abs(spikes.times + scale * jax.random.normal(noise_key, spikes.times.shape, spikes.times.dtype))
-    return Spikes(jnp.where(jax.random.uniform(drop_key, moved.shape) < dropout, jnp.inf, moved), spikes.sources)
-
-
-def encode_latency(intensities: npt.ArrayLike, duration: float, threshold: float = 0.0) -> Spikes:
-    """Encode intensities in spike times: the larger, the earlier.
-
-    Channel c spikes once, at `duration * (1 - intensities[c])`, or not at all where its intensity is not above
-    the threshold.
-
-    Args:
-        intensities: Numbers up to 1; the last axis are the channels.
-        duration: The time at which an intensity of 0 would spike.
-        threshold: Intensities up to this one make no spike.
-
-    Raises:
-        ValueError: if an intensity is known to be above 1 or NaN, or if the duration is not positive.
-
-    Differentiation:
-        Spike times have the derivative `-duration`; padding has the derivative 0.
-
-    Example:
-        >>> encode_latency(jnp.array([1.0, 0.75, 0.0]), duration=2.0).times.tolist()
-        [0.0, 0.5, inf]
-    """
-    require_positive("duration", duration)
-    values = known(intensities)
-    if values is not None and not np.all(values <= 1):
-        entry = first_entry("intensities", values, ~(values <= 1))
-        raise ValueError(f"{entry}, but intensities are numbers up to 1; divide them by their largest value.")
-    array = floating("intensities", intensities)
-    times = jnp.where(array > threshold, duration * (1 - array), jnp.inf)
-    return Spikes(times, jnp.broadcast_to(jnp.arange(times.shape[-1], dtype=jnp.int32), times.shape))
-
-
 def _as_sources(sources: npt.ArrayLike, times: Array) -> Int[Array, "*shape"]:
-    """Convert to 32-bit integers; an empty list, which has no type of its own, is allowed.
+    """Convert to 32-bit integers; empty lists of any type are allowed.
 
     Raises:
-        ValueError: if they are no integers, or the source of a spike is known to be one that 32 bits do not hold.
+        ValueError: if they are not integers, or the source of a spike does not fit.
     """
     numbers, time_values = known(sources), known(times)
     dtype = sources.dtype if numbers is None else numbers.dtype  # pyright: ignore[reportAttributeAccessIssue]
     if np.size(sources) and not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"sources are of type {dtype}, but have to be integers that number neurons or channels.")
+        raise ValueError(f"sources are of type {dtype}, but must be integers that number neurons or channels.")
     if numbers is None:
         return jnp.asarray(sources).astype(jnp.int32)
     limits = np.iinfo(np.int32)
     is_beyond = np.asarray((numbers < limits.min) | (numbers > limits.max))
     if time_values is not None and time_values.shape == numbers.shape:
-        # the source of padding means nothing
+        # the source of padding is ignored
         numbers, is_beyond = (
             np.where(is_beyond & ~np.isfinite(time_values), 0, numbers),
             is_beyond & np.isfinite(time_values),
         )
     if is_beyond.any():
         entry = first_entry("sources", numbers, is_beyond) if numbers.ndim else f"sources is {numbers}"
-        raise ValueError(f"{entry}, but sources are counted from 0 up to {limits.max}: number them anew.")
+        raise ValueError(f"{entry}, but sources must be numbered from 0 to at most {limits.max}; renumber them.")
     return jnp.asarray(numbers.astype(np.int32))
 
 
 def _check_shapes(times: Array, sources: Array) -> None:
     if times.shape != sources.shape:
         raise ValueError(
-            f"times have shape {times.shape} and sources {sources.shape}, but each time needs its source: "
-            "give both the same shape, for example with jnp.broadcast_to(sources, times.shape)."
+            f"times have shape {times.shape} and sources {sources.shape}, but must have the same shape, for example by "
+            "jnp.broadcast_to(sources, times.shape)."
         )
     if times.ndim == 0:
-        raise ValueError("times and sources are single numbers; give arrays with one entry per event, such as [0.5].")
+        raise ValueError("times and sources are single numbers, but must be arrays of events, such as [0.5].")
 
 
 def _check_values(times: Array, sources: Array) -> None:
@@ -334,17 +276,17 @@ def _check_values(times: Array, sources: Array) -> None:
     is_wrong = ~(time_values >= 0)
     if is_wrong.any():
         entry = first_entry("times", time_values, is_wrong)
-        raise ValueError(f"{entry}, but spikes come at or after time 0; inf marks an entry that holds no spike.")
+        raise ValueError(f"{entry}, but spike times must be at least 0; padding has the time inf.")
     if source_values is None:
         return
     is_wrong = np.isfinite(time_values) & (source_values < 0)
     if is_wrong.any():
         entry = first_entry("sources", source_values, is_wrong)
-        raise ValueError(f"{entry}, but sources are counted from 0; padding is marked by the time inf.")
+        raise ValueError(f"{entry}, but sources must be numbered from 0; padding has the time inf.")
 
 
 def _host(array: Array, method: str) -> np.ndarray:
-    """Return the values of an array, or refuse while JAX traces it."""
+    """Return the values of an array; raise an error under tracing."""
     values = known(array)
     if values is None:
         raise ValueError(f"Spikes.{method} depends on the values of the spikes; call it outside jit, vmap and grad.")

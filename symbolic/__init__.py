@@ -20,6 +20,7 @@ from .nearest import nearest_continuous as nearest_continuous
 from .verify import Certificate as Certificate
 from .verify import Condition as Condition
 from .verify import Failure as Failure
+from .verify import Observable as Observable
 from .verify import Regularity as Regularity
 from .verify import RouteReport as RouteReport
 from .verify import Verdict as Verdict

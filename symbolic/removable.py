@@ -4,8 +4,7 @@ from typing import Any
 
 import sympy as sp
 
-from .algebra import expanded, is_zero
-from .polynomials import affine_split
+from .algebra import affine_split, expanded, is_zero
 
 
 class mean_decay(sp.Function):

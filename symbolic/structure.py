@@ -1,4 +1,4 @@
-"""Which class a model's equations belong to, recognised from the equations alone, with the evidence."""
+"""Recognition of a model's structure class from its equations, with the evidence."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,17 +6,15 @@ from typing import Any
 
 import sympy as sp
 
-from .algebra import is_zero
-from .bounded import expanded, tidy
+from .algebra import affine_split, coefficients, is_zero, multiplied_out, tidy
 from .declare import FrozenMapping, NeuronModel
-from .polynomials import affine_split, coefficients
 
 _PERIODIC = (sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc)
 _MOST_TURNS, _MOST_DEGREE = 40, 100
 
 
 class StructureClass(Enum):
-    """What kind of exact solver a model's equations admit."""
+    """The kinds of exact solvers that equations admit."""
 
     LINEAR = "linear"
     RICCATI = "Riccati"
@@ -60,14 +58,14 @@ def recognise(model: NeuronModel) -> Structure:
     """
     is_circle = is_on_circle(model)
     potential, field, jumps = _on_the_line(model) if is_circle else (model.variable, model.field, _jumps(model))
-    kind, evidence, coefficients = _classify(model, potential, expanded(field))
+    kind, evidence, coefficients = _classify(model, potential, multiplied_out(field))
     if is_circle:
         evidence = f"with {potential} = {tangent_of_half_angle(model)} it reads: {evidence}"
     return Structure(kind, evidence, potential, field, coefficients, is_circle, jumps)
 
 
 def is_periodic(model: NeuronModel) -> bool:
-    """Whether all equations repeat after the way from reset to threshold, so that the two can be glued to a circle."""
+    """Whether all equations are periodic, with reset and threshold one period apart."""
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
     return all(_repeats(model, rate) for rate in model.dynamics.values())
@@ -116,7 +114,7 @@ def tangent_of_half_angle(model: NeuronModel) -> sp.Expr:
 def _angle(model: NeuronModel, value: Any) -> sp.Expr:
     """Rescale so that the reset lies at -pi and the spike at pi."""
     threshold, reset = model.spike.threshold, model.reset_value
-    return expanded(2 * sp.pi * (value - reset) / (threshold - reset) - sp.pi)
+    return multiplied_out(2 * sp.pi * (value - reset) / (threshold - reset) - sp.pi)
 
 
 def _on_the_line(model: NeuronModel) -> tuple[sp.Symbol, sp.Expr, FrozenMapping]:
@@ -132,7 +130,7 @@ def _on_the_line(model: NeuronModel) -> tuple[sp.Symbol, sp.Expr, FrozenMapping]
             if state == model.variable:
                 value = _line_of(_angle(model, value), model, potential)
                 state = potential
-            changes[state] = expanded(value - state)
+            changes[state] = multiplied_out(value - state)
         jumps[route.name] = FrozenMapping(changes)
     return potential, field, FrozenMapping(jumps)
 
@@ -147,7 +145,7 @@ def _rational(model: NeuronModel, rate: Any, potential: sp.Symbol) -> Any:
         count, start = turns
         # the argument is count * (2 atan(V) + pi) / 2 + start
         cosine, sine = _multiple(count, potential)
-        shift = expanded(start + count * sp.pi / 2)
+        shift = multiplied_out(start + count * sp.pi / 2)
         turned = (cosine * sp.cos(shift) - sine * sp.sin(shift), sine * sp.cos(shift) + cosine * sp.sin(shift))
         replaced[function] = _of_angle(function, *turned)
     return rate.xreplace(replaced)
@@ -175,7 +173,7 @@ def _of_angle(function: Any, cosine: Any, sine: Any) -> Any:
 def _line_of(angle: Any, model: NeuronModel, potential: sp.Symbol) -> Any:
     """The tangent of half a new angle, in terms of that of half the angle before."""
     before = sp.tan(_angle(model, model.variable) / 2)
-    half: Any = expanded(angle / 2)
+    half: Any = multiplied_out(angle / 2)
     if isinstance(half, sp.atan):
         found = half.args[0]
     else:
@@ -185,14 +183,14 @@ def _line_of(angle: Any, model: NeuronModel, potential: sp.Symbol) -> Any:
         2 * sp.pi
     )
     if model.variable in known.free_symbols:
-        known = known.subs(model.variable, expanded(declared))
+        known = known.subs(model.variable, multiplied_out(declared))
     return tidy(known)
 
 
 def _jumps(model: NeuronModel) -> FrozenMapping:
     return FrozenMapping(
         {
-            route.name: FrozenMapping({state: expanded(value - state) for state, value in route.jump.items()})
+            route.name: FrozenMapping({state: multiplied_out(value - state) for state, value in route.jump.items()})
             for route in model.routes
         }
     )

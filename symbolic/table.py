@@ -1,4 +1,4 @@
-"""The page of the model library, `python -m symbolic.table`: verdict, regularity and solver of every model."""
+"""The table of library models for the documentation: `python -m symbolic.table`."""
 
 import sys
 from pathlib import Path
@@ -30,12 +30,7 @@ Written by `python -m symbolic.table docs/models.md`; every entry is derived fro
 
 
 def table() -> str:
-    """Write the whole page.
-
-    Example:
-        >>> print(row("qif").split(" | ")[2])
-        HOLDS
-    """
+    """Write the whole page."""
     return _PAGE.format(rows="\n".join(row(name) for name in models.names()))
 
 

@@ -1,10 +1,15 @@
 """Settings of all tests: double precision unless `JAX_ENABLE_X64` is set, and no randomness that is not seeded.
 
-Tests may report measured figures; they are listed at the end of the run.
+Tests compile much and compute little, so nothing is optimised unless `--thorough` is given, which also draws more
+random examples. Compiled programs are kept in `.pytest_cache`, or where `JAX_COMPILATION_CACHE_DIR` says. `--budget
+SECONDS` limits the CPU time of tests that are not marked `slow`; `--costs N` lists the N most expensive. Figures that
+tests measure are listed at the end.
 """
 
 import gc
+import inspect
 import os
+import time
 from collections.abc import Callable, Iterator
 
 import hypothesis
@@ -13,11 +18,13 @@ import pytest
 
 if "JAX_ENABLE_X64" not in os.environ:
     jax.config.update("jax_enable_x64", True)
-jax.config.update("jax_disable_most_optimizations", True)  # tests compile much and compute little
 gc.set_threshold(200_000, 50, 100)  # tracing makes many objects and few cycles to look for
 
-hypothesis.settings.register_profile("reproducible", derandomize=True, deadline=None)
-hypothesis.settings.load_profile("reproducible")
+COSTS = pytest.StashKey[dict[str, float]]()
+SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
+
+hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
+hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None)
 
 
 @pytest.fixture
@@ -44,46 +51,118 @@ def dtype(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
-@pytest.fixture(scope="module")
-def optimised() -> Iterator[None]:
-    """Compile as a user does: for tests of accuracy, and where it matters which operations are fused."""
-    jax.config.update("jax_disable_most_optimizations", False)
-    yield
-    jax.config.update("jax_disable_most_optimizations", True)
-
-
 @pytest.fixture
 def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Report a measured figure."""
     return lambda line: record_property("figures", line)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("smoothspike")
+    group.addoption(
+        "--thorough", action="store_true", help="compile with all optimisations, as users do, and draw more examples"
+    )
+    group.addoption("--budget", type=float, metavar="SECONDS", help="limit the CPU time of tests not marked slow")
+    group.addoption("--costs", type=int, default=0, metavar="N", help="list the N tests that took most CPU time")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_thorough = config.getoption("thorough")
+    hypothesis.settings.load_profile("thorough" if is_thorough else "quick")
+    if not is_thorough:
+        jax.config.update("jax_disable_most_optimizations", True)
+        # halves the time to compile; read when JAX computes for the first time
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", str(config.rootpath / ".pytest_cache" / "jax"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Compile the examples in docstrings as a user does; those that simulate would take minutes otherwise."""
+    """Mark the examples of private names as slow, as unit tests cover them, and those that search by simulation."""
+    public = None
     for item in items:
         if isinstance(item, pytest.DoctestItem):
-            item.runtest = _with_optimisation(item.runtest)
+            public = _public_names() if public is None else public
+            if not item.name.startswith(public) or item.name.startswith("smoothspike.validation."):
+                item.add_marker(pytest.mark.slow)
 
 
-def _with_optimisation(run: Callable[[], None]) -> Callable[[], None]:
-    def optimised() -> None:
-        jax.config.update("jax_disable_most_optimizations", False)
-        try:
-            run()
-        finally:
-            jax.config.update("jax_disable_most_optimizations", True)
+def _public_names() -> tuple[str, ...]:
+    """Where everything is defined that `smoothspike`, `symbolic` or one of their public modules offers."""
+    import smoothspike
+    import symbolic
 
-    return optimised
+    packages = (smoothspike, symbolic)
+    modules = {
+        member
+        for package in packages
+        for name, member in vars(package).items()
+        if (inspect.ismodule(member) and not name.startswith("_") and hasattr(member, "__path__")) or name == "losses"
+    }
+    return tuple(
+        f"{member.__module__}.{member.__qualname__}"
+        for module in (*packages, *modules)
+        for name, member in vars(module).items()
+        if not name.startswith("_") and (inspect.isclass(member) or inspect.isfunction(member))
+    )
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
-    lines = [
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item):
+    return (yield from _timed(item, "setup"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item):
+    return (yield from _timed(item, "call"))
+
+
+def _timed(item: pytest.Item, phase: str):
+    before = time.process_time()
+    try:
+        return (yield)
+    finally:
+        item.stash.setdefault(COSTS, {})[phase] = time.process_time() - before
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item):
+    """A test that costs too much passes or fails as it does; that it costs too much is an error after it."""
+    report = yield
+    costs = item.stash.get(COSTS, {})
+    if report.when in costs:
+        report.cpu_seconds = costs[report.when]
+    budget = item.config.getoption("budget")
+    if report.when == "teardown" and report.passed and budget and not item.get_closest_marker("slow"):
+        for phase, limit in (("call", budget), ("setup", SHARED)):
+            if costs.get(phase, 0.0) > limit:
+                report.outcome = "failed"
+                report.longrepr = (
+                    f"budget: the {phase} of this test took {costs[phase]:.1f} s of CPU time, and the limit is "
+                    f"{limit:g} s. Make it cheaper (jit what it simulates, share a fixture, draw fewer trials), or "
+                    "mark it `slow`."
+                )
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    reports = [report for group in terminalreporter.stats.values() for report in group if hasattr(report, "nodeid")]
+    costs = [
+        (report.cpu_seconds, f"{report.when} {report.nodeid}") for report in reports if hasattr(report, "cpu_seconds")
+    ]
+    if costs and config.getoption("costs"):
+        terminalreporter.section(f"CPU time: {sum(cost for cost, _ in costs):.0f} s in tests")
+        for cost, test in sorted(costs, reverse=True)[: config.getoption("costs")]:
+            terminalreporter.write_line(f"{cost:8.2f} s {test}")
+    lines = {
         (report.nodeid, value)
         for report in reports
         for name, value in getattr(report, "user_properties", [])
         if name == "figures"
-    ]
+    }
     if lines:
         terminalreporter.section("measured figures")
         for _, line in sorted(lines):

@@ -147,7 +147,7 @@ def test_the_questions_are_listed():
     ],
 )
 def test_the_table_of_certificates_tells_three_answers_apart(notes, expected):
-    found = ss.CrossExamination(ss.verify(ss.models.qif()), (), None, *notes)
+    found = ss.validation.CrossExamination(ss.verify(ss.models.qif()), (), None, *notes)
     assert certificates.answer(found) == expected
 
 

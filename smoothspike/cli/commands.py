@@ -1,8 +1,7 @@
-"""The command line: `smoothspike demo | verify MODEL | derive MODEL`.
+"""The command line: `smoothspike demo | models | verify MODEL | derive MODEL`.
 
-MODEL is a name of the library (`smoothspike models` lists them) or `file.py:object`. Exit status: 0 on success, 1 when
-a verification fails or stays undecided or no derivation exists, 2 for wrong usage, a file of the user's that cannot be
-run among it.
+MODEL is a library name (`smoothspike models` lists them) or `file.py:object`. Exit status: 0 on success, 1 if a
+verification fails or remains undecided or no derivation exists, 2 for wrong usage, including a file that cannot be run.
 """
 
 import argparse
@@ -17,11 +16,11 @@ from typing import NoReturn
 
 import sympy as sp
 
-from symbolic import DerivationError, NeuronModel, Verdict, derive, models
+from symbolic import DerivationError, NeuronModel, Verdict, derive, models, verify
 from symbolic.derive import METHODS, singularities
 
 from .model_file import FileError, model_in
-from .terminal import Style, shown
+from .terminal import Style
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (FileError, _UsageError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     except BrokenPipeError:
-        # whoever reads has enough; nothing is left to be flushed to them when Python ends
+        # the reader has closed the pipe; Python must not flush to it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
@@ -50,11 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _UsageError(Exception):
-    """What the user typed names nothing that exists, or nothing that can be done here."""
+    """The arguments name something that does not exist or cannot be used."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, whichever command it is about."""
+    """Reports errors in one line that names the command."""
 
     def error(self, message: str) -> NoReturn:
         command, _, rest = self.prog.partition(" ")
@@ -66,20 +65,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     demo = commands.add_parser("demo", help="declare, verify, derive and train: handwritten digits")
-    demo.add_argument("--quick", action="store_true", help="train briefly, to see that it runs")
+    demo.add_argument("--quick", action="store_true", help="train briefly, as a test")
     demo.add_argument("--output", default="runs/demo", help="folder for summary.json and demo.png (%(default)s)")
     demo.add_argument("--json", action="store_true", help="print the summary as JSON at the end")
     demo.set_defaults(run=_demo)
     certify = commands.add_parser("verify", help="prove or refute that a model's spikes change continuously")
     forms = certify.add_mutually_exclusive_group()
     forms.add_argument("--markdown", action="store_true", help="print the certificate as Markdown")
-    forms.add_argument("--latex", action="store_true", help="print the certificate as LaTeX")
     forms.add_argument("--json", action="store_true", help="print JSON for machines")
-    certify.add_argument("--no-witness", action="store_true", help="do not search for an example where it fails")
-    certify.add_argument("--examine", action="store_true", help="compare the certificate with simulations too")
+    certify.add_argument("--no-witness", action="store_true", help="do not search for an example of a failure")
+    certify.add_argument("--examine", action="store_true", help="compare the certificate with simulations")
     certify.set_defaults(run=_verify)
     solve = commands.add_parser("derive", help="derive a model's exact spikes")
-    solve.add_argument("--method", choices=METHODS, help="insist on one: %(choices)s")
+    solve.add_argument("--method", choices=METHODS, help="force a method: %(choices)s")
     forms = solve.add_mutually_exclusive_group()
     forms.add_argument("--latex", action="store_true", help="print the formulas as LaTeX")
     forms.add_argument("--json", action="store_true", help="print JSON for machines")
@@ -99,7 +97,7 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise _UsageError(f"--output {options.output}: {error.strerror}; name a folder that can be written") from error
+        raise _UsageError(f"--output {options.output}: {error.strerror}; use a folder that is writable") from error
     try:
         summary = demo.main(folder, quick=options.quick)
     except ImportError as error:
@@ -110,24 +108,26 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from ..validation import cross_examine
-    from ..validation.verification import verify
-
     certificate = verify(_model(options.model))
-    if not options.no_witness:
-        _ = certificate.witness  # searched for on demand, and shown once it is there
-    examined = cross_examine(certificate.model) if options.examine else None
+    is_searched = certificate.verdict is Verdict.FAILS and not options.no_witness
+    witness = examined = None
+    if is_searched or options.examine:
+        from ..validation import cross_examine, find_witness
+
+        witness = find_witness(certificate) if is_searched else None
+        examined = cross_examine(certificate) if options.examine else None
     if options.json:
-        content = certificate.to_dict() | ({"examination": examined.to_dict()} if examined else {})
-        print(json.dumps(content, indent=1))
-    elif options.markdown or options.latex:
-        print(certificate.to_markdown() if options.markdown else certificate.to_latex())
+        found = {"witness": witness and witness.to_dict(), "examination": examined and examined.to_dict()}
+        print(json.dumps(certificate.to_dict() | found, indent=1))
     else:
-        print(shown(certificate, Style.of(sys.stdout)))
-    if examined and not options.json:
-        print(f"\n{examined}")
+        title = "**Example.**" if options.markdown else "Example:"
+        example = f"{title} {witness or 'the search found none; the verdict rests on the proof.'}"
+        parts = [certificate.to_markdown() if options.markdown else str(certificate)]
+        parts += [example] * is_searched + [str(examined)] * bool(examined)
+        text = "\n\n".join(parts)
+        print(text if options.markdown else Style.of(sys.stdout).shown(text))
     contradicted = examined is not None and bool(examined.contradictions)
-    return 0 if certificate.verdict is Verdict.HOLDS and not contradicted else 1
+    return 0 if certificate.holds and not contradicted else 1
 
 
 def _derive(options: argparse.Namespace) -> int:
@@ -162,17 +162,17 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _model(name: str) -> NeuronModel:
-    """Find a model by its library name or as `file.py:object`, a model or a function that makes one."""
+    """Return the model of a library name or of `file.py:object`, a model or a function that returns one."""
     if name in models.names():
         return getattr(models, name)()
     path, colon, attribute = name.rpartition(":")
     if colon:
         return model_in(path, attribute)
     if Path(name).is_file():
-        raise _UsageError(f"{name} is a file; name a model in it, as in {name}:model")
+        raise _UsageError(f"{name} is a file; append the name of a model, as in {name}:model")
     close = get_close_matches(name.lower(), models.names(), n=3)
     guess = f"did you mean {' or '.join(close)}? " if close else ""
-    raise _UsageError(f"no model {name!r}; {guess}the library has {', '.join(models.names())}; or name file.py:object")
+    raise _UsageError(f"no model {name!r}; {guess}the library has {', '.join(models.names())}; or use file.py:object")
 
 
 def _version() -> str:

@@ -1,4 +1,4 @@
-"""The demo: a neuron declared in SymPy is certified, derived, built into a silent network, and learns to read digits.
+"""The demo: declare, verify and derive a neuron, and train a network of it, silent at first, on handwritten digits.
 
 `smoothspike demo` or `python examples/digits.py`. It writes `summary.json` and `demo.png` to runs/demo.
 """
@@ -21,16 +21,16 @@ from symbolic import NeuronModel, at_infinity, derive, verify
 
 from .. import losses, plot
 from ..datasets import Dataset, digits
+from ..encoding import jittered
 from ..networks import FeedForward
 from ..networks.recording import Recording
 from ..neurons.neuron import Neuron
-from ..spikes import jittered
 from ..training import Fit, evaluate, fit
 
 DURATION = 3.2  # of a trial, in membrane time constants
-INPUT_DURATION = 2.0  # in which the image arrives; brighter pixels earlier
-SPLIT, EPOCHS, BATCH = 42, 50, 32  # benchmarks/digits.py tells how much the split matters
-HORIZON = 5.0  # how far beyond the trial end the figure shows pseudospikes
+INPUT_DURATION = 2.0  # of the image; brighter pixels spike earlier
+SPLIT, EPOCHS, BATCH = 42, 50, 32  # benchmarks/digits.py measures how much the split matters
+HORIZON = 5.0  # end of the time axis, to show pseudospikes beyond the trial
 
 
 def declare() -> NeuronModel:
@@ -55,7 +55,7 @@ def loss(times: Any, label: Any) -> Any:
 def learn(
     model: NeuronModel, train: Dataset, test: Dataset, *, epochs: int, key: PRNGKeyArray, progress: bool = True
 ) -> tuple[FeedForward, Fit]:
-    """Build a silent 64-100-10 network and train it on noisy presentations; `test` is only looked at."""
+    """Build a silent 64-100-10 network and train it on noisy presentations; `test` serves evaluation only."""
     network = FeedForward(Neuron(model), sizes=(64, 100, 10), duration=DURATION, key=key, scale=0.6)
     steps = epochs * (len(train) // BATCH)
     trained = fit(
@@ -78,7 +78,7 @@ def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, 
 
     Args:
         output: Folder to write `summary.json` and `demo.png` to.
-        quick: Train briefly, to see that everything runs.
+        quick: Train briefly, as a test.
     """
     started = time.perf_counter()
     model = declare()
@@ -107,7 +107,7 @@ def main(output: str | Path = "runs/demo", *, quick: bool = False) -> dict[str, 
 
 
 def table(before: dict[str, float], after: dict[str, float]) -> str:
-    """Set the figures on held-out digits before and after training side by side."""
+    """Tabulate the metrics on held-out digits before and after training."""
     rows = {
         "accuracy, with pseudospikes": ("accuracy", "{:.1%}"),
         "accuracy, ordinary spikes only": ("accuracy_without_pseudospikes", "{:.1%}"),
@@ -151,7 +151,7 @@ def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
 
 
 def _instructive_sample(network: FeedForward, test: Dataset) -> int:
-    """The first digit that is read correctly and of whose output neurons some spike and some do not."""
+    """The first digit that is classified correctly while some output neurons spike and others do not."""
     recording = network(test.spikes)
     right = recording.first_spike_times().argmin(-1) == test.labels
     active = (recording.spikes[-1].counts(test.num_classes) > 0).sum(-1)

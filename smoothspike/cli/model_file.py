@@ -1,4 +1,4 @@
-"""A model in a Python file of the user's, and what is wrong with the file, in a line that names the place."""
+"""Load a model from a user's Python file; errors take one line that names file and line number."""
 
 import contextlib
 import inspect
@@ -17,30 +17,32 @@ _NAME = "declared_model"
 
 
 class FileError(Exception):
-    """A file cannot be run, or has no model of that name."""
+    """The file cannot be run, or has no such model."""
 
 
 def model_in(path: str, attribute: str) -> NeuronModel:
-    """Run a file and return one of its objects: a model, or what a function that takes no arguments makes.
+    """Run a file and return a model from it, or the model that a function in it returns without arguments.
 
-    What the file prints goes to the error stream, so that the output is only what was asked for.
+    The file's own output goes to stderr, so that stdout holds only the result of the command.
 
     Raises:
         FileError: if there is no such file or object, or running it raises.
     """
     if not Path(path).is_file():
-        raise FileError(f"no file {path!r}; name file.py:object, or a model of the library")
+        raise FileError(f"no file {path!r}; use file.py:object, or a model of the library")
     module = _ran(path)
     if not hasattr(module, attribute):
         found = [name for name, value in vars(module).items() if isinstance(value, NeuronModel)]
         close = get_close_matches(attribute, vars(module), n=1)
         guess = f"; did you mean {close[0]!r}?" if close else f"; its models are {', '.join(found)}" if found else ""
-        raise FileError(f"{path} has no object called {attribute!r}{guess}")
+        raise FileError(f"{path} has no object {attribute!r}{guess}")
     model = getattr(module, attribute)
     if not isinstance(model, NeuronModel) and callable(model):
         model = _made(path, attribute, model)
     if not isinstance(model, NeuronModel):
-        raise FileError(f"{path}: {attribute} is of type {type(model).__name__}; name a model, or a function of one")
+        raise FileError(
+            f"{path}: {attribute} is of type {type(model).__name__}; it must be a model, or a function that returns one"
+        )
     return model
 
 
@@ -48,16 +50,16 @@ def _made(path: str, attribute: str, function: Callable[..., Any]) -> Any:
     try:
         inspect.signature(function).bind()
     except (TypeError, ValueError) as error:
-        raise FileError(f"{path}: {attribute} cannot be called without arguments: {error}; name another") from error
+        raise FileError(f"{path}: {attribute} must be callable without arguments: {error}") from error
     return _careful(path, function)
 
 
 def _ran(path: str) -> ModuleType:
     specification = util.spec_from_file_location(_NAME, path)
     if specification is None or specification.loader is None:
-        raise FileError(f"{path} is not a Python file; name one that ends in .py")
+        raise FileError(f"{path} is not a Python file; its name must end in .py")
     module = util.module_from_spec(specification)
-    # as for a script: its folder can be imported from, and its classes find the module that they are of
+    # as for a script: the file can import its neighbours, and its classes find their module
     sys.path.insert(0, str(Path(path).resolve().parent))
     sys.modules[_NAME] = module
     loader = specification.loader
@@ -74,7 +76,7 @@ def _careful(path: str, run: Callable[[], Any]) -> Any:
 
 
 def _place(path: str, error: BaseException) -> str:
-    """The file, with the line that raised, as far as it is one of the file's own."""
+    """The file, with the line number if the error was raised in it."""
     if isinstance(error, SyntaxError) and error.lineno is not None:
         return f"{error.filename or path}:{error.lineno}"
     own = Path(path).resolve()
@@ -84,7 +86,7 @@ def _place(path: str, error: BaseException) -> str:
 
 
 def _told(error: BaseException) -> str:
-    """What was raised, in one line."""
+    """The error in one line."""
     words = error.msg if isinstance(error, SyntaxError) else str(error)
     line = " ".join(words.split())
     return f"{type(error).__name__}: {line}" if line else type(error).__name__

@@ -1,4 +1,4 @@
-"""`Dataset`: trials of input spikes with a class each."""
+"""`Dataset`: trials of input spikes with class labels."""
 
 from collections.abc import Iterator
 from typing import Any, final, overload
@@ -16,16 +16,16 @@ from ..spikes import Spikes
 
 @final
 class Dataset(eqx.Module):
-    """Trials of input spikes and the class of each.
+    """Trials of input spikes with class labels.
 
     Args:
-        spikes: The input, with one batch axis: the samples.
+        spikes: The inputs, with one batch axis: the samples.
         labels: The class of each sample, counted from 0.
-        num_classes: How many classes there are.
-        num_sources: How many input channels there are.
+        num_classes: The number of classes.
+        num_sources: The number of input channels.
 
     Raises:
-        ValueError: if spikes and labels are not of as many samples, or a label or source is out of range.
+        ValueError: if spikes and labels differ in the number of samples, or a label or source is out of range.
 
     Example:
         >>> spikes = Spikes(times=[[0.0], [0.5], [1.0]], sources=[[0], [1], [0]])
@@ -43,18 +43,18 @@ class Dataset(eqx.Module):
 
     def __init__(self, spikes: Spikes, labels: npt.ArrayLike, *, num_classes: int, num_sources: int) -> None:
         if not isinstance(spikes, Spikes):
-            raise TypeError(f"spikes are of type {type(spikes).__name__}: give ss.Spikes(times, sources)")
+            raise TypeError(f"spikes must be ss.Spikes(times, sources), not {type(spikes).__name__}")
         for name, number in (("num_classes", num_classes), ("num_sources", num_sources)):
             if not is_whole(number) or number < 1:
-                raise ValueError(f"{name} is {number!r}, but has to be a whole number and at least 1.")
+                raise ValueError(f"{name} is {number!r}, but must be an integer, at least 1.")
         self.spikes = spikes
         self.labels = _as_labels(labels, num_classes)
         self.num_classes = int(num_classes)
         self.num_sources = int(num_sources)
         if spikes.times.shape[:-1] != self.labels.shape or self.labels.ndim != 1:
             raise ValueError(
-                f"spikes are of shape {spikes.times.shape} and labels of {self.labels.shape}, but a data set needs one "
-                "label per trial: shapes (samples, events) and (samples,)."
+                f"spikes have shape {spikes.times.shape} and labels {self.labels.shape}, but must have one label per "
+                "trial: shapes (samples, events) and (samples,)."
             )
         spikes.check_sources(num_sources)
 
@@ -66,7 +66,7 @@ class Dataset(eqx.Module):
     @overload
     def __getitem__(self, index: slice | npt.NDArray[Any] | Array) -> "Dataset": ...
     def __getitem__(self, index: Any) -> "tuple[Spikes, Int[Array, '']] | Dataset":
-        """Return one sample's spikes and label, or the data set of those that a slice or an array selects."""
+        """Return one sample's spikes and label, or the data set of the samples in a slice or index array."""
         spikes, labels = self.spikes[index], self.labels[index]
         if labels.ndim == 0:
             return spikes, labels
@@ -75,24 +75,21 @@ class Dataset(eqx.Module):
     def batches(
         self, batch_size: int, key: PRNGKeyArray | None = None, *, drop_last: bool = True
     ) -> Iterator[tuple[Spikes, Int[Array, " batch"]]]:
-        """Iterate once over the data set in minibatches.
+        """Iterate once over the data set in minibatches of spikes and labels.
 
         Args:
             batch_size: The number of samples in a minibatch.
-            key: Shuffles the samples. None keeps their order.
-            drop_last: Whether to leave out the samples that do not fill a minibatch, so that all are of one shape and
-                nothing is compiled twice. Training wants this; an evaluation does not.
-
-        Returns:
-            An iterator of spikes and labels.
+            key: Random key for shuffling; None keeps the order.
+            drop_last: Whether to omit the samples that do not fill a minibatch, so that all have one shape and nothing
+                is compiled twice. Useful in training, not in evaluation.
 
         Raises:
-            ValueError: if there would be no minibatch at all.
+            ValueError: if there would be no minibatch.
         """
         if not 1 <= batch_size <= len(self) and (drop_last or batch_size < 1):
             raise ValueError(
-                f"batch_size is {batch_size}, but the data set holds {len(self)} samples: choose between 1 and that, "
-                "or drop_last=False for a smaller minibatch."
+                f"batch_size is {batch_size}, but the data set has {len(self)} samples; use at most that many, or "
+                "drop_last=False for a smaller minibatch."
             )
         order = jnp.arange(len(self)) if key is None else jax.random.permutation(key, len(self))
         end = len(self) - len(self) % batch_size if drop_last else len(self)
@@ -107,8 +104,8 @@ def _as_labels(labels: npt.ArrayLike, num_classes: int) -> Int[Array, " samples"
         values = jnp.asarray(labels)
     if values.size and not (jnp.issubdtype(values.dtype, jnp.integer) or values.dtype == bool):
         raise ValueError(
-            f"labels are of type {values.dtype}, but have to be integers that number classes from 0; if they are "
-            "whole, convert them with .astype(int)."
+            f"labels are of type {values.dtype}, but must be integers that number classes from 0; convert integral "
+            "values with .astype(int)."
         )
     if isinstance(values, np.ndarray):
         is_wrong = (values < 0) | (values >= num_classes)

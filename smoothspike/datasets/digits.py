@@ -1,9 +1,9 @@
-"""Real handwritten digits that come with scikit-learn: no download."""
+"""Handwritten digits from scikit-learn, without a download."""
 
 import numpy as np
 
 from .._checks import require_positive
-from ..spikes import encode_latency
+from ..encoding import encode_latency
 from .dataset import Dataset
 
 _BRIGHTEST = 16
@@ -12,17 +12,16 @@ _BRIGHTEST = 16
 def digits(duration: float = 2.0, *, seed: int = 0, test_fraction: float = 0.2) -> tuple[Dataset, Dataset]:
     """Load 1797 handwritten digits of 8 x 8 pixels, one input channel per pixel.
 
-    A pixel spikes once, the earlier the brighter it is: the brightest at time 0, the faintest shortly before
-    `duration`, a dark one never. The split into training and test data is random, fixed by `seed`, and has the same
-    share of every class.
+    The brighter a pixel, the earlier its only spike: the brightest at time 0, the faintest shortly before `duration`,
+    a dark one never. The split into training and test data is random and stratified by class.
 
     Source: Alpaydin & Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository (1998);
-    the part that `sklearn.datasets.load_digits` contains.
+    the part in `sklearn.datasets.load_digits`.
 
     Args:
-        duration: The time within which all pixels spike.
-        seed: Which split.
-        test_fraction: The share of the data that is held out, between 0 and 1.
+        duration: The time of a spike of zero brightness.
+        seed: Seed of the split.
+        test_fraction: The held-out fraction of the data, between 0 and 1.
 
     Returns:
         Training and test data, of equal capacity.
@@ -38,7 +37,7 @@ def digits(duration: float = 2.0, *, seed: int = 0, test_fraction: float = 0.2) 
     """
     require_positive("duration", duration)
     if not 0 < test_fraction < 1:
-        raise ValueError(f"test_fraction is {test_fraction}, but has to lie between 0 and 1.")
+        raise ValueError(f"test_fraction is {test_fraction}, but must lie between 0 and 1.")
     images, labels = _load()
     spikes = encode_latency(images / _BRIGHTEST, duration).trimmed()
     whole = Dataset(spikes, labels, num_classes=10, num_sources=images.shape[1])
@@ -52,14 +51,14 @@ def _load() -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise ImportError(
-            'The digits come with scikit-learn, which is not installed: pip install "smoothspike[datasets]"'
+            'digits are part of scikit-learn, which is not installed; run pip install "smoothspike[datasets]"'
         ) from error
     images, labels = load_digits(return_X_y=True)
     return np.asarray(images), np.asarray(labels)
 
 
 def _stratified(labels: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
-    """Mark a random share of each class."""
+    """Mark a random fraction of each class."""
     is_marked = np.zeros(len(labels), dtype=bool)
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))

@@ -1,11 +1,12 @@
-"""The Yin-Yang task: points in a plane that no linear readout can tell apart."""
+"""The Yin-Yang task: points in a plane that are not linearly separable."""
 
 from typing import Literal
 
 import numpy as np
 
 from .._checks import require_positive
-from ..spikes import Spikes, encode_latency
+from ..encoding import encode_latency
+from ..spikes import Spikes
 from .dataset import Dataset
 
 Split = Literal["train", "validation", "test"]
@@ -28,17 +29,17 @@ def yin_yang(
     A point (x, y) lies in the disc of radius 0.5 around (0.5, 0.5). It belongs to the dots (class 2) if it is within
     0.1 of (0.25, 0.5) or (0.75, 0.5). Otherwise it is yin (class 0) in the upper half of the disc and within 0.25 of
     the left dot's centre, except within 0.25 of the right one's; else it is yang (class 1), the image of yin under
-    the reflection through the centre. Classes are equally frequent. Channels 0 to 3 encode x, y, 1 - x and 1 - y,
-    spiking the earlier the larger the number is.
+    the reflection through the centre. Classes are equally frequent. Channels 0 to 3 encode x, y, 1 - x and 1 - y:
+    the larger the number, the earlier the spike.
 
     Source: Kriener, Goeltz & Petrovici, "The Yin-Yang dataset", NICE 2022, arXiv:2102.08211.
 
     Args:
-        size: The number of points; None is 5000 for training and 1000 for validation and test.
-        seed: Which points. Each split draws from its own random stream, so no two splits share points.
-        duration: The time of a channel that encodes 0; one that encodes 1 spikes at time 0.
+        size: The number of points; by default 5000 for training and 1000 for validation and test.
+        seed: Seed of the points. Each split has its own random stream, so splits share no points.
+        duration: The spike time of a channel that encodes 0; 1 is encoded as time 0.
         split: `"train"`, `"validation"` or `"test"`.
-        bias_time: When a fifth channel spikes in every trial; None for no such channel.
+        bias_time: Spike time of a fifth channel in every trial; None omits the channel.
 
     Raises:
         ValueError: if the split is unknown, or a number is out of range.
@@ -50,10 +51,10 @@ def yin_yang(
     """
     require_positive("duration", duration)
     if split not in _SIZES:
-        raise ValueError(f"split is {split!r}, but has to be one of {', '.join(map(repr, _SIZES))}.")
+        raise ValueError(f"split is {split!r}, but must be one of {', '.join(map(repr, _SIZES))}.")
     size = _SIZES[split] if size is None else size
     if size < 1:
-        raise ValueError(f"size is {size}, but a data set needs at least one point.")
+        raise ValueError(f"size is {size}, but must be at least 1.")
     rng = np.random.default_rng([seed, list(_SIZES).index(split)])
     labels = rng.permutation(np.arange(size) % 3)
     points = np.empty((size, 2))
@@ -89,7 +90,7 @@ def _sample(label: int, number: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _encode(points: np.ndarray, duration: float, bias_time: float | None) -> Spikes:
-    """Encode coordinates and their complements; every channel spikes, so no intensity is below the threshold."""
+    """Encode coordinates and their complements; every channel spikes, as the threshold is below all intensities."""
     spikes = encode_latency(np.concatenate([points, 1 - points], axis=1), duration, threshold=-1.0)
     if bias_time is None:
         return spikes

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..neurons import AbstractDynamics
-from ..neurons.event import InterEventInterval, Tangents, spike_time_jacobian, tangent_coordinates
+from ..neurons.event import InterEventInterval, Tangents, event_jacobian, spike_time_jacobian, tangent_coordinates
+from ..neurons.interface import from_tangent_coordinates
 from .connections import OUT_OF_RANGE
 from .event_log import EventLog, of_neurons, pack_state, unpack_state
 
@@ -49,7 +50,7 @@ def propagate_tangents(log: EventLog, primals: tuple, tangents: tuple, capacity:
 
     def skip(carry, events):
         log = events.log
-        nothing = tangent_coordinates(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        nothing = tangent_coordinates(log.states, jax.tree.map(jnp.zeros_like, log.states))
         return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
@@ -64,7 +65,7 @@ def propagate_tangents(log: EventLog, primals: tuple, tangents: tuple, capacity:
         log=segments.log._replace(groups=_cut(log.groups, length, fills[0])),
         targets=_cut(events.targets, length, fills[1]),
     )
-    start = tangent_coordinates(dynamics, initial, initial_tangents)
+    start = tangent_coordinates(initial, initial_tangents)
     sent = jnp.zeros(capacity, log.times.dtype) if groups.num_late else None
     carry = pack_state(start, jnp.zeros_like(log.last)), sent
     (rows, _), (when, since, states) = jax.lax.scan(each, carry, segments)
@@ -72,8 +73,8 @@ def propagate_tangents(log: EventLog, primals: tuple, tangents: tuple, capacity:
     when, since, states = jax.tree.map(
         lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:max_events], (when, since, states)
     )
-    states = dynamics.from_tangent_coordinates(log.states, states)
-    end = dynamics.from_tangent_coordinates(log.end, end)
+    states = from_tangent_coordinates(log.states, states)
+    end = from_tangent_coordinates(log.end, end)
     return EventLog(when, None, None, since, states, None, last, end)  # pyright: ignore[reportArgumentType]
 
 
@@ -109,7 +110,7 @@ def _segment(
     own = is_spike[:, None] & (jnp.arange(targets.shape[1]) == 0)
     some, some_tangents = (of_neurons(tree, targets) for tree in (dynamics, dynamics_tangents))
     interval = InterEventInterval(log.times[:, None] - log.since, own)
-    jacobian = some.event_jacobian(some_tangents, log.states, interval, jumps, jump_tangents)
+    jacobian = event_jacobian(some, some_tangents, log.states, interval, jumps, jump_tangents)
     alone, alone_tangents = (of_neurons(tree, targets[:, 0]) for tree in (dynamics, dynamics_tangents))
     own_states = jax.tree.map(lambda leaf: leaf[:, 0], log.states)
     by_state, forced = spike_time_jacobian(alone, alone_tangents, own_states, jnp.full_like(log.times, duration))
@@ -132,7 +133,7 @@ def _segment(
 
     flags = (each.astype(shift.dtype) for each in (is_spike, is_late))
     carry, (when, since, before) = jax.lax.scan(step, carry, (jacobian, by_state, shift, *flags, targets, log.causes))
-    structure = jax.tree.structure(tangent_coordinates(dynamics, log.states, log.states))
+    structure = jax.tree.structure(tangent_coordinates(log.states, log.states))
     return carry, (when, since, jax.tree.unflatten(structure, before))
 
 

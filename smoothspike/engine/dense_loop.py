@@ -19,10 +19,12 @@ from ..neurons.event import (
     InterEventInterval,
     Tangents,
     after_event,
+    event_jacobian,
     spike_time_jacobian,
     tangent_coordinates,
 )
-from .dense_step import Progress, Trial, advance_silent_inputs, next_event
+from ..neurons.interface import from_tangent_coordinates
+from .dense_step import Progress, Trial, next_event
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
@@ -31,9 +33,6 @@ Table = dict[str, Float[Array, "sources neurons"]]
 
 #: How many segments of long trials are computed again side by side: a step of eight costs little more than one of one.
 _GROUP = 8
-
-#: How many inputs are looked at together, in trials of more inputs than spikes.
-LOOKAHEAD = 3
 
 
 class DenseLog(NamedTuple):
@@ -115,26 +114,22 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    inputs = times.shape[0]
-    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.count * segments.events else 0
-    until = jnp.append(times, jnp.full(1 + ahead, duration))
-    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
+    until = jnp.append(times, duration)
+    rows = jnp.append(sources, jnp.zeros(1, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)
 
     def goes_on(progress):
         return ~progress.is_over & (progress.place < segments.events)
 
     def step(progress):
-        return next_event(trial, advance_silent_inputs(trial, ahead, segments.events, progress) if ahead else progress)
+        return next_event(trial, progress)
 
     def segment(carry):
         state, now, position, number, kept, _ = carry
-        # looking ahead writes beyond the end
-        room = segments.events + ahead
-        nothing = jnp.zeros(room, now.dtype), jnp.full(room, -1, jnp.int32), jnp.array(0)
+        nothing = jnp.zeros(segments.events, now.dtype), jnp.full(segments.events, -1, jnp.int32), jnp.array(0)
         end = jax.lax.while_loop(goes_on, step, Progress(state, now, position, *nothing, jnp.array(False)))
         is_event = jnp.arange(segments.events) < end.place
-        record = end.when[: segments.events], jnp.where(is_event, end.which[: segments.events], -1), state
+        record = end.when, jnp.where(is_event, end.which, -1), state
         # what does not fit is put where it will be cut off
         row = jnp.minimum(number, segments.count)
         kept = jax.tree.map(lambda rows, value: set_row(rows, row, value), kept, record)
@@ -181,14 +176,14 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
     def each(carry, event):
         return jax.lax.cond(event[2][0, 0] >= 0, follow, skip, carry, event)
 
-    start = (tangent_coordinates(dynamics, initial, initial_tangents), jnp.zeros((), times.dtype))
+    start = (tangent_coordinates(initial, initial_tangents), jnp.zeros((), times.dtype))
     events = log.states, log.times, log.which, come, previous, rows
     groups = jax.tree.map(lambda leaf: leaf.reshape(-1, segments.group, *leaf.shape[1:]), events)
     (end, last), found = jax.lax.scan(each, start, groups)
     states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
     states, end = (
-        dynamics.from_tangent_coordinates(log.states, states),
-        dynamics.from_tangent_coordinates(log.end, end),
+        from_tangent_coordinates(log.states, states),
+        from_tangent_coordinates(log.end, end),
     )
     return log, DenseLog(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
@@ -246,8 +241,8 @@ def _coefficients(
     jump_tangents = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_tangents)
     states = states_before(dynamics, starts, lengths, own, jumps)
     # after the last event nothing happens, not even a change of the state's scale
-    jacobian = dynamics.event_jacobian(
-        dynamics_tangents, states, InterEventInterval(lengths[..., None], own), jumps, jump_tangents
+    jacobian = event_jacobian(
+        dynamics, dynamics_tangents, states, InterEventInterval(lengths[..., None], own), jumps, jump_tangents
     ).where(is_event)
 
     is_spike, is_input = (which >= 0) & (which < size), which >= size

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Int
 
 from ..engine import Capacity, Population
-from ..neurons import AbstractDynamics
+from ..neurons import solver_failed
 from ..spikes import Spikes
 from ._arguments import States, given_capacities, valid_delays
 from ._capacity import FAILED, Capacities, checked, fitting, gave_up, measured, unless_lost, with_capacity
@@ -64,17 +64,17 @@ def _run_layers(network: Any, spikes: Spikes, states: States, capacities: Capaci
         sources = Sources(population.spikes, pseudospikes.rates)
         all_spikes.append(population.spikes)
         dynamics = layer.neuron.dynamics()
-        needed.append((jax.vmap(_needed, (None, 0)) if batch else _needed)(dynamics, population))
+        needed.append((jax.vmap(_needed) if batch else _needed)(population))
         # every trial of a recording stands for itself
         dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
         records.append(LayerRecord(pseudospikes, population.trajectory, dynamics, population.by_neuron))
     return Recording(tuple(all_spikes), tuple(records), network.duration), jnp.stack(needed, -2)
 
 
-def _needed(dynamics: AbstractDynamics, population: Population) -> Int[Array, "2"]:
+def _needed(population: Population) -> Int[Array, "2"]:
     """Return the capacity that a population needs, or FAILED where a solver gave up during the trial."""
     needed = jnp.stack([population.total, population.per_neuron]).astype(jnp.int32)
-    return jnp.where(dynamics.gave_up(population.trajectory.end), FAILED, needed)
+    return jnp.where(solver_failed(population.trajectory.end), FAILED, needed)
 
 
 def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:

@@ -1,24 +1,24 @@
-"""The path of any neuron up to its next spike or for a while, and its derivatives: `stepping` for one stretch.
+"""Integration of any neuron to its next spike or over an interval, with its derivatives.
 
 Derivatives come from the path itself, carried forwards step by step; where the path ends they are moved along it to the
 event, which is the implicit function theorem.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-import diffrax
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from .adaptive_steps import Engine, Equations, Line, advance, engine_of, is_there, land
-from .elementwise import differentiable, not_above, per_lane, tolerance_of
+from .adaptive_steps import Integration, Line, PathSolver
+from .elementwise import differentiable, not_above, per_lane
+from .event_search import to_next_event
 
 Real = Float[Array, "*shape"]
 _MAX_STEPS = 20_000
-_FIRST_SIZE = 0.05
 _HALVINGS = 64
 
 
@@ -45,9 +45,16 @@ class Field(Protocol):
         """A natural unit of time."""
         ...
 
-    def rates(self, states: Array, parameters: Array) -> Array:
+    def rates(self, states: Array, parameters: Sequence[Array] | Array) -> Array:
         """Return the rates of change of all states."""
         ...
+
+
+class Problem(NamedTuple):
+    """What to integrate, and how; hashable."""
+
+    field: Field
+    integration: Integration = Integration()
 
 
 def instant(dtype: jnp.dtype) -> float:
@@ -55,38 +62,21 @@ def instant(dtype: jnp.dtype) -> float:
     return 1e-18 if jnp.finfo(dtype).nmant > 30 else 1e-9
 
 
-def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+def _lane(problem: Problem, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+    field, integration = problem
+    # a zero more, so that no parameters at all are an array too
     states, parameters = jnp.stack(values[: field.states]), jnp.stack([*values[field.states :], jnp.zeros_like(within)])
-    equations = Equations(
-        lambda now: field.rates(now, parameters[:-1]), lambda route, weight, now: now, lambda now: now
-    )
-    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype), jnp.asarray(tolerance_of(top.dtype), top.dtype))
-    engine = engine_of(equations, line, diffrax.Dopri8(scan_kind="lax"), field.may_graze)
-    target = stop_gradient(within)
-
-    def running(carry: tuple) -> Bool[Array, ""]:
-        *_, spikes, arrives, failed = carry
-        return ~(spikes | arrives | failed)
-
-    def onward(carry: tuple) -> tuple:
-        path, size, steps, *_ = carry
-        there = is_there(engine, path, target)
-        start, size, steps = advance(engine, path, size, steps, target, _MAX_STEPS)
-        size = stop_gradient(size)
-        path, spikes, arrives = land(engine, start, jnp.where(there, 0.0, size), target)
-        escapes = (path[1] <= line.bottom) & (engine.rate(path) <= 0)
-        return path, size, steps, spikes, arrives & ~spikes, (steps >= _MAX_STEPS) | escapes
-
-    no = jnp.array(False)
+    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype))
+    solver = PathSolver(lambda now: field.rates(now, parameters[:-1]), line, field.may_graze, integration, _MAX_STEPS)
     path = jnp.concatenate([jnp.zeros(1, states.dtype), states])
-    earlier, states = shifted_in_time(states, engine.all_rates(path), line.time_scale)
-    path = jnp.concatenate([-earlier[None], states])
-    start = (path, jnp.asarray(_FIRST_SIZE, states.dtype), jnp.array(0), no, no, no)
-    path, _, _, spikes, _, failed = lax.while_loop(running, onward, start)
-    above = (values[0] > top) & (not field.is_at_infinity)
-    at, wait = _on_event(engine, path, values[0], within, spikes, above)
-    at = jnp.where(failed & ~spikes, jnp.nan, at)
-    return wait, *at
+    # an input may lift a potential above a finite threshold, where it spikes at once
+    is_above = (states[0] > top) & (not field.is_at_infinity)
+    earlier, shifted = shifted_in_time(states, solver.path_rates(path), line.time_scale)
+    path = jnp.where(is_above, path, jnp.concatenate([-earlier[None], shifted]))
+    progress, spikes, _, fails = to_next_event(solver, solver.start(path), within)
+    time, x, *others = progress.path
+    x = jnp.where(spikes, x, not_above(x, jnp.maximum(states[0], top)))
+    return jnp.where(spikes, time, jnp.inf), *(jnp.where(fails, jnp.nan, value) for value in (x, *others))
 
 
 def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tuple[Real, Array]:
@@ -108,35 +98,13 @@ def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tu
     return earlier, (states - earlier * rates).at[0].set(jnp.where(fast, held[0], states[0]))
 
 
-def _on_event(
-    engine: Engine, path: Array, first: Array, within: Array, spikes: Array, above: Array
-) -> tuple[Array, Array]:
-    """Move the end of a path along the flow to the spike or to the end of the time; return states and time."""
-    top = engine.line.top
-    rates = engine.all_rates(path)
-    # rates are constant to first order: what the move changes is rounding, and the derivative
-    held = stop_gradient(rates)
-    # an input may lift a potential to its threshold or above, where it spikes at once
-    at_once = stop_gradient(above | ((path[0] == 0) & (held[0] <= 0)))
-    comes = spikes & ~at_once
-    to_top = (top - path[1]) / jnp.where(comes, held[0], 1.0)
-    left = within - path[0]
-    in_time = stop_gradient(jnp.where(comes, to_top, 0.0) < left)
-    comes, spikes = comes & in_time, spikes & in_time
-    move = jnp.where(comes, to_top, jnp.where(spikes, 0.0, left - stop_gradient(left)))
-    at = path[1:] + held * move
-    below = not_above(at[0], jnp.maximum(first, top))
-    at = at.at[0].set(jnp.where(comes, top, jnp.where(spikes, path[1], below)))
-    return at, jnp.where(spikes, path[0] + move, jnp.inf)
-
-
-def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
-    lane = per_lane(partial(_lane, field), jnp.shape(within))
+def _until_spike(problem: Problem, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
+    lane = per_lane(partial(_lane, problem), jnp.shape(within))
     return lane(within, top, bottom, *values)
 
 
-#: `until_spike(field, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it does
-#: not come before that, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
+#: `until_spike(problem, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it
+#: does not come before that, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
 until_spike = differentiable(_until_spike)
 
 
@@ -145,34 +113,42 @@ def farthest(dtype: jnp.dtype) -> float:
     return 690.0 if jnp.finfo(dtype).maxexp > 200 else 85.0
 
 
-def edge(field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...]) -> tuple[Real, Array]:
-    """Return where so little time is left to infinity that it is below rounding, in x = asinh(V), and if it exists.
-
-    That is where x runs faster than all of the time scale in a billionth of a billionth of it.
+def edge(
+    field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...], part: Real | None = None
+) -> tuple[Real, Real]:
+    """Return from where on the time left to infinity is below a part of the time scale, and the speed there.
 
     Args:
         field: The neuron.
-        direction: 1 towards plus infinity, -1 from minus infinity.
-        others: The other states, which do not matter there.
+        direction: 1 towards plus infinity, -1 for the time since minus infinity.
+        others: The other states.
         parameters: Values of the parameters.
+        part: By default a part that is below the rounding of any spike time; 0 for where numbers overflow.
+
+    Returns:
+        The place in x = asinh(V), and the rate of change of x there: NaN where numbers overflow before the time is
+        short enough.
     """
-    arrays = jnp.broadcast_arrays(*(jnp.asarray(value) for value in (*others, *parameters, 0.0)))
-    dtype = jnp.result_type(float, *arrays)
-    fastest = 1 / (instant(dtype) * field.time_scale)
+    dtype = jnp.result_type(float, *others, *parameters)
+    part = jnp.asarray(instant(dtype) if part is None else part, dtype)
+    *arrays, part = jnp.broadcast_arrays(*(jnp.asarray(value, dtype) for value in (*others, *parameters, part)))
+    fastest = 1 / (part * field.time_scale)
 
     def of_lane(x: Array, *values: Array) -> Array:
         now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
-        return field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
+        return field.rates(now, values[field.states - 1 :])[0] / jnp.cosh(x)
 
-    pace = per_lane(of_lane, arrays[0].shape)
+    pace = per_lane(of_lane, part.shape)
 
     def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
         low, high = ends
         middle = (low + high) / 2
-        beyond = ~(pace(middle, *arrays) < fastest)
+        beyond = ~(jnp.abs(pace(middle, *arrays)) < fastest)
         return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
 
-    start = (jnp.zeros(arrays[0].shape, dtype), jnp.full(arrays[0].shape, farthest(dtype), dtype))
+    start = (jnp.zeros_like(part), jnp.full_like(part, farthest(dtype)))
     _, place = lax.fori_loop(0, _HALVINGS, halved, start)
+    speed = pace(place, *arrays)
     # fast enough only because numbers overflow there is not fast enough
-    return stop_gradient(direction * place), jnp.isfinite(pace(place, *arrays)) & (place < farthest(dtype))
+    is_there = jnp.isfinite(speed) & (place < farthest(dtype))
+    return stop_gradient(direction * place), stop_gradient(jnp.where(is_there, speed, jnp.nan))

@@ -1,40 +1,73 @@
-"""Steps along the path of one neuron, up to the next thing that happens to it.
+"""Steps along the path of one neuron, by the explicit Runge-Kutta methods and the step-size control of diffrax.
 
 The spiking variable is V = sinh(x), and the clock is the arc length of the path in time and x, so that a divergence in
-finite time is a path of finite speed. Events are found inside the step that passes them by repeating it with a smaller
-size, never by interpolation. A step does not jump over a touch of a finite threshold: a maximum inside a step is
-searched for itself, even where a minimum in the same step hides it.
+finite time is a path of finite speed.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, cast
 
 import diffrax
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
-#: Rates of change of all states, the spiking variable first.
-Rates = Callable[[Float[Array, " states"]], Float[Array, " states"]]
+Scalar = Float[Array, ""]
+Flag = Bool[Array, ""]
+Path = Float[Array, " path"]  # time, x = asinh(V) and the other states
+States = Float[Array, " states"]  # V and the other states
 
-_HALVINGS, _SECANTS = 2, 10
-_LARGEST = 1.0
+#: Kinds of events: none, a maximum below the threshold or at it, a spike, the end of an interval.
+NONE, PEAK, SPIKE, TIME = range(4)
+_FIRST, _LARGEST, _GROWTH = 0.05, 1.0, 4.0  # sizes of steps, in arc length
 
 
-class Equations(NamedTuple):
-    """What a neuron does, as functions of arrays.
+@dataclass(frozen=True)
+class Integration:
+    """A solver of diffrax, and the error that one step of it may make: `atol + rtol * abs(state)`.
+
+    The states are x = asinh(V), V for the spiking variable, and the other states as declared.
 
     Attributes:
-        rates: The rates of change of all states, the spiking variable first.
-        jump: The states after an input, from (route, weight, states).
-        reset: The states after a spike, from those before; the spiking variable may be -inf.
+        solver: An explicit Runge-Kutta method with an error estimate.
+        rtol: By default a few thousand roundings: 1e-12 in double precision, 1e-6 in single.
+        atol: By default a hundredth of `rtol`.
+
+    Raises:
+        TypeError: if the solver is not an explicit Runge-Kutta method of diffrax.
+        ValueError: if a tolerance is not positive, or too small for any precision.
     """
 
-    rates: Rates
-    jump: Callable[[Array, Array, Array], Array]
-    reset: Callable[[Array], Array]
+    solver: diffrax.AbstractERK = field(default_factory=diffrax.Dopri8)
+    rtol: float | None = None
+    atol: float | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.solver, diffrax.AbstractERK):
+            raise TypeError(
+                f"solver must be an explicit Runge-Kutta method of diffrax with an error estimate, such as "
+                f"diffrax.Dopri8() or diffrax.Tsit5(), not {self.solver!r}"
+            )
+        for name, least in (("rtol", 1e-14), ("atol", 0.0)):
+            value = getattr(self, name)
+            if value is not None and not least < float(value) < 1:
+                raise ValueError(f"{name} must lie between {least:g} and 1, not {value!r}")
+
+    def relative(self, dtype: jnp.dtype) -> float:
+        """Return the relative error of a step."""
+        rtol = (1e-12 if jnp.finfo(dtype).nmant > 30 else 1e-6) if self.rtol is None else self.rtol
+        if rtol < 4 * jnp.finfo(dtype).eps:
+            raise ValueError(f"rtol={rtol:g} is below the rounding of {dtype}; use a larger one, or double precision")
+        return rtol
+
+    def control(self, dtype: jnp.dtype) -> diffrax.PIDController:
+        """Return the step-size control."""
+        rtol = self.relative(dtype)
+        atol = 1e-2 * rtol if self.atol is None else self.atol
+        return diffrax.PIDController(rtol, atol, dtmax=_LARGEST, factormax=_GROWTH, norm=lambda y: jnp.abs(y).max())
 
 
 class Line(NamedTuple):
@@ -44,187 +77,108 @@ class Line(NamedTuple):
         top: Where the spike is.
         bottom: What stands for minus infinity.
         time_scale: The unit of time.
-        tolerance: The relative error that a step may make.
     """
 
-    top: Float[Array, ""]
-    bottom: Float[Array, ""]
-    time_scale: Float[Array, ""]
-    tolerance: Float[Array, ""]
+    top: Scalar
+    bottom: Scalar
+    time_scale: Scalar
 
 
-class Engine(NamedTuple):
-    """One step, the slope of the spiking variable and the change of that slope in time, for one neuron.
+class Progress(NamedTuple):
+    """Where a neuron is on its path, the size of its next step, the state of step-size control, and the steps made."""
 
-    `all_rates` are the rates of change of x = asinh(V) and of the other states.
+    path: Path
+    size: Scalar
+    control: Any
+    steps: Int[Array, ""]
+
+
+@dataclass(frozen=True, eq=False)
+class PathSolver:
+    """The path of one neuron.
+
+    Attributes:
+        rates: The rates of change of all states, the spiking variable first.
+        line: Where it ends.
+        may_graze: Whether the spiking variable may touch its threshold without crossing it.
+        integration: The solver.
+        max_steps: How many steps it may make.
     """
 
-    step: Callable[[Array, Array], tuple[Array, Array]]
-    rate: Callable[[Array], Float[Array, ""]]
-    all_rates: Callable[[Array], Float[Array, " states"]]
-    turning: Callable[[Array], Float[Array, ""]]
+    rates: Callable[[States], States]
     line: Line
     may_graze: bool
+    integration: Integration
+    max_steps: int
+
+    def start(self, path: Path) -> Progress:
+        """Return the beginning of a path."""
+        control, solver = self.integration.control(path.dtype), self.integration.solver
+        size, zero = jnp.asarray(_FIRST, path.dtype), jnp.zeros((), path.dtype)
+        _, state = control.init(self.terms, zero, size, stop_gradient(path), size, None, solver.func, self._order)
+        return Progress(path, size, state, jnp.array(0))
+
+    def controlled(self, path: Path, after: Path, size: Scalar, error: Path, state: Any) -> tuple[Flag, Scalar, Any]:
+        """Return whether to keep a step, the size of the next one, and the state of step-size control."""
+        control, zero = self.integration.control(path.dtype), jnp.zeros_like(size)
+        kept, start, end, _, state, _ = control.adapt_step_size(
+            zero, size, path, after, None, error, self._order, state
+        )
+        return jnp.asarray(kept), jnp.asarray(end) - jnp.asarray(start), state
+
+    @property
+    def _order(self) -> int:
+        return cast(int, self.integration.solver.order(self.terms))
+
+    @cached_property
+    def terms(self) -> diffrax.ODETerm:
+        """The equations of the path in its arc length."""
+
+        def velocity(_: Any, path: Path, __: Any) -> Path:
+            rates, scale = self.path_rates(path), self.line.time_scale
+            pace = scale / jnp.hypot(1.0, rates[0] * scale)
+            return jnp.concatenate([pace[None], rates * pace])
+
+        return diffrax.ODETerm(velocity)
+
+    def path_rates(self, path: Path) -> States:
+        """Return the rates of change of x = asinh(V) and of the other states in time."""
+        return self.rates(states_of(path)).at[0].divide(jnp.cosh(path[1]))
+
+    def rate(self, path: Path) -> Scalar:
+        """Return the rate of change of the spiking variable."""
+        return self.rates(states_of(path))[0]
+
+    def turning(self, path: Path) -> Scalar:
+        """Return how fast that rate changes in time."""
+        states = states_of(path)
+        return jax.jvp(self.rates, (states,), (self.rates(states),))[1][0]
+
+    def step(self, path: Path, size: Scalar) -> tuple[Path, Path, Any]:
+        """Make one step; return where it ends, its error and its dense output.
+
+        The stages are written out: forwards and for gradients that takes half the time of diffrax's loop over them.
+        """
+        tableau: Any = self.integration.solver.tableau
+        stages = [self.terms.vf(0.0, path, None)]
+        for row in tableau.a_lower:
+            slope = sum(float(part) * stage for part, stage in zip(row, stages, strict=True) if part != 0)
+            stages.append(self.terms.vf(0.0, path + size * slope, None))
+        moves = size * jnp.stack(stages)
+        after = path + jnp.asarray(tableau.b_sol, path.dtype) @ moves
+        error = jnp.asarray(tableau.b_error, path.dtype) @ moves
+        output = self.integration.solver.interpolation_cls(t0=jnp.zeros_like(size), t1=size, y0=path, y1=after, k=moves)
+        return after, jnp.where(jnp.isnan(error), jnp.inf, error), output
+
+    def event_at(self, path: Path, target: Scalar) -> Int[Array, ""]:
+        """Return which event is due without any step."""
+        return jnp.where(path[1] >= self.line.top, SPIKE, jnp.where(path[0] >= target, TIME, NONE))
+
+    def escapes(self, path: Path) -> Flag:
+        """Return whether the spiking variable is on its way to minus infinity."""
+        return (path[1] <= self.line.bottom) & (self.rate(path) <= 0)
 
 
-def states_of(path: Float[Array, " path"]) -> Float[Array, " states"]:
+def states_of(path: Path) -> States:
     """Return the states at a place of the path, the spiking variable first."""
     return jnp.concatenate([jnp.sinh(path[1:2]), path[2:]])
-
-
-def engine_of(equations: Equations, line: Line, solver: diffrax.AbstractERK, may_graze: bool) -> Engine:
-    """Prepare steps of a solver along the path of a neuron."""
-
-    def velocity(_: Any, path: Any, __: Any) -> Array:
-        rates = equations.rates(states_of(path)) * line.time_scale
-        rise = rates[:1] / jnp.cosh(path[1])
-        pace = jnp.hypot(1.0, rise)
-        return jnp.concatenate([line.time_scale / pace, rise / pace, rates[1:] / pace])
-
-    terms = diffrax.ODETerm(velocity)
-
-    def step(path: Array, size: Array) -> tuple[Array, Array]:
-        state = solver.init(terms, 0.0, size, path, None)
-        after, error, *_ = solver.step(terms, 0.0, size, path, None, state, made_jump=False)
-        # sizes of steps are not differentiated: derivatives are those of the path, at the same arc length
-        relative = jnp.abs(stop_gradient(jnp.asarray(error))) / (line.tolerance * (1e-2 + jnp.abs(stop_gradient(path))))
-        return after, jnp.max(relative)
-
-    def turning(path: Array) -> Array:
-        states = states_of(path)
-        return jax.jvp(equations.rates, (states,), (equations.rates(states),))[1][0]
-
-    def all_rates(path: Array) -> Array:
-        rates = equations.rates(states_of(path))
-        return rates.at[0].divide(jnp.cosh(path[1]))
-
-    return Engine(step, lambda path: equations.rates(states_of(path))[0], all_rates, turning, line, may_graze)
-
-
-def advance(
-    engine: Engine, path: Array, size: Array, steps: Array, target: Array, max_steps: int
-) -> tuple[Float[Array, " path"], Float[Array, ""], Int[Array, ""]]:
-    """Step until a step passes something; return where that one starts, its size, and the steps made in all."""
-    line = engine.line
-
-    def searching(state: tuple[Array, ...]) -> Bool[Array, ""]:
-        *_, steps, found = state
-        return ~found & (steps < max_steps)
-
-    def onward(state: tuple[Array, ...]) -> tuple[Array, ...]:
-        path, size, steps, _ = state
-        after, error = engine.step(path, size)
-        good = error <= 1
-        rises = engine.rate(after) > 0
-        passes = (after[0] >= target) | (after[1] >= line.top) | ((after[1] <= line.bottom) & ~rises)
-        if engine.may_graze:
-            passes |= _may_touch(engine, path, after, size)
-        found = good & passes
-        factor = jnp.where(jnp.isfinite(error), jnp.clip(0.9 * error ** (-1 / 8), 0.2, 4.0), 0.2)
-        size = jnp.where(found, size, jnp.minimum(size * factor, _LARGEST))
-        return jnp.where(good & ~found, after, path), size, steps + 1, found
-
-    there = is_there(engine, path, target)
-    path, size, steps, _ = lax.while_loop(searching, onward, (path, size, steps, there))
-    return path, size, steps
-
-
-def is_there(engine: Engine, path: Array, target: Array) -> Bool[Array, ""]:
-    """Whether an event is due without any step."""
-    return (path[0] >= target) | (path[1] >= engine.line.top)
-
-
-def _may_touch(engine: Engine, path: Array, after: Array, size: Array) -> Bool[Array, ""]:
-    """Whether a step may hide a maximum that reaches the threshold.
-
-    The slope may have turned once on the way, so that it has the same sign at both ends of the step. No path is
-    steeper than its arc length.
-    """
-    rose, rises = engine.rate(path) > 0, engine.rate(after) > 0
-    before, beyond = engine.turning(path) > 0, engine.turning(after) > 0
-    hides_maximum = (rose & ~rises) | (rose & rises & ~before & beyond) | (~rose & ~rises & before & ~beyond)
-    return hides_maximum & (path[1] + after[1] + size >= 2 * engine.line.top)
-
-
-def land(
-    engine: Engine, path: Array, size: Array, target: Array
-) -> tuple[Float[Array, " path"], Bool[Array, ""], Bool[Array, ""]]:
-    """Shorten a step to the first thing that it passes: the spike, an input or the end, a maximum, or nothing.
-
-    Derivatives are those at the same arc length; it is for the caller to move along the path to the event.
-    """
-    line, target, held = engine.line, stop_gradient(target), stop_gradient(path)
-
-    def at(part: Array) -> Array:
-        return jnp.where(part > 0, engine.step(held, part)[0], held)
-
-    passes_target = at(size)[0] >= target
-    until_target = jnp.where(passes_target, _root(lambda part: at(part)[0] - target, size), size)
-    highest, is_maximum = until_target, jnp.array(False)
-    if engine.may_graze:
-        peak, is_maximum = _maximum(engine, at, until_target)
-        is_maximum &= at(peak)[1] >= jnp.minimum(at(until_target)[1], line.top)
-        highest = jnp.where(is_maximum, peak, until_target)
-    spikes = at(highest)[1] >= line.top
-    arrives = ~spikes & passes_target
-
-    def unbent(part: Array) -> Array:
-        # a maximum is a parabola, and a line as a function of the square of the distance from it: two crossings that
-        # are about to merge would defy the secants
-        return highest * jnp.where(is_maximum, 1 - jnp.sqrt(1 - part), part)
-
-    until_spike = unbent(_root(lambda part: at(unbent(part))[1] - line.top, jnp.ones(())))
-    part = jnp.where(spikes, until_spike, jnp.where(arrives, until_target, size))
-    return jnp.where(part > 0, engine.step(path, part)[0], path), spikes, arrives
-
-
-def _maximum(
-    engine: Engine, at: Callable[[Array], Array], end: Float[Array, ""]
-) -> tuple[Float[Array, ""], Bool[Array, ""]]:
-    """Return where the spiking variable has a maximum before `end` in a step, and whether it has one.
-
-    Its slope falls either until it turns or from there on.
-    """
-
-    def turning(part: Array) -> Float[Array, ""]:
-        return engine.turning(at(part))
-
-    falls_first = turning(jnp.zeros_like(end)) < 0
-    sign = jnp.where(falls_first, 1.0, -1.0)
-    turns = falls_first != (turning(end) < 0)
-    turn = jnp.where(turns, _root(lambda part: sign * turning(part), end), jnp.where(falls_first, end, 0.0))
-    low, width = jnp.where(falls_first, 0.0, turn), jnp.where(falls_first, turn, end - turn)
-    inside = _root(lambda part: -engine.rate(at(low + part)), width)
-    return low + inside, (inside > 0) & (inside < width)
-
-
-def _root(value: Callable[[Array], Float[Array, ""]], size: Array) -> Float[Array, ""]:
-    """Return where a value turns from negative to positive within a step: 0 or `size` if it does not.
-
-    Bisection first, then the Illinois variant of the secant method, which keeps a bracket too.
-    """
-
-    def narrowed(number: int, ends: tuple[Array, ...]) -> tuple[Array, ...]:
-        low, high, below, above, was_up, best, least = ends
-        secant = (low * above - high * below) / (above - below)
-        middle = jnp.where((number >= _HALVINGS) & (secant > low) & (secant < high), secant, (low + high) / 2)
-        found = value(middle)
-        up = found >= 0
-        again = (number > _HALVINGS) & (up == was_up)  # the same end stays: count its value half
-        stale = jnp.where(again, 0.5, 1.0)
-        better = jnp.abs(found) < least
-        return (
-            jnp.where(up, low, middle),
-            jnp.where(up, middle, high),
-            jnp.where(up, below * stale, found),
-            jnp.where(up, found, above * stale),
-            up,
-            jnp.where(better, middle, best),
-            jnp.where(better, jnp.abs(found), least),
-        )
-
-    nothing = jnp.zeros_like(size)
-    first, last = value(nothing), value(size)
-    start = (nothing, size, first, last, first >= 0, size, jnp.abs(last))
-    *_, inside, _ = lax.fori_loop(0, _HALVINGS + _SECANTS, narrowed, start)
-    return jnp.where(first >= 0, nothing, jnp.where(last <= 0, size, inside))

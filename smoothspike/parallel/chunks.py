@@ -1,4 +1,4 @@
-"""`value_and_grad_in_chunks`: the gradient of a mean over a batch, a chunk of the batch at a time."""
+"""`value_and_grad_in_chunks`: the gradient of a mean over a batch, computed one chunk of the batch at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,28 +16,26 @@ from .devices import require_divisible
 def value_and_grad_in_chunks(
     loss: Callable[..., Any], chunk: int, *, has_aux: bool = False, mesh: Mesh | None = None
 ) -> Callable[..., tuple[Any, Any]]:
-    """Differentiate the mean loss of a batch in chunks, so that memory is that of a chunk.
+    """Differentiate the mean loss of a batch in chunks, with the memory of one chunk.
 
-    A drop-in for `eqx.filter_value_and_grad` where the loss is a mean over samples: the same value and gradient up to
-    rounding. Where the chunk does not divide the batch, the samples that are left over are compiled and run on their
-    own, with their due weight. Small chunks can also be faster on a processor, as they stay in its cache.
+    A drop-in for `eqx.filter_value_and_grad` where the loss is a mean over samples: value and gradient are the same up
+    to rounding. If the chunk does not divide the batch, the remaining samples are computed separately, with their
+    weight in the mean. On a CPU, small chunks can also be faster, because they stay in the cache.
 
     Args:
-        loss: `loss(model, *batch)`, the mean over the samples that it is given. Every array in `batch` has the samples
-            along its first axis; what has none belongs in the model or in a closure.
-        chunk: How many samples at a time; a whole batch where it has no more. Of a batch that is shared out among
-            devices this many of all of them together: choose a multiple of the number of devices.
+        loss: `loss(model, *batch)`, the mean over its samples. Every array in `batch` must have the samples along its
+            first axis; other arrays belong in the model or in a closure.
+        chunk: Samples per chunk, counted over all devices: choose a multiple of their number.
         has_aux: Whether the loss returns a pair, the second a tree of arrays with the samples along the first axis.
-        mesh: Devices that share the batch (see `data_mesh`). Each goes through its own samples by itself, and only the
-            mean of their gradients is exchanged, in one array: twice as fast, for two, as leaving it to the compiler to
-            split the program. Compile it with `compiler_options(mesh)`.
+        mesh: Devices that share the batch (see `data_mesh`). Each computes the gradient of its own samples, and their
+            mean is exchanged as one array. Without this, the compiler exchanges sums at every event.
 
     Returns:
         A function of the same arguments that returns the value (with `has_aux`, a pair) and the gradient with respect
         to the floating-point arrays of the model. Use it inside `eqx.filter_jit`.
 
     Raises:
-        ValueError: if `chunk` is not positive, arrays do not share their first axis, or devices cannot share the batch
+        ValueError: if `chunk` is not positive, arrays differ in their first axis, or devices cannot share the batch
             evenly.
 
     Example:
@@ -48,7 +46,7 @@ def value_and_grad_in_chunks(
         (7.0, 14.0)
     """
     if chunk < 1:
-        raise ValueError(f"chunk is {chunk}; give how many samples to take at a time, at least 1")
+        raise ValueError(f"chunk is {chunk}, but must be a number of samples, at least 1")
     if mesh is not None:
         return _shared(loss, max(1, chunk // mesh.size), has_aux, Mesh(mesh.devices, mesh.axis_names))
     whole = eqx.filter_value_and_grad(loss, has_aux=has_aux)
@@ -82,8 +80,8 @@ def value_and_grad_in_chunks(
 
 
 def _shared(loss: Callable[..., Any], chunk: int, has_aux: bool, mesh: Mesh) -> Callable[..., tuple[Any, Any]]:
-    """Share the batch out among devices, and average what they find."""
-    everywhere, shared_out = PartitionSpec(), PartitionSpec(mesh.axis_names)
+    """Split the batch among devices, and average their results."""
+    everywhere, split = PartitionSpec(), PartitionSpec(mesh.axis_names)
     alone = value_and_grad_in_chunks(loss, chunk, has_aux=has_aux)
 
     def shared(model: Any, *batch: Any) -> tuple[Any, Any]:
@@ -93,12 +91,12 @@ def _shared(loss: Callable[..., Any], chunk: int, has_aux: bool, mesh: Mesh) -> 
         def on_each(model_arrays: Any, arrays: Any) -> tuple[Any, Any, Any]:
             out, gradient = alone(eqx.combine(model_arrays, model_rest), *eqx.combine(arrays, rest))
             value, aux = out if has_aux else (out, None)
-            # in one array: devices wait for one another at every exchange
+            # as one array: devices wait for one another at every exchange
             found, unravel = ravel_pytree((value, gradient))
             return *unravel(jax.lax.pmean(found, mesh.axis_names)), aux
 
         run = jax.shard_map(
-            on_each, mesh=mesh, in_specs=(everywhere, shared_out), out_specs=(everywhere, everywhere, shared_out),
+            on_each, mesh=mesh, in_specs=(everywhere, split), out_specs=(everywhere, everywhere, split),
             check_vma=False,
         )  # fmt: skip
         value, gradient, aux = run(model_arrays, arrays)
@@ -112,7 +110,7 @@ def _weighted_sum(total: Any, part: Any, weight: float) -> Any:
 
 
 def _dealt(leaf: Array, count: int, chunk: int) -> Array:
-    """Deal samples out like cards, so that each chunk takes equally many from every device."""
+    """Deal samples like cards, so that each chunk has equally many from every device."""
     return jnp.swapaxes(leaf[: count * chunk].reshape(chunk, count, *leaf.shape[1:]), 0, 1)
 
 
@@ -120,8 +118,8 @@ def _collected(leaf: Array, chunk: int) -> Array:
     """Undo `_dealt`."""
     if leaf.ndim < 2 or leaf.shape[1] != chunk:
         raise ValueError(
-            f"an auxiliary output has shape {leaf.shape[1:]} for a chunk of {chunk} samples; give it the samples along "
-            "its first axis, and reduce it outside"
+            f"an auxiliary output has shape {leaf.shape[1:]} for a chunk of {chunk} samples; its first axis must be "
+            "the samples: reduce it outside the loss"
         )
     return jnp.swapaxes(leaf, 0, 1).reshape(-1, *leaf.shape[2:])
 
@@ -130,7 +128,7 @@ def _num_samples(arrays: Any) -> int:
     shapes = [leaf.shape for leaf in jax.tree.leaves(arrays)]
     if () in shapes or len({shape[0] for shape in shapes}) != 1:
         raise ValueError(
-            f"arrays of shapes {shapes} do not have the same samples along their first axis; put what has no samples "
-            "into the model or a closure"
+            f"arrays of shapes {shapes} differ in their first axis, which must be the samples; put other arrays into "
+            "the model or a closure"
         )
     return shapes[0][0]

@@ -1,8 +1,4 @@
-"""Data parallelism: the network on every device, the samples of a batch shared out among them.
-
-JAX compiles a step for all devices at once from where its arguments lie, so a loop that places its arguments with these
-functions needs no other change; see docs/parallel.md.
-"""
+"""Data parallelism: the network on every device, the samples of a batch shared among them; see docs/parallel.md."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -17,10 +13,10 @@ Tree = TypeVar("Tree")
 
 
 def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
-    """Line up devices along one axis, `batch`.
+    """Arrange devices along one axis, `batch`.
 
     Args:
-        devices: By default all devices, of all processes where there are several.
+        devices: By default all devices, of all processes.
 
     Raises:
         ValueError: if there is no device.
@@ -31,89 +27,50 @@ def data_mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """
     chosen = jax.devices() if devices is None else list(devices)
     if not chosen:
-        raise ValueError("data_mesh needs at least one device; leave devices out for all there are")
+        raise ValueError("data_mesh needs at least one device; omit devices for all available ones")
     return Mesh(np.array(chosen), ("batch",))
 
 
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The sharding of arrays of which every device has a copy."""
+    return _sharding(mesh, PartitionSpec())
+
+
 def replicate(tree: Tree, mesh: Mesh) -> Tree:
-    """Place a copy of every array on each device: for a network and its optimiser's state.
-
-    With several processes, each has to give the same values.
-
-    Example:
-        >>> replicate({"weights": jnp.ones(3)}, data_mesh())["weights"].is_fully_replicated
-        True
-    """
-    sharding = _sharding(mesh, PartitionSpec())
+    """Place a copy of every array on each device; several processes must pass the same values."""
+    sharding = replicated(mesh)
     return _map_arrays(lambda leaf: _placed(leaf, sharding), tree)
 
 
-def shard_batch(batch: Tree, mesh: Mesh, *, per_process: bool = False) -> Tree:
-    """Share out the first axis of every array among the devices: for `Spikes`, labels and whatever else has a batch.
-
-    Args:
-        batch: A tree of arrays, the samples along their first axis.
-        mesh: The devices; where the mesh has several axes, the samples are shared out over all of them.
-        per_process: Whether each process gives only its own samples, equally many, instead of all the same whole batch.
-
-    Raises:
-        ValueError: if the samples cannot be shared out evenly. They are neither dropped nor repeated, as either would
-            change the mean over the batch.
-
-    Example:
-        >>> shard_batch(jnp.arange(4), data_mesh(jax.devices()[:1])).tolist()
-        [0, 1, 2, 3]
-    """
+def shard_batch(batch: Tree, mesh: Mesh) -> Tree:
+    """Split the first axis of every array among the devices; several processes must pass the same whole batch."""
     sharding = _sharding(mesh, PartitionSpec(mesh.axis_names))
-    processes = len({device.process_index for device in mesh.devices.flat}) if per_process else 1
-
-    def place(leaf: Any) -> jax.Array:
-        if np.ndim(leaf) == 0:
-            raise ValueError("shard_batch: a number has no batch axis; replicate it, or leave it out of the batch")
-        require_divisible(processes * leaf.shape[0], mesh, "the batch")
-        if per_process and not sharding.is_fully_addressable:
-            return jax.make_array_from_process_local_data(sharding, np.asarray(jnp.asarray(leaf)))
-        return _placed(leaf, sharding)
-
-    return _map_arrays(place, batch)
+    return _map_arrays(lambda leaf: _placed(leaf, sharding), batch)
 
 
 def gather(tree: Tree) -> Tree:
-    """Bring replicated or shared-out arrays back, whole, to one device of each process.
-
-    With several processes, all of them have to call this.
-
-    Example:
-        >>> gather(replicate(jnp.arange(3), data_mesh())).devices() == {jax.local_devices()[0]}
-        True
-    """
+    """Collect replicated or sharded arrays on one device of each process; all processes must call this."""
 
     def whole(leaf: Any) -> jax.Array:
-        is_here = not isinstance(leaf, jax.Array) or leaf.is_fully_addressable or leaf.is_fully_replicated
-        values = leaf if is_here else multihost_utils.process_allgather(leaf, tiled=True)
-        return jnp.asarray(np.asarray(values))
+        is_local = not isinstance(leaf, jax.Array) or leaf.is_fully_addressable or leaf.is_fully_replicated
+        return jnp.asarray(np.asarray(leaf if is_local else multihost_utils.process_allgather(leaf, tiled=True)))
 
     return _map_arrays(whole, tree)
 
 
 def require_divisible(samples: int, mesh: Mesh, what: str) -> None:
-    """Raise a ValueError that names sizes which fit, if samples cannot be shared out evenly."""
+    """Raise a ValueError that suggests sizes, unless the devices can share the samples evenly."""
     below = samples - samples % mesh.size
     if below != samples:
         advice = f"{below} or {below + mesh.size}" if below else f"{mesh.size}"
         raise ValueError(
-            f"{what} is of {samples} samples, which {mesh.size} devices cannot share evenly; take {advice}, or fewer "
+            f"{what} has {samples} samples, which {mesh.size} devices cannot share evenly; use {advice}, or fewer "
             "devices with data_mesh(jax.devices()[:n])"
         )
 
 
-def replicated(mesh: Mesh) -> NamedSharding:
-    """Return where `replicate` puts arrays."""
-    return _sharding(mesh, PartitionSpec())
-
-
 def _sharding(mesh: Mesh, spec: PartitionSpec) -> NamedSharding:
-    # a mesh of jax.make_mesh may ask for shardings in types, which a simulation does not spell out
+    # jax.make_mesh may give a mesh with explicit axes, for which every operation of a simulation would need a sharding
     return NamedSharding(Mesh(mesh.devices, mesh.axis_names), spec)
 
 

@@ -1,4 +1,4 @@
-"""How much memory a step will need, told by the compiler before it runs, and the largest chunk within a budget."""
+"""The memory that a program will need, as its compiler reports it, and the largest chunk within a budget."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,17 +12,16 @@ _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2*
 
 
 def memory_needed(function: Callable[..., Any], *arguments: Any) -> int:
-    """Return how many bytes one call needs on each device: arguments, results and everything in between.
+    """Return the bytes that one call needs on each device: arguments, results and temporaries.
 
-    The function is compiled, not run: for a later call of the same function with arguments of the same shapes, JAX need
-    not compile again.
+    The function is compiled, not run. A later call with arguments of the same shapes reuses the program.
 
     Args:
-        function: As for `eqx.filter_jit`; may be jitted already.
-        arguments: What it would be called with; only shapes and places matter.
+        function: As for `eqx.filter_jit`, or already jitted.
+        arguments: The arguments of the call; only shapes and shardings matter.
 
     Raises:
-        RuntimeError: if the compiler of this device does not tell.
+        RuntimeError: if the compiler of this device does not report it.
 
     Example:
         >>> import jax.numpy as jnp
@@ -33,7 +32,7 @@ def memory_needed(function: Callable[..., Any], *arguments: Any) -> int:
     lowered: Any = jitted
     stats = lowered.lower(*arguments).compile().compiled.memory_analysis()
     if stats is None:
-        raise RuntimeError(f"the compiler for {jax.default_backend()} does not tell how much memory a program needs")
+        raise RuntimeError(f"the compiler for {jax.default_backend()} does not report the memory of a program")
     kept = stats.argument_size_in_bytes + stats.output_size_in_bytes - stats.alias_size_in_bytes
     return kept + stats.temp_size_in_bytes
 
@@ -43,20 +42,19 @@ def largest_chunk(
 ) -> int:
     """Return the largest chunk with which `value_and_grad_in_chunks` stays within a budget.
 
-    Only divisors of the batch size are considered, so that no samples are left over. A few of them are compiled, none
-    is run.
+    Only divisors of the batch size are considered. A few of them are compiled, none is run.
 
     Args:
         loss: The mean loss of a batch, `loss(model, *batch)`.
-        memory: The budget per device, in bytes or as text: `"2 GiB"`, `"500 MB"`. It covers arguments, results and
-            temporaries of this gradient; programs and what else the process holds come on top.
+        memory: The budget per device for arguments, results and temporaries of this gradient, in bytes or as text:
+            `"2 GiB"`, `"500 MB"`. Programs and the rest of the process are not included.
         model: The network.
-        batch: A batch of the size that will be used.
+        batch: A batch of the intended size.
         has_aux: As for `value_and_grad_in_chunks`.
-        multiple_of: The number of devices that the batch is shared out among.
+        multiple_of: The number of devices that share the batch.
 
     Raises:
-        ValueError: if even the smallest chunk needs more, saying how much, or the budget cannot be read.
+        ValueError: if even the smallest chunk exceeds the budget, or the budget cannot be parsed.
 
     Example:
         >>> import jax.numpy as jnp
@@ -74,21 +72,19 @@ def largest_chunk(
 
 
 def largest_within(budget: int, needed: Callable[[int], int], samples: int, multiple_of: int) -> int:
-    """Return the largest divisor of `samples`, and multiple of another number, that needs no more than a budget."""
+    """Return the largest divisor of `samples`, and multiple of `multiple_of`, within a budget."""
     sizes = [size for size in range(samples, 0, -1) if samples % size == 0 and size % multiple_of == 0]
     if not sizes:
-        raise ValueError(
-            f"{multiple_of} devices cannot share {samples} samples evenly; take a multiple of their number"
-        )
+        raise ValueError(f"{multiple_of} devices cannot share {samples} samples evenly; use a multiple of their number")
     if needed(sizes[0]) <= budget:
         return sizes[0]
     least = needed(sizes[-1])
     if least > budget:
         raise ValueError(
-            f"a chunk of {sizes[-1]} needs {readable(least)}, more than the budget of {readable(budget)}; that much is "
-            "the least for this network, batch and capacity"
+            f"the smallest chunk, {sizes[-1]} samples, needs {readable(least)}, but the budget is {readable(budget)}; "
+            "raise it, or use a smaller network, batch or capacity"
         )
-    # bisection: what fits, fits in smaller chunks
+    # bisection: memory grows with the chunk
     too_large, fitting = 0, len(sizes) - 1
     while fitting - too_large > 1:
         middle = (too_large + fitting) // 2
@@ -97,7 +93,7 @@ def largest_within(budget: int, needed: Callable[[int], int], samples: int, mult
 
 
 def num_bytes(memory: int | str) -> int:
-    """Read a number of bytes from text such as `"2 GiB"`.
+    """Parse a number of bytes such as `"2 GiB"`.
 
     Raises:
         ValueError: if it is not a positive number with a unit.
@@ -114,12 +110,14 @@ def num_bytes(memory: int | str) -> int:
     except (KeyError, ValueError):
         number = 0.0
     if number < 1:
-        raise ValueError(f"memory {memory!r}: give bytes, or a number with one of {', '.join(_UNITS)}, as in '2 GiB'")
+        raise ValueError(
+            f"memory is {memory!r}, but must be a number of bytes, or text such as '2 GiB' (units: {', '.join(_UNITS)})"
+        )
     return int(number)
 
 
 def readable(memory: int) -> str:
-    """Write a number of bytes with a fitting unit.
+    """Format a number of bytes with a suitable unit.
 
     Example:
         >>> readable(3 * 2**20 + 2**19)

@@ -1,4 +1,4 @@
-"""Pictures of spikes, potentials, models, failures and training; every function takes and returns matplotlib Axes."""
+"""Plots of spikes, potentials, models, witnesses and training; every function takes and returns matplotlib Axes."""
 
 from .contact import contact as contact
 from .learning_curve import learning_curve as learning_curve

@@ -1,4 +1,4 @@
-"""How a spiking variable is drawn: broken at its spikes, with marks above, in a window that leaves infinity out."""
+"""Curves of a spiking variable: broken at spikes, which are marked above the panel, in a finite window."""
 
 from typing import NamedTuple
 
@@ -7,14 +7,14 @@ from matplotlib.axes import Axes
 
 from .style import GREY
 
-#: Where spikes are marked, as a fraction of the panel's height, and how much higher each further row of marks is.
+#: Height of the spike marks, as a fraction of the panel's height, and the distance between rows of marks.
 MARKS_AT, ROW = 1.04, 0.06
 #: Times and values of a line.
 Curve = tuple[np.ndarray, np.ndarray]
 
 
 class Variable(NamedTuple):
-    """The spiking variable, with its values at a spike and after it, for each line."""
+    """The spiking variable, with its values at a spike and after it, for each curve."""
 
     name: str
     threshold: np.ndarray
@@ -23,7 +23,7 @@ class Variable(NamedTuple):
 
 
 def broken(times: np.ndarray, values: np.ndarray, spikes: np.ndarray, threshold: float, reset: float) -> Curve:
-    """Put the value at each spike, a gap, and the value after it into a line."""
+    """Insert the value at each spike, a gap, and the value after it into a curve."""
     places = np.repeat(np.searchsorted(times, spikes), 3)
     values = np.insert(values, places, np.tile([threshold, np.nan, reset], len(spikes)))
     return np.insert(times, places, np.repeat(spikes, 3)), values
@@ -31,7 +31,7 @@ def broken(times: np.ndarray, values: np.ndarray, spikes: np.ndarray, threshold:
 
 def mark_spikes(ax: Axes, times: np.ndarray, color: str, face: str, marker: str = "^", row: int = 0) -> None:
     """Draw triangles above the panel."""
-    if not len(times):  # an empty line that is not clipped would still take up room in the layout
+    if not len(times):  # an empty unclipped line would still occupy space in the layout
         return
     above = ax.get_xaxis_transform()
     ax.plot(
@@ -50,8 +50,8 @@ def show_threshold(ax: Axes, variable: Variable) -> None:
 def window(variable: Variable, curves: list[Curve], start: float, end: float) -> tuple[float, float]:
     """Return the range of values to show from `start` to `end`.
 
-    Where potentials diverge, it is the range in which they are 80 % of the time, widened by half of it, and by whatever
-    else a potential does other than going to infinity or coming back from it.
+    For potentials that diverge, it is the range between their 10 % and 90 % quantiles in time, widened by half of it,
+    and by all of a curve except its divergences.
     """
     if not curves:
         return 0.0, 1.0
@@ -77,14 +77,14 @@ def window(variable: Variable, curves: list[Curve], start: float, end: float) ->
 
 
 def _widened(low: float, high: float, line: np.ndarray) -> tuple[float, float]:
-    """Make room for all of a line but the stretches that lead straight to a spike or straight from one."""
+    """Widen a range to hold a curve except for the parts that lead directly to or from a spike."""
     pieces = np.split(line, np.flatnonzero(np.isnan(line)))
     for place, piece in enumerate(pieces):
         values = piece[~np.isnan(piece)]
         inside = np.flatnonzero((values >= low) & (values <= high))
         if not inside.size:
             continue
-        begin = 0 if place == 0 else inside[0]
-        values = values[begin : inside[-1] + 1] if place < len(pieces) - 1 or values[-1] > high else values[begin:]
+        start = 0 if place == 0 else inside[0]
+        values = values[start : inside[-1] + 1] if place < len(pieces) - 1 or values[-1] > high else values[start:]
         low, high = min(low, values.min()), max(high, values.max())
     return low, high

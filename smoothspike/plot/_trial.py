@@ -1,4 +1,4 @@
-"""What several pictures need to know about a trial."""
+"""Properties of a trial that several plots need."""
 
 import numpy as np
 
@@ -11,15 +11,15 @@ def require_one_trial(where: str, spikes: Spikes) -> None:
     if spikes.times.ndim != 1:
         raise ValueError(
             f"{where} draws one trial, but this is a batch of shape {spikes.times.shape[:-1]}; "
-            "pick trial i with jax.tree.map(lambda leaf: leaf[i], recording), or spikes[i]"
+            "select trial i with jax.tree.map(lambda leaf: leaf[i], recording), or spikes[i]"
         )
 
 
 def last_time(duration: float, later: np.ndarray) -> float:
-    """Return where the time axis ends: it holds all pseudospikes, but is no longer than twice the trial."""
+    """Return the end of a time axis that shows all pseudospikes, at most twice the trial."""
     return min(max(duration, 1.03 * float(later.max(initial=0.0))), 2 * duration)
 
 
 def pseudospike_times(recording: Recording, layer: int) -> np.ndarray:
-    """Return when the first pseudospike of each neuron comes."""
+    """Return the time of each neuron's first pseudospike."""
     return recording.duration + np.asarray(recording.layers[layer].pseudospikes.first)

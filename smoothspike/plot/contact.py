@@ -1,4 +1,4 @@
-"""How the effect of an input on the neuron's own spike vanishes as the spike comes closer."""
+"""Plot how the effect of an input on the neuron's own spike vanishes as the spike approaches."""
 
 from typing import Any, NamedTuple
 
@@ -12,26 +12,23 @@ from .style import COLORS, lighter, prepared, text_size, words
 
 
 def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = None) -> Axes:
-    r"""Draw how much an input shifts a spike against the time left to that spike, on logarithmic axes.
+    r"""Plot the shift of a spike by an input against the time left to the spike, on logarithmic axes.
 
-    There is one colour for each input route, and one row of points for each random state of the neuron at the spike.
-    A line shows the power law $u^k$ of the time left $u$: solid with the exponent of the certificate; dashed with the
-    fitted one, where only a route is given or the certificate names none. It leads through the middle of the rows where
-    the spike is closest. An effect that vanishes faster than any power has no line.
+    Each input route has a colour, each random state of the neuron at the spike a row of points. A line shows the power
+    law $u^k$ of the time left $u$: solid for the exponent of the certificate, dashed for a fitted one. An effect that
+    vanishes faster than any power has no line.
 
     Args:
-        findings: What `cross_examine` found, or its part on one route.
-        ax: Where to draw; a new figure if None.
-
-    Returns:
-        The axes.
+        findings: The result of `cross_examine`, or its part on one route.
+        ax: The axes; by default of a new figure.
 
     Raises:
         ValueError: if no shift was measured.
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from smoothspike.validation.meeting import Contact, Swap
+        >>> from smoothspike.validation.contact_exponent import Contact
+        >>> from smoothspike.validation.order_swap import Swap
         >>> left, nothing = np.geomspace(1e-6, 1e-12, 7)[None], Swap(*np.zeros((3, 0)))
         >>> ax = contact(RouteFindings("I", Contact(left, 0.2 * left**3, np.array([3.0])), 3.0, nothing, nothing))
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
@@ -40,7 +37,7 @@ def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = Non
     """
     rows = [row for row in _rows(findings) if row.points]
     if not rows:
-        raise ValueError(f"contact: there is nothing to draw; {_names(findings)}")
+        raise ValueError(f"contact: there is nothing to plot; {_names(findings)}")
     ax = prepared(ax)
     for row, color in zip(rows, COLORS * len(rows), strict=False):
         for left, shift in row.points:
@@ -61,7 +58,7 @@ def contact(findings: CrossExamination | RouteFindings, *, ax: Axes | None = Non
 
 
 class _Row(NamedTuple):
-    """One route: what was measured for each state, and the exponent to draw; not finite for no line."""
+    """One route: measurements for each state, and the exponent of the line; if not finite, there is no line."""
 
     name: str
     points: list[tuple[np.ndarray, np.ndarray]]
@@ -92,7 +89,7 @@ def _power(exponent: float) -> str:
 
 
 def _points(route: RouteFindings) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The times left and shifts of each state that logarithmic axes can show."""
+    """The positive, finite times left and shifts of each state."""
     if route.contact is None:
         return []
     pairs = zip(route.contact.time_left, route.contact.shift, strict=True)
@@ -101,7 +98,7 @@ def _points(route: RouteFindings) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def _line(row: _Row) -> tuple[np.ndarray, np.ndarray]:
-    """The power law through the median over the states of where the spike is closest; nothing if it is no power."""
+    """The power law through the median over the states at their closest points; empty without an exponent."""
     if not np.isfinite(row.exponent):
         return np.zeros(0), np.zeros(0)
     closest = [(left[place], shift[place]) for left, shift in row.points for place in [np.argmin(left)]]

@@ -1,4 +1,4 @@
-"""The rate of change of a neuron's spiking variable, and where that leads it."""
+"""Plot the rate of change of a neuron's spiking variable, its fixed points and the flow."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -15,7 +15,7 @@ from symbolic import DerivationError, NeuronModel, derive, weight
 from .style import COLORS, GREY, mathematics, prepared, show_angles
 
 Field = Callable[[np.ndarray, float], np.ndarray]
-#: Where the field vanishes, and its signs before and after that.
+#: Position of a zero of the field, and the signs of the field below and above it.
 FixedPoint = tuple[float, float, float]
 #: Height of one row of arrows, as a fraction of the panel's.
 ROW = 0.075
@@ -28,26 +28,22 @@ def phase_line(
     currents: Sequence[float] | None = None,
     range: tuple[float, float] | None = None,
 ) -> Axes:
-    r"""Draw $\dot V$ against $V$ for constant currents, with the flow along $V$ beneath.
+    r"""Plot $\dot V$ against $V$ for constant currents, with the flow along $V$ below.
 
-    Fixed points are filled where they attract, hollow where they repel, and half filled where they do one on each
-    side. The current enters by the first input route: it is the constant value of the state that inputs add to, or,
-    where inputs change the spiking variable itself, that rate of change (at `V = 0` for an input that is no plain
-    addition). Other states are held at their initial values.
+    Fixed points are filled if stable, hollow if unstable, and half filled if semistable. The current is the constant
+    value of the state to which the first input route adds, or a constant rate of change if inputs act on the spiking
+    variable itself. Other states keep their initial values.
 
     Args:
-        model: The declared neuron; all parameters need one value.
-        ax: Where to draw; a new figure if None.
-        currents: The currents; if None, one below the rheobase, the rheobase, and one above it, where it can be
-            derived, and no current where it cannot.
-        range: Lowest and highest value of the spiking variable; if None, around the fixed points and up to a finite
-            threshold, or once around a circle.
-
-    Returns:
-        The axes. A finite threshold is a dotted line.
+        model: The declared neuron; all parameters must have a single value.
+        ax: The axes; by default of a new figure.
+        currents: The currents; by default one below the rheobase, the rheobase, and one above it; 0 if the rheobase has
+            no formula.
+        range: Lowest and highest value of the spiking variable; by default around the fixed points and up to a finite
+            threshold, or the whole circle.
 
     Raises:
-        ValueError: if a parameter has no value, or one for each neuron.
+        ValueError: if a parameter has no value, or one per neuron.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -67,16 +63,9 @@ def phase_line(
     ax = prepared(ax)
     ax.axhline(0, color=GREY, linewidth=0.6, zorder=0, label="_zero")
     for place, current in enumerate(currents):
-        color = COLORS[place % len(COLORS)]
-        v, rate = _with_extrema(grid, current, field)
-        ax.plot(v, rate, color=color, linewidth=1.0, label=f"${name}={current:.3g}$")
-        points = _fixed_points(v, rate)
         row = ROW * (len(currents) - place - 0.2)
-        _flow(ax, v, rate, points, row, color)
-        for point in points:
-            _fixed_point(ax, point, 0.0, color, ax.transData)
-            _fixed_point(ax, point, row, color, ax.get_xaxis_transform())
-        ax.text(1.05, row, f"${name}={current:.3g}$", color=color, va="center", size="small", transform=ax.transAxes)
+        curve = _with_extrema(grid, current, field)
+        _one_current(ax, curve, row, f"${name}={current:.3g}$", COLORS[place % len(COLORS)])
     bottom, top = _limits([field(grid, current) for current in currents])
     reserved = ROW * (len(currents) + 0.6)
     ax.set(xlim=(low, high), ylim=((bottom - reserved * top) / (1 - reserved), top))
@@ -89,6 +78,18 @@ def phase_line(
         show_angles(ax.xaxis)
     ax.set(xlabel=f"${symbol}$", ylabel=rf"$\mathrm{{d}}{symbol}/\mathrm{{d}}t$")
     return ax
+
+
+def _one_current(ax: Axes, curve: tuple[np.ndarray, np.ndarray], row: float, label: str, color: str) -> None:
+    """Draw the field for one current, its fixed points, and the flow in a row below."""
+    v, rate = curve
+    ax.plot(v, rate, color=color, linewidth=1.0, label=label)
+    points = _fixed_points(v, rate)
+    _flow(ax, v, rate, points, row, color)
+    for point in points:
+        _fixed_point(ax, point, 0.0, color, ax.transData)
+        _fixed_point(ax, point, row, color, ax.get_xaxis_transform())
+    ax.text(1.05, row, label, color=color, va="center", size="small", transform=ax.transAxes)
 
 
 def _current_name(model: NeuronModel) -> sp.Symbol:
@@ -110,7 +111,7 @@ def _field(model: NeuronModel) -> Field:
             held[state] = held[state] + gain
     expression = expression.subs(held).subs(model.scalar_values)
     for symbol in sorted(expression.free_symbols - {variable, current}, key=str):
-        raise ValueError(f"phase_line: {symbol} of {model.name} has no single value; set it with with_parameters")
+        raise ValueError(f"phase_line: {symbol} of {model.name} must have a single value; use model.with_parameters")
     function = sp.lambdify((variable, current), expression, "numpy")
 
     def field(v: np.ndarray, current: float) -> np.ndarray:
@@ -153,7 +154,7 @@ def _default_range(field: Field, currents: Sequence[float], reset: float, thresh
 
 
 def _with_extrema(v: np.ndarray, current: float, field: Field) -> tuple[np.ndarray, np.ndarray]:
-    """Sample the field where it is finite, its extrema included: a fixed point that it only touches is not missed."""
+    """Sample the field where it is finite, including its extrema, so that double zeros are found."""
     v = v[np.isfinite(field(v, current))]
     rate = field(v, current)
     size = np.abs(rate)
@@ -194,7 +195,7 @@ def _fixed_point(ax: Axes, point: FixedPoint, height: float, color: str, transfo
 
 
 def _flow(ax: Axes, v: np.ndarray, rate: np.ndarray, points: list[FixedPoint], height: float, color: str) -> None:
-    """Draw the flow along the variable: a line with an arrowhead in each stretch between fixed points."""
+    """Draw the flow along the variable: a line with an arrowhead between fixed points."""
     across = ax.get_xaxis_transform()
     ax.plot([v[0], v[-1]], [height, height], color=color, linewidth=0.6, transform=across, label="_flow")
     ends = [v[0], *(where for where, _, _ in points), v[-1]]

@@ -1,4 +1,4 @@
-"""Which neuron spiked when."""
+"""Raster plots."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from ..spikes import Spikes
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import lighter, mark_trial_end, prepared
 
-#: How much of its row a spike's mark fills.
+#: Height of a mark, as a fraction of its row.
 HEIGHT = 0.8
 
 
@@ -26,25 +26,22 @@ def raster(
     until: float | None = None,
     color: str | Sequence[str] = "#222222",
 ) -> Axes:
-    """Draw the spikes of one trial: a row for each neuron, a mark for each spike.
+    """Plot the spikes of one trial, with a row for each neuron.
 
     Args:
-        spikes: The spikes, or a recording that holds them.
-        layer: Which layer of the recording.
-        ax: Where to draw; a new figure if None.
-        duration: The trial end, marked by a dashed line; a recording's own if None.
-        size: How many neurons there are; a recording's own if None, or as many as the largest source asks for.
-        pseudospikes: Draw the first pseudospike of each neuron too, in a lighter colour, beyond the trial end. Arrows
-            at the edge stand for those that come later than `until`.
-        until: Where the time axis ends; if None, after the last mark, but not later than twice the trial.
-        color: One colour, or one for each neuron.
-
-    Returns:
-        The axes.
+        spikes: The spikes, or a recording.
+        layer: The layer of the recording.
+        ax: The axes; by default of a new figure.
+        duration: The trial end, a dashed line; by default the recording's.
+        size: The number of neurons; by default the recording's, or 1 + the largest source.
+        pseudospikes: Whether to show the first pseudospike of each neuron, in a lighter colour. Arrows at the edge
+            point to those after `until`.
+        until: End of the time axis; by default after the last mark, at most twice the trial.
+        color: One colour, or one per neuron.
 
     Raises:
-        ValueError: for a batch of trials, if a source does not fit `size`, if there are not as many colours as
-            neurons, or if pseudospikes are asked for without a recording.
+        ValueError: for a batch of trials, a source beyond `size`, a wrong number of colours, or `pseudospikes` without
+            a recording.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -59,7 +56,7 @@ def raster(
         size = spikes.layers[layer].pseudospikes.first.shape[-1] if size is None else size
         spikes = spikes.spikes[layer]
     if pseudospikes and recording is None:
-        raise ValueError("raster: pseudospikes=True needs a Recording; Spikes hold ordinary spikes only")
+        raise ValueError("raster: pseudospikes=True needs a Recording; Spikes contain ordinary spikes only")
     require_one_trial("raster", spikes)
     is_spike = np.asarray(spikes.is_spike)
     times, sources = np.asarray(spikes.times)[is_spike], np.asarray(spikes.sources)[is_spike]
@@ -67,7 +64,7 @@ def raster(
     spikes.check_sources(size)
     colors = np.array([color] * size if isinstance(color, str) else list(color))
     if len(colors) != size:
-        raise ValueError(f"raster: {len(colors)} colours for {size} neurons; give one colour, or one for each neuron")
+        raise ValueError(f"raster: {len(colors)} colours for {size} neurons; pass one colour, or one per neuron")
 
     ax = prepared(ax)
     _marks(ax, times, sources, colors)
@@ -78,19 +75,21 @@ def raster(
     if recording is not None and pseudospikes:
         later = pseudospike_times(recording, layer)
         end = last_time(recording.duration, later) if until is None else until
-        pale = np.array([lighter(each, 0.6) for each in colors])
-        is_shown = later <= end
-        _marks(ax, later[is_shown], np.flatnonzero(is_shown), pale)
-        beyond = np.flatnonzero(~is_shown)
-        ax.scatter(
-            np.full(beyond.size, end), beyond, s=5, marker=">", c=list(pale[beyond]), linewidths=0, clip_on=False
-        )
+        _pseudospikes(ax, later, end, colors)
     ax.set(xlim=(0, end if until is None else until), ylim=(-0.5, size - 0.5), xlabel="time", ylabel="neuron")
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     return ax
 
 
+def _pseudospikes(ax: Axes, times: np.ndarray, end: float, colors: np.ndarray) -> None:
+    pale = np.array([lighter(each, 0.6) for each in colors])
+    is_shown = times <= end
+    _marks(ax, times[is_shown], np.flatnonzero(is_shown), pale)
+    beyond = np.flatnonzero(~is_shown)
+    ax.scatter(np.full(beyond.size, end), beyond, s=5, marker=">", c=list(pale[beyond]), linewidths=0, clip_on=False)
+
+
 def _marks(ax: Axes, times: np.ndarray, neurons: np.ndarray, colors: np.ndarray) -> None:
-    # among very many neurons a mark of one row would be invisible
+    # among many neurons, a mark of one row would be invisible
     half = max(HEIGHT, len(colors) / 50) / 2
     ax.vlines(times, neurons - half, neurons + half, colors=list(colors[neurons]), linewidth=0.9)

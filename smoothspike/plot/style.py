@@ -1,4 +1,4 @@
-"""The look of all pictures: thin lines, small type, and colours that colour-blind readers can tell apart."""
+"""The style of all plots: thin lines, small type, and a palette for colour-blind readers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +18,12 @@ from symbolic.typesetting import latex
 
 BLUE = "#0072B2"
 VERMILION = "#D55E00"
-#: In the order in which they are used (Okabe & Ito, 2008, without its yellow, which is lost on white).
+#: In order of use (Okabe & Ito, 2008, without yellow, which is faint on white).
 COLORS = (BLUE, VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#222222")
-#: For whatever is not data: trial ends, thresholds, zero lines.
+#: For trial ends, thresholds and zero lines.
 GREY = "#808080"
 
-#: Of mathematics in Matplotlib, which knows less LaTeX than a name may hold.
+#: Matplotlib's mathtext supports only a part of LaTeX.
 _PARSER = MathTextParser("path")
 
 _PAPER: dict[Any, Any] = {
@@ -65,7 +65,7 @@ _PAPER: dict[Any, Any] = {
 
 
 def mathematics(symbol: sp.Symbol) -> str:
-    r"""Return the name of a symbol for use between dollar signs, in commands that Matplotlib knows.
+    r"""Return the name of a symbol for use between dollar signs, in commands that Matplotlib supports.
 
     Example:
         >>> import sympy as sp
@@ -81,7 +81,7 @@ def mathematics(symbol: sp.Symbol) -> str:
 
 
 def words(text: str) -> str:
-    r"""Return words in which Matplotlib sees no mathematics.
+    r"""Escape dollar signs, so that Matplotlib does not parse mathematics.
 
     Example:
         >>> words("5 $ to 6 $")
@@ -92,7 +92,7 @@ def words(text: str) -> str:
 
 @contextmanager
 def paper_style() -> Iterator[None]:
-    """Make figures in the style of a paper while this context lasts; matplotlib's settings are restored after it.
+    """A context in which new figures have the style of a paper.
 
     Example:
         >>> with paper_style():
@@ -106,7 +106,7 @@ def paper_style() -> Iterator[None]:
 
 
 def lighter(color: str, amount: float = 0.5) -> str:
-    """Mix a colour with white: an `amount` of 0 leaves it as it is, 1 gives white.
+    """Mix a colour with white: an `amount` of 0 gives the colour, 1 white.
 
     Example:
         >>> lighter("#000000", 1.0)
@@ -117,7 +117,7 @@ def lighter(color: str, amount: float = 0.5) -> str:
 
 
 def prepared(ax: Axes | None) -> Axes:
-    """Return the given axes without the spines above and to the right; a new figure's, in paper style, if None."""
+    """Return the axes, by default of a new figure in paper style, without their upper and right spines."""
     if ax is None:
         with paper_style():
             _, ax = plt.subplots(layout="constrained")
@@ -126,15 +126,15 @@ def prepared(ax: Axes | None) -> Axes:
 
 
 def text_size(ax: Axes) -> float:
-    """Return the size of the numbers at the axes; what is written beside them should be no larger."""
+    """Return the font size of the tick labels, for text beside them."""
     return float(ax.xaxis.get_ticklabels()[0].get_fontsize())
 
 
 def show_angles(axis: Axis) -> None:
-    """Label an axis that shows an angle in units of pi."""
+    """Label an axis of angles in units of pi."""
     axis.set_ticks([-np.pi, 0, np.pi], ["$-\\pi$", "$0$", "$\\pi$"])
 
 
 def mark_trial_end(ax: Axes, duration: float) -> None:
-    """Draw the thin dashed line at which a trial ends."""
+    """Draw the trial end as a dashed line."""
     ax.axvline(duration, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0, label="_trial end")

@@ -1,4 +1,4 @@
-"""The spiking variable of neurons over a trial, drawn rightly where it diverges."""
+"""Plot the spiking variable of neurons over a trial, also where it diverges."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, wi
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles
 
-#: How many neurons are drawn if none are named.
+#: The default number of neurons.
 MOST = len(COLORS)
 
 
@@ -29,28 +29,24 @@ def traces(
     until: float | None = None,
     colors: Sequence[str] | None = None,
 ) -> Axes:
-    """Draw the membrane potential (or the angle) of neurons in one trial, with their spikes marked above.
+    """Plot the membrane potential (or the angle) of neurons in one trial, with spikes as triangles above the panel.
 
-    A line ends at each spike and begins anew after it. Where potentials diverge, the panel shows the range in which
-    they are 80 % of the time, widened by half of it, and by whatever else a potential does other than going to
-    infinity or coming back from it; the triangle above tells that it got there. Change it with `ax.set_ylim`.
+    Curves are interrupted at spikes. Divergences are cut: the panel shows where potentials are most of the time
+    (change it with `ax.set_ylim`). A dotted line marks a finite threshold, a dashed line the trial end.
 
     Args:
         recording: One trial.
-        neurons: Which neurons of the layer; the first seven if None.
-        layer: Which layer.
-        ax: Where to draw; a new figure if None.
-        samples: How many equidistant times to draw; times around spikes and inputs are added.
-        pseudospikes: Mark the first pseudospike of each neuron too, by a hollow triangle beyond the trial end; one
-            at the edge that points to the right stands for a pseudospike later than `until`.
-        until: Where the time axis ends; if None, after the last mark, but not later than twice the trial.
+        neurons: Indices in the layer; by default the first seven.
+        layer: The layer.
+        ax: The axes; by default of a new figure.
+        samples: Number of equidistant times; times around spikes and inputs are added.
+        pseudospikes: Whether to mark the first pseudospike of each neuron by a hollow triangle; one at the edge points
+            to a pseudospike after `until`.
+        until: End of the time axis; by default after the last mark, at most twice the trial.
         colors: One colour for each of the neurons.
 
-    Returns:
-        The axes. A finite threshold is drawn as a dotted line, the trial end as a dashed one.
-
     Raises:
-        ValueError: for a batch of trials, for a neuron that the layer does not have, or for too few colours.
+        ValueError: for a batch of trials, a neuron that does not exist, or too few colours.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -64,13 +60,8 @@ def traces(
     require_one_trial("traces", recording.spikes[layer])
     size = recording.layers[layer].pseudospikes.first.shape[-1]
     chosen = list(range(min(size, MOST)) if neurons is None else neurons)
-    for neuron in chosen:
-        if not 0 <= neuron < size:
-            raise ValueError(f"traces: neuron {neuron} was asked for, but layer {layer} has neurons 0 to {size - 1}")
     palette = [COLORS[place % len(COLORS)] for place in range(len(chosen))] if colors is None else list(colors)
-    if len(palette) < len(chosen):
-        raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; give one for each")
-
+    _check(chosen, palette, size, layer)
     variable = _variable(recording.layers[layer].dynamics.voltage_range, size)
     trains = recording.spikes[layer].to_trains(size)
     later = pseudospike_times(recording, layer)
@@ -93,6 +84,14 @@ def traces(
     return ax
 
 
+def _check(chosen: list[int], palette: list[str], size: int, layer: int) -> None:
+    for neuron in chosen:
+        if not 0 <= neuron < size:
+            raise ValueError(f"traces: neuron {neuron} does not exist; layer {layer} has neurons 0 to {size - 1}")
+    if len(palette) < len(chosen):
+        raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; pass one per neuron")
+
+
 def _variable(ends: VoltageRange, size: int) -> Variable:
     at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (ends.threshold, ends.reset))
     return Variable(ends.variable, at, after, ends.is_angle)
@@ -101,9 +100,9 @@ def _variable(ends: VoltageRange, size: int) -> Variable:
 def _curves(
     recording: Recording, layer: int, variable: Variable, chosen: list[int], trains: list[np.ndarray], samples: int
 ) -> list[Curve]:
-    """Return times and values of each line; at each spike stand the value there, a gap, and the value after it."""
+    """Return times and values of each curve, broken at spikes."""
     duration = recording.duration
-    # states at an event are those after it, so what was before it needs a time of its own
+    # states at an event are those after it; those before it need another time
     trajectory = recording.layers[layer].trajectory
     starts = np.asarray(trajectory.starts)
     if trajectory.neurons is not None:
@@ -114,7 +113,7 @@ def _curves(
     distances = duration * np.geomspace(1e-4, 0.1, 40)
     sides = [spike + side * distances for train in trains for spike in train for side in (-1, 1)]
     grid = np.concatenate([np.linspace(0, duration, samples), events, np.nextafter(events, -np.inf), *sides])
-    # the number of samples is part of what is compiled, so few different ones are used
+    # padded to few different numbers of samples, each of which is compiled
     grid = np.unique(grid[(grid >= 0) & (grid <= duration)].astype(starts.dtype))
     grid = np.pad(grid, (0, -len(grid) % 512), mode="edge")
     states = np.asarray(_states_at(recording, grid, layer)[variable.name])

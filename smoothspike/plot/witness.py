@@ -1,4 +1,4 @@
-"""The failure that a witness shows: two trials that are nearly alike, or what depends on a cut-off without a limit."""
+"""Plot a witness: two nearly equal trials that differ in a spike, or an outcome that has no limit."""
 
 import math
 from typing import Any
@@ -13,36 +13,32 @@ from ..validation import Replay, simulate_witness
 from ._potential import MARKS_AT, ROW, Curve, Variable, broken, mark_spikes, show_threshold, window
 from .style import COLORS, GREY, mark_trial_end, mathematics, prepared, show_angles, text_size, words
 
-#: Heights of the ticks that mark inputs and the one that is varied, as fractions of the panel's.
+#: Heights of the ticks that mark inputs and the varied input, as fractions of the panel's height.
 TICK, VARIED = 0.045, 0.09
-#: What is shorter, as a fraction of the trial, cannot be seen if all of the trial is shown.
+#: Details below this fraction of the trial are magnified.
 VISIBLE = 0.05
 
 
 def witness(replay: Replay | Witness, *, ax: Axes | None = None) -> Axes:
-    """Draw the trials of a witness: how the tiniest change of an input moves a spike by a finite amount.
+    """Plot the trials of a witness: a tiny change of an input moves a spike by a finite amount.
 
-    The spiking variable is drawn for both values of the weight or time that is varied, with the spikes of either trial
-    in a row of triangles above. Ticks below are inputs, the tallest one is varied. Where the jump, or what leads to it,
-    would be too short to be seen, the time axis shows only the stretch from where the trials part to the spike.
-
-    If a witness shows that something has no limit as the divergence of a spike is cut off ever farther out, that is
-    drawn against the cut-off, with hollow triangles where a spike never comes. If it shows that the spiking variable
-    runs to minus infinity, a hollow triangle at the bottom marks where.
+    Both trials are shown, with their spikes as triangles above, inputs as ticks below (the tallest one is varied), a
+    finite threshold as a dotted line and the trial end as a dashed one. If the jump is too short to be visible, the
+    time axis is magnified around it. An outcome without a limit is plotted against the cut-off, with hollow triangles
+    where the spike does not occur. A divergence to minus infinity is marked by a hollow triangle at the bottom.
 
     Args:
-        replay: A witness simulated anew, by `simulate_witness`, or a witness; simulating takes seconds.
-        ax: Where to draw; a new figure if None.
-
-    Returns:
-        The axes. A finite threshold is drawn as a dotted line, the trial end as a dashed one.
+        replay: The result of `simulate_witness`, or a witness, which is then simulated in some seconds.
+        ax: The axes; by default of a new figure.
 
     Example:
         >>> from matplotlib import pyplot as plt
-        >>> from symbolic import models
+        >>> from symbolic import Observable, models
+        >>> izhikevich = models.izhikevich()
+        >>> _, w, _ = izhikevich.states
         >>> found = Witness(
-        ...     Failure.NO_LIMIT, models.izhikevich(), duration=100.0, inputs=(), varied=None, quantity="cut-off",
-        ...     values=(1e2, 1e4, 1e8), observed="w at spike 1", outcomes=(-13.0, -12.5, -11.5),
+        ...     Failure.NO_LIMIT, izhikevich, duration=100.0, inputs=(), varied=None, quantity="cut-off",
+        ...     values=(1e2, 1e4, 1e8), observable=Observable("state", 1, w), outcomes=(-13.0, -12.5, -11.5),
         ...     spike_times=((50.6,), (50.7,), (50.7,)), jump=1.5,
         ... )
         >>> ax = witness(found)
@@ -62,15 +58,15 @@ def witness(replay: Replay | Witness, *, ax: Axes | None = None) -> Axes:
 def _jump(replay: Replay, ax: Axes) -> Axes:
     found = replay.witness
     curves, variable = _curves(replay)
-    start, end = stretch = _stretch(replay)
+    start, end = interval = _interval(replay)
     limits = window(variable, [_between(curve, start, end) for curve in curves], start, end)
-    # the second, thinner line leaves the first to be seen where both agree
+    # the second line is thinner, so that the first remains visible where both agree
     for row, (curve, label, spikes) in enumerate(zip(curves, _labels(found), replay.spike_times, strict=True)):
         times, values = _inside(curve, limits)
         ax.plot(times, values, color=COLORS[row], linewidth=(2.0, 0.8)[row], label=label, solid_capstyle="butt")
         shown = np.array([time for time in spikes if start <= time <= end])
         mark_spikes(ax, shown, COLORS[row], COLORS[row], row=row)
-    _finish(ax, found, variable, stretch, limits)
+    _finish(ax, found, variable, interval, limits)
     size = text_size(ax)
     ax.legend(
         loc="lower left", bbox_to_anchor=(0.0, MARKS_AT + 1.6 * ROW), ncols=2, frameon=False, borderpad=0.0,
@@ -102,7 +98,7 @@ def _escape(replay: Replay, ax: Axes) -> Axes:
 def _without_limit(found: Witness, ax: Axes) -> Axes:
     cuts, outcomes = np.array(found.values), np.array(found.outcomes)
     comes = np.isfinite(outcomes)
-    observed = words(found.observed)
+    observed = words(str(found.observable))
     ax.plot(cuts[comes], outcomes[comes], "o-", color=COLORS[0], linewidth=1.0, markersize=4.0, label=observed)
     if not comes.all():
         ax.plot(
@@ -119,9 +115,9 @@ def _without_limit(found: Witness, ax: Axes) -> Axes:
 
 
 def _finish(
-    ax: Axes, found: Witness, variable: Variable, stretch: tuple[float, float], limits: tuple[float, float]
+    ax: Axes, found: Witness, variable: Variable, interval: tuple[float, float], limits: tuple[float, float]
 ) -> None:
-    """Draw whatever is no trial: its end, the threshold and the inputs, the one that is varied last."""
+    """Draw the trial end, the threshold and the inputs, and label the axes."""
     show_threshold(ax, variable)
     mark_trial_end(ax, found.duration)
     across = ax.get_xaxis_transform()
@@ -130,10 +126,10 @@ def _finish(
         style: dict[str, Any] = dict(color="#222222", linewidth=1.6) if is_varied else dict(color=GREY, linewidth=1.0)
         height, label = (VARIED, "_varied input") if is_varied else (TICK, "_input")
         ax.plot([time, time], [0, height], transform=across, zorder=3, label=label, solid_capstyle="butt", **style)
-    ax.set(xlim=stretch, ylim=limits, xlabel="time", ylabel=f"${variable.name}$")
+    ax.set(xlim=interval, ylim=limits, xlabel="time", ylabel=f"${variable.name}$")
     if variable.is_angle:
         show_angles(ax.yaxis)
-    else:  # as many in a panel of any height, so that the layout need not change with them
+    else:  # few ticks in a panel of any height
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
 
 
@@ -147,7 +143,7 @@ def _curves(replay: Replay) -> tuple[list[Curve], Variable]:
 
 
 def _number(model: NeuronModel, value: Any) -> float:
-    """The number that an expression stands for; NaN if it depends on the states."""
+    """The value of an expression; NaN if it depends on the states."""
     value = value.subs(model.scalar_values)
     return math.nan if value.free_symbols else float(value)
 
@@ -158,21 +154,21 @@ def _between(curve: Curve, start: float, end: float) -> Curve:
 
 
 def _inside(curve: Curve, limits: tuple[float, float]) -> Curve:
-    """Let a divergence end just outside the panel: lines to infinity are not drawn."""
+    """Clip divergences just outside the panel."""
     height = limits[1] - limits[0]
     return curve[0], np.clip(curve[1], limits[0] - height, limits[1] + height)
 
 
 def _around(variable: Variable, values: np.ndarray) -> tuple[float, float]:
-    """Return the range to show of a line that runs away at its end."""
+    """Return the range to show of a curve that diverges at its end."""
     low, high = np.nanquantile(values[np.isfinite(values)], [0.1, 0.9])
     half = 0.5 * (high - low) or 0.5
     threshold = variable.threshold[np.isfinite(variable.threshold)]
     return float(low - half), float(max([high + half, *(threshold + 0.12 * half)]))
 
 
-def _stretch(replay: Replay) -> tuple[float, float]:
-    """Return which times to show: the whole trial, or those around what would be too small to be seen in it."""
+def _interval(replay: Replay) -> tuple[float, float]:
+    """Return the times to show: the whole trial, or the surroundings of a jump too short to be visible in it."""
     found, (one, other) = replay.witness, replay.potential
     whole = 0.0, 1.03 * found.duration
     unlike = ~np.isclose(one, other, rtol=1e-3, atol=1e-6 * np.nanquantile(np.abs(one), 0.9), equal_nan=True)
@@ -188,16 +184,16 @@ def _stretch(replay: Replay) -> tuple[float, float]:
 def _sentence(replay: Replay) -> str:
     found, doubt = replay.witness, "" if replay.confirms else " (not confirmed)"
     if found.failure is Failure.ESCAPES:
-        return rf"${mathematics(found.model.variable)}$ runs to $-\infty$ at $t = {found.outcomes[-1]:.4g}$" + doubt
+        return rf"${mathematics(found.model.variable)}$ diverges to $-\infty$ at $t = {found.outcomes[-1]:.4g}$" + doubt
     if found.failure is Failure.JUMPS:
-        return f"{words(found.observed)} jumps by {replay.jump:.3g}{doubt}"
+        return f"{words(str(found.observable))} jumps by {replay.jump:.3g}{doubt}"
     early = min(found.outcomes)
     verb = "appears" if found.outcomes[1] == early else "vanishes"
     return f"the spike at $t = {early:.4g}$ {verb}, a jump of {replay.jump:.3g}{doubt}"
 
 
 def _labels(found: Witness) -> tuple[str, str]:
-    """Tell the first value in as many digits as the second one needs to differ, and how the second one differs."""
+    """The first value, with enough digits to tell it from the second, and their difference."""
     value, step = found.values[0], found.values[1] - found.values[0]
     number, exponent = f"{step:+.0e}".split("e")
     return f"{words(found.quantity)} = {value:.{max(-int(exponent), 0)}f}", rf"${number} \times 10^{{{int(exponent)}}}$"

@@ -1,4 +1,4 @@
-"""Training, evaluation and gradient checks; all optional: a plain optax loop does without."""
+"""Training, evaluation and gradient checks; all optional beside a plain optax loop."""
 
 from .evaluate import evaluate as evaluate
 from .fit import Fit as Fit

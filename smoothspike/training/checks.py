@@ -1,4 +1,4 @@
-"""What `fit` and `evaluate` are given, checked before anything is compiled: types, counts, and whether they fit."""
+"""Checks of the arguments of `fit` and `evaluate`, before anything is compiled."""
 
 from typing import Any
 
@@ -20,37 +20,37 @@ def require_network(network: Any) -> None:
 
 
 def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, every_input: bool = True) -> None:
-    """Raise an error that names the argument, if it is no data set that a network can read and classify.
+    """Raise an error unless a network can read and classify a data set.
 
     Args:
-        name: Of the argument.
+        name: The name of the argument.
         dataset: The samples.
         network: The network.
-        readout: Of recordings; where it is the default, labels must be outputs.
-        every_input: Whether every input of the network must be a channel of the data, or may be silent.
+        readout: The readout; with the default, labels must be outputs of the network.
+        every_input: Whether every input of the network must be a channel of the data.
 
     Raises:
-        TypeError: if it is no `Dataset`.
-        ValueError: if it is empty, or has other channels than the network, or labels that are none of its outputs.
+        TypeError: if it is not a `Dataset`.
+        ValueError: if it is empty, its channels differ from the network's inputs, or its labels from the outputs.
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(
-            f"{name} is {_what(dataset)}; give datasets.Dataset(spikes, labels, num_classes=..., num_sources=...), "
+            f"{name} is {_what(dataset)}; pass datasets.Dataset(spikes, labels, num_classes=..., num_sources=...), "
             "with spikes = Spikes(times, sources)"
         )
     if len(dataset) == 0:
-        raise ValueError(f"{name} holds no samples; give at least one")
+        raise ValueError(f"{name} has no samples; pass at least one")
     inputs, outputs = network.sizes[0], network.sizes[-1]
     if dataset.num_sources > inputs:
         raise ValueError(
-            f"{name}: the data have {dataset.num_sources} input channels, but the network {inputs}; build it with "
-            f"{dataset.num_sources}"
+            f"{name}: the data have {dataset.num_sources} input channels, but the network has {inputs} inputs; build "
+            f"it with {dataset.num_sources}"
         )
     if every_input and dataset.num_sources < inputs:
         raise ValueError(
-            f"{name}: the data have {dataset.num_sources} input channels, but the network {inputs}: it would never "
-            f"learn from the others. Build it with {dataset.num_sources}; or, if channels may be silent, make the data "
-            f"with num_sources={inputs}"
+            f"{name}: the data have {dataset.num_sources} input channels, but the network has {inputs} inputs, some of "
+            f"which would never learn. Build it with {dataset.num_sources}; or, if channels may be silent, make the "
+            f"data with num_sources={inputs}"
         )
     dataset.spikes.check_sources(inputs)
     labels = known(dataset.labels)
@@ -58,29 +58,29 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(
             f"{first_entry('labels', labels, is_wrong)}{advice}, but the network has {outputs} outputs, 0 to "
-            f"{outputs - 1}, one for each class; build it with {dataset.num_classes}, or give a readout of your own if "
-            "the loss does not look up outputs by label"
+            f"{outputs - 1}, one for each class; build it with {dataset.num_classes}, or pass your own readout if the "
+            "loss does not index outputs by label"
         )
 
 
 def require_optimizer(optimizer: Any) -> None:
-    """Raise a TypeError that says what to pass, if it is no optimiser of optax."""
+    """Raise a TypeError unless it is an optimiser of optax."""
     if not (callable(getattr(optimizer, "init", None)) and callable(getattr(optimizer, "update", None))):
         advice = f"optax.adabelief({optimizer})" if _is_number(optimizer) else "optax.adabelief(4e-3)"
-        raise TypeError(f"optimizer is {_what(optimizer)}; give an optimiser of optax, such as {advice}")
+        raise TypeError(f"optimizer is {_what(optimizer)}; pass an optimiser of optax, such as {advice}")
 
 
 def require_count(name: str, value: Any, least: int) -> None:
-    """Raise an error that names the argument, if it is no whole number or below the least."""
+    """Raise an error unless a value is an integer and at least `least`."""
     is_whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_whole:
-        raise TypeError(f"{name} is {_what(value)}; give a whole number, at least {least}")
+        raise TypeError(f"{name} is {_what(value)}, but must be an integer, at least {least}")
     if value < least:
-        raise ValueError(f"{name} is {value}; give a whole number, at least {least}")
+        raise ValueError(f"{name} is {value}, but must be an integer, at least {least}")
 
 
 def require_functions(**functions: Any) -> None:
-    """Raise a TypeError that names the argument, if one cannot be called."""
+    """Raise a TypeError that names an argument that is not callable."""
     forms = {
         "loss": "a function loss(times, label) of one sample",
         "readout": "a function of a recording, such as lambda record: record.spike_times(2)",
@@ -88,24 +88,24 @@ def require_functions(**functions: Any) -> None:
     }
     for name, function in functions.items():
         if not callable(function):
-            raise TypeError(f"{name} is {_what(function)}; give {forms[name]}")
+            raise TypeError(f"{name} is {_what(function)}; pass {forms[name]}")
 
 
 def require_key(key: Any) -> None:
-    """Raise a TypeError that says what to pass, if it is no random key."""
+    """Raise a TypeError unless it is a random key."""
     is_array = isinstance(key, jax.Array)
     is_new = is_array and jnp.issubdtype(key.dtype, jax.dtypes.prng_key) and key.ndim == 0
     if not is_new and not (is_array and key.dtype == np.uint32 and key.ndim == 1):
         advice = f"jax.random.key({key})" if isinstance(key, int) else "jax.random.key(0)"
-        raise TypeError(f"key is {_what(key)}; give {advice}")
+        raise TypeError(f"key is {_what(key)}; pass {advice}")
 
 
 def augmented(spikes: Any, network: Any) -> Spikes:
-    """Return what `augment` has made of a batch.
+    """Return a batch from `augment`, once checked.
 
     Raises:
         TypeError: if it is not Spikes.
-        ValueError: if a source is no input of the network, or a time is negative or not a number.
+        ValueError: if a source is not an input of the network, or a time is negative or NaN.
     """
     if not isinstance(spikes, Spikes):
         raise TypeError(f"augment returned {_what(spikes)}; return Spikes(times, sources)")
@@ -118,7 +118,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _what(value: Any) -> str:
-    """A short description of a wrong argument."""
+    """Describe a wrong argument."""
     if isinstance(value, int | float | str | type(None)):
         return repr(value)
     if callable(value) and hasattr(value, "__name__"):

@@ -1,4 +1,4 @@
-"""`check_gradients`: exact gradients against central differences, for any network and input."""
+"""`check_gradients`: compare exact gradients with central differences, for any network and input."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from ..spikes import Spikes
 
 
 class GradientRow(NamedTuple):
-    """One array's part of a report."""
+    """The part of a report on one array."""
 
     name: str
     entries: int
@@ -26,8 +26,8 @@ class GradientReport(NamedTuple):
     """Errors of exact gradients, relative to the larger of 1 and the gradient.
 
     Attributes:
-        rows: One for every array: weights, trained parameters, input times.
-        reverse_error: Largest disagreement of reverse mode with forward mode.
+        rows: One per array: weights, trained parameters, input times.
+        reverse_error: The largest difference between reverse and forward mode.
     """
 
     rows: tuple[GradientRow, ...]
@@ -35,7 +35,7 @@ class GradientReport(NamedTuple):
 
     @property
     def largest_error(self) -> float:
-        """The largest error of all."""
+        """The largest error of all arrays."""
         return max([row.largest_error for row in self.rows], default=0.0)
 
     def __str__(self) -> str:
@@ -59,17 +59,17 @@ def check_gradients(
     """Compare the exact derivatives of all output spike times with central differences, in double precision.
 
     Args:
-        network: The network; its numbers are converted to double precision for the check.
+        network: The network; its arrays are converted to double precision.
         spikes: One trial.
-        count: How many spike times per output neuron, pseudospikes included.
-        entries: How many entries of each array to check, chosen at random; all where there are fewer.
+        count: Spike times per output neuron, including pseudospikes.
+        entries: Entries of each array to check, chosen at random.
         step: Half the distance of the two points of a difference.
-        key: Chooses the entries.
+        key: Random key of the choice.
 
     Returns:
-        The report; print it, or ask for its `largest_error`, which for a correct gradient is the differences' own:
-        about `step**2` times the third derivative, and rounding errors over `step`. Where an input meets a neuron's
-        own spike the second derivative jumps, and the difference there is off by up to `step` times that jump.
+        The report. Its `largest_error` includes the error of the differences: about `step**2` times the third
+        derivative plus rounding errors over `step`. Where an input meets a neuron's own spike, the second derivative
+        jumps, and the difference is wrong by up to `step` times that jump.
 
     Raises:
         ValueError: if `spikes` is a batch.
@@ -82,7 +82,7 @@ def check_gradients(
         True
     """
     if spikes.times.ndim != 1:
-        raise ValueError("check_gradients takes one trial; choose one from the batch, such as spikes[0]")
+        raise ValueError("check_gradients takes one trial, but spikes is a batch; select one, such as spikes[0]")
     source = np.random.default_rng(int(jax.random.bits(jax.random.key(0) if key is None else key)))
     with jax.enable_x64(True):
         double = jax.tree.map(_double, (eqx.filter(network, eqx.is_inexact_array), spikes.times))

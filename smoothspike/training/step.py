@@ -1,4 +1,4 @@
-"""One step of training, for any number of devices and within any memory."""
+"""A training step on any number of devices, within a memory budget."""
 
 from collections.abc import Callable
 from functools import cache
@@ -15,7 +15,6 @@ from ..networks import Network, simulate
 from ..networks._capacity import Capacities
 from ..networks.recording import Recording
 from ..parallel.chunks import value_and_grad_in_chunks
-from ..parallel.compiling import compiler_options
 from ..parallel.devices import replicated
 from ..parallel.memory import largest_within, memory_needed, num_bytes
 from ..spikes import Spikes
@@ -34,16 +33,16 @@ def make_step(
     chunk: int | None,
     memory: int | str | None,
 ) -> Step:
-    """Return the step of `fit`; within a given memory, it chooses a chunk for every capacity it meets.
+    """Return the step of `fit`; with a memory budget, it chooses a chunk for every capacity.
 
     Raises:
-        ValueError: if both chunk and memory are given, or one is no positive number.
+        ValueError: if both chunk and memory are given, or one is not positive.
     """
     if chunk is not None and memory is not None:
-        raise ValueError("give a chunk, or the memory from which to choose one, but not both")
+        raise ValueError("pass either chunk or memory, but not both")
     devices = 1 if mesh is None else mesh.size
     if chunk is not None and (chunk < 1 or chunk % devices):
-        raise ValueError(f"chunk is {chunk}; give a positive multiple of the number of devices, which is {devices}")
+        raise ValueError(f"chunk is {chunk}, but must be a positive multiple of the number of devices, {devices}")
     budget = None if memory is None else num_bytes(memory)
 
     @cache
@@ -80,7 +79,9 @@ def _step(
             losses = jax.vmap(loss)(readout(recording), labels)
             if jnp.shape(losses) != labels.shape:
                 shape = jnp.shape(losses)[1:]
-                raise ValueError(f"the loss of a sample has shape {shape}; return one number, such as its sum or mean")
+                raise ValueError(
+                    f"the loss of a sample has shape {shape}, but must be one number; take its sum or mean"
+                )
             return losses.mean(), needed
 
         differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True, mesh=mesh)
@@ -91,5 +92,4 @@ def _step(
             trained = eqx.filter_shard(trained, replicated(mesh))
         return (*trained, value), needed
 
-    options = None if mesh is None else compiler_options(mesh)
-    return eqx.filter_jit(step, compiler_options=options)  # pyright: ignore[reportCallIssue]
+    return eqx.filter_jit(step)

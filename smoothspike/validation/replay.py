@@ -1,4 +1,4 @@
-"""A witness simulated once more: by another solver, with the membrane potential along the way."""
+"""Simulate a witness again, by another solver, and record the membrane potential."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,11 @@ from jaxtyping import Float
 
 from symbolic import Failure, Witness
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.trajectory import DONE, ESCAPED
-from .cut_off import has_limit
-from .equations import setting
-from .trials import Inputted, Outcomes, Simulator
+from .cutoff_study import has_limit
+from .equations import numeric_model
+from .trials import InputTrains, Outcomes, Simulator
 
 _TOLERANCE = 1e-11
 _SAMPLES = 240
@@ -21,16 +22,16 @@ _AGREES = 1e-3
 
 @dataclass(frozen=True)
 class Replay:
-    """A witness, simulated anew.
+    """A witness, simulated again.
 
     Attributes:
         witness: The witness.
-        confirms: Whether the jump (or the missing limit) is there again, as large as before.
-        method: How it was simulated, in words.
-        spike_times: The spike times, for each value of the quantity that is varied.
-        jump: The jump that was found.
-        times: Where the potential was sampled.
-        potential: The spiking variable there, for each value of that quantity.
+        confirms: Whether the jump (or the missing limit) is reproduced, with the same size.
+        method: The solver, in words.
+        spike_times: The spike times for each value of the varied quantity.
+        jump: The size of the jump.
+        times: Sample times of the potential.
+        potential: The spiking variable at these times, for each value of the varied quantity.
     """
 
     witness: Witness
@@ -46,30 +47,33 @@ class Replay:
         trains = [", ".join(f"{time:.9g}" for time in times) or "no spikes" for times in self.spike_times]
         rows = [f"  {self.witness.quantity} {value!r}: {train}"
                 for value, train in zip(self.witness.values, trains, strict=True)]  # fmt: skip
-        return "\n".join([f"{self.witness}", f"Simulated anew by {self.method}: {found}.", *rows])
+        return "\n".join([f"{self.witness}", f"Simulated again by {self.method}: {found}.", *rows])
 
 
 def simulate_witness(witness: Witness) -> Replay:
-    """Simulate the trials of a witness anew, by another solver and with other steps, and look whether it is right.
+    """Simulate the trials of a witness again, by another solver with other steps, and check whether it is right.
+
+    Args:
+        witness: A witness, such as `find_witness` returns.
 
     Example:
         >>> import smoothspike as ss
-        >>> replay = simulate_witness(ss.verify(ss.models.lif_oscillatory()).witness)
+        >>> replay = ss.simulate_witness(ss.find_witness(ss.verify(ss.models.lif_delta()), trials=4))
         >>> replay.confirms, replay.jump > 0.01
         (True, True)
     """
-    ready = setting(witness.model)
-    solver = diffrax.Dopri5()
-    simulator = Simulator(ready, witness.duration, trials=1, tolerance=_TOLERANCE, solver=solver)
+    numeric = numeric_model(witness.model)
+    integration = Integration(diffrax.Dopri5(), _TOLERANCE)
+    simulator = Simulator(numeric, witness.duration, trials=1, integration=integration)
     rows = [witness.inputs_at(value) for value in witness.values]
     cuts = np.arange(len(rows)) if witness.failure is Failure.NO_LIMIT else np.full(len(rows), -1)
     samples = _samples(witness)
-    inputs = Inputted(*(np.stack(part) for part in zip(*(_row(witness, row, samples) for row in rows), strict=True)))
+    inputs = InputTrains(*(np.stack(part) for part in zip(*(_row(witness, row, samples) for row in rows), strict=True)))
     trial = simulator(inputs, cuts)
     order = np.argsort(inputs.times, axis=1, kind="stable")
     sampled = np.take_along_axis(inputs.routes, order, 1) < 0
     potential = np.stack([seen[mask] for seen, mask in zip(trial.before[..., 0], sampled, strict=True)])
-    outcomes = _outcomes(witness, ready.model.other_states, trial)
+    outcomes = _outcomes(witness, numeric.model.other_states, trial)
     ends = np.minimum(trial.spike_times, witness.duration)
     return Replay(
         witness,
@@ -83,7 +87,7 @@ def simulate_witness(witness: Witness) -> Replay:
 
 
 def _samples(witness: Witness) -> Float[np.ndarray, " samples"]:
-    """Equidistant times, as many shared among the stretches between inputs and spikes, and both sides of each."""
+    """Equidistant times, as many shared among the intervals between inputs and spikes, and both sides of each event."""
     spikes = [time for times in witness.spike_times for time in times]
     inputs = [time for time, _, _ in witness.inputs_at(witness.values[0])]
     parts = np.array([0.0, 1.0, *(time / witness.duration for time in spikes + inputs)])
@@ -94,7 +98,7 @@ def _samples(witness: Witness) -> Float[np.ndarray, " samples"]:
 
 
 def _row(witness: Witness, inputs: tuple, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The inputs of a trial, and one without effect wherever the potential is sampled."""
+    """The inputs of a trial, and one without effect at each sample time."""
     names = [route.name for route in witness.model.routes]
     times = np.append([time for time, _, _ in inputs], samples)
     routes = np.append([names.index(name) for _, name, _ in inputs], np.full(len(samples), -1)).astype(int)
@@ -105,10 +109,11 @@ def _row(witness: Witness, inputs: tuple, samples: np.ndarray) -> tuple[np.ndarr
 def _outcomes(witness: Witness, others: tuple, trial: Outcomes) -> Float[np.ndarray, " values"]:
     if witness.failure is Failure.ESCAPES:
         return np.asarray(trial.ended)
-    *words, number = witness.observed.split()
-    spike = int(number) - 1
-    state = [str(other) for other in others].index(words[0]) + 1 if words[1] == "at" else None
-    return np.asarray(trial.spike_times[:, spike] if state is None else trial.at_spikes[:, spike, state])
+    observable = witness.observable
+    spike = (observable.spike or 1) - 1
+    if observable.kind == "spike time":
+        return np.asarray(trial.spike_times[:, spike])
+    return np.asarray(trial.at_spikes[:, spike, others.index(observable.state) + 1])
 
 
 def _confirms(witness: Witness, outcomes: np.ndarray, trial: Outcomes) -> bool:

@@ -1,32 +1,26 @@
-"""Whether every expression of a declaration has a value at the declared parameters, and which parameter prevents it."""
+"""Checks that every declared expression is defined at the declared parameter values."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
+from ..algebra import sign
 from ..errors import ModelError
-from .approximate import sign_at
-
-if TYPE_CHECKING:
-    from .model import NeuronModel
+from .declaration import Declaration
 
 Values = Mapping[Any, Any]
 
 
-def require_defined(model: "NeuronModel") -> None:
-    """Refuse values of parameters at which an expression divides by zero, or has no real root or logarithm.
-
-    Raises:
-        ModelError: if there is one; it names the expression, the part of it and the parameters.
-    """
+def require_defined(model: Declaration) -> None:
+    """Refuse values of parameters at which an expression divides by zero, or has no real root or logarithm."""
     for where, expression in _expressions(model):
         for values in _neurons(model, expression):
             for what, part, wanted in _delicate(expression, values):
                 _require(where, what, part, wanted, values)
 
 
-def _expressions(model: "NeuronModel") -> Iterator[tuple[str, Any]]:
+def _expressions(model: Declaration) -> Iterator[tuple[str, Any]]:
     yield from ((f"d{state}/dt", rate) for state, rate in model.dynamics.items())
     yield from ((f"the reset of {state}", value) for state, value in model.reset.items())
     for route in model.routes:
@@ -37,7 +31,7 @@ def _expressions(model: "NeuronModel") -> Iterator[tuple[str, Any]]:
         yield from ((f"the bounds of {state}", limit) for limit in limits)
 
 
-def _neurons(model: "NeuronModel", expression: Any) -> Iterator[Values]:
+def _neurons(model: Declaration, expression: Any) -> Iterator[Values]:
     """The values of the parameters of an expression, once for every neuron where they differ."""
     used = {symbol: value for symbol, value in model.values.items() if symbol in expression.free_symbols}
     if not used:
@@ -85,16 +79,13 @@ def _require(where: str, what: str, part: Any, wanted: str, values: Values) -> N
         if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or value.is_real is False:
             raise ModelError(f"{where} contains {part}, which has no real value with {at}; give {names} another value")
         return
-    sign = 0 if value == 0 else _sign(part, own)
-    if sign is None or sign == 1 or (sign == 0 and wanted == "at least 0") or (sign == -1 and wanted == "not 0"):
+    found = 0 if value == 0 else _sign(part, own)
+    if found in (None, 1) or (found == 0 and wanted == "at least 0") or (found == -1 and wanted == "not 0"):
         return
-    problem = at if part in own else f"which is {'0' if sign == 0 else 'negative'} with {at}"
+    problem = at if part in own else f"which is {'0' if found == 0 else 'negative'} with {at}"
     raise ModelError(f"{where} {what} {part}, {problem}; give {names} a value at which {part} is {wanted}")
 
 
 def _sign(expression: Any, values: Values) -> int | None:
     """The sign, None where it depends on states or open parameters, or is out of reach of ordinary numbers."""
-    try:
-        return sign_at(expression, values)
-    except ArithmeticError:
-        return None
+    return None if expression.free_symbols - values.keys() else sign(expression, dict(values))

@@ -1,4 +1,4 @@
-"""Keywords that a declaration does not have, refused with those that it has."""
+"""Refusal of unknown keywords, with a suggestion."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -9,19 +9,7 @@ from ..errors import ModelError
 
 
 def refuse_unknown(keywords: Iterable[str], function: Callable[..., Any]) -> None:
-    """Refuse keywords that a function takes only to refuse them.
-
-    Raises:
-        ModelError: if there are any; it says which one is meant, or what there is.
-
-    Example:
-        >>> def declare(*, spike, reset, **unknown):
-        ...     refuse_unknown(unknown, declare)
-        >>> declare(spike=1, reset=2, resets=3)
-        Traceback (most recent call last):
-        ...
-        symbolic.errors.ModelError: unknown keyword 'resets'; did you mean 'reset'? A declaration has spike, reset
-    """
+    """Refuse unknown keywords, and suggest a known one."""
     parameters = inspect.signature(function).parameters.values()
     known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name != "self"]
     for keyword in keywords:

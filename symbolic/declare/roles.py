@@ -1,4 +1,4 @@
-"""What a parameter is in the equations, whatever it is called."""
+"""The roles of parameters, found from the equations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,6 @@ def time_constants(dynamics: Mapping[sp.Symbol, Any]) -> frozenset[sp.Symbol]:
     """Return the parameters that divide the whole right-hand side of an equation, or a decay of its own state.
 
     Both set how fast a state changes: where such a parameter is not positive, time runs backwards or not at all.
-
-    Example:
-        >>> V, I, tau, C, a = sp.symbols("V I tau C a", real=True)
-        >>> sorted(time_constants({V: (V**2 + I / a) / C, I: -I / tau + V / a}), key=str)
-        [C, tau]
     """
     found: set[sp.Symbol] = set()
     for state, rate in dynamics.items():

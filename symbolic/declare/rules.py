@@ -1,4 +1,4 @@
-"""When a neuron spikes and what an input spike does: the two rules of a declaration besides its equations."""
+"""Spike rules and input rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,15 +114,7 @@ def jump(changes: Mapping[sp.Symbol, Any]) -> Jump:
 
 
 def exact(value: Any, where: str = "a declaration") -> sp.Expr:
-    """Turn a number or expression into SymPy, decimal numbers into the fractions that they are written as.
-
-    Raises:
-        ModelError: if it is neither. Text is refused: SymPy would evaluate it as Python code.
-
-    Example:
-        >>> exact(0.1) + exact(0.2) == exact(0.3)
-        True
-    """
+    """Turn a number or expression into SymPy, decimal numbers into the fractions that they are written as."""
     try:
         expression = sp.sympify(value, strict=True)
     except (sp.SympifyError, TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Refusing what is not finite and real, and numbers that would keep SymPy busy for minutes."""
+"""Limits on declared expressions: finite and real, and small enough for SymPy."""
 
 from functools import lru_cache
 from math import comb, prod
@@ -6,16 +6,16 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import value
 from ..errors import ModelError
-from .approximate import approximate
 from .tokens import Source, Token
 
 MAX_EXPONENT = 20
 MAX_OPERATIONS, MAX_POWER = 5000, 1000
 MAX_DIGITS = 300
-#: SymPy tells numbers apart by a hundred digits; far below that it does so reliably.
+#: SymPy distinguishes numbers by a hundred digits; far below that it does so reliably.
 LARGEST = 1e50
-#: SymPy works out 12**p to find the roots in 12**(p/q).
+#: SymPy computes 12**p to find the roots in 12**(p/q).
 _MAX_FRACTION = 10**4
 #: SymPy looks for the roots of a polynomial in one positive symbol, to know its sign.
 _MAX_DEGREE = 10
@@ -25,11 +25,7 @@ _MAX_TERMS = 50
 
 
 def exact_number(source: Source, token: Token) -> sp.Expr:
-    """Return the fraction that a decimal number is written as.
-
-    Raises:
-        ModelError: if it has so many digits that SymPy would be busy with it.
-    """
+    """Return the fraction that a decimal number is written as."""
     digits, _, power = token.text.lower().partition("e")
     if len(digits) > MAX_DIGITS or len(power) > 4 or abs(int(power or "0")) > MAX_DIGITS:
         message = f"a number of more than {MAX_DIGITS} digits; write a number of ordinary size"
@@ -38,22 +34,7 @@ def exact_number(source: Source, token: Token) -> sp.Expr:
 
 
 def require_ordinary(result: Any, source: Source, token: Token, *, everywhere: bool = False) -> Any:
-    """Return an expression that arose at a token, if it is finite and real as far as its top shows.
-
-    Args:
-        result: The expression.
-        source: Where it was written.
-        token: The operator, function or number that it came from, for the message.
-        everywhere: Look through the whole expression instead of its top.
-
-    Raises:
-        ModelError: if it is not finite and real, or not of ordinary size.
-
-    Example:
-        >>> source = Source("reset", "V = 1/3")
-        >>> require_ordinary(sp.Rational(1, 3), source, Token("symbol", "/", 5))
-        1/3
-    """
+    """Return an expression that arose at a token, if it is finite and real as far as its top shows."""
     for part in sp.preorder_traversal(result) if everywhere else (result, *result.args):
         if part in (sp.zoo, sp.nan, sp.oo, -sp.oo):
             raise source.error(token.position, "this has no finite value (division by zero?)")
@@ -72,11 +53,7 @@ def require_ordinary(result: Any, source: Source, token: Token, *, everywhere: b
 
 
 def require_exponent(base: sp.Expr, exponent: Any, source: Source, token: Token) -> None:
-    """Check an exponent before SymPy works the power out.
-
-    Raises:
-        ModelError: if SymPy would have to work out huge numbers.
-    """
+    """Check an exponent before SymPy evaluates the power."""
     # SymPy may split 2**(9**9 + V) into factors and work out the first, so no number in it may be large
     numbers = exponent.atoms(sp.Rational)
     if any(abs(number) > MAX_EXPONENT for number in numbers) or (
@@ -92,11 +69,7 @@ def require_exponent(base: sp.Expr, exponent: Any, source: Source, token: Token)
 
 
 def require_size(expression: sp.Basic, where: str) -> None:
-    """Check an expression of SymPy before anything is done with it.
-
-    Raises:
-        ModelError: if it has very many operations, or numbers with very many digits, also as exponents.
-    """
+    """Check an expression of SymPy before anything is done with it."""
     count, waiting = 0, [expression]
     while waiting:
         part = waiting.pop()
@@ -115,22 +88,14 @@ def require_size(expression: sp.Basic, where: str) -> None:
 
 
 def require_argument(argument: sp.Expr, source: Source, token: Token) -> None:
-    """Check the argument of a function, at the function's name.
-
-    Raises:
-        ModelError: if it has too many terms when it is multiplied out.
-    """
+    """Check the argument of a function, at the function's name."""
     if _terms(argument) > _MAX_TERMS:
         message = f"the argument of {token.text} has more than {_MAX_TERMS} terms when multiplied out; simplify it"
         raise source.error(token.position, message)
 
 
 def require_exponential(argument: sp.Expr, source: Source, token: Token) -> None:
-    """Check the argument of exp before SymPy turns `exp(a*log(b))` into `b**a`.
-
-    Raises:
-        ModelError: as `require_exponent`.
-    """
+    """Check the argument of exp before SymPy turns `exp(a*log(b))` into `b**a`."""
     for product in argument.atoms(sp.Mul) if argument.has(sp.log) else ():
         for logarithm in product.atoms(sp.log):
             require_exponent(logarithm.args[0], product.as_coeff_Mul()[0], source, token)
@@ -187,29 +152,19 @@ def _cost(factors: Any) -> int:
 
 
 def ordinary_value(number: sp.Expr, source: Source, token: Token) -> float:
-    """Return the value of a number.
-
-    Raises:
-        ModelError: if it is not real, too large or too close to 0.
-    """
+    """Return the value of a number."""
     try:
-        value = approximate(number)
+        found = value(number)
     except ArithmeticError:
-        value = 2 * LARGEST
-    if number != 0 and not 1 / LARGEST <= abs(value) <= LARGEST:
+        found = 2 * LARGEST
+    if number != 0 and not 1 / LARGEST <= abs(found) <= LARGEST:
         message = f"this is not a real number of ordinary size ({1 / LARGEST:g} to {LARGEST:g})"
         raise source.error(token.position, message)
-    return value
+    return float(found)
 
 
 def surely_real(expression: sp.Expr) -> bool:
-    """Whether an expression is real wherever it is defined, judged by its roots and logarithms.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> surely_real(sp.sqrt(V)), surely_real(sp.sqrt(abs(V)))
-        (False, True)
-    """
+    """Whether an expression is real wherever it is defined, judged by its roots and logarithms."""
     roots: set[Any] = {power.base for power in expression.atoms(sp.Pow) if not power.exp.is_integer}
     logarithms: set[Any] = {logarithm.args[0] for logarithm in expression.atoms(sp.log)}
     return all(part.is_extended_nonnegative for part in roots | logarithms)

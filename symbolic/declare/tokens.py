@@ -30,14 +30,7 @@ class Source:
     text: str
 
     def error(self, position: int, message: str) -> ModelError:
-        """Return the error that shows `message`, the line of `position` and a caret under it.
-
-        Example:
-            >>> print(Source("reset", "V = oops").error(4, "unknown name"))
-            reset, line 1, column 5: unknown name
-                V = oops
-                    ^
-        """
+        """Return the error that shows `message`, the line of `position` and a caret under it."""
         start = self.text.rfind("\n", 0, position) + 1
         number, column = self.text.count("\n", 0, position) + 1, position - start
         line = self.text[start:].partition("\n")[0]
@@ -63,15 +56,7 @@ class Token:
 
 
 def tokenize(source: Source) -> list[Token]:
-    """Split text into tokens, without blanks and comments.
-
-    Raises:
-        ModelError: if the text is too long or holds a character that no declaration uses.
-
-    Example:
-        >>> [token.text for token in tokenize(Source("reset", "w = w + 1e-3  # a comment"))]
-        ['w', '=', 'w', '+', '1e-3']
-    """
+    """Split text into tokens, without blanks and comments."""
     if len(source.text) > MAX_CHARACTERS:
         raise source.error(0, f"the text is longer than {MAX_CHARACTERS} characters; give numbers as parameters")
     tokens: list[Token] = []
@@ -95,13 +80,6 @@ def statements(source: Source, *, commas: bool = False) -> list[Sequence[Token]]
     """Split text at line ends and semicolons, and at commas if wanted; each statement ends in an `end` token.
 
     Commas within parentheses separate no statements.
-
-    Raises:
-        ModelError: if nothing stands before or after a comma, or as `tokenize`.
-
-    Example:
-        >>> [[token.text for token in statement] for statement in statements(Source("reset", "V=0, w=1"), commas=True)]
-        [['V', '=', '0', ''], ['w', '=', '1', '']]
     """
     found: list[Sequence[Token]] = []
     current: list[Token] = []

@@ -6,29 +6,28 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import sympy as sp
+
 from ..declare import NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
 from .affine import derive_affine
 from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
-from .derivation import LinearForm as LinearForm
-from .derivation import ProjectiveForm as ProjectiveForm
 from .derivation import Relation as Relation
+from .derivation import singularities as singularities
 from .forms import AffineForm as AffineForm
 from .forms import NumericForm as NumericForm
+from .forms import ProjectiveForm as ProjectiveForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
-from .given import derive_given, method_of
+from .general import derive_numeric
 from .linear import derive_linear
-from .numeric import derive_numeric
-from .phase import derive_phase
-from .phase_form import PhaseForm as PhaseForm
-from .projective import derive_projective
-from .singular import Singularity as Singularity
-from .singular import evaluate as evaluate
-from .singular import singularities as singularities
-from .transfer import derive_transfer
+from .removable_singularities import Singularity as Singularity
+from .riccati import derive_projective
+from .riccati_series import derive_transfer
+from .scalar.phase import derive_phase
+from .user_solution import derive_given, method_of
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 METHODS = ("projective", "linear", "phase", "numeric")
@@ -88,7 +87,7 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 @lru_cache(maxsize=256)
 def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tuple[str, ...]) -> Derivation:
-    """Derive a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    """Derive a model; `order` distinguishes models that differ only in the order of states and parameters."""
     structure = recognise(model)
     if model.solution is not None and method in (None, method_of(structure)):
         return derive_given(model, structure)
@@ -113,14 +112,15 @@ def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tupl
 def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
     """Refuse a form that rests on a relation, a value or a sign of parameters of which one will change."""
     form = derivation.form
-    fixed = form.fixed if isinstance(form, PhaseForm) and derivation.closed_form else ()
-    moving = _changing(fixed, trainable)
+    moving = _changing(derivation.fixed if derivation.closed_form else (), trainable)
     if moving:
         raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
-    for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():
+    rows = form.couplings.items() if isinstance(form, AffineForm) and derivation.flow is not None else ()
+    for state, row in rows:
+        rate = -row.get(state, sp.Integer(0))
         loose = _changing(rate.free_symbols, trainable)
         if loose and not rate.is_positive:
-            raise DerivationError(f"it needs a {name}, {rate}, above zero, and {loose} is trainable")
+            raise DerivationError(f"{state} must decay at a rate, {rate}, above zero, and {loose} is trainable")
     if derivation.relation is None:
         return
     changing = _changing(derivation.relation.parameters, trainable)

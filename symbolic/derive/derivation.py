@@ -1,72 +1,15 @@
-"""What a derivation yields: closed forms to read, and the normal form from which a solver is built."""
+"""`Derivation`: closed forms to read, and the normal form from which a solver is built."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import sympy as sp
 
-from ..declare import FrozenMapping, NeuronModel, time
+from ..declare import FrozenMapping, NeuronModel
 from ..typesetting import escaped, latex
-from .forms import AffineForm, NumericForm, SolutionForm, TransferForm
-from .phase_form import PhaseForm
-
-#: Time since the state was known, in the formulas of a derivation.
-t = time
-
-StateMap = FrozenMapping[sp.Symbol, sp.Expr]
-
-
-@dataclass(frozen=True)
-class ProjectiveForm:
-    """An elementary quadratic neuron, in the coordinates in which it is linear.
-
-    The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
-    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t / (2 * order + 1))`; without currents `decay`
-    is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the
-    tangent of half its angle. All entries are expressions in the parameters.
-    """
-
-    potential: sp.Symbol
-    circle: tuple[sp.Expr, sp.Expr] | None
-    gain: sp.Expr
-    offset: sp.Expr
-    decay: sp.Expr
-    drive: sp.Expr
-    current_gains: StateMap
-    routes: FrozenMapping[str, StateMap]
-    order: int = 0
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        jumps = [value for changes in self.routes.values() for value in changes.values()]
-        own = (self.gain, self.offset, self.decay, self.drive, *(self.circle or ()))
-        return (*own, *self.current_gains.values(), *jumps)
-
-
-@dataclass(frozen=True)
-class LinearForm:
-    """A leaky integrator with exponential currents and a finite threshold.
-
-    `V' = -leak * (V - rest) + sum(current_gains[I] * I)` and `I' = -current_decay * I` for every current; a spike
-    where `V` reaches `threshold`, then `V = reset`. All entries are expressions in the parameters.
-    """
-
-    potential: sp.Symbol
-    leak: sp.Expr
-    rest: sp.Expr
-    current_decay: sp.Expr
-    threshold: sp.Expr
-    reset: sp.Expr
-    current_gains: StateMap
-    routes: FrozenMapping[str, StateMap]
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        jumps = [value for changes in self.routes.values() for value in changes.values()]
-        own = (self.leak, self.rest, self.current_decay, self.threshold, self.reset)
-        return (*own, *self.current_gains.values(), *jumps)
+from .forms import AffineForm, NumericForm, ProjectiveForm, SolutionForm, StateMap, TransferForm
+from .removable_singularities import Singularity, find_singularities
 
 
 @dataclass(frozen=True)
@@ -122,20 +65,22 @@ class Derivation:
         relation: What must hold between parameters for this derivation, or None.
         form: The normal form from which a solver is built.
         attempts: More exact or faster solvers that were tried first, and why each was refused.
+        fixed: Parameters at whose declared values alone the closed forms hold.
     """
 
     model: NeuronModel
     method: str
     closed_form: bool
     reason: str
-    flow: StateMap | None
-    time_to_spike: sp.Expr | None
-    rheobase: sp.Expr | None
-    period: sp.Expr | None
-    phase: sp.Expr | None
-    relation: Relation | None
-    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | PhaseForm | NumericForm | SolutionForm
+    form: ProjectiveForm | TransferForm | AffineForm | NumericForm | SolutionForm
+    flow: StateMap | None = None
+    time_to_spike: sp.Expr | None = None
+    rheobase: sp.Expr | None = None
+    period: sp.Expr | None = None
+    phase: sp.Expr | None = None
+    relation: Relation | None = None
     attempts: tuple[Attempt, ...] = ()
+    fixed: StateMap = field(default_factory=lambda: FrozenMapping({}))
 
     @property
     def formulas(self) -> dict[str, sp.Expr]:
@@ -174,10 +119,21 @@ class Derivation:
 
     def _continued(self, name: str) -> list[tuple[Any, Any, sp.Expr]]:
         """Where a formula divides by zero although it has a limit: symbol, its value there, and the limit."""
-        from .singular import singularities  # which imports this module
-
         found = [singularity for singularity in singularities(self) if singularity.formula == name]
         return [(*one.condition.args, one.limit) for one in found if one.is_removable and one.limit is not None]
 
     def _repr_latex_(self) -> str:
         return f"${self.to_latex()}$"
+
+
+@lru_cache(maxsize=256)
+def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
+    """Find where the formulas of a derivation divide by zero, and their limits there.
+
+    Example:
+        >>> from symbolic import derive, models
+        >>> found = singularities(derive(models.lif(tau_s=0.3)))
+        >>> print(found[0])
+        V(t) at tau_s = tau_m: tends to (I*t/tau_m + V)*exp(-t/tau_m)
+    """
+    return find_singularities(derivation.model, derivation.formulas, derivation.flow or {})

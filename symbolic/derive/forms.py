@@ -5,11 +5,30 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import inserted, tidy, vanishes
+from ..algebra import affine_split, inserted, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
-from ..polynomials import affine_split
 
 StateMap = FrozenMapping[sp.Symbol, sp.Expr]
+
+
+@dataclass(frozen=True)
+class ProjectiveForm:
+    """An elementary quadratic neuron, in the coordinates in which it is linear.
+
+    The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
+    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents `decay`
+    is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the
+    tangent of half its angle. All entries are expressions in the parameters.
+    """
+
+    potential: sp.Symbol
+    circle: tuple[sp.Expr, sp.Expr] | None
+    gain: sp.Expr
+    offset: sp.Expr
+    decay: sp.Expr
+    drive: sp.Expr
+    current_gains: StateMap
+    routes: FrozenMapping[str, StateMap]
 
 
 @dataclass(frozen=True)
@@ -27,12 +46,6 @@ class AutonomousStates:
     couplings: FrozenMapping[sp.Symbol, StateMap]
     sources: StateMap
     resting: StateMap
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        rows = [value for row in self.couplings.values() for value in row.values()]
-        return (*rows, *self.sources.values(), *self.resting.values())
 
 
 @dataclass(frozen=True)

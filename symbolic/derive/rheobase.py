@@ -5,25 +5,17 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, fraction, inserted, sign, tidy
+from ..algebra import coefficients, factor, fraction, inserted, multiplied_out, numbers, sign, tidy, value
 from ..errors import DerivationError
-from ..polynomials import coefficients, factor
-from ..values import numbers, value
-from .coordinate import coordinate_of, hyperbolic_as_exponentials, y
-from .phase_line import pieces_of
-from .rows import Row
+from .parameter_rows import Row
+from .scalar.coordinate import coordinate_of, hyperbolic_as_exponentials, y
+from .scalar.phase_line import pieces_of
 
 _MOST_DEGREE, _DIGITS = 12, 25
 
 
 def find_rheobase(potential: Any, field: Any, ends: tuple[Any, Any], rows: Sequence[Row]) -> Any:
     """Return minus the least value of a field between the reset and the spike; None where there is no formula.
-
-    Args:
-        potential: The symbol of the potential.
-        field: Its time derivative.
-        ends: Reset and spike.
-        rows: Parameter values that tell which value is the least.
 
     Example:
         >>> V, a = sp.symbols("V a", real=True)
@@ -98,9 +90,6 @@ def _rounded(number: Any) -> Any:
 def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
     """The value of a field at a place, or what it tends to at infinity.
 
-    Raises:
-        DerivationError: if that is not plain from its terms.
-
     Example:
         >>> V = sp.Symbol("V", real=True)
         >>> [limit(sp.exp(V) - V, V, end, {}) for end in (-sp.oo, sp.oo)], limit(1 + sp.exp(V), V, -sp.oo, {})
@@ -124,7 +113,7 @@ def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
 
 def _as_terms(field: Any, potential: Any) -> Any:
     """A field as a sum of powers and exponentials; a quotient of polynomials as what its leading terms give."""
-    terms = expanded(hyperbolic_as_exponentials(field, potential))
+    terms = multiplied_out(hyperbolic_as_exponentials(field, potential))
     if field.is_rational_function(potential) and not field.is_polynomial(potential):
         found = fraction(field)
         above, below = (None if found is None else coefficients(part, potential) for part in found or (0, 0))
@@ -143,11 +132,11 @@ def _pace(term: Any, potential: Any, place: Any, row: Row) -> tuple[Any, tuple[A
         if isinstance(part, sp.exp):
             slopes = coefficients(part.exp, potential)
             if slopes is None or len(slopes) > 2:
-                raise DerivationError(f"how fast {term} grows is not told by its form")
+                raise DerivationError(f"how fast {term} grows cannot be read off its form")
             constant *= sp.exp(slopes[0])
             rate += value(slopes[-1] if len(slopes) == 2 else sp.S.Zero, row) * (1 if place == sp.oo else -1)
         elif base == potential and exponent.is_Integer:
             power += int(exponent)
         elif part != 1:
-            raise DerivationError(f"how fast {term} grows is not told by its form")
+            raise DerivationError(f"how fast {term} grows cannot be read off its form")
     return constant * (-1 if place == -sp.oo and power % 2 else 1), (float(rate), power)

@@ -1,4 +1,4 @@
-"""Checking a closed form by putting it into the declared equations, at random rational points to 30 digits."""
+"""Checks of closed forms by substitution into the declared equations, at random points to 30 digits."""
 
 import itertools
 import random
@@ -6,24 +6,21 @@ from typing import Any
 
 import sympy as sp
 
+from ..algebra import extended_value, numbers, value
 from ..declare import NeuronModel
+from ..declare import time as t
 from ..errors import DerivationError
-from ..values import extended_value, numbers, value
-from .derivation import Relation, t
+from .derivation import Relation
 
 _POINTS, _DIGITS = 6, 60
 _HORIZON = 20  # how long a neuron that is said never to spike is followed
 
 
 def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | None) -> None:
-    """Substitute a flow into the differential equations and its initial condition.
-
-    Raises:
-        DerivationError: if the flow is not a solution.
-    """
+    """Substitute a flow into the differential equations and its initial condition."""
     slopes = {state: sp.diff(flow[state], t) for state in flow}
     for point in _points(model, relation):
-        later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
+        later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to differ
         start = {**point, t: sp.S.Zero}
         try:
             there = later | {state: value(flow[state], later, _DIGITS) for state in flow}
@@ -39,11 +36,7 @@ def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | No
 
 
 def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, relation: Relation | None) -> None:
-    """Substitute a time to spike into an expression that vanishes at a spike, wherever a spike comes.
-
-    Raises:
-        DerivationError: if the expression does not vanish there, or no spike comes at any of the points tried.
-    """
+    """Substitute a time to spike into an expression that vanishes at a spike, wherever a spike comes."""
     found = 0
     for point in _points(model, relation, spread=40):
         time = extended_value(time_to_spike, point, _DIGITS)
@@ -58,12 +51,7 @@ def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, re
 
 
 def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr) -> None:
-    """Look whether a time to spike is that of the first spike, on the way to it or, where none comes, for a while.
-
-    Raises:
-        DerivationError: if the potential reaches a finite threshold before, is not a real number, or passes through
-            infinity.
-    """
+    """Check that a time to spike is that of the first spike."""
     at_infinity, precision = model.spike.is_at_infinity, numbers()
     for point in _points(model, None, spread=20):
         limit = precision.inf if at_infinity else value(model.spike.threshold, point, _DIGITS)

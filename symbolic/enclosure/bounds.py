@@ -1,4 +1,4 @@
-"""Bounds of an expression over a box, which are certain: all rounding is outwards."""
+"""Bounds of expressions over boxes, rounded outwards."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -24,15 +24,6 @@ def enclosure(
 ) -> Interval:
     """Return an interval that contains every value that an expression takes in a box.
 
-    Args:
-        expression: A SymPy expression.
-        box: The ends of the range of each of its symbols, which may be infinite.
-        precision: How many bits the numbers have.
-        interior: Leave out the ends of the ranges.
-
-    Raises:
-        ModelError: if the expression has a function that is not known here, or a symbol without a range.
-
     Example:
         >>> x, y = sp.symbols("x y", real=True)
         >>> enclosure(x * sp.exp(-y), {x: (-1, 2), y: (0, sp.oo)})
@@ -50,13 +41,7 @@ def enclosure(
 
 
 def enclosure_on(expression: Any, variable: Any, low: Any, high: Any, precision: int = PRECISION) -> Interval:
-    """Return an interval that contains every value that an expression of one variable takes between two places.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> enclosure_on(V**2 + 1, V, -2, 2).excludes_zero, enclosure_on(V**2 - 1, V, -2, 2).excludes_zero
-        (True, False)
-    """
+    """Return an interval that contains every value that an expression of one variable takes between two places."""
     return enclosure(expression, {variable: (low, high)}, precision)
 
 
@@ -68,7 +53,7 @@ def check_symbols(expression: Any, box: Mapping[Any, Any]) -> None:
 
 
 def arithmetic_of(precision: int) -> Arithmetic:
-    """Intervals whose ends have a number of bits, of Arb where python-flint is installed."""
+    """Interval arithmetic with a number of bits."""
     return _arithmetic(rounding.numbers(precision))
 
 
@@ -109,11 +94,11 @@ def as_end(end: Any, at: int) -> End:
         return Fraction(int(exact.p), int(exact.q))
     arithmetic = arithmetic_of(4 * PRECISION)
     with arithmetic.numbers.active():
-        return rounding.outward(arithmetic.numbers, _bounds(arithmetic, number)[at], at)
+        return rounding.outward(_bounds(arithmetic, number)[at], at)
 
 
 def sign_at(expression: Any, point: Mapping[Any, Any], most_bits: int = 2048) -> int | None:
-    """Return the sign of an expression at a point, with as many bits as it takes; None where they do not tell.
+    """Return the sign of an expression at a point, with as many bits as it takes; None where undecided.
 
     Zero is said only where the arithmetic is exact.
 

@@ -20,11 +20,7 @@ _CONSTANTS = {sp.pi: "pi", sp.E: "e", sp.EulerGamma: "euler"}
 
 @lru_cache(maxsize=4096)
 def compiled(expression: Any) -> Compiled:
-    """Turn an expression into a function of the intervals of its symbols.
-
-    Raises:
-        ModelError: if the expression has a function that is not known here.
-    """
+    """Turn an expression into a function of the intervals of its symbols."""
     if expression.is_Symbol:
         return lambda arithmetic, box: box[expression]
     work = _operation(expression)
@@ -32,13 +28,12 @@ def compiled(expression: Any) -> Compiled:
 
 
 def _constant(work: Compiled) -> Compiled:
-    known: dict[int, Interval] = {}
+    known: dict[Arithmetic, Interval] = {}
 
     def apply(arithmetic: Arithmetic, box: Box) -> Interval:
-        found = known.get(id(arithmetic))
-        if found is None or found.numbers is not arithmetic.numbers:
-            found = known[id(arithmetic)] = work(arithmetic, box)
-        return found
+        if arithmetic not in known:
+            known[arithmetic] = work(arithmetic, box)
+        return known[arithmetic]
 
     return apply
 

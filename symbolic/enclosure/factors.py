@@ -42,13 +42,7 @@ def _factored(expression: Any) -> Any:
 
 
 def scaled(expression: Any, variable: sp.Symbol) -> list[Any]:
-    """Return an expression divided by the fastest and by the slowest of its exponentials: where it has both, one grows.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> scaled(sp.exp(2 * V) - V, V)
-        [-V*exp(-2*V) + 1]
-    """
+    """Return an expression divided by the fastest and by the slowest of its exponentials."""
     if expression.count_ops() > _MOST_OPERATIONS:
         return []
     expanded: Any = sp.expand(expression)

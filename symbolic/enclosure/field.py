@@ -17,11 +17,7 @@ _STEPS = (sp.Piecewise, sp.sign, sp.Heaviside)
 
 
 class Field:
-    """An expression together with its derivatives, which are found when they are needed.
-
-    Args:
-        expression: The expression.
-    """
+    """An expression together with its derivatives, which are found when they are needed."""
 
     def __init__(self, expression: Any) -> None:
         self.expression = expression
@@ -45,13 +41,7 @@ class Field:
         return self._work(arithmetic, box)
 
     def tight(self, arithmetic: Arithmetic, box: Mapping[Any, Interval], depth: int) -> Interval:
-        """Bounds by interval arithmetic, by monotonicity and by the mean value theorem.
-
-        Args:
-            arithmetic: What to compute with; its numbers are active.
-            box: The intervals of the symbols.
-            depth: How many derivatives may be taken in a row.
-        """
+        """Bounds by interval arithmetic, by monotonicity and by the mean value theorem."""
         found = self.plain(arithmetic, box)
         if found.sign is not None or not found.is_defined or not depth:
             return found
@@ -121,11 +111,7 @@ def _branch(expression: Any, holds: Callable[[Any], bool | None]) -> Any:
 
 @lru_cache(maxsize=1024)
 def field_of(expression: Any) -> Field:
-    """The field of an expression, kept for the next time.
-
-    Raises:
-        ModelError: if the expression has a function that is not known here.
-    """
+    """The field of an expression, kept for the next time."""
     return Field(expression)
 
 

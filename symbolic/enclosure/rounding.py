@@ -1,73 +1,24 @@
-"""Numbers whose rounding is known: every result is a lower and an upper bound, by Arb (python-flint) or by mpmath."""
+"""Numbers whose rounding is known: balls of Arb (python-flint), of which both ends are kept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from math import inf
-from typing import Any, Protocol
+from typing import Any
 
-from mpmath import libmp, mp
+import flint as _flint
 
-flint: Any
-try:
-    import flint
-except ImportError:  # no wheel for this platform
-    flint = None
-
+flint: Any = _flint  # its stubs lack the constructors used here
 #: A pair of bounds, the same number twice where it is exact.
 Pair = tuple[Any, Any]
 
-# mpmath computes elementary functions to within some units in the last place: digits beyond those that are kept
-_GUARD, _WIDENED = 40, 20
-_HUGE = 2**40  # bits of an exponent that are not worth computing with
 _MOST_EXPONENT = 2**15  # of a fraction
+_CONSTANTS = {"pi": flint.arb.pi, "e": flint.arb.const_e, "euler": flint.arb.const_euler}
 
 
-class Numbers(Protocol):
-    """Arithmetic of numbers with a number of bits; functions take finite numbers and return bounds of the value."""
-
-    infinity: Any
-
-    def ratio(self, numerator: int, denominator: int) -> Pair:
-        """Bounds of a fraction."""
-        ...
-
-    def constant(self, name: str) -> Pair:
-        """Bounds of pi, e or euler."""
-        ...
-
-    def add(self, left: Any, right: Any) -> Pair:
-        """Bounds of a sum."""
-        ...
-
-    def multiply(self, left: Any, right: Any) -> Pair:
-        """Bounds of a product."""
-        ...
-
-    def divide(self, left: Any, right: Any) -> Pair:
-        """Bounds of a quotient."""
-        ...
-
-    def power(self, base: Any, exponent: int) -> Pair:
-        """Bounds of a power."""
-        ...
-
-    def function(self, name: str, at: Any) -> Pair:
-        """Bounds of a function that both libraries call by this name."""
-        ...
-
-    def parts(self, number: Any) -> tuple[int, int]:
-        """A mantissa and an exponent of two that make up the number exactly."""
-        ...
-
-    def active(self) -> Any:
-        """A context manager in which the numbers are used."""
-        ...
-
-
-class ArbNumbers:
-    """Balls of Arb, of which both ends are kept."""
+class Numbers:
+    """Arithmetic with a number of bits: each operation takes finite numbers and returns bounds of its value."""
 
     def __init__(self, bits: int) -> None:
         self.bits, self.infinity = bits, flint.arb.pos_inf()
@@ -88,8 +39,7 @@ class ArbNumbers:
 
     def constant(self, name: str) -> Pair:
         """Bounds of pi, e or euler."""
-        arb = flint.arb
-        return _ends({"pi": arb.pi, "e": arb.const_e, "euler": arb.const_euler}[name]())
+        return _ends(_CONSTANTS[name]())
 
     def add(self, left: Any, right: Any) -> Pair:
         """Bounds of a sum."""
@@ -108,109 +58,21 @@ class ArbNumbers:
         return _ends(base**exponent)
 
     def function(self, name: str, at: Any) -> Pair:
-        """Bounds of the function of this name."""
+        """Bounds of the function that Arb calls by this name."""
         return _ends(getattr(at, name)())
-
-    def parts(self, number: Any) -> tuple[int, int]:
-        """A mantissa and an exponent of two that make up the number exactly."""
-        mantissa, exponent = number.man_exp()
-        return int(mantissa), int(exponent)
 
 
 def _ends(ball: Any) -> Pair:
-    low, high = ball.lower(), ball.upper()
     if ball.is_nan():
         return flint.arb.neg_inf(), flint.arb.pos_inf()
-    return low, high
+    return ball.lower(), ball.upper()
 
 
-class MpmathNumbers:
-    """Numbers of mpmath: sums and the like are rounded downwards and upwards, functions by far more than they err."""
-
-    def __init__(self, bits: int) -> None:
-        self._context: Any = mp.clone()  # of its own, so that nobody's precision is changed
-        self._context.prec = bits
-        self.infinity = self._context.inf
-
-    @contextmanager
-    def active(self) -> Iterator[None]:
-        """Do nothing, since the precision belongs to the numbers."""
-        yield
-
-    def ratio(self, numerator: int, denominator: int) -> Pair:
-        """Bounds of a fraction."""
-        context = self._context
-        low, high = (libmp.from_rational(numerator, denominator, context.prec, way) for way in "fc")
-        return context.make_mpf(low), context.make_mpf(high)
-
-    def constant(self, name: str) -> Pair:
-        """Bounds of pi, e or euler."""
-        context = self._context
-        with context.extraprec(_GUARD):
-            value = +{"pi": context.pi, "e": context.e, "euler": context.euler}[name]
-        return self._widened(value)
-
-    def add(self, left: Any, right: Any) -> Pair:
-        """Bounds of a sum."""
-        add = self._context.fadd
-        return add(left, right, rounding="f"), add(left, right, rounding="c")
-
-    def multiply(self, left: Any, right: Any) -> Pair:
-        """Bounds of a product."""
-        multiply = self._context.fmul
-        return multiply(left, right, rounding="f"), multiply(left, right, rounding="c")
-
-    def divide(self, left: Any, right: Any) -> Pair:
-        """Bounds of a quotient."""
-        divide = self._context.fdiv
-        return divide(left, right, rounding="f"), divide(left, right, rounding="c")
-
-    def power(self, base: Any, exponent: int) -> Pair:
-        """Bounds of a power."""
-        if exponent == 1 or base == 0:
-            return base, base
-        with self._context.extraprec(_GUARD):
-            value = base**exponent
-        return self._widened(value)
-
-    def function(self, name: str, at: Any) -> Pair:
-        """Bounds of the function of this name."""
-        context = self._context
-        if name == "sqrt":
-            low, high = (libmp.mpf_sqrt(at._mpf_, context.prec, way) for way in "fc")
-            return context.make_mpf(low), context.make_mpf(high)
-        if at == 0 and name in ("exp", "cos", "cosh"):
-            return context.one, context.one
-        if context.mag(at) > _HUGE.bit_length() and name in ("exp", "sinh", "cosh"):
-            return -self.infinity, self.infinity
-        with context.extraprec(_GUARD):
-            value = getattr(context, name)(at)
-        if value == 0:  # exact: none of these functions vanishes anywhere else
-            return value, value
-        return self._widened(value)
-
-    def parts(self, number: Any) -> tuple[int, int]:
-        """A mantissa and an exponent of two that make up the number exactly."""
-        sign, mantissa, exponent, _ = number._mpf_
-        return (-1) ** sign * int(mantissa), int(exponent)
-
-    def _widened(self, value: Any) -> Pair:
-        context = self._context
-        slack = context.ldexp(abs(value), -context.prec - _WIDENED)
-        return context.fsub(value, slack, rounding="f"), context.fadd(value, slack, rounding="c")
-
-
-def outward(numbers: Numbers, end: Any, at: int) -> Fraction | float:
-    """A fraction at or below a number (0), or at or above it (1): the number itself unless it is huge or tiny.
-
-    Example:
-        >>> third = numbers(64)
-        >>> outward(third, third.ratio(3, 4)[0], 0)
-        Fraction(3, 4)
-    """
-    if abs(end) == numbers.infinity:
+def outward(end: Any, at: int) -> Fraction | float:
+    """A fraction at or below a number (0), or at or above it (1): the number itself unless it is huge or tiny."""
+    if not end.is_finite():
         return inf if end > 0 else -inf
-    mantissa, exponent = numbers.parts(end)
+    mantissa, exponent = map(int, end.man_exp())
     size = abs(mantissa).bit_length() + exponent
     if mantissa == 0 or abs(size) <= _MOST_EXPONENT:
         return Fraction(mantissa) * Fraction(2) ** exponent
@@ -223,16 +85,6 @@ def outward(numbers: Numbers, end: Any, at: int) -> Fraction | float:
 
 
 @lru_cache(maxsize=64)
-def _numbers(bits: int, has_flint: bool) -> Numbers:
-    return ArbNumbers(bits) if has_flint else MpmathNumbers(bits)
-
-
 def numbers(bits: int) -> Numbers:
-    """Numbers with so many bits, of Arb where python-flint is installed.
-
-    Example:
-        >>> third = numbers(64).ratio(1, 3)
-        >>> bool(third[0] < third[1])
-        True
-    """
-    return _numbers(bits, flint is not None)
+    """Numbers with so many bits."""
+    return Numbers(bits)

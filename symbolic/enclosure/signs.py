@@ -59,17 +59,6 @@ def sign_on(
     The work is counted in boxes and does not depend on how fast the machine is. Infinite ends are split off ever
     farther away; there, signs are proven by bounds and by the signs of derivatives.
 
-    Args:
-        expression: A SymPy expression.
-        box: The ends of the range of each of its symbols, which may be infinite.
-        strict: Prove that it is positive or negative; if False, that it is at least or at most zero.
-        interior: Leave out the ends of the ranges.
-        most_boxes: How many boxes to look at, for each factor.
-        precision: How many bits the numbers have.
-
-    Raises:
-        ModelError: if the expression has a function that is not known here, or a symbol without a range.
-
     Example:
         >>> V, w = sp.symbols("V w", real=True)
         >>> everywhere = (-sp.oo, sp.oo)

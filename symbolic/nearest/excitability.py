@@ -1,4 +1,4 @@
-"""What is measured on a membrane: where it rests, how fast it returns there, which drive makes it fire, how often."""
+"""Measurements on a membrane: rest, time constant, rheobase, period."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,9 @@ from typing import Any
 import mpmath
 import sympy as sp
 
-from ..bounded import expanded, tidy
+from ..algebra import multiplied_out, tidy
+from ..enclosure.isolation import WINDOW, precisely, rounded
 from ..errors import ModelError
-from ..isolation import WINDOW, precisely, rounded
 from .membrane import Membrane
 from .zeros import sign_of, zeros
 
@@ -60,19 +60,7 @@ class Firing:
 
 
 def measure(membrane: Membrane) -> Resting | Firing:
-    """Measure a membrane, exactly where closed forms exist and to 25 digits otherwise.
-
-    Raises:
-        ModelError: if it neither rests nor fires by itself, or what is needed of open parameters is not known.
-
-    Example:
-        >>> from symbolic import models
-        >>> from symbolic.nearest.membrane import membranes
-        >>> (membrane,) = membranes(models.lif(tau_m=10, V_th=2))
-        >>> found = measure(membrane)
-        >>> found.rest, found.time_constant, found.rheobase
-        (0, 10, 2)
-    """
+    """Measure a membrane, exactly where closed forms exist and to 25 digits otherwise."""
     variable, total = membrane.variable, membrane.settled_at(membrane.variable)
     found = [zero for zero in zeros(total, variable, high=membrane.top) if _at_or_below(membrane, zero)]
     slopes = [sign_of(sp.diff(total, variable).subs(variable, zero)) for zero in found]
@@ -202,17 +190,9 @@ def _number(value: Any) -> Any:
 
 
 def period_of(membrane: Membrane, field: Any) -> Any:
-    """Time from reset to spike; `oo` where the field vanishes on the way, None where it is not known.
-
-    Example:
-        >>> from symbolic import models
-        >>> from symbolic.nearest.membrane import membranes
-        >>> (membrane,) = membranes(models.lif())
-        >>> period_of(membrane, 2 - membrane.variable)
-        log(2)
-    """
+    """Time from reset to spike; `oo` where the field vanishes on the way, None where it is not known."""
     variable, reset, threshold = membrane.variable, membrane.reset, membrane.threshold
-    field = expanded(field)
+    field = multiplied_out(field)
     slope = sp.diff(field, variable)
     finite = reset.is_finite and threshold.is_finite
     if finite and not slope.has(variable):

@@ -1,16 +1,15 @@
-"""From a model to its membrane: the spiking variable's equation with the other states where they rest without input."""
+"""The membrane of a model: the spiking variable's equation with the other states at rest."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
 
-from ..bounded import expanded, inserted, vanishes
+from ..algebra import affine_split, inserted, multiplied_out, vanishes
 from ..declare import NeuronModel
 from ..derive.forms import settled_states
+from ..enclosure.isolation import WINDOW
 from ..errors import ModelError
-from ..isolation import WINDOW
-from ..polynomials import affine_split
 from .zeros import sign_of
 
 #: Stands for the potential to which the other states have settled.
@@ -19,15 +18,7 @@ place = sp.Symbol("place", real=True)
 
 @dataclass(frozen=True)
 class Membrane:
-    """The spiking variable's equation at one set of parameter values, with the other states at their rest.
-
-    Attributes:
-        variable: The spiking variable.
-        rate: The time derivative of the spiking variable, in `variable` and `place`, to which other states settled.
-        threshold: Where it spikes; `oo` for a spike at infinity.
-        reset: Where it goes at a spike.
-        initial: Where it starts.
-    """
+    """The spiking variable's equation at one set of parameter values; other states rest as they do at `place`."""
 
     variable: sp.Symbol
     rate: Any
@@ -37,7 +28,7 @@ class Membrane:
 
     def settled_at(self, potential: Any) -> Any:
         """The field while the other states stay where they settle at a given potential."""
-        return expanded(self.rate.subs(place, potential))
+        return multiplied_out(self.rate.subs(place, potential))
 
     @property
     def follows(self) -> bool:
@@ -55,16 +46,7 @@ class Membrane:
 
 
 def settled(model: NeuronModel) -> dict[Any, Any]:
-    """Where the other states rest without input while the spiking variable stays at `place`.
-
-    Raises:
-        ModelError: if they do not rest, or their equations are too nonlinear to tell.
-
-    Example:
-        >>> from symbolic import models
-        >>> settled(models.izhikevich())
-        {w: b*place, I: 0}
-    """
+    """Where the other states rest without input while the spiking variable stays at `place`."""
     others = model.other_states
     start: dict[Any, Any] = {state: model.initial[state] for state in others}
     if all(vanishes(inserted(model.dynamics[state], start)) for state in others):
@@ -95,13 +77,7 @@ def rows_of(model: NeuronModel) -> list[dict[Any, Any]]:
 
 
 def membranes(model: NeuronModel) -> list[Membrane]:
-    """The membrane of every neuron; equal ones are listed as often as they occur.
-
-    Example:
-        >>> from symbolic import models
-        >>> [membrane.rate for membrane in membranes(models.lif(tau_m=[1, 2]))]
-        [-V, -V/2]
-    """
+    """The membrane of every neuron; equal ones are listed as often as they occur."""
     rest: Any = settled(model)
     rate = model.field.subs(rest, simultaneous=True)
     reset = model.reset_value.subs(rest | {model.variable: model.spike.threshold}, simultaneous=True)

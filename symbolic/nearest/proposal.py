@@ -1,4 +1,4 @@
-"""`ContinuousProposal`: a declared model together with what it shares with the model it stands in for, and what not."""
+"""`ContinuousProposal`: a model with its agreements with, and differences from, the original."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -62,12 +62,7 @@ class ContinuousProposal(NeuronModel):
 
 
 def shown(value: Any) -> str:
-    """Write a number so that it can be read; many numbers as the range that they span.
-
-    Example:
-        >>> shown(sp.Rational(1, 3)), shown(sp.pi**7 + sp.log(2)), shown(sp.Tuple(1, 3, 2))
-        ('1/3', '3020.99', '1 to 3')
-    """
+    """Write a number so that it can be read; many numbers as the range that they span."""
     if value is None:
         return "open"
     if isinstance(value, sp.Tuple):

@@ -4,28 +4,20 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import factored, tidy
+from ..algebra import factored, tidy
+from ..enclosure.isolation import WINDOW, isolate, rounded
 from ..errors import ModelError
-from ..isolation import WINDOW, isolate, rounded
-from ..verify.signs import numeric, sign_of_value
+from ..verify.signs.kinds import numeric, sign_of_value
 
 
 def sign_of(expression: Any) -> int:
-    """Return the sign of a number, or of an expression in open parameters where their assumptions tell.
-
-    Raises:
-        ModelError: if they do not tell.
-
-    Example:
-        >>> sign_of(sp.sqrt(2) - 1), sign_of(-sp.Symbol("x", positive=True))
-        (1, -1)
-    """
+    """Return the sign of a number, or of an expression in open parameters where their assumptions decide."""
     expression = sp.sympify(expression)
     found = numeric(expression) if expression.is_number else sign_of_value(factored(expression), {})
     if found is None:
         names = ", ".join(sorted(map(str, expression.free_symbols)))
         instead = f"give {names} a value, or declare a sign such as sp.Symbol(..., positive=True)" if names else ""
-        raise ModelError(f"the sign of {expression} has to be known and is not; {instead or 'write simpler numbers'}")
+        raise ModelError(f"the sign of {expression} must be known but is not; {instead or 'write simpler numbers'}")
     return found
 
 
@@ -33,16 +25,6 @@ def zeros(expression: Any, variable: sp.Symbol, low: float = -WINDOW, high: floa
     """Return the real zeros in ascending order, each once; where there is no closed form, as fractions of 25 digits.
 
     Polynomials are searched everywhere, other expressions from `low` to `high`.
-
-    Raises:
-        ModelError: if a zero cannot be told from a near miss, or open parameters leave too much open.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> zeros(V**2 - V - 1, V)
-        [1/2 - sqrt(5)/2, 1/2 + sqrt(5)/2]
-        >>> [round(float(zero), 6) for zero in zeros(sp.exp(V) - 2 * V - 2, V)]
-        [-0.768039, 1.678347]
     """
     expression = sp.sympify(expression)
     polynomial: Any = sp.Poly(expression, variable) if expression.is_polynomial(variable) else None

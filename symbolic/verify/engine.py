@@ -7,17 +7,19 @@ import sympy as sp
 
 from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
-from .case import Case, declared_case, with_derived_ranges
-from .certificate import Certificate, Condition, RouteReport, Verdict
-from .conditions import neuron_conditions
-from .crossing import crossing_class
-from .plain import with_plain_states
-from .regions import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
+from .certificate import Certificate
+from .conditions.neuron import neuron_conditions
+from .conditions.order_swap import input_conditions, route_conditions
+from .context import Case, declared_case, with_derived_ranges
+from .normalise_symbols import with_plain_states
+from .parameter_cases import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated
+from .reason import Reason
+from .regularity.simultaneous_inputs import crossing_class
 from .reports import Proof, report_on, worst_of
-from .routes import input_conditions, route_conditions
-from .signs import Row, Split, Undecided
+from .results import Condition, RouteReport, Verdict
+from .signs.kinds import Row, Split, Undecided
 
-_MAX_CASES = 2  # open parameters that are told apart one after the other
+_MAX_CASES = 2  # open parameters that are divided into cases one after the other
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:
@@ -58,8 +60,8 @@ def _verified(model: NeuronModel, depth: int) -> Certificate:
     return certificate
 
 
-def _open(model: NeuronModel, reason: str) -> Certificate:
-    condition = Condition("declaration", None, sp.true, f"Undecided: {reason}.")
+def _open(model: NeuronModel, reason: Reason) -> Certificate:
+    condition = Condition("declaration", None, sp.true, Reason("{}.", reason.as_sentence))
     unknown = tuple(RouteReport(r.name, Verdict.UNDECIDED, Verdict.UNDECIDED) for r in model.routes)
     return _certificate(model, Proof((condition,), unknown))
 
@@ -76,7 +78,7 @@ def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[An
             part = in_region(model, deciding[0], region)
             case = _verified(part, depth - 1)
         except (ModelError, TypeError) as problem:  # SymPy raises TypeError for a comparison with an infinite number
-            case = _open(model, f"the declaration is not valid there ({problem})")
+            case = _open(model, Reason("the declaration is not valid there ({})", problem))
         found.append((region.condition, translated(case, model, region)))
     decided = any(part.verdict is not Verdict.UNDECIDED or part.cases for _, part in found)
     return merged(found) if decided else ()

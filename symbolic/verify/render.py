@@ -1,15 +1,14 @@
-"""Certificates as text, Markdown, LaTeX and plain data."""
+"""Certificates as text, Markdown and plain data for JSON."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
 
 import sympy as sp
 
 from .. import typesetting
-from ..declare import weight
-from .formulas import typeset
-
-if TYPE_CHECKING:
-    from .certificate import Certificate, Condition
+from .reason import Reason, typeset
+from .results import Condition, Results
 
 MARKS = {True: "holds", False: "FAILS", None: "undecided"}
 _CLAIMS = {
@@ -17,24 +16,24 @@ _CLAIMS = {
     "FAILS": "Spikes do not change continuously: at least one condition fails.",
     "UNDECIDED": "Continuity could be neither proven nor refuted.",
 }
+_PLAIN = ("regularity", "conditions", "routes", "assumptions", "simultaneous_inputs", "simultaneous_is_exact")
 COLUMNS = ("route", "no grazing", "order swap", "contact exponent", "own spike", "later spikes")
 
 
-def text(certificate: "Certificate") -> str:
+def text(certificate: Results) -> str:
     """Write a certificate as plain text that reads like a short proof."""
     lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {claim(certificate)}", ""]
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. {title(condition)}: {MARKS[condition.holds]}"]
         lines += [f"   {condition.statement}"] if condition.statement is not sp.true else []
-        lines += [f"   {because(condition)}"]
+        lines += [f"   {condition.reason}"]
     lines += ["", *_findings(certificate)]
     if certificate.assumptions:
         lines += ["Under: " + ", ".join(in_words(assumption) for assumption in certificate.assumptions)]
-    lines += [f"Example: {shown}"] if (shown := example(certificate)) else []
     return "\n".join(lines + case_lines(certificate))
 
 
-def markdown(certificate: "Certificate") -> str:
+def markdown(certificate: Results) -> str:
     """Write a certificate as Markdown."""
     model, words = certificate.model, typesetting.in_markdown
     lines = [
@@ -42,52 +41,43 @@ def markdown(certificate: "Certificate") -> str:
         "",
         claim(certificate),
         "",
-        f"$${_aligned(model)}$$",
+        f"$${_aligned(_equations(model))}$$",
         "",
     ]
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. **{words(title(condition))}**: {MARKS[condition.holds]}."]
         lines += [f"   ${typesetting.latex(condition.statement)}$."] if condition.statement is not sp.true else []
-        lines += [f"   {_in_markdown(because(condition), certificate)}"]
+        lines += [f"   {_in_markdown(condition.reason)}"]
     lines += ["", f"| {' | '.join(COLUMNS)} |", "|---|---|---|---|---|---|"]
     for report in certificate.routes:
         exponent = "" if report.contact_exponent is None else f"${typesetting.latex(report.contact_exponent)}$"
         cells = (words(report.name), report.no_grazing.value, report.order_swap.value, exponent, *classes(report))
         lines += ["| " + " | ".join(cells) + " |"]
     for report in certificate.routes:
-        reason = " ".join(reasons(report))
-        lines += ["", f"Input {words(report.name)}: {_in_markdown(reason, certificate)}"] if reason else []
+        reason = " ".join(map(_in_markdown, reasons(report)))
+        lines += ["", f"Input {words(report.name)}: {reason}"] if reason else []
     lines += ["", crossing(certificate)] if certificate.simultaneous_inputs is not None else []
     if certificate.assumptions:
         lines += [
             "",
             "Under: " + ", ".join(f"${typesetting.latex(assumption)}$" for assumption in certificate.assumptions),
         ]
-    lines += ["", f"**Example.** {_in_markdown(shown, certificate)}"] if (shown := example(certificate)) else []
     return "\n".join(lines + _markdown_cases(certificate))
 
 
-def latex(certificate: "Certificate") -> str:
-    """Write a certificate as LaTeX."""
-    model = certificate.model
-    lines = [rf"\paragraph{{{typesetting.escaped(model.name)}: {certificate.verdict.name}.}}", claim(certificate)]
-    lines += [rf"\[{_aligned(model)}\]", r"\begin{enumerate}"]
+def latex(certificate: Results) -> str:
+    """Write the equations and the statements of a certificate as LaTeX formulas."""
+    rows = _equations(certificate.model)
     for condition in certificate.conditions:
-        statement = f" ${typesetting.latex(condition.statement)}$." if condition.statement is not sp.true else ""
-        heading = rf"\emph{{{typesetting.escaped(title(condition))}}}: {MARKS[condition.holds]}."
-        lines += [rf"\item {heading}{statement} {_in_latex(because(condition), certificate)}"]
-    lines += [r"\end{enumerate}"]
-    lines += [rf"\par {_in_latex(finding, certificate)}" for finding in _findings(certificate)]
-    if certificate.assumptions:
-        lines += [r"\par Under: " + ", ".join(f"${typesetting.latex(a)}$" for a in certificate.assumptions) + "."]
-    lines += [rf"\par \emph{{Example.}} {_in_latex(shown, certificate)}"] if (shown := example(certificate)) else []
-    return "\n".join(lines + _latex_cases(certificate))
+        statement = "" if condition.statement is sp.true else typesetting.latex(condition.statement)
+        rows += [rf"{statement} && \text{{{typesetting.escaped(title(condition))}: {MARKS[condition.holds]}}}"]
+    rows += [rf"{typesetting.latex(place)} && \text{{case: {case.verdict.name}}}" for place, case in certificate.cases]
+    return _aligned(rows)
 
 
-def plain(certificate: "Certificate") -> dict[str, Any]:
+def plain(certificate: Results) -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
     model = certificate.model
-    regularity, two_inputs = certificate.regularity, certificate.simultaneous_inputs
     return {
         "model": model.name,
         "equations": {str(state): str(rate) for state, rate in model.dynamics.items()},
@@ -96,87 +86,37 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
         "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
         "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
         "verdict": certificate.verdict.name,
-        "regularity": regularity.name if regularity is not None else None,
-        "conditions": [_plain_condition(condition) for condition in certificate.conditions],
-        "routes": [
-            {
-                "name": report.name,
-                "no_grazing": report.no_grazing.name,
-                "order_swap": report.order_swap.name,
-                "contact_exponent": str(report.contact_exponent) if report.contact_exponent is not None else None,
-                "own_spike": report.own_spike.name if report.own_spike is not None else None,
-                "later_spikes": report.later_spikes.name if report.later_spikes is not None else None,
-                "own_is_exact": report.own_is_exact,
-                "later_is_exact": report.later_is_exact,
-                "own_reason": report.own_reason,
-                "later_reason": report.later_reason,
-                "later_exponent": None if report.later_exponent is None else str(report.later_exponent),
-            }
-            for report in certificate.routes
-        ],
-        "assumptions": [str(assumption) for assumption in certificate.assumptions],
-        "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
-        "simultaneous_is_exact": certificate.simultaneous_is_exact,
+        **{name: _plain(getattr(certificate, name)) for name in _PLAIN},
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
-        "witness": found.to_dict() if (found := _searched(certificate)) else None,
-        "witness_searched": certificate.has_searched,
     }
 
 
-def _plain_condition(condition: "Condition") -> dict[str, Any]:
-    return {
-        "name": condition.name,
-        "route": condition.route,
-        "holds": condition.holds,
-        "statement": str(condition.statement),
-        "reason": condition.reason,
-        "assumptions": [str(assumption) for assumption in condition.assumptions],
-        "needs": None if condition.needs is None else str(condition.needs),
-    }
+def _plain(part: Any) -> Any:
+    """A part of a certificate in lists, dictionaries, strings, booleans and None."""
+    if part is None or isinstance(part, bool):
+        return part
+    if isinstance(part, tuple):
+        return [_plain(each) for each in part]
+    if is_dataclass(part):
+        return {field.name: _plain(getattr(part, field.name)) for field in fields(part)}
+    return part.name if isinstance(part, Enum) else str(part)
 
 
-def example(certificate: "Certificate") -> str:
-    """The witness of a failure, in words, or why there is none; nothing for other verdicts."""
-    if certificate.verdict.name != "FAILS":
-        return ""
-    if certificate.has_searched and certificate.search is not None:
-        return str(certificate.witness or "none was found by simulation; the verdict rests on the reasons alone.")
-    if certificate.search is None:
-        return "not searched for; that takes simulations, see `smoothspike.verify`."
-    return "not searched for yet; ask for `certificate.witness`, which takes simulations of some seconds."
-
-
-def _searched(certificate: "Certificate") -> Any:
-    return certificate.witness if certificate.has_searched else None
-
-
-def claim(certificate: "Certificate") -> str:
-    """What the verdict says, in a sentence."""
+def claim(certificate: Results) -> str:
+    """The meaning of the verdict, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
     if certificate.verdict.name == "UNDECIDED" and certificate.cases:
         sentence += " The answer depends on parameters that were left open: see the cases."
     return sentence
 
 
-def title(condition: "Condition") -> str:
+def title(condition: Condition) -> str:
     """A condition's name, with the route that it is about."""
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
 
-def because(condition: "Condition") -> str:
-    """A condition's reason, to go after a mark that says whether it holds."""
-    reason = condition.reason.removeprefix("Undecided: ") if condition.holds is None else condition.reason
-    return reason[0].upper() + reason[1:] if reason.startswith(("the ", "in ", "whether ")) else reason
-
-
 def in_words(relation: Any) -> str:
-    """A relation as plain text, with `=` for an equation and a chain for an interval.
-
-    Example:
-        >>> p = sp.Symbol("p")
-        >>> in_words(sp.Eq(p, 1)), in_words(sp.And(p >= 0, p < 1))
-        ('p = 1', '0 <= p < 1')
-    """
+    """A relation as plain text, with `=` for an equation and a chain for an interval."""
     if isinstance(relation, sp.Eq):
         return f"{relation.lhs} = {relation.rhs}"
     if isinstance(relation, sp.And) and len(relation.args) == 2:
@@ -189,8 +129,8 @@ def in_words(relation: Any) -> str:
     return str(relation)
 
 
-def crossing(certificate: "Certificate") -> str:
-    """What is known where two inputs change places, in a sentence."""
+def crossing(certificate: Results) -> str:
+    """The class where two inputs change places, in a sentence."""
     words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
     return f"Where two inputs to the neuron change places, spike times are of class {words}."
 
@@ -211,7 +151,7 @@ def reasons(report: Any) -> list[str]:
     return [reason for reason in (report.own_reason, report.later_reason) if reason]
 
 
-def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
+def case_lines(certificate: Results, indent: str = "") -> list[str]:
     """The cases of a certificate, each with its reason or its own cases below it."""
     lines = []
     for condition, case in certificate.cases:
@@ -221,16 +161,16 @@ def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
     return lines
 
 
-def _case_reasons(case: "Certificate") -> list[str]:
+def _case_reasons(case: Results) -> list[str]:
     if case.cases:
         return []
     if case.holds:
         return _findings(case)
     questions = case.failures or case.open_questions
-    return [f"{title(condition)}: {MARKS[condition.holds]}. {because(condition)}" for condition in questions[:1]]
+    return [Reason("{}: {}. {}", title(c), MARKS[c.holds], c.reason) for c in questions[:1]]
 
 
-def _findings(certificate: "Certificate") -> list[str]:
+def _findings(certificate: Results) -> list[str]:
     """A sentence or more about each route, and one about two inputs."""
     found = [_route(report) for report in certificate.routes]
     return found if certificate.simultaneous_inputs is None else [*found, crossing(certificate)]
@@ -238,46 +178,35 @@ def _findings(certificate: "Certificate") -> list[str]:
 
 def _route(report: Any) -> str:
     own, later = classes(report)
-    exponent = "" if report.contact_exponent is None else f"contact exponent {report.contact_exponent}; "
-    summary = (
-        f"Input {report.name}: no grazing {report.no_grazing.value}, order swap {report.order_swap.value}; {exponent}"
-        f"own spike {own}, later spikes {later}."
+    exponent = "" if report.contact_exponent is None else Reason("contact exponent {}; ", report.contact_exponent)
+    grazing, swap = report.no_grazing.value, report.order_swap.value
+    return Reason(
+        " ".join(
+            ["Input {}: no grazing {}, order swap {}; {}own spike {}, later spikes {}.", *["{}"] * len(reasons(report))]
+        ),
+        *(report.name, grazing, swap, exponent, own, later),
+        *reasons(report),
     )
-    return " ".join([summary, *reasons(report)])
 
 
-def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
+def _markdown_cases(certificate: Results, indent: str = "") -> list[str]:
     lines = []
     for condition, case in certificate.cases:
-        reason = _in_markdown(" ".join(_case_reasons(case)), case)
+        reason = " ".join(map(_in_markdown, _case_reasons(case)))
         lines += ["", f"{indent}- **Case ${typesetting.latex(condition)}$: {case.verdict.name}.** {reason}".rstrip()]
         lines += _markdown_cases(case, indent + "  ")
     return lines
 
 
-def _latex_cases(certificate: "Certificate", heading: str = r"\paragraph") -> list[str]:
-    lines = []
-    for condition, case in certificate.cases:
-        reason = _in_latex(" ".join(_case_reasons(case)), case)
-        lines += [rf"{heading}{{Case ${typesetting.latex(condition)}$: {case.verdict.name}.}} {reason}".rstrip()]
-        lines += _latex_cases(case, r"\subparagraph")
-    return lines
+def _in_markdown(sentence: str) -> str:
+    return typeset(sentence, typesetting.in_markdown)
 
 
-def _in_markdown(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), typesetting.in_markdown)
-
-
-def _in_latex(sentence: str, certificate: "Certificate") -> str:
-    return typeset(sentence, _symbols(certificate), typesetting.escaped)
-
-
-def _symbols(certificate: "Certificate") -> tuple[sp.Symbol, ...]:
-    return (*certificate.model.states, *certificate.model.parameters, weight)
-
-
-def _aligned(model: Any) -> str:
-    rows = [
+def _equations(model: Any) -> list[str]:
+    return [
         rf"\dot{{{typesetting.latex(state)}}} &= {typesetting.latex(rate)}" for state, rate in model.dynamics.items()
     ]
+
+
+def _aligned(rows: list[str]) -> str:
     return r"\begin{aligned}" + r" \\ ".join(rows) + r"\end{aligned}"

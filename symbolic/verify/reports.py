@@ -1,4 +1,4 @@
-"""One report per input route: from decided conditions to classes of regularity."""
+"""Reports on input routes: from decided conditions to classes of regularity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -6,16 +6,17 @@ from typing import Any
 
 import sympy as sp
 
-from ..bounded import tidy
+from ..algebra import tidy
 from ..declare import InputRoute
-from .case import Case
-from .certificate import Condition, Regularity, RouteReport, Verdict
-from .clock import NEVER, Order
-from .conditions import FROM_THE_SPIKE_ON
-from .contact import Finding, own_finding, own_order, smoothness_of_equations
-from .later import later_finding
-from .routes import CANNOT_TRIGGER, COMMUTE
-from .signs import Undecided
+from .asymptotics.clock import NEVER, Order
+from .conditions.neuron import FROM_THE_SPIKE_ON
+from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
+from .context import Case
+from .reason import Reason
+from .regularity.later_spikes import later_finding
+from .regularity.own_spike import Finding, own_finding, own_order, smoothness_of_equations
+from .results import Condition, Regularity, RouteReport, Verdict
+from .signs.kinds import Undecided
 
 _JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")
 
@@ -79,7 +80,9 @@ def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
             finding = case.attempt(lambda: own_finding(order, case.with_weight))
         return order, finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
-        return None, Finding(Regularity.CONTINUOUS, False, f"More than continuity is not shown: {problem.reason}.")
+        return None, Finding(
+            Regularity.CONTINUOUS, False, Reason("More than continuity is not shown: {}.", problem.reason)
+        )
 
 
 def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> Finding:
@@ -89,12 +92,12 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
         finding = case.attempt(lambda: later_finding(case, route, order))
         return finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
-        reason = f"For later spikes more than continuity is not shown: {problem.reason}."
+        reason = Reason("For later spikes more than continuity is not shown: {}.", problem.reason)
         return Finding(Regularity.CONTINUOUS, False, reason)
 
 
 def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
-    """The report that is right for all of several groups of neurons: the worst class of each."""
+    """The report for several groups of neurons together: the worst class of each."""
     reports = list(reports)
     own = min(reports, key=_own_rank)
     later = min(reports, key=lambda report: _rank(report.later_spikes))

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
+
+import sympy as sp
 
 from ..declare import NeuronModel
 
@@ -11,7 +13,7 @@ Input = tuple[float, str, float]
 
 
 class Failure(Enum):
-    """What a witness shows.
+    """The kinds of failures that a witness shows.
 
     Attributes:
         VANISHES: A spike appears or vanishes within the trial.
@@ -27,6 +29,30 @@ class Failure(Enum):
 
 
 @dataclass(frozen=True)
+class Observable:
+    """A number that a simulated trial yields: a spike time, a state at a spike, or when a state escapes to -oo.
+
+    Attributes:
+        kind: Which of these.
+        spike: Which spike, counted from 1; None for an escape.
+        state: Which state is read at the spike, or escapes; None for a spike time.
+
+    Example:
+        >>> str(Observable("spike time", 2)), str(Observable("state", 1, sp.Symbol("w")))
+        ('time of spike 2', 'w at spike 1')
+    """
+
+    kind: Literal["spike time", "state", "escape"]
+    spike: int | None = None
+    state: sp.Symbol | None = None
+
+    def __str__(self) -> str:
+        if self.kind == "spike time":
+            return f"time of spike {self.spike}"
+        return f"{self.state} at spike {self.spike}" if self.kind == "state" else f"time when {self.state} is -oo"
+
+
+@dataclass(frozen=True)
 class Witness:
     """A trial of a model, and the tiny changes of one quantity that change its spikes by a finite amount.
 
@@ -38,8 +64,8 @@ class Witness:
         varied: Which input is varied, counted from 0; None if it is the cut-off of the spiking variable.
         quantity: "weight" or "time" of that input, or "cut-off".
         values: The values of that quantity.
-        observed: What was observed in the simulations, "time of spike 2" or, for a state w, "w at spike 2".
-        outcomes: That, for each of the values; infinite where it does not happen within the trial.
+        observable: What was observed in the simulations.
+        outcomes: Its value, for each of the values; infinite where it does not happen within the trial.
         spike_times: All spike times, for each of the values.
         jump: The size of the jump: between the outcomes, with the trial's end in place of a spike that is missing.
         confirmed_by: How it was confirmed, in words.
@@ -52,7 +78,7 @@ class Witness:
     varied: int | None
     quantity: str
     values: tuple[float, ...]
-    observed: str
+    observable: Observable
     outcomes: tuple[float, ...]
     spike_times: tuple[tuple[float, ...], ...]
     jump: float
@@ -84,7 +110,7 @@ class Witness:
             "varied": self.varied,
             "quantity": self.quantity,
             "values": finite(self.values),
-            "observed": self.observed,
+            "observed": str(self.observable),
             "outcomes": finite(self.outcomes),
             "spike_times": [list(times) for times in self.spike_times],
             "jump": None if self.jump == float("inf") else self.jump,
@@ -103,7 +129,7 @@ def _trial(witness: Witness) -> str:
 
 def _finding(witness: Witness) -> str:
     outcomes = [_number(outcome) for outcome in witness.outcomes]
-    observed = f"the {witness.observed}" if witness.observed.startswith("time") else witness.observed
+    observed = f"{'the ' if witness.observable.kind == 'spike time' else ''}{witness.observable}"
     if witness.failure is Failure.ESCAPES:
         return f"{witness.model.variable} runs to -oo at t = {outcomes[-1]}, where the model declares nothing."
     if witness.failure is Failure.NO_LIMIT:

@@ -8,19 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
+from lazy import Lazy
 
 import smoothspike as ss
-
-pytestmark = pytest.mark.usefixtures("optimised")
 
 T, CHANNELS, CAPACITY, COUNT = 4.0, 4, 128, 4
 INF = np.inf
 
-NEURONS = {
-    "QIF": ss.Neuron(ss.models.qif()),
-    "QIF (delta)": ss.Neuron(ss.models.qif_delta()),
-    "theta": ss.Neuron(ss.models.theta_neuron()),
-}
+MODELS = {"QIF": ss.models.qif(), "QIF (delta)": ss.models.qif_delta(), "theta": ss.models.theta_neuron()}
+NEURONS = Lazy(lambda name: ss.Neuron(MODELS[name]), MODELS)
 # Forward and reverse derivatives of the same linearisation, relative to the largest, differ by rounding.
 TRANSPOSED = {"float32": 1e-4, "float64": 1e-13}
 # Spike times have continuous derivatives, so a rounding error in the start changes these by rounding errors.
@@ -127,14 +123,14 @@ def assert_finite(names, *arrays):
 
 
 def cases():
-    """By default, of what compiles for long, the one that is hardest, and in the precision that is."""
+    """By default single neurons; networks compile for long."""
     networks = (
         ("QIF", layered),
         ("QIF", recurrent),
         *((n, f) for n in ("QIF (delta)", "theta") for f in (single, recurrent)),
     )
     for (name, network), dtype in itertools.product(networks, ("float32", "float64")):
-        is_quick = network is single or (name == "QIF" and dtype == "float32")
+        is_quick = network is single
         yield pytest.param(name, network, dtype, marks=() if is_quick else pytest.mark.slow)
 
 

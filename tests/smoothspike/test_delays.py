@@ -34,6 +34,7 @@ def recurrent(delay, own=((0, 2, 3), (5, 0, 1), (2, 4, 0))):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [layer, layers, recurrent])
 def test_spike_times_change_continuously(build, figures):
     """While arrivals pass each other and the trial end: ten times finer steps make ten times smaller changes."""
@@ -69,7 +70,7 @@ def connected(delays):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: layer(-0.5), r"delays\[0\]\[1\] is -0.5, but a delay has to be finite and at least 0"),
+        (lambda: layer(-0.5), r"delays\[0\]\[1\] is -0.5, but delays must be finite and non-negative"),
         (lambda: layer(jnp.nan), r"delays\[0\]\[1\] is nan"),
         (lambda: ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[np.inf]), r"delays\[0\] is inf"),
         (
@@ -103,6 +104,7 @@ def test_lists_without_a_target_need_no_delay():
     assert np.isfinite(net.first_spike_times(ss.Spikes([0.5], [0]))).all()
 
 
+@pytest.mark.slow
 def test_delays_are_learnt_from_spike_times(figures):
     """Known delays of a layer come back from first spike times, in different trials, by their gradient alone."""
     generator = np.random.default_rng(2)

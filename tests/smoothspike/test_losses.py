@@ -199,9 +199,9 @@ class TestCount:
 
     @pytest.mark.parametrize("targets", [[4, 0], [-1, 0]])
     def test_refuses_targets_out_of_reach(self, targets):
-        with pytest.raises(ValueError, match="have to lie between 0 and 3"):
+        with pytest.raises(ValueError, match="must lie between 0 and 3"):
             losses.count(self.TIMES, jnp.array(targets), duration=2.0)
-        with pytest.raises(Exception, match="have to lie between 0 and 3"):
+        with pytest.raises(Exception, match="must lie between 0 and 3"):
             jax.block_until_ready(eqx.filter_jit(losses.count)(self.TIMES, jnp.array(targets), duration=2.0))
 
     def test_targets_inside_jit_and_vmap(self):
@@ -210,7 +210,7 @@ class TestCount:
         np.testing.assert_allclose(batched, [losses.count(self.TIMES, n, duration=2.0) for n in targets], rtol=1e-6)
 
     def test_refuses_other_numbers(self):
-        with pytest.raises(ValueError, match="target_counts is of type float64, but has to be of integers"):
+        with pytest.raises(ValueError, match="target_counts is of type float64, but must be an integer"):
             losses.count(self.TIMES, jnp.array([1.0, 2.0]), duration=2.0)
         with pytest.raises(ValueError, match="duration is 0"):
             losses.count(self.TIMES, jnp.array([1, 2]), duration=0)
@@ -233,9 +233,9 @@ class TestCount:
 
     @pytest.mark.parametrize("margin", [-0.1, 2.0, np.nan])
     def test_refuses_margins_that_no_spike_keeps(self, margin):
-        with pytest.raises(ValueError, match="margin has to be at least 0 and less than duration"):
+        with pytest.raises(ValueError, match="margin must be at least 0 and less than duration"):
             losses.count(np.ones(2), 1, duration=2.0, margin=margin)
-        with pytest.raises(RuntimeError, match="margin has to be at least 0"):
+        with pytest.raises(RuntimeError, match="margin must be at least 0"):
             jax.jit(lambda margin: losses.count(np.ones(2), 1, duration=2.0, margin=margin))(margin)
 
 
@@ -259,7 +259,7 @@ def test_numbers_out_of_range_raise_inside_jit(loss, transform):
                                   lambda tau: losses.van_rossum(jnp.ones(2), jnp.ones(2), tau=tau),
                                   lambda duration: losses.count(jnp.ones(2), 1, duration=duration)])  # fmt: skip
 def test_scales_that_are_not_positive_raise_inside_jit(loss):
-    with pytest.raises(RuntimeError, match="has to be a positive, finite number"):
+    with pytest.raises(RuntimeError, match="must be a positive, finite number"):
         jax.jit(loss)(0.0)
 
 

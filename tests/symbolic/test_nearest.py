@@ -3,6 +3,7 @@
 import mpmath
 import pytest
 import sympy as sp
+from lazy import Lazy
 
 from symbolic import (
     ContinuousProposal,
@@ -74,10 +75,16 @@ OWN = {
         "firing", dynamics={V: -V + sp.exp(V) + 1}, spike=at_infinity(V), reset={V: -3}, inputs=V
     ),
 }  # fmt: skip
-FAILING = {name: model for name in models.names() if not verify(model := getattr(models, name)()).holds}
+FAILING = {
+    name: getattr(models, name)()
+    for name in (
+        "qif_finite_reset_delta", "qif_dendrite", "izhikevich", "eif_delta", "lif", "lif_delta", "lif_alpha",
+        "lif_conductance", "lif_oscillatory", "xif",
+    )
+}  # fmt: skip
 CASES = FAILING | OWN
 FIRING = {"lif_oscillatory", "xif", "above threshold", "firing exponential"}
-PROPOSALS = {name: nearest_continuous(model) for name, model in CASES.items()}
+PROPOSALS = Lazy(lambda name: nearest_continuous(CASES[name]), CASES)
 
 
 class Simulated:
@@ -178,8 +185,9 @@ def close(left, right, tolerance=1e-9):
     return abs(left - right) <= tolerance * (1 + abs(right))
 
 
+@pytest.mark.slow
 def test_the_library_has_models_that_fail():
-    assert len(FAILING) >= 10
+    assert [name for name in models.names() if not verify(getattr(models, name)()).holds] == list(FAILING)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -193,7 +201,13 @@ def test_the_proposal_holds_and_is_a_model(name):
     assert not any(number.has(sp.Float) for number in (*proposal.dynamics.values(), *proposal.values.values()))
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in FIRING])
+LONG = ("AdEx with a cut-off", "conductances", "eif_delta", "cubic", "kinked")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in CASES if name not in FIRING],
+)
 def test_rest_time_constant_and_rheobase_agree(name):
     old, new = Simulated(CASES[name]), Simulated(PROPOSALS[name])
     old_rest, new_rest = old.rest(), new.rest()

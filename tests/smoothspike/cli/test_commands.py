@@ -4,13 +4,10 @@ import json
 import re
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
 from smoothspike.cli.commands import main
-from smoothspike.cli.terminal import Style, shown
-from symbolic import models, verify
 
 DECLARATION = """
 import sympy as sp, symbolic as ss
@@ -74,7 +71,7 @@ def test_a_certificate_fits_the_terminal(printed, file, model, status, width):
     text, found = printed(model.replace("FILE", file), width)
     assert found == status
     assert max(len(line) for line in plain(text).splitlines()) <= width
-    assert all(part in plain(text) for part in ("\nModel\n", "\nConditions\n", "\nRoutes\n", "spike: V = "))
+    assert all(part in plain(text) for part in ("\n1. one solution: ", "spike: V = ", "\nInput "))
 
 
 def test_a_certificate_is_coloured_on_a_terminal_only(printed):
@@ -101,27 +98,30 @@ def test_who_decides_about_colours(printed, environment, is_terminal, has_colour
 
 def test_what_a_certificate_shows(printed, file):
     text = plain(printed("rapid_theta", 120)[0])
-    assert "holds      reaches infinity in finite time\n             Integral(" in text
-    assert "  route  no grazing  order swap  contact exponent  own spike  later spikes\n  V      holds " in text
+    assert "2. reaches infinity in finite time: holds\n   Integral(" in text
     assert "Where two inputs to the neuron change places, spike times are of class CONTINUOUS.\nUnder: r > 0" in text
     cases, _ = printed(f"{file}:power", 120)
-    assert "undecided  one solution" in plain(cases)
-    assert "\nCases\n  Case p > 1: HOLDS.\n    Input I: no grazing holds" in plain(cases)
-    assert "Case p > 1: \x1b[32mHOLDS\x1b[0m." in cases
-    narrow = plain(printed("rapid_theta", 60)[0])
-    assert "\n  contact exponent  2\n" in narrow
+    assert "1. one solution: undecided\n" in plain(cases)
+    assert "Case p > 1: \x1b[32mHOLDS\x1b[0m.\n  Input I: no grazing holds" in cases
 
 
-def test_a_witness_has_its_paragraph():
-    certificate = replace(verify(models.lif()), search=lambda _: "With the weight 1 a spike appears.")
-    assert "\nExample\n  Not searched for yet" in shown(certificate, Style(80, False)).replace("not", "Not")
-    assert certificate.witness
-    assert "\nExample\n  With the weight 1 a spike appears." in shown(certificate, Style(80, False))
+@pytest.mark.parametrize(("witness", "told"), [("a spike appears", "a spike appears"), (None, "the search found none")])
+def test_a_failure_is_shown_with_its_witness(capsys, monkeypatch, witness, told):
+    monkeypatch.setattr("smoothspike.validation.find_witness", lambda certificate: witness)
+    assert main(["verify", "lif"]) == 1
+    assert f"\n\nExample: {told}" in capsys.readouterr().out
+    assert main(["verify", "lif", "--markdown"]) == 1
+    assert f"\n\n**Example.** {told}" in capsys.readouterr().out
+    assert main(["verify", "lif", "--no-witness"]) == 1
+    assert told not in capsys.readouterr().out
 
 
-def test_verify_as_latex(capsys):
-    assert main(["verify", "qif", "--latex"]) == 0
-    assert capsys.readouterr().out.startswith(r"\paragraph{QIF: HOLDS.}")
+@pytest.mark.slow
+def test_a_witness_and_an_examination_for_machines(capsys):
+    assert main(["verify", "lif_delta", "--json", "--examine"]) == 1
+    content = json.loads(capsys.readouterr().out)
+    assert content["witness"]["failure"] == "vanishes"
+    assert content["examination"]["agrees"]
 
 
 def test_derive(capsys, file):
@@ -171,10 +171,10 @@ WRONG_FILES = {
     "no message": ("assert False", r"mine\.py:1: AssertionError\b"),
     "arguments": (
         "def model(tau):\n    pass\n",
-        r"model cannot be called without arguments: missing",
+        r"model must be callable without arguments: missing",
     ),
-    "no model": ("model = 3", r"model is of type int; name a model, or a function of one"),
-    "another name": ("modle = 3", r"has no object called 'model'; did you mean 'modle'\?"),
+    "no model": ("model = 3", r"model is of type int; it must be a model, or a function that returns one"),
+    "another name": ("modle = 3", r"has no object 'model'; did you mean 'modle'\?"),
 }
 
 
@@ -204,19 +204,19 @@ def fails(arguments, capsys):
         (["prove"], "invalid choice: 'prove'"),
         (["verify"], "error: verify: the following arguments are required: MODEL"),
         (["verify", "qif", "--nope"], "unrecognized arguments: --nope"),
-        (["verify", "qif", "--json", "--latex"], "not allowed with argument"),
+        (["verify", "qif", "--json", "--markdown"], "not allowed with argument"),
         (["derive", "qif", "--json", "--latex"], "not allowed with argument"),
         (["derive", "qif", "--method", "foo"], "invalid choice: 'foo'"),
         (["derive", "qif", "--method"], "expected one argument"),
         (["models", "qif"], "unrecognized arguments: qif"),
         (["demo", "--quick=3"], "ignored explicit argument '3'"),
-        (["demo", "--output", "FILE"], "name a folder that can be written"),
+        (["demo", "--output", "FILE"], "use a folder that is writable"),
         (["verify", "nope"], "no model 'nope'; the library has qif"),
         (["derive", "QIF_delt"], "no model 'QIF_delt'; did you mean qif_delta"),
-        (["verify", "FILE"], "mine.py is a file; name a model in it"),
+        (["verify", "FILE"], "mine.py is a file; append the name of a model"),
         (["verify", "nowhere.py:qif"], "no file 'nowhere.py'"),
-        (["verify", "FILE:missing"], "has no object called 'missing'; its models are cubic, power, flat"),
-        (["verify", "FILE:number"], "number is of type int; name a model"),
+        (["verify", "FILE:missing"], "has no object 'missing'; its models are cubic, power, flat"),
+        (["verify", "FILE:number"], "number is of type int; it must be a model"),
         (["verify", "README.md:qif"], "is not a Python file"),
     ],
 )

@@ -54,7 +54,7 @@ def test_shuffling_follows_the_key(dataset, key):
 def test_one_minibatch_larger_than_the_data_is_for_evaluation_only(dataset):
     assert [len(labels) for _, labels in dataset.batches(99, drop_last=False)] == [SIZE]
     for batch_size in (0, 99):
-        with pytest.raises(ValueError, match=f"batch_size is {batch_size}, but the data set holds 10"):
+        with pytest.raises(ValueError, match=f"batch_size is {batch_size}, but the data set has 10"):
             dataset.batches(batch_size)
     with pytest.raises(ValueError, match="batch_size is 0"):
         dataset.batches(0, drop_last=False)

@@ -110,7 +110,7 @@ def test_default_sizes():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"split": "dev"}, "split is 'dev', but has to be one of 'train', 'validation', 'test'"),
+        ({"split": "dev"}, "split is 'dev', but must be one of 'train', 'validation', 'test'"),
         ({"size": 0}, "size is 0"),
         ({"duration": -1.0}, "duration is -1.0"),
         ({"bias_time": -1.0}, r"times\[0, 4\] is -1.0"),

@@ -5,13 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 from jax.experimental.sparse import BCOO
 
 import smoothspike as ss
 from smoothspike.engine.priority_queue import PriorityQueue
 
 T, SIZE, CHANNELS, INPUTS, ROOM = 10.0, 20, 5, 20, 256
-NEURON = {name: ss.Neuron(getattr(ss.models, name)()) for name in ("qif", "theta_neuron")}
+NEURON = library(("qif", "theta_neuron"))
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,7 @@ def readings(net, times, sources):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entering",
     [pytest.param(sparse, id="sparse inputs"), pytest.param(np.asarray, id="dense inputs", marks=pytest.mark.slow)],
@@ -89,6 +91,7 @@ def test_batches_and_capacity(drawn):
         assert batch.spikes[0].num_events[trial] == alone.spikes[0].num_events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
     """Of neurons with time constants of their own: the same spikes and derivatives as one by one."""
@@ -116,6 +119,7 @@ def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_simultaneous_spikes_and_self_connections():
     """Three equal neurons spike at once, each acting on itself and on the next."""
     weights = 6 * np.eye(3) + np.roll(np.eye(3), 1, 0)

@@ -34,11 +34,11 @@ def test_any_type_of_floats(kind):
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ([2**32 + 1], r"sources\[0\] is 4294967297, but sources are counted from 0 up to 2147483647"),
+        ([2**32 + 1], r"sources\[0\] is 4294967297, but sources must be numbered from 0 to at most 2147483647"),
         (np.array([2**63], np.uint64), r"sources\[0\] is 9223372036854775808"),
-        ([-1], r"sources\[0\] is -1, but sources are counted from 0"),
-        ([1.0], "sources are of type float.*, but have to be integers"),
-        ([2**70], "sources are of type object, but have to be integers"),
+        ([-1], r"sources\[0\] is -1, but sources must be numbered from 0"),
+        ([1.0], "sources are of type float.*, but must be integers"),
+        ([2**70], "sources are of type object, but must be integers"),
     ],
 )
 def test_sources(sources, message):
@@ -77,13 +77,13 @@ CONNECTIONS = ss.Connections([[0], [0]], [[1.0], [1.0]])
         (
             lambda: layer(weights=[[["weight", 1.0]]]),
             ValueError,
-            "layer 0: weights for V: give an array of real numbers",
+            "layer 0: weights for V must be an array of real numbers",
         ),
-        (lambda: layer(weights=[[[np.inf, 1.0]]]), ValueError, r"weights for V\[0, 0\] is inf, but has to be a finite"),
+        (lambda: layer(weights=[[[np.inf, 1.0]]]), ValueError, r"weights for V\[0, 0\] is inf, but must be finite"),
         (lambda: layer(weights=None, key=0), TypeError, r"key is 0: give jax.random.key\(0\)"),
         (lambda: ss.FeedForward(NEURON, 3, T), ValueError, "sizes 3: give the number of inputs and of neurons"),
         (lambda: ss.FeedForward(NEURON, (2, 1.5), T), ValueError, "each a whole number"),
-        (lambda: ss.FeedForward(NEURON, (2, 1), "4"), ValueError, "duration is '4', but has to be a positive"),
+        (lambda: ss.FeedForward(NEURON, (2, 1), "4"), ValueError, "duration is '4', but must be a positive"),
         (lambda: ss.FeedForward(NEURON, (2, 1), [1.0, 2.0]), ValueError, "all layers share one trial end"),
         (lambda: layer()(ss.Spikes(np.zeros((0, 3)), np.zeros((0, 3), int))), ValueError, "the batch is empty"),
         (
@@ -141,7 +141,7 @@ def test_printed(key):
     assert "FeedForward" in repr(jax.tree.map(lambda _: True, net))
     seen = []
     jax.jit(lambda times: seen.append(repr(ss.Spikes(times, batch.sources))))(batch.times)
-    assert "not known while JAX traces" in seen[0]
+    assert "values unknown under tracing" in seen[0]
     model = ss.models.lif_conductance()
     assert "initial: V = 0, g = 0\n  bounds: 0 <= g" in str(model)
     for part in (r"\text{spike} &: V", r"\text{reset} &:", r"\text{input} &: g", r"\tau_{s} =", r"0 \le g"):

@@ -1,15 +1,16 @@
-"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/endtoend."""
+"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/accuracy."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike.networks.pseudospikes import Pseudospikes, Sources, continue_beyond
 
 T, ROUNDING = 4.0, 1e-12
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)()) for name in ("qif", "qif_delta", "theta_neuron")}
+NEURONS = library(("qif", "qif_delta", "theta_neuron"))
 
 
 @pytest.fixture(params=NEURONS)
@@ -65,6 +66,7 @@ def test_recurrent_rates_do_not_see_the_synaptic_drive(population):
     np.testing.assert_allclose(found.first, expected.first, rtol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_silent_layers_pass_gradients_on():
     """No neuron spikes, yet the output's pseudospikes depend on the first layer's weights, as differences confirm."""
     spikes = ss.Spikes([0.5], [0])

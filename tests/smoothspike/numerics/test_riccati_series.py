@@ -28,7 +28,7 @@ def test_a_constant_drive_is_a_rotation_or_a_squeeze():
     assert count == 0
 
 
-def test_thousands_of_zeros_do_not_drift(optimised):
+def test_thousands_of_zeros_do_not_drift():
     index = np.arange(0, 4000, 800.0)
     found = wait(ALONE, 1e4, index, 0.0, 1.0, 4.0)[0]
     np.testing.assert_allclose(found, (index + 0.5) * np.pi / 2, rtol=5e-13)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from reference import mp, number
 
+from smoothspike.numerics.adaptive_steps import Line
 from smoothspike.numerics.time_left import shift_by_input, time_left
-from smoothspike.numerics.trajectory import Equations, Line
+from smoothspike.numerics.trajectory import Equations
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 PLACES = np.arcsinh(10.0 ** np.arange(1, 14))  # of V: the time left is 1/V, about
 WEIGHT = 0.7
@@ -17,7 +18,7 @@ RELATIVE = 1e-10  # steps err by 1e-11
 
 
 def line():
-    return Line(*(jnp.asarray(value) for value in (80.0, -80.0, 1.0, 1e-12)))
+    return Line(*(jnp.asarray(value) for value in (80.0, -80.0, 1.0)))
 
 
 def square(states):

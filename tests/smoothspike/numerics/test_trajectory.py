@@ -12,6 +12,7 @@ import pytest
 from reference import LeakyCurrent, LeakyDelta, QuadraticCurrent, QuadraticDelta, mp, number, simulate_single
 
 import smoothspike as ss
+from smoothspike.numerics.adaptive_steps import Line
 from smoothspike.numerics.trajectory import (
     DONE,
     ESCAPED,
@@ -20,13 +21,12 @@ from smoothspike.numerics.trajectory import (
     TOO_MANY_STEPS,
     Equations,
     Inputs,
-    Line,
     Trial,
     simulate,
 )
-from smoothspike.validation.equations import setting
+from smoothspike.validation.equations import numeric_model
 
-pytestmark = pytest.mark.usefixtures("optimised", "float64")
+pytestmark = pytest.mark.usefixtures("float64")
 
 TRIALS, INPUTS = 32, 6
 TIMES = 1e-10  # steps err by 1e-12; near an unstable state, or after many spikes, that grows
@@ -90,7 +90,7 @@ class Trials:
 
 @cache
 def compiled(name: str) -> Callable[..., Trial]:
-    ready = setting(getattr(ss.models, name)())
+    ready = numeric_model(getattr(ss.models, name)())
 
     def one(times: jax.Array, weights: jax.Array, initial: jax.Array, end: jax.Array) -> Trial:
         inputs = Inputs(times, jnp.zeros(INPUTS, int), weights)
@@ -222,7 +222,7 @@ def cubic(slope: jax.Array, bend: jax.Array, start: jax.Array, top: jax.Array) -
     equations = Equations(
         rates, jump=lambda route, weight, states: states.at[2].add(weight), reset=lambda states: states.at[0].set(-9.0)
     )
-    line = Line(jnp.arcsinh(top), *(jnp.asarray(value) for value in (-40.0, 1.0, 1e-12)))
+    line = Line(jnp.arcsinh(top), *(jnp.asarray(value) for value in (-40.0, 1.0)))
     inputs = Inputs(jnp.array([5.0]), jnp.array([0]), jnp.array([1.0]))
     return simulate(
         equations, line, inputs, jnp.stack([slope * start + bend * start**3, start, jnp.zeros(())]), jnp.asarray(8.0),
@@ -264,7 +264,7 @@ def scalar(field: jax.Array, initial: jax.Array, time: jax.Array, weight: jax.Ar
         return jnp.select([field == k for k in range(3)], [rate(states) for rate in FIELDS])
 
     top = jnp.asarray(TOPS)[field]
-    line = Line(top, -top, jnp.ones(()), jnp.asarray(1e-12))
+    line = Line(top, -top, jnp.ones(()))
     inputs = Inputs(time[None], jnp.zeros(1, int), weight[None])
     equations = Equations(rates, lambda route, weight, v: v + weight, lambda v: v - jnp.inf)
     return simulate(equations, line, inputs, initial[None], jnp.asarray(4.0), may_graze=False, max_spikes=2)
@@ -306,7 +306,7 @@ def polynomial(factors: jax.Array, duration: jax.Array, weight: jax.Array) -> Tr
         jump=lambda route, weight, v: v + weight,
         reset=lambda v: v - jnp.inf,
     )
-    line = Line(*(jnp.asarray(value) for value in (45.0, -45.0, 1.0, 1e-12)))
+    line = Line(*(jnp.asarray(value) for value in (45.0, -45.0, 1.0)))
     inputs = Inputs(jnp.ones(1), jnp.zeros(1, int), weight[None])
     return simulate(
         equations, line, inputs, jnp.zeros(1), duration, may_graze=False, max_spikes=2, max_steps=1000
@@ -339,7 +339,7 @@ def test_statuses():
 
 def test_no_inputs_at_all():
     nothing = Inputs(jnp.zeros(0), jnp.zeros(0, int), jnp.zeros(0))
-    ready = setting(ss.models.theta_neuron())
+    ready = numeric_model(ss.models.theta_neuron())
     trial = simulate(ready.equations, ready.line(), nothing, jnp.zeros(1), jnp.asarray(5.0))
     np.testing.assert_allclose(trial.spike_times[:2], [np.pi / 2, 3 * np.pi / 2], rtol=1e-12)
     assert trial.before.shape == (0, 1)

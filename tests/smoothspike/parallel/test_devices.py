@@ -14,6 +14,7 @@ import pytest
 import sharing
 
 import smoothspike as ss
+from smoothspike.parallel.devices import gather, replicate, require_divisible, shard_batch
 from smoothspike.training.checkpoint_file import read
 
 SCRIPT = Path(sharing.__file__)
@@ -30,7 +31,7 @@ def start(devices, *arguments):
         "JAX_PLATFORMS": "cpu",
         "JAX_ENABLE_X64": str(jax.config.jax_enable_x64),
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "PYTHONPATH": str(SCRIPT.parents[1]),
+        "PYTHONPATH": str(SCRIPT.parents[2]),
     }
     command = [sys.executable, str(SCRIPT), *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -56,6 +57,7 @@ def assert_same(found, expected):
             np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_what_one_learns(alone):
     (found,) = outcomes([start(8)])
     assert found["devices"] == 8
@@ -75,29 +77,25 @@ def test_two_processes_resume_and_learn_what_one_learns(alone, tmp_path):
 
 
 def test_arrays_are_placed_and_everything_else_is_left_alone():
-    mesh = ss.data_mesh(jax.devices()[:1])
-    placed = ss.replicate({"a": np.arange(3), "b": "text", "c": None, "d": jnp.ones(())}, mesh)
+    mesh = ss.parallel.data_mesh(jax.devices()[:1])
+    placed = replicate({"a": np.arange(3), "b": "text", "c": None, "d": jnp.ones(())}, mesh)
     assert placed["b"] == "text"
     assert placed["c"] is None
     assert placed["a"].sharding.is_fully_replicated
-    assert ss.gather(placed)["a"].tolist() == [0, 1, 2]
+    assert gather(placed)["a"].tolist() == [0, 1, 2]
+    # a mesh with explicit axes is used as if they were not
     batch = ss.Spikes(jnp.ones((4, 2)), jnp.zeros((4, 2), int))
-    assert ss.shard_batch(batch, mesh, per_process=True).times.shape == (4, 2)
-    # a mesh whose axes carry shardings in types is used as if they did not
-    assert ss.shard_batch(batch, jax.make_mesh((1, 1), ("a", "b"))).times.shape == (4, 2)
+    assert shard_batch(batch, jax.make_mesh((1, 1), ("a", "b"))).times.shape == (4, 2)
 
 
-def test_what_cannot_be_shared_is_refused():
-    mesh = ss.data_mesh(jax.devices()[:1])
-    with pytest.raises(ValueError, match="a number has no batch axis"):
-        ss.shard_batch((jnp.ones(4), jnp.ones(())), mesh)
+def test_a_mesh_needs_a_device():
     with pytest.raises(ValueError, match="at least one device"):
-        ss.data_mesh([])
+        ss.parallel.data_mesh([])
 
 
-@pytest.mark.parametrize(("samples", "advice"), [(15, "take 8 or 16"), (3, "take 8, or fewer")])
+@pytest.mark.parametrize(("samples", "advice"), [(15, "use 8 or 16"), (3, "use 8, or fewer")])
 def test_uneven_batches_are_refused(samples, advice):
-    mesh = ss.data_mesh()
+    mesh = ss.parallel.data_mesh()
     eight = type("Mesh", (), {"size": 8, "devices": mesh.devices})()
-    with pytest.raises(ValueError, match=f"of {samples} samples, which 8 devices cannot share evenly; {advice}"):
-        ss.training.devices.require_divisible(samples, eight, "a batch")
+    with pytest.raises(ValueError, match=f"has {samples} samples, which 8 devices cannot share evenly; {advice}"):
+        require_divisible(samples, eight, "a batch")

@@ -9,7 +9,8 @@ from matplotlib import pyplot as plt
 import smoothspike as ss
 from smoothspike import plot
 from smoothspike.validation import CrossExamination, RouteFindings
-from smoothspike.validation.meeting import Contact, Swap
+from smoothspike.validation.contact_exponent import Contact
+from smoothspike.validation.order_swap import Swap
 
 contact: Any = plot.contact  # matplotlib types what artists hold too loosely to be checked
 

@@ -56,5 +56,5 @@ def test_several_losses_have_a_legend():
 
 @pytest.mark.parametrize("history", [[], [{"epoch": 1, "seconds": 2.0}]])
 def test_nothing_to_draw(history):
-    with pytest.raises(ValueError, match="no row holds a 'loss' or an 'accuracy'"):
+    with pytest.raises(ValueError, match="no row has a 'loss' or an 'accuracy'"):
         learning_curve(history)

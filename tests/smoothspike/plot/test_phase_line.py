@@ -110,5 +110,5 @@ def test_an_open_parameter_is_named():
         "open", dynamics={V: (V**2 + I) / tau, I: -I}, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=I,
         parameters=[tau],
     )  # fmt: skip
-    with pytest.raises(ValueError, match="tau of open has no single value"):
+    with pytest.raises(ValueError, match="tau of open must have a single value"):
         phase_line(model, currents=[0.0])

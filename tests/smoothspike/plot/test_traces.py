@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from cases import library
 
 import smoothspike as ss
 from smoothspike import plot
@@ -17,7 +18,7 @@ WEIGHTS = {
     "lif": [[12.0, 9.0], [0.5, 0.0]],
     "theta_neuron": [[1.0, 0.5], [0.1, 0.0]],
 }
-NEURONS = {name: ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True) for name in WEIGHTS}
+NEURONS = library(WEIGHTS)
 
 
 def run(name, weights):
@@ -132,7 +133,7 @@ def test_chosen_neurons_and_colours(qif):
 
 
 def test_refusals(qif):
-    with pytest.raises(ValueError, match="neuron 2 was asked for, but layer -1 has neurons 0 to 1"):
+    with pytest.raises(ValueError, match="neuron 2 does not exist; layer -1 has neurons 0 to 1"):
         traces(qif, neurons=[2])
     with pytest.raises(ValueError, match="1 colours for 2 neurons"):
         traces(qif, colors=["red"])

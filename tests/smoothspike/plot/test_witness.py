@@ -3,12 +3,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 from matplotlib import pyplot as plt
 
 import smoothspike as ss
 from smoothspike import plot
 from smoothspike.validation import Replay
-from symbolic import Failure, Witness
+from symbolic import Failure, Observable, Witness
 
 witness: Any = plot.witness  # matplotlib types what artists hold too loosely to be checked
 
@@ -19,15 +20,16 @@ TIMES = np.linspace(0, DURATION, 90)  # none of them that of a spike
 
 GRAZING = Witness(
     Failure.VANISHES, ss.models.lif(), DURATION, ((0.5, "I", 1.0), (1.0, "I", WEIGHTS[0])), 1, "weight", WEIGHTS,
-    "time of spike 1", (NEVER, 2.0), ((), (2.0,)), 2.0,
+    Observable("spike time", 1), (NEVER, 2.0), ((), (2.0,)), 2.0,
 )  # fmt: skip
 UNSETTLED = Witness(
-    Failure.NO_LIMIT, ss.models.izhikevich(), DURATION, (), None, "cut-off", (1e2, 1e4, 1e8), "w at spike 1",
+    Failure.NO_LIMIT, ss.models.izhikevich(), DURATION, (), None, "cut-off", (1e2, 1e4, 1e8),
+    Observable("state", 1, sp.Symbol("w", real=True)),
     (-13.0, -12.5, -11.5), ((1.0,),) * 3, 1.5,
 )  # fmt: skip
 ESCAPING = Witness(
     Failure.ESCAPES, ss.models.qif_delta(), DURATION, ((1.0, "V", -3.0),), None, "cut-off", (-NEVER,),
-    "time when V is -oo", (3.0,), ((0.5,),), NEVER,
+    Observable("escape", state=sp.Symbol("V", real=True)), (3.0,), ((0.5,),), NEVER,
 )  # fmt: skip
 
 
@@ -44,7 +46,7 @@ def diverging(at, jump, failure=Failure.JUMPS):
     """Two trials of a QIF that part at 1.0 and spike at different times."""
     found = replace(
         GRAZING, failure=failure, model=ss.models.qif_delta(), quantity="time", values=(1.0, 1.0 - 9e-10),
-        inputs=((0.5, "V", 1.0), (1.0, "V", 2.0)), outcomes=at, observed="time of spike 1",
+        inputs=((0.5, "V", 1.0), (1.0, "V", 2.0)), outcomes=at, observable=Observable("spike time", 1),
     )  # fmt: skip
     ends = np.minimum(at, 2 * DURATION)
     potential = [np.where(TIMES < 1.0, 0.0, 1 / (end - TIMES) - 1 / (end - 1)) for end in ends]
@@ -152,7 +154,7 @@ def test_no_limit_is_drawn_against_the_cut_off_without_simulating():
 
 
 def test_what_never_comes_is_above():
-    found = replace(UNSETTLED, observed="time of spike 1", outcomes=(1.0, 2.0, NEVER), jump=NEVER)
+    found = replace(UNSETTLED, observable=Observable("spike time", 1), outcomes=(1.0, 2.0, NEVER), jump=NEVER)
     ax = witness(found)
     (line,), (never,) = curves(ax), named(ax, "_never")
     assert line.get_xdata().tolist() == [1e2, 1e4]
@@ -172,7 +174,7 @@ def test_an_escape_is_followed_until_it_leaves_and_marked():
     assert line.get_ydata()[-1] < ax.get_ylim()[0]
     assert escape.get_xdata()[0] == 3.0
     assert ax.get_ylim()[0] > -20
-    assert ax.get_title(loc="left") == r"$V$ runs to $-\infty$ at $t = 3$"
+    assert ax.get_title(loc="left") == r"$V$ diverges to $-\infty$ at $t = 3$"
     assert set(named(ax, "_input")[0].get_xdata()) == {1.0}
     assert not named(ax, "_varied input")
     ax.figure.draw_without_rendering()
@@ -185,10 +187,11 @@ def test_draws_where_it_is_told():
     assert len(figure.axes) == 2
 
 
+@pytest.mark.slow
 def test_a_witness_is_simulated_and_sampled_beside_inputs_and_spikes():
     found = Witness(
         Failure.VANISHES, ss.models.lif_delta(), 2.0, ((0.5, "V", 0.9999999995),), 0, "weight",
-        (0.9999999995, 1.0000000004), "time of spike 1", (NEVER, 0.5), ((), (0.5,)), 1.5,
+        (0.9999999995, 1.0000000004), Observable("spike time", 1), (NEVER, 0.5), ((), (0.5,)), 1.5,
     )  # fmt: skip
     ax = witness(found)
     one, other = (line.get_data() for line in curves(ax))

@@ -7,8 +7,8 @@ import pytest
 import sympy as sp
 
 import smoothspike as ss
-from smoothspike.validation.cut_off import settles
-from smoothspike.validation.equations import setting
+from smoothspike.validation.cutoff_study import settles
+from smoothspike.validation.equations import numeric_model
 from symbolic import ModelError, NeuronModel, at_infinity, crosses, jump, weight
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -18,7 +18,7 @@ LEFT = 1e-18 ** np.array([0.125, 0.25, 0.5, 1.0])
 
 
 def line(field, reset=-sp.oo):
-    return setting(NeuronModel("m", dynamics={V: field}, spike=at_infinity(V), reset={V: reset}, inputs=V))
+    return numeric_model(NeuronModel("m", dynamics={V: field}, spike=at_infinity(V), reset={V: reset}, inputs=V))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def line(field, reset=-sp.oo):
 )
 def test_open_parameters_are_refused(model, message):
     with pytest.raises(ModelError, match=message):
-        setting(model())
+        numeric_model(model())
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_where_the_numbers_end_before_the_time(power):
 
 
 def test_millivolts():
-    ready = setting(ss.models.izhikevich())
+    ready = numeric_model(ss.models.izhikevich())
     np.testing.assert_array_equal(ready.initial, [-65, -13, 0])
     assert ready.is_reachable
     assert np.sinh(ready.tops[0]) > 30  # beyond the cut-off of the source
@@ -91,7 +91,7 @@ def test_millivolts():
 
 def test_a_circle_and_a_threshold():
     for model, threshold in ((ss.models.theta_current(), np.pi), (ss.models.lif(V_th=2.5), 2.5)):
-        ready = setting(model)
+        ready = numeric_model(model)
         np.testing.assert_allclose(np.sinh(ready.tops), threshold, rtol=1e-15)
         assert ready.is_reachable
         assert np.sinh(ready.bottoms[0]) < -np.pi
@@ -99,7 +99,7 @@ def test_a_circle_and_a_threshold():
 
 def test_an_input_never_takes_an_angle_across_its_ends():
     """Rounding may leave the angle beyond them by its last digit; a spike would be lost there, or come twice."""
-    change = setting(ss.models.theta_neuron()).equations.jump
+    change = numeric_model(ss.models.theta_neuron()).equations.jump
     angles = np.pi * np.array([-1 - 4e-16, -1, -1 + 4e-16, 1 - 4e-16, 1, 1 + 4e-16])
     for strength in (-3.0, 3.0):
         moved = jax.vmap(lambda angle, w=strength: change(jnp.array(0), w, angle[None])[0])(jnp.asarray(angles))
@@ -113,7 +113,7 @@ def test_rates_jumps_and_resets_are_those_declared():
         reset={V: -1, I: I + J}, inputs={"one": J, "both": jump({I: I + weight, J: J - 2 * weight}), "V": V},
         initial={V: sp.Rational(1, 4), J: 3},
     )  # fmt: skip
-    ready = setting(declared)
+    ready = numeric_model(declared)
     np.testing.assert_array_equal(ready.initial, [0.25, 0, 3])
     for v in (2.0, -2.0):
         states = jnp.array([v, 0.5, 3.0])
@@ -124,9 +124,8 @@ def test_rates_jumps_and_resets_are_those_declared():
 
 
 def test_lines_at_a_cut_off():
-    ready = setting(ss.models.qif_delta())
+    ready = numeric_model(ss.models.qif_delta())
     for cut in range(4):
         found = ready.line(cut)
         assert (found.top, found.bottom) == (ready.tops[cut], ready.bottoms[cut])
     assert ready.line().top == ready.top
-    assert ready.line(tolerance=1e-9).tolerance == 1e-9

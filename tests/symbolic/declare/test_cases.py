@@ -3,16 +3,14 @@
 import pytest
 import sympy as sp
 
-from symbolic import ModelError, models
-from symbolic.declare.approximate import approximate, sign_at
-from symbolic.declare.text import parse_model
+from symbolic import ModelError, NeuronModel, models
 
 V, I, b = sp.symbols("V I b", real=True)
 
 
 def read(rate, **changes):
     declared = {"spike": "V = oo", "reset": "V = -oo", "inputs": "I", "parameters": {"b": 2}} | changes
-    return parse_model(f"dV/dt = {rate}; dI/dt = -I", name="cases", **declared)
+    return NeuronModel.from_equations(f"dV/dt = {rate}; dI/dt = -I", name="cases", **declared)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +40,7 @@ def test_what_sympy_prints_is_read():
 
 
 def test_the_rapid_theta_neuron_equals_the_library():
-    model = parse_model(
+    model = NeuronModel.from_equations(
         """
         dV/dt = (Piecewise((r*(r + 1)/2*(V - (r - 1)/(2*(r + 1)))^2, V > (r - 1)/(2*(r + 1))),  \
 ((r + 1)/(2*r)*(V - (r - 1)/(2*(r + 1)))^2, True)) - r/(2*(r + 1)))/tau_m
@@ -72,19 +70,6 @@ def test_resets_inputs_and_numbers_may_have_cases():
 def test_bounds_with_cases_are_compared():
     with pytest.raises(ModelError, match="is not below"):
         read("V^2 + I", bounds={"I": ("Piecewise((3, b > 1), (-1, True))", 0)})
-
-
-@pytest.mark.parametrize(
-    ("condition", "value"),
-    [(b > 1, 1), (b < 2, 0), (b <= 2, 1), ((b > 1) & (b < 2), 0), ((b > 1) | (V > 2), 1), (V > b, None)],
-)
-def test_cases_are_approximated(condition, value):
-    found = approximate(sp.Piecewise((1, condition), (0, True)), {b: sp.Integer(2)})
-    assert (None if found != found else found) == value
-
-
-def test_the_sign_of_cases():
-    assert sign_at(sp.Piecewise((-b, b > 1), (b, True)), {b: sp.sqrt(7)}) == -1
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ import pytest
 import sympy as sp
 
 from symbolic import DerivationError, NeuronModel, at_infinity, crosses, derive, models
-from symbolic.bounded import vanishes
-from symbolic.derive import NumericForm, PhaseForm, derive_phase
-from symbolic.derive.antiderivative import integrate, rational_field
-from symbolic.derive.coordinate import coordinate_of
+from symbolic.algebra import vanishes
+from symbolic.derive import NumericForm, derive_phase
+from symbolic.derive.scalar.antiderivative import integrate, rational_field
+from symbolic.derive.scalar.coordinate import coordinate_of
 from symbolic.structure import recognise
 
 V = sp.Symbol("V", real=True)
@@ -67,8 +67,6 @@ def test_period_and_rheobase(field, period, rheobase):
 
 def test_below_the_unstable_zero_no_spike_comes():
     found = solved(neuron(sp.exp(V) - 1))
-    assert found.form.zeros == (0,)
-    assert not found.form.is_global
     assert found.time_to_spike.subs(V, -1) == sp.oo
     assert (found.period, found.rheobase) == (sp.oo, 1)
     resting = found.flow[V].subs({V: -2, t: 3}).evalf(20)
@@ -78,16 +76,16 @@ def test_below_the_unstable_zero_no_spike_comes():
 def test_parameters_stay_symbols():
     threshold, width, tau = sp.symbols("V_T Delta tau", real=True)
     found = solved(neuron(width * sp.exp((V - threshold) / width) / tau, V_T=1.0, Delta=0.2, tau=2.0))
-    assert found.form.fixed == {}
+    assert found.fixed == {}
     assert sp.simplify(found.time_to_spike - tau * sp.exp((threshold - V) / width)) == 0
     rapid = derive(models.rapid_theta())
-    assert rapid.form.fixed == {}
+    assert rapid.fixed == {}
     assert {symbol.name for symbol in rapid.time_to_spike.free_symbols} == {"V", "tau_m", "r"}
 
 
 def test_parameters_are_put_in_where_there_is_no_formula_for_others():
     found = derive(models.quartic())
-    assert {s.name: value for s, value in found.form.fixed.items()} == {"I_0": 0}
+    assert {s.name: value for s, value in found.fixed.items()} == {"I_0": 0}
     assert "at the declared I_0 = 0" in found.reason
     assert found.attempts[0].reason.startswith("the zeros of I_0 + V**4 - V have no closed form")
     trained = derive(models.quartic(), trainable=("I_0",))
@@ -99,7 +97,6 @@ def test_a_network_integrates_what_has_formulas_to_read():
     """The solver follows from the class of the equations; the formulas are beside it."""
     found = derive(models.quartic())
     assert (found.method, found.closed_form) == ("phase", True)
-    assert isinstance(found.form, PhaseForm)
     assert isinstance(found.form, NumericForm)
     assert found.reason.endswith("to be read; a network integrates the equation")
 
@@ -115,7 +112,7 @@ def test_a_wrong_integral_is_noticed(monkeypatch, part):
         doubled = tuple((c * sp.Rational(1001, 1000), r) for c, r in getattr(found, part)) if part != "rest" else None
         return dataclasses.replace(found, **(changed if doubled is None else {part: doubled}))
 
-    monkeypatch.setattr(sys.modules["symbolic.derive.phase_time"], "integrate", wrong)
+    monkeypatch.setattr(sys.modules["symbolic.derive.scalar.time_to_spike"], "integrate", wrong)
     with pytest.raises(DerivationError, match=r"another derivative|jumps"):
         solved(neuron(V**3 + V if part == "logarithms" else V**2 + 1))
 

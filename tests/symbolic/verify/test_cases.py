@@ -73,8 +73,7 @@ def test_cases_are_written_down():
     assert "\n  Case 0 <= p < 1: FAILS." in text
     assert "- **Case $p > 1$: HOLDS.**" in markdown
     assert "\n  - **Case $p = 1$: FAILS.**" in markdown
-    assert r"\paragraph{Case $p \leq 1$: FAILS.}" in latex
-    assert r"\subparagraph{Case $p = 1$: FAILS.}" in latex
+    assert r"p \leq 1 && \text{case: FAILS}" in latex
     cases = json.loads(json.dumps(certificate.to_dict()))["cases"]
     assert [(case["condition"], case["certificate"]["verdict"]) for case in cases] == told(certificate)
     assert isinstance(hash(certificate), int)
@@ -100,7 +99,13 @@ def test_an_edge_with_another_reason_is_told_apart():
     assert "dV/dt behaves like I as V -> oo" in below.cases[0][1].failures[0].reason
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("rapid_theta", "rapid_theta_current") else ())
+        for name in models.names()
+    ],
+)
 def test_library_models_with_all_parameters_open(name):
     declared = getattr(models, name)()
     values = dict.fromkeys(str(symbol) for symbol in declared.parameters)

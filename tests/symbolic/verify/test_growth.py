@@ -6,10 +6,10 @@ import sympy as sp
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from symbolic.verify.facts import Facts
-from symbolic.verify.growth import approach, growth, limit
-from symbolic.verify.scales import ONE, bound, integrable, leading
-from symbolic.verify.signs import Kind, Undecided
+from symbolic.verify.asymptotics.growth import approach, growth, limit
+from symbolic.verify.asymptotics.scales import ONE, bound, integrable, leading
+from symbolic.verify.signs.facts import Facts
+from symbolic.verify.signs.kinds import Kind, Undecided
 
 V, I, a = sp.symbols("V I a", real=True)
 PLAIN = Facts(({},), {V: (-sp.oo, sp.oo), I: (-sp.oo, sp.oo)})

@@ -6,7 +6,7 @@ import sympy as sp
 from symbolic import NeuronModel, at_infinity, crosses, jump, verify
 from symbolic import weight as W
 from symbolic.verify import Regularity
-from symbolic.verify.case import declared_case, with_derived_ranges
+from symbolic.verify.context import declared_case, with_derived_ranges
 
 V, I, J, g, x, w, u, m, phi = sp.symbols("V I J g x w u m phi", real=True)
 oo, Piecewise, exp, tanh = sp.oo, sp.Piecewise, sp.exp, sp.tanh

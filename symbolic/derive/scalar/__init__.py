@@ -1,0 +1,1 @@
+"""Closed forms of neurons whose potential is the only state."""

@@ -1,0 +1,1 @@
+"""Orders of growth at infinity and next to a spike."""

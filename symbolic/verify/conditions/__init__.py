@@ -1,0 +1,1 @@
+"""The conditions for continuous spikes, on the neuron alone and on every input route."""

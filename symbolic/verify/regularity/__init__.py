@@ -1,0 +1,1 @@
+"""Regularity of spike times, one module for each kind of meeting."""
