@@ -17,6 +17,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ..neurons import AbstractDynamics, State
 from ..neurons.event import after_event
 from .adjoint import propagate_tangents
+from .connections import OUT_OF_RANGE
 from .event_log import EventLog, of_neurons, pack_state, set_row, unpack_state
 from .priority_queue import PriorityQueue
 from .target_groups import Arrivals, TargetGroups
@@ -170,9 +171,9 @@ def _travelled(groups: TargetGroups, sizes: _Capacity, late: _OnTheirWay, event:
     number = jnp.where(is_spike & (number < nobody), number, jnp.where(is_late, late.spike, nobody))
     place = jnp.where(is_spike, neuron * groups.num_late, late.at + 1).astype(jnp.int32)
     left = jnp.where(is_spike, now, late.left)
-    # an index that is surely beyond the last block
-    entry = jnp.where(number < nobody, number, 2**30)[None]
-    queue = late.queue.updated(entry, (left + groups.delays.ravel()[place])[None])
+    # with one more that is passed over, as groups have at least two targets
+    entries = jnp.stack([jnp.where(number < nobody, number, OUT_OF_RANGE), OUT_OF_RANGE])
+    queue = late.queue.updated(entries, jnp.full(2, left + groups.delays.ravel()[place]))
     places = late.place.at[number].set(place, mode="drop")
     return _first_to_arrive(queue, places, late.sent.at[number].set(left, mode="drop"))
 

@@ -2,7 +2,6 @@
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
@@ -48,8 +47,6 @@ class PriorityQueue(NamedTuple):
 
     def updated(self, entries: Int[Array, " some"], times: Float[Array, " some"]) -> "PriorityQueue":
         """Set some times; indices beyond the last are passed over."""
-        if entries.size == 1:
-            return self._updated_one(entries[0], times[0])
         rounds = []
         for blocks in self.rounds:
             moved = blocks.ravel().at[entries].set(times, mode="drop").reshape(blocks.shape)
@@ -57,13 +54,3 @@ class PriorityQueue(NamedTuple):
             entries = entries // _BLOCK
             times = moved.at[entries].get(mode="clip").min(1)
         return PriorityQueue(tuple(rounds), self.final.at[entries].set(times, mode="drop"))
-
-    def _updated_one(self, entry: Int[Array, ""], time: Float[Array, ""]) -> "PriorityQueue":
-        rounds, is_one = [], entry < self.rounds[0].size
-        for blocks in self.rounds:
-            place = entry // _BLOCK
-            block = jax.lax.dynamic_index_in_dim(blocks, place, keepdims=False)
-            block = jnp.where(is_one & (jnp.arange(_BLOCK) == entry % _BLOCK), time, block)
-            rounds.append(jax.lax.dynamic_update_index_in_dim(blocks, block, place, 0))
-            entry, time = place, block.min()
-        return PriorityQueue(tuple(rounds), self.final.at[entry].set(time, mode="drop"))

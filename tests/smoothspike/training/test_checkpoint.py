@@ -77,7 +77,7 @@ OTHERS = {
     "readout": (layers, {"readout": lambda record: record.spike_times(1)}, "readout was Recording.first_spike_times"),
     "duration": (lambda: layers(duration=5.0), {}, r"network\.duration was 4\.0, and is 5\.0"),
     "sizes": (lambda: layers(sizes=(4, 3, 3)), {}, r"network\.sizes\[1\] was 2, and is 3"),
-    "weights": (lambda: layers(seed=1), {}, r"weights\[0\]\['V'\] starts from other values"),
+    "weights": (lambda: layers(seed=1), {}, r"raw_weights\[0\]\.weights\['V'\] starts from other values"),
     "declaration": (lambda: layers(ss.Neuron(ss.models.qif_delta(tau_m=2.0))), {}, r"model\.parameters was"),
     "trained parameters": (lambda: layers(trained("tau_m")), {}, r"\['tau_m'\] was not there, and is float"),
 }  # fmt: skip
@@ -104,7 +104,7 @@ def test_another_training_is_refused_and_told_how_it_differs(tmp_path, build, op
             lambda: layers(trained("tau_m", ss.models.qif)), lambda: layers(trained("tau_s", ss.models.qif)),
             r"fixed\[tau_s\] was 1/2, and is not there.*unconstrained\['tau_m'\] was float",
         ),
-        (lambda: layers(delays=[0.5, None]), lambda: layers(delays=[None, 0.5]), r"delays\[0\] was float"),
+        (lambda: layers(delays=[0.5, None]), lambda: layers(delays=[None, 0.5]), r"raw_weights\[0\]\.delays was float"),
         (lambda: recurrent([[1], [2], [0]]), lambda: recurrent([[2], [0], [1]]), r"recurrent_weights\.targets was"),
         (lambda: recurrent([[1], [2], [0]]), lambda: recurrent([[1], [2], [0]], 1), r"input_weights.* starts from"),
     ],

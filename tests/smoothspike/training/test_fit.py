@@ -107,7 +107,7 @@ def layers(*sizes):
 NET, DATA = layers(4, 3), ss.datasets.yin_yang(size=4, seed=0)
 REFUSED = {
     "a pair": ({"dataset": (1, 2)}, TypeError, r"dataset is a tuple; pass datasets\.Dataset\(spikes, labels"),
-    "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; give a FeedForward or Recurrent"),
+    "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; pass a FeedForward, Recurrent or Sequential"),
     "no loss": ({"loss": 3}, TypeError, r"loss is 3; pass a function loss\(times, label\) of one sample"),
     "a rate": ({"optimizer": 1e-3}, TypeError, r"optimizer is 0\.001; .* such as optax\.adabelief\(0\.001\)"),
     "not called": ({"optimizer": optax.adam}, TypeError, "optimizer is the function adam; pass an optimiser of optax"),
