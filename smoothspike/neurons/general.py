@@ -1,19 +1,24 @@
 """Neurons of any class, integrated as they are declared, in coordinates in which a spike is a regular crossing."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jax.core import Tracer
+from jaxtyping import Array
+
+from symbolic import Derivation, DerivationError
+from symbolic.derive import NumericForm, SolutionForm
 
 from ..numerics import adaptive_rk as stretch
 from ..numerics import closed_form_step as closed
 from ..numerics.rheobase_field import lowest, time_to_top
 from ..numerics.special_functions import lifted
+from .compile.from_form import Values, from_form, row
 from .compile.to_jax import Update
 from .compile.vector_field import DeclaredField, DeclaredFormulas
-from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
+from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
@@ -26,7 +31,7 @@ class GeneralState(NamedTuple):
 
 
 @final
-class GeneralDynamics(AbstractDynamics):
+class GeneralDynamics(AbstractOnePassDynamics):
     """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
 
     Attributes:
@@ -82,14 +87,11 @@ class GeneralDynamics(AbstractDynamics):
     def flow(self, state: GeneralState, duration: Neurons) -> GeneralState:
         return self.until_spike(state, duration)[1]
 
-    def through(self, state: GeneralState, interval: Interval) -> tuple[GeneralState, Neurons]:
-        raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
+    def advance(self, state: GeneralState, duration: Neurons) -> tuple[GeneralState, Neurons]:
+        raise TypeError("the flow of a neuron that is integrated numerically ends at its spike: use flow and reset")
 
     def time_to_spike(self, state: GeneralState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
-
-    def first_to_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
-        return earliest(self, state, within)
 
     def until_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, GeneralState]:
         others = [state.others[name] for name in self._names]
@@ -148,3 +150,43 @@ class GeneralDynamics(AbstractDynamics):
 
     def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:
         return (*(others[name] for name in self._names), *self._values)
+
+
+@from_form.register
+def _from_numeric_form(form: NumericForm, derivation: Derivation, values: Values) -> Any:
+    return _as_declared(derivation, form, None, values)
+
+
+@from_form.register
+def _from_solution_form(form: SolutionForm, derivation: Derivation, values: Values) -> Any:
+    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values)
+
+
+def _as_declared(
+    derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, Any] | None, values: Values
+) -> GeneralDynamics:
+    """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
+    field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
+    named = field.named(values)
+    parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
+    if field.is_at_infinity:
+        top, reaches = stretch.edge(field, 1, at, parameters)
+        bottom, returns = stretch.edge(field, -1, at, parameters)
+        bottom = jnp.where(returns, bottom, -stretch.farthest(top.dtype))
+        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
+        if field.goes_through:
+            _require(derivation, returns, "the potential does not come back from minus infinity")
+    else:
+        top = jnp.arcsinh(field.threshold(parameters))
+        bottom = jnp.full_like(top, -stretch.farthest(top.dtype))
+    formulas = None if solution is None else DeclaredFormulas(field, *solution)
+    resting, update, jumps = row(form.resting, values), field.update(values), field.jumps(values)
+    return GeneralDynamics(field, formulas, named, resting, top, bottom, update, jumps)
+
+
+def _require(derivation: Derivation, condition: Array, complaint: str) -> None:
+    if not isinstance(condition, Tracer) and not bool(condition.all()):
+        raise DerivationError(
+            f"{derivation.model.name}: {complaint} among the numbers that floating point has; its field has to outgrow "
+            f"the potential by a power at least: d{derivation.model.variable}/dt = {derivation.model.field}"
+        )

@@ -14,7 +14,7 @@ from symbolic.declare import FrozenMapping
 
 from .._describe import described_neuron
 from . import AbstractDynamics
-from .compile.to_dynamics import build
+from .compile.from_form import from_form
 from .compile.to_jax import lower
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
@@ -161,7 +161,7 @@ class Neuron(eqx.Module):
 
     def dynamics(self) -> AbstractDynamics:
         """Build the solver at the present parameter values."""
-        return build(self.derivation, self._values())
+        return from_form(self.derivation.form, self.derivation, self._values())
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}

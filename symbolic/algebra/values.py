@@ -154,9 +154,6 @@ class _Evaluation:
             return precision.mpf(1) if parts[0] > 0 else precision.mpf(0) if parts[0] < 0 else parts[-1]
         if kind is sp.atan2:
             return precision.atan2(*parts)
-        if kind in (sp.jn, sp.yn):  # spherical Bessel functions
-            bessel = precision.besselj if kind is sp.jn else precision.bessely
-            return precision.sqrt(precision.pi / (2 * parts[1])) * bessel(parts[0] + precision.mpf(1) / 2, parts[1])
         raise ArithmeticError(f"{expression} has an unknown function")
 
     def _power(self, expression: Any, base: Any, exponent: Any) -> Any:

@@ -20,7 +20,7 @@ from .riccati import linear_jumps
 
 def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive the solver of a model whose equations are all affine."""
-    form = _normal_form(model, structure)
+    form = affine_form(model, structure)
     potential = model.variable
     leak = -form.couplings[potential].get(potential, sp.Integer(0))
     return Derivation(
@@ -43,7 +43,8 @@ def _rheobase(model: NeuronModel, form: AffineForm, leak: sp.Expr) -> sp.Expr:
     return tidy(-at_threshold / next(iter(gains), sp.Integer(1)))
 
 
-def _normal_form(model: NeuronModel, structure: Structure) -> AffineForm:
+def affine_form(model: NeuronModel, structure: Structure) -> AffineForm:
+    """Return the normal form of a model whose equations are all affine."""
     states = (model.variable, *model.other_states)
     couplings, sources = {}, {}
     for state in states:

@@ -172,10 +172,13 @@ def test_what_a_network_returns(ran):
     assert all(values.shape == (2, 7, 3) for values in states.values())
 
 
-def test_one_trial_and_vmap(ran):
-    """One trial is as it is in a batch, and the same through jax.vmap."""
+def test_one_trial_is_as_it_is_in_a_batch(ran):
     net, spikes_in, rec = ran
     assert jnp.allclose(net(spikes_in[0]).spike_times(count=2), rec.spike_times(count=2)[0], rtol=1e-12)
+
+
+def test_a_batch_through_vmap(ran):
+    net, spikes_in, _ = ran
     mapped = jax.vmap(lambda times, sources: net.first_spike_times(ss.Spikes(times, sources)))
     found = mapped(spikes_in.times, spikes_in.sources)
     assert found.shape == (2, 3)

@@ -26,7 +26,7 @@ MODELS = {
 # The kind of network, its neurons, whether there are delays, the scale of weights, and least how many spikes come.
 WAYS = {
     "layers": ("layers", "quadratic", False, 3.0, 4),
-    "layers, driven": ("layers", "quadratic, driven", False, 6.0, 6),
+    "layers, driven": ("layers", "quadratic, driven", False, 6.0, 2),
     "layers, threshold": ("layers", "threshold", False, 4.0, 6),
     "layers, delays": ("layers", "quadratic", True, 3.0, 4),
     "layer, series": ("layer", "series", False, 4.0, 3),

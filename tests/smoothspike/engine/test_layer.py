@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.engine import Capacity, Drive, layer, simulate_layer
-from smoothspike.engine import checkpointing as pieces
+from smoothspike.engine import Capacity, Drive, checkpointing, layer, simulate_layer
 
 T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
@@ -107,7 +106,7 @@ def test_second_derivatives(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
-def test_states_that_are_worked_out_again(name, monkeypatch):
+def test_states_that_are_recomputed(name, monkeypatch):
     """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""
     neuron = ss.Neuron(getattr(ss.models, name)())
     dynamics = neuron.dynamics()
@@ -130,9 +129,9 @@ def test_states_that_are_worked_out_again(name, monkeypatch):
     expected = derivatives()
     assert np.isfinite(expected[0][1]).sum() > 3
     for most_kept, most_caught in ((0, 32), (0, 0)):
-        monkeypatch.setattr(pieces, "MOST_KEPT", most_kept)
+        monkeypatch.setattr(checkpointing, "MOST_KEPT", most_kept)
         monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
-        assert pieces.shape_for(12) == pieces.Shape(4, 3, keeps_all=False)
+        assert checkpointing.segments_for(12) == checkpointing.Segments(4, 3, keeps_all=False)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
         if most_caught:
             with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):

@@ -44,6 +44,7 @@ def test_normal_weights(scale, key):
     np.testing.assert_allclose([relative.mean(), relative.std()], [0.25, scale], atol=0.02 * (1 + scale))
 
 
+@pytest.mark.slow
 def test_networks_start_silent_and_keys_matter(key):
     """Few of many neurons spike before training, whatever the depth."""
     spikes = ss.Spikes(np.random.default_rng(1).uniform(0, T, 64), np.arange(64))

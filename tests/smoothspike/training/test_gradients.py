@@ -29,6 +29,7 @@ def test_recurrent_gradients():
     assert ss.check_gradients(net, SPIKES, entries=4).largest_error < 1e-6
 
 
+@pytest.mark.slow
 def test_a_wrong_gradient_is_seen(monkeypatch):
     def wrong(*arguments):
         right = projective.zero(*arguments)

@@ -73,6 +73,7 @@ def test_places_are_as_far_from_the_spike_as_asked_for(name, first, last):
     np.testing.assert_allclose(left[[0, -1]] / ready.time_scale, [first, last], rtol=0.02)
 
 
+@pytest.mark.slow
 def test_an_input_without_effect_has_no_exponent():
     """Its jump multiplies a state that is zero, or not: a shift of exactly zero is no fast power."""
     V, x = sp.symbols("V x", real=True)

@@ -71,6 +71,7 @@ NASTY = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NASTY)
 def test_nasty_models(name):
     declare, failures = NASTY[name]
