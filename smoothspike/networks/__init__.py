@@ -2,6 +2,7 @@
 
 from ._execute import simulate as simulate
 from .feed_forward import FeedForward as FeedForward
+from .recording import Recording as Recording
 from .recurrent import Recurrent as Recurrent
 
 Network = FeedForward | Recurrent

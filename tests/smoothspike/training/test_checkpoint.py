@@ -16,7 +16,7 @@ import optax
 import pytest
 
 import smoothspike as ss
-from smoothspike.networks.recording import Recording
+from smoothspike.networks import Recording
 from smoothspike.training import checkpoint, checkpoint_file
 
 NEURON = ss.Neuron(ss.models.qif_delta())
