@@ -149,7 +149,7 @@ def test_evaluation_refuses_the_same():
         ss.evaluate(layers(3, 3), DATA)
     with pytest.raises(ValueError, match="but the network has 1 outputs"):
         ss.evaluate(layers(4, 1), DATA)
-    with pytest.raises(ValueError, match="holds no samples"):
+    with pytest.raises(ValueError, match="has no samples"):
         ss.evaluate(NET, DATA[:0])
 
 
