@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
-Neurons = Float[Array, "*neurons"]
+Neurons = Float[Array, "*#neurons"]
 
 
 class VoltageRange(NamedTuple):

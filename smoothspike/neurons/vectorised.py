@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from .interface import AbstractDynamics, State
 
-Values = Float[Array, "*shape"]
+Values = Float[Array, "*#shape"]
 #: Tangents of a PyTree: None where a leaf does not move.
 Tangents = Any
 

@@ -5,20 +5,18 @@ event, which is the implicit function theorem.
 """
 
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
-import diffrax
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from .adaptive_steps import Engine, Equations, Line, advance, engine_of, is_there, land
-from .elementwise import differentiable, not_above, per_lane, tolerance_of
+from .adaptive_steps import Integration, Line, PathSolver, to_next_event
+from .elementwise import differentiable, not_above, per_lane
 
 Real = Float[Array, "*shape"]
 _MAX_STEPS = 20_000
-_FIRST_SIZE = 0.05
 _HALVINGS = 64
 
 
@@ -50,43 +48,29 @@ class Field(Protocol):
         ...
 
 
+Setup = Any
+
+
 def instant(dtype: jnp.dtype) -> float:
     """Return the part of the time scale that is below the rounding of any spike time."""
     return 1e-18 if jnp.finfo(dtype).nmant > 30 else 1e-9
 
 
-def _lane(field: Field, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+def _lane(setup: Setup, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+    field, integration = setup if isinstance(setup, tuple) else (setup, Integration())
+    # a zero more, so that no parameters at all are an array too
     states, parameters = jnp.stack(values[: field.states]), jnp.stack([*values[field.states :], jnp.zeros_like(within)])
-    equations = Equations(
-        lambda now: field.rates(now, parameters[:-1]), lambda route, weight, now: now, lambda now: now
-    )
-    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype), jnp.asarray(tolerance_of(top.dtype), top.dtype))
-    engine = engine_of(equations, line, diffrax.Dopri8(scan_kind="lax"), field.may_graze)
-    target = stop_gradient(within)
-
-    def running(carry: tuple) -> Bool[Array, ""]:
-        *_, spikes, arrives, failed = carry
-        return ~(spikes | arrives | failed)
-
-    def onward(carry: tuple) -> tuple:
-        path, size, steps, *_ = carry
-        there = is_there(engine, path, target)
-        start, size, steps = advance(engine, path, size, steps, target, _MAX_STEPS)
-        size = stop_gradient(size)
-        path, spikes, arrives = land(engine, start, jnp.where(there, 0.0, size), target)
-        escapes = (path[1] <= line.bottom) & (engine.rate(path) <= 0)
-        return path, size, steps, spikes, arrives & ~spikes, (steps >= _MAX_STEPS) | escapes
-
-    no = jnp.array(False)
+    line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype))
+    solver = PathSolver(lambda now: field.rates(now, parameters[:-1]), line, field.may_graze, integration, _MAX_STEPS)
     path = jnp.concatenate([jnp.zeros(1, states.dtype), states])
-    earlier, states = shifted_in_time(states, engine.all_rates(path), line.time_scale)
-    path = jnp.concatenate([-earlier[None], states])
-    start = (path, jnp.asarray(_FIRST_SIZE, states.dtype), jnp.array(0), no, no, no)
-    path, _, _, spikes, _, failed = lax.while_loop(running, onward, start)
-    above = (values[0] > top) & (not field.is_at_infinity)
-    at, wait = _on_event(engine, path, values[0], within, spikes, above)
-    at = jnp.where(failed & ~spikes, jnp.nan, at)
-    return wait, *at
+    # an input may lift a potential above a finite threshold, where it spikes at once
+    is_above = (states[0] > top) & (not field.is_at_infinity)
+    earlier, shifted = shifted_in_time(states, solver.path_rates(path), line.time_scale)
+    path = jnp.where(is_above, path, jnp.concatenate([-earlier[None], shifted]))
+    progress, spikes, _, fails = to_next_event(solver, solver.start(path), within)
+    time, x, *others = progress.path
+    x = jnp.where(spikes, x, not_above(x, jnp.maximum(states[0], top)))
+    return jnp.where(spikes, time, jnp.inf), *(jnp.where(fails, jnp.nan, value) for value in (x, *others))
 
 
 def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tuple[Real, Array]:
@@ -106,28 +90,6 @@ def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tu
     fast = jnp.abs(rates[0]) * time_scale > 1
     earlier = jnp.where(fast, states[0] - held[0], 0.0) / jnp.where(fast, rates[0], 1.0)
     return earlier, (states - earlier * rates).at[0].set(jnp.where(fast, held[0], states[0]))
-
-
-def _on_event(
-    engine: Engine, path: Array, first: Array, within: Array, spikes: Array, above: Array
-) -> tuple[Array, Array]:
-    """Move the end of a path along the flow to the spike or to the end of the time; return states and time."""
-    top = engine.line.top
-    rates = engine.all_rates(path)
-    # rates are constant to first order: what the move changes is rounding, and the derivative
-    held = stop_gradient(rates)
-    # an input may lift a potential to its threshold or above, where it spikes at once
-    at_once = stop_gradient(above | ((path[0] == 0) & (held[0] <= 0)))
-    comes = spikes & ~at_once
-    to_top = (top - path[1]) / jnp.where(comes, held[0], 1.0)
-    left = within - path[0]
-    in_time = stop_gradient(jnp.where(comes, to_top, 0.0) < left)
-    comes, spikes = comes & in_time, spikes & in_time
-    move = jnp.where(comes, to_top, jnp.where(spikes, 0.0, left - stop_gradient(left)))
-    at = path[1:] + held * move
-    below = not_above(at[0], jnp.maximum(first, top))
-    at = at.at[0].set(jnp.where(comes, top, jnp.where(spikes, path[1], below)))
-    return at, jnp.where(spikes, path[0] + move, jnp.inf)
 
 
 def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:

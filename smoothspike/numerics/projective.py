@@ -20,7 +20,7 @@ from ..kernels.fast_atan2 import upper_angle
 from .elementwise import anywhere
 from .rotation import functions
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 
 
 class Rotation(NamedTuple):

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 from ..numerics.elementwise import reached
 from ..numerics.special_functions import circular
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 
 
 class Series(NamedTuple):

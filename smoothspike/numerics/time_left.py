@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .trajectory import Equations, Line
+from .adaptive_steps import Line
+from .trajectory import Equations
 
 # Gauss-Legendre nodes and weights on [0, 1]: from derivatives by the weight to the effect of all of it
 _NODES, _PARTS = ((np.polynomial.legendre.leggauss(6)[0] + 1) / 2, np.polynomial.legendre.leggauss(6)[1] / 2)
@@ -36,7 +37,7 @@ def time_left(
         ...     rates=lambda s: s**2, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
         ... )
         >>> with jax.enable_x64(True):
-        ...     line = Line(*(jnp.array(value) for value in (80.0, -80.0, 1.0, 1e-12)))
+        ...     line = Line(*(jnp.array(value) for value in (80.0, -80.0, 1.0)))
         ...     left = time_left(equations, line, jnp.arcsinh(jnp.array(1e6)), jnp.zeros(0))
         >>> round(float(left), 12)
         1e-06

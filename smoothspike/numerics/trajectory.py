@@ -4,20 +4,32 @@ A spike at infinity has happened where the time that is left has become smaller 
 x = `top` in x = asinh(V), and at x = `bottom` on the way back; `stepping` says how the neuron gets there.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-import diffrax
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from .adaptive_steps import Engine, advance, engine_of, is_there, land, states_of
-from .adaptive_steps import Equations as Equations
-from .adaptive_steps import Line as Line
+from .adaptive_steps import Integration, Line, PathSolver, Progress, States, states_of, to_next_event
 
 _HARDLY = 1e-2
 RUNNING, DONE, ESCAPED, STALLED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(6)
+
+
+class Equations(NamedTuple):
+    """What a neuron does, as functions of arrays; the spiking variable is the first state.
+
+    Attributes:
+        rates: The rates of change of all states.
+        jump: The states after an input, from (route, weight, states).
+        reset: The states after a spike, from those before; the spiking variable may be -inf.
+    """
+
+    rates: Callable[[States], States]
+    jump: Callable[[Array, Array, Array], Array]
+    reset: Callable[[Array], Array]
 
 
 class Inputs(NamedTuple):
@@ -53,9 +65,7 @@ class Trial(NamedTuple):
 
 
 class _Carry(NamedTuple):
-    path: Float[Array, " path"]  # time, x and the other states
-    size: Float[Array, ""]
-    steps: Int[Array, ""]
+    progress: Progress
     next_input: Int[Array, ""]
     trial: Trial
 
@@ -70,7 +80,7 @@ def simulate(
     may_graze: bool = True,
     max_spikes: int = 32,
     max_steps: int = 20_000,
-    solver: diffrax.AbstractERK | None = None,
+    integration: Integration = Integration(),
 ) -> Trial:
     """Simulate one trial from time 0 to `duration`.
 
@@ -83,7 +93,7 @@ def simulate(
         may_graze: Look for maxima that touch the threshold; needless where the spike is at infinity.
         max_spikes: Room for spikes; a trial that needs more ends early and says so.
         max_steps: Room for steps of the solver, likewise.
-        solver: An explicit Runge-Kutta method; of order 8 if None.
+        integration: The solver.
 
     Example:
         The neuron V' = V^2 + 1 spikes each time pi after it came back from minus infinity.
@@ -94,36 +104,35 @@ def simulate(
         ... )
         >>> with jax.enable_x64(True):
         ...     nothing = Inputs(jnp.array([]), jnp.array([], int), jnp.array([]))
-        ...     line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0, 1e-12)))
+        ...     line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0)))
         ...     trial = simulate(equations, line, nothing, jnp.zeros(1), jnp.array(10.0))
         >>> np.round(np.asarray(trial.spike_times[:3]) / np.pi, 10)
         array([0.5, 1.5, 2.5])
     """
-    engine = engine_of(equations, line, solver or diffrax.Dopri8(), may_graze)
+    solver = PathSolver(equations.rates, line, may_graze, integration, max_steps)
     count = inputs.times.shape[0]
     inputs = Inputs(jnp.append(inputs.times, jnp.inf), jnp.append(inputs.routes, -1), jnp.append(inputs.weights, 0.0))
 
     def running(carry: _Carry) -> Bool[Array, ""]:
         return carry.trial.status == RUNNING
 
-    def to_next_event(carry: _Carry) -> _Carry:
+    def onward(carry: _Carry) -> _Carry:
         target = jnp.minimum(inputs.times[carry.next_input], duration)
-        there = is_there(engine, carry.path, target)
-        start, size, steps = advance(engine, carry.path, carry.size, carry.steps, target, max_steps)
-        path, spikes, arrives = land(engine, start, jnp.where(there, 0.0, size), target)
-        path = path.at[0].set(jnp.where(arrives, target, path[0]))
-        carry = carry._replace(path=path, size=size, steps=steps)
+        progress, spikes, arrives, _ = to_next_event(solver, carry.progress, target)
+        path = progress.path.at[0].set(jnp.where(arrives, target, progress.path[0]))
+        carry = carry._replace(progress=progress._replace(path=path))
         carry = _select(spikes, _spike(equations, line, carry), carry)
         carry = _select(arrives, _arrive(equations, inputs, carry, duration), carry)
-        return _watched(engine, carry, duration, max_steps)
+        return _watched(solver, carry, duration)
 
     trial = Trial(
         jnp.full(max_spikes, jnp.inf), jnp.array(0), jnp.array(RUNNING), jnp.zeros(()),
         jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count + 1, *initial.shape), jnp.nan), initial,
     )  # fmt: skip
     path = jnp.concatenate([jnp.zeros(1), jnp.arcsinh(initial[:1]), initial[1:]])
-    last = lax.while_loop(running, to_next_event, _Carry(path, jnp.asarray(1e-3), jnp.array(0), jnp.array(0), trial))
-    return last.trial._replace(ended=last.path[0], before=last.trial.before[:count], states=states_of(last.path))
+    last = lax.while_loop(running, onward, _Carry(solver.start(path), jnp.array(0), trial))
+    path = last.progress.path
+    return last.trial._replace(ended=path[0], before=last.trial.before[:count], states=states_of(path))
 
 
 def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry:
@@ -133,38 +142,40 @@ def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry
 def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
     trial = carry.trial
     room = trial.spike_times.shape[0]
-    before = states_of(carry.path)
+    before = states_of(carry.progress.path)
     states = equations.reset(before)
     x = jnp.where(jnp.isneginf(states[0]), line.bottom, jnp.arcsinh(states[0]))
     trial = trial._replace(
-        spike_times=trial.spike_times.at[trial.num_spikes].set(carry.path[0], mode="drop"),
+        spike_times=trial.spike_times.at[trial.num_spikes].set(carry.progress.path[0], mode="drop"),
         at_spikes=trial.at_spikes.at[trial.num_spikes].set(before, mode="drop"),
         num_spikes=trial.num_spikes + 1,
         status=jnp.where(trial.num_spikes >= room, TOO_MANY_SPIKES, trial.status),
     )
-    return carry._replace(path=jnp.concatenate([carry.path[:1], x[None], states[1:]]), trial=trial)
+    path = jnp.concatenate([carry.progress.path[:1], x[None], states[1:]])
+    return carry._replace(progress=carry.progress._replace(path=path), trial=trial)
 
 
 def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array) -> _Carry:
     """Apply the next input, unless the trial is over."""
-    place, trial, before = carry.next_input, carry.trial, states_of(carry.path)
+    place, trial, before = carry.next_input, carry.trial, states_of(carry.progress.path)
     is_over = inputs.times[place] > duration
     after = equations.jump(inputs.routes[place], inputs.weights[place], before)
-    x = jnp.where(after[0] == before[0], carry.path[1], jnp.arcsinh(after[0]))
-    moved = jnp.concatenate([carry.path[:1], x[None], after[1:]])
+    x = jnp.where(after[0] == before[0], carry.progress.path[1], jnp.arcsinh(after[0]))
+    moved = jnp.concatenate([carry.progress.path[:1], x[None], after[1:]])
     trial = trial._replace(
         before=trial.before.at[place].set(jnp.where(is_over, jnp.nan, before)),
         status=jnp.where(is_over, DONE, trial.status),
     )
-    return carry._replace(path=jnp.where(is_over, carry.path, moved), next_input=place + 1, trial=trial)
+    path = jnp.where(is_over, carry.progress.path, moved)
+    return carry._replace(progress=carry.progress._replace(path=path), next_input=place + 1, trial=trial)
 
 
-def _watched(engine: Engine, carry: _Carry, duration: Array, max_steps: int) -> _Carry:
+def _watched(solver: PathSolver, carry: _Carry, duration: Array) -> _Carry:
     """End a trial that ran away to minus infinity or makes no progress."""
-    rate, variable = engine.rate(carry.path), jnp.sinh(carry.path[1])
-    stalls = jnp.abs(rate) * (duration - carry.path[0]) < _HARDLY * (1 + jnp.abs(variable))
+    rate, variable = solver.rate(carry.progress.path), jnp.sinh(carry.progress.path[1])
+    stalls = jnp.abs(rate) * (duration - carry.progress.path[0]) < _HARDLY * (1 + jnp.abs(variable))
     without_steps = jnp.where(stalls, STALLED, TOO_MANY_STEPS)
-    escapes = (carry.path[1] <= engine.line.bottom) & (rate <= 0)
-    status = jnp.where(escapes, ESCAPED, jnp.where(carry.steps >= max_steps, without_steps, RUNNING))
+    escapes = (carry.progress.path[1] <= solver.line.bottom) & (rate <= 0)
+    status = jnp.where(escapes, ESCAPED, jnp.where(carry.progress.steps >= solver.max_steps, without_steps, RUNNING))
     status = jnp.where(carry.trial.status == RUNNING, status, carry.trial.status)
     return carry._replace(trial=carry.trial._replace(status=status))

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 
 # The first zero is a quarter of a half turn away or three, give or take one.
 _SIDES = 0.25, -0.25

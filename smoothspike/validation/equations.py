@@ -14,7 +14,8 @@ from symbolic import ModelError, NeuronModel, weight
 from symbolic.structure import is_on_circle
 
 from ..neurons.compile.to_jax import jax_function, natural_time_scale
-from ..numerics.trajectory import Equations, Line
+from ..numerics.adaptive_steps import Line
+from ..numerics.trajectory import Equations
 
 # Cut-offs: where the time left to (or since) the spike, in units of the natural time scale, is this small. Each is the
 # square of the one before. At the last one it is below the rounding of any spike time: the spike is over.
@@ -24,7 +25,6 @@ _POWER = 1e-3  # what is left falls by more where the field outgrows V by a powe
 _MARGIN = 2.0  # of x, for steps that try to go farther
 _FARTHEST = 690.0  # where sinh is about to overflow
 _STEP = 0.05
-_TOLERANCE = 1e-12
 _ROUNDING = 1e-15
 
 
@@ -55,10 +55,10 @@ class NumericModel:
         """Where the spike is, in x = asinh(V)."""
         return self.tops[-1]
 
-    def line(self, cut: Any = -1, tolerance: float = _TOLERANCE) -> Line:
+    def line(self, cut: Any = -1) -> Line:
         """Return the line of the spiking variable, at one of the four cut-offs."""
         ends = (jnp.asarray(self.tops)[cut], jnp.asarray(self.bottoms)[cut])
-        return Line(*ends, jnp.asarray(self.time_scale), jnp.asarray(tolerance))
+        return Line(*ends, jnp.asarray(self.time_scale))
 
 
 def numeric_model(model: NeuronModel) -> NumericModel:

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from symbolic import Failure, Witness
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.trajectory import DONE, ESCAPED
 from .cutoff_study import has_limit
 from .equations import numeric_model
@@ -62,7 +63,8 @@ def simulate_witness(witness: Witness) -> Replay:
         (True, True)
     """
     numeric = numeric_model(witness.model)
-    simulator = Simulator(numeric, witness.duration, trials=1, tolerance=_TOLERANCE, solver=diffrax.Dopri5())
+    integration = Integration(diffrax.Dopri5(), _TOLERANCE)
+    simulator = Simulator(numeric, witness.duration, trials=1, integration=integration)
     rows = [witness.inputs_at(value) for value in witness.values]
     cuts = np.arange(len(rows)) if witness.failure is Failure.NO_LIMIT else np.full(len(rows), -1)
     samples = _samples(witness)

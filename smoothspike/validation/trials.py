@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import NamedTuple
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy as sp
 from jaxtyping import Bool, Float, Int
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.trajectory import Inputs, Trial, simulate
 from .equations import NumericModel
 
@@ -65,8 +65,7 @@ class Simulator:
         duration: The trial end; by default ten natural time scales of the equations, or about the third spike of a
             neuron that fires without input.
         trials: Number of trials that are varied in parallel.
-        tolerance: Relative error of a step.
-        solver: An explicit Runge-Kutta method, by default of order 8.
+        integration: Solver and tolerance.
 
     Attributes:
         silent_spikes: The spike times without input, padded with inf.
@@ -78,8 +77,7 @@ class Simulator:
         duration: float | None = None,
         *,
         trials: int = TRIALS,
-        tolerance: float = 1e-12,
-        solver: diffrax.AbstractERK | None = None,
+        integration: Integration = Integration(),
     ) -> None:
         self.numeric, self.trials, self._lanes = numeric, trials, trials * GRID
 
@@ -87,9 +85,9 @@ class Simulator:
             order = jnp.argsort(inputs.times, stable=True)
             inputs = Inputs(*(part[order] for part in inputs))
             return simulate(
-                numeric.equations, numeric.line(cut, tolerance), inputs, initial, duration,
+                numeric.equations, numeric.line(cut), inputs, initial, duration,
                 may_graze=not numeric.model.spike.is_at_infinity, max_spikes=MAX_SPIKES, max_steps=_MAX_STEPS,
-                solver=solver,
+                integration=integration,
             )  # fmt: skip
 
         self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))

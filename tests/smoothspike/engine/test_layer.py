@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -23,7 +24,7 @@ def population(name, inputs, room=ROOM, strength=1.0):
     times = generator.uniform(0, T, inputs)
     weights = {route: strength * jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
     drive = Drive(ss.Spikes(times, np.arange(inputs) % CHANNELS), weights, jnp.asarray(T))
-    return simulate_layer(dynamics, start, drive, jnp.asarray(T), room), dynamics
+    return eqx.filter_jit(simulate_layer)(dynamics, start, drive, jnp.asarray(T), room), dynamics
 
 
 @pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
@@ -60,7 +61,7 @@ def test_what_does_not_fit_is_reported(name):
         assert short.total == enough.total
 
 
-@pytest.mark.parametrize("name", ["qif", "theta_neuron"])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
 def test_the_same_spikes_by_every_way_to_catch_them(name):
     """Caught as they come by, picked from all states where these are kept for derivatives, or searched afterwards."""
 
@@ -81,6 +82,7 @@ def test_no_stretch_has_a_negative_length():
     assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta"])
 def test_second_derivatives(name):
     """Forward over reverse mode, by weights and input times, against differences of the gradient."""
@@ -102,6 +104,7 @@ def test_second_derivatives(name):
     np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
 def test_states_that_are_recomputed(name, monkeypatch):
     """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""

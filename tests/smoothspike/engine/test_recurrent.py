@@ -74,6 +74,7 @@ def test_without_inputs(capacity):
     assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6
 
 
+@pytest.mark.slow
 def test_gradients_when_pieces_are_just_full(float64):
     """However many events there is room for, whether or not any of it stays empty."""
 
@@ -96,6 +97,7 @@ def test_gradients_when_pieces_are_just_full(float64):
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_memory_of_a_gradient_grows_with_events_alone(float64):
     """Twice the events need little more than their own record, whatever the number of neurons."""
     size, inputs = 64, np.zeros((64, 1))
@@ -134,6 +136,7 @@ def test_second_derivatives():
     np.testing.assert_allclose(other, differences @ direction, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [pytest.param("matrices", marks=pytest.mark.slow), "lists", "delays"])
 def test_inputs_that_are_left_out_reach_nobody(engine):
     """Padding has a source, too: neither spikes nor what follows the trial depend on it."""

@@ -56,6 +56,7 @@ def derivatives(run, name):
     return jax.jit(jax.value_and_grad(partial(loss, run), (0, 1)))(weights, inputs()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qif", pytest.param("theta_neuron", marks=pytest.mark.slow), "lif"])
 def test_a_batch_is_its_trials(name, monkeypatch):
     """By leading axes, one or two, by `jax.vmap` and in small segments: the same spikes and derivatives."""
@@ -70,6 +71,7 @@ def test_a_batch_is_its_trials(name, monkeypatch):
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), found, expected)
 
 
+@pytest.mark.slow
 def test_a_recording_of_a_batch_is_one_of_its_trials():
     """Spikes, states, pseudospikes and spikes of every neuron by itself."""
     net, (times, sources) = network("qif"), inputs()

@@ -42,6 +42,7 @@ def case(request):
     return Case(dynamics, state, weights, to_tangent_coordinates(state, changes[0]), changes[1])
 
 
+@pytest.mark.slow
 def test_jacobians_by_formula_are_those_by_differentiation(case):
     """Short intervals after which some are reset, and long ones through spikes."""
     assert isinstance(case.dynamics, RiccatiDynamics)

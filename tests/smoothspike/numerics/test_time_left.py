@@ -7,7 +7,8 @@ import pytest
 from reference import mp, number
 
 from smoothspike.numerics.time_left import shift_by_input, time_left
-from smoothspike.numerics.trajectory import Equations, Line
+from smoothspike.numerics.adaptive_steps import Line
+from smoothspike.numerics.trajectory import Equations
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -17,7 +18,7 @@ RELATIVE = 1e-10  # steps err by 1e-11
 
 
 def line():
-    return Line(*(jnp.asarray(value) for value in (80.0, -80.0, 1.0, 1e-12)))
+    return Line(*(jnp.asarray(value) for value in (80.0, -80.0, 1.0)))
 
 
 def square(states):

@@ -12,6 +12,7 @@ import pytest
 from reference import LeakyCurrent, LeakyDelta, QuadraticCurrent, QuadraticDelta, mp, number, simulate_single
 
 import smoothspike as ss
+from smoothspike.numerics.adaptive_steps import Line
 from smoothspike.numerics.trajectory import (
     DONE,
     ESCAPED,
@@ -20,7 +21,6 @@ from smoothspike.numerics.trajectory import (
     TOO_MANY_STEPS,
     Equations,
     Inputs,
-    Line,
     Trial,
     simulate,
 )
@@ -222,7 +222,7 @@ def cubic(slope: jax.Array, bend: jax.Array, start: jax.Array, top: jax.Array) -
     equations = Equations(
         rates, jump=lambda route, weight, states: states.at[2].add(weight), reset=lambda states: states.at[0].set(-9.0)
     )
-    line = Line(jnp.arcsinh(top), *(jnp.asarray(value) for value in (-40.0, 1.0, 1e-12)))
+    line = Line(jnp.arcsinh(top), *(jnp.asarray(value) for value in (-40.0, 1.0)))
     inputs = Inputs(jnp.array([5.0]), jnp.array([0]), jnp.array([1.0]))
     return simulate(
         equations, line, inputs, jnp.stack([slope * start + bend * start**3, start, jnp.zeros(())]), jnp.asarray(8.0),
@@ -264,7 +264,7 @@ def scalar(field: jax.Array, initial: jax.Array, time: jax.Array, weight: jax.Ar
         return jnp.select([field == k for k in range(3)], [rate(states) for rate in FIELDS])
 
     top = jnp.asarray(TOPS)[field]
-    line = Line(top, -top, jnp.ones(()), jnp.asarray(1e-12))
+    line = Line(top, -top, jnp.ones(()))
     inputs = Inputs(time[None], jnp.zeros(1, int), weight[None])
     equations = Equations(rates, lambda route, weight, v: v + weight, lambda v: v - jnp.inf)
     return simulate(equations, line, inputs, initial[None], jnp.asarray(4.0), may_graze=False, max_spikes=2)
@@ -306,7 +306,7 @@ def polynomial(factors: jax.Array, duration: jax.Array, weight: jax.Array) -> Tr
         jump=lambda route, weight, v: v + weight,
         reset=lambda v: v - jnp.inf,
     )
-    line = Line(*(jnp.asarray(value) for value in (45.0, -45.0, 1.0, 1e-12)))
+    line = Line(*(jnp.asarray(value) for value in (45.0, -45.0, 1.0)))
     inputs = Inputs(jnp.ones(1), jnp.zeros(1, int), weight[None])
     return simulate(
         equations, line, inputs, jnp.zeros(1), duration, may_graze=False, max_spikes=2, max_steps=1000

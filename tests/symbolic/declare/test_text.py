@@ -330,7 +330,7 @@ def survives(part, text):
 
 def fuzz(strings):
     """The settings of a fuzz; hypothesis itself would measure other programs' time too."""
-    return settings(max_examples=strings, deadline=None)
+    return settings(max_examples=strings * settings.default.max_examples // 100, deadline=None)
 
 
 @fuzz(3000)
