@@ -39,6 +39,8 @@ def described_neuron(neuron: Any) -> str:
     """Summarise model, solver and trained parameters."""
     derivation = neuron.derivation
     solver = f"{derivation.method}, closed form" if derivation.closed_form else derivation.method
+    if neuron.integration != type(neuron.integration)():
+        solver += f" by {type(neuron.integration.solver).__name__}"
     trained = "".join(f", trained {name}" for name in neuron.unconstrained)
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 

@@ -11,9 +11,9 @@ from jaxtyping import Array
 from symbolic import Derivation, DerivationError
 from symbolic.derive import NumericForm, SolutionForm
 
-from ..numerics import adaptive_rk as stretch
-from ..numerics import closed_form_step as closed
-from ..numerics.rheobase_field import lowest, time_to_top
+from ..numerics import adaptive_rk, closed_form_step
+from ..numerics.adaptive_steps import Integration
+from ..numerics.rheobase_field import field_minimum, time_to_top
 from ..numerics.special_functions import lifted
 from .compile.from_form import Values, from_form, row
 from .compile.to_jax import Update
@@ -32,11 +32,12 @@ class GeneralState(NamedTuple):
 
 @final
 class GeneralDynamics(AbstractOnePassDynamics):
-    """Any neuron: by a Runge-Kutta method of order 8 along the arc length of its path, or by a solution it carries.
+    """Any neuron: integrated along the arc length of its path by a solver of diffrax, or run by a solution it carries.
 
     Attributes:
         field: The declared equations.
         formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
+        integration: The solver and its tolerances.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).
@@ -47,6 +48,7 @@ class GeneralDynamics(AbstractOnePassDynamics):
 
     field: DeclaredField = eqx.field(static=True)
     formulas: DeclaredFormulas | None = eqx.field(static=True)
+    integration: Integration = eqx.field(static=True)
     parameters: dict[str, Neurons]
     resting: dict[str, Neurons]
     top: Neurons
@@ -97,9 +99,10 @@ class GeneralDynamics(AbstractOnePassDynamics):
         others = [state.others[name] for name in self._names]
         arguments = (state.x, *others, *self._values)
         if self.formulas is None:
-            wait, x, *moved = stretch.until_spike(self.field, within, self.top, self.bottom, *arguments)
+            problem = adaptive_rk.Problem(self.field, self.integration)
+            wait, x, *moved = adaptive_rk.until_spike(problem, within, self.top, self.bottom, *arguments)
         else:
-            wait, x, *moved = closed.until_spike(self.formulas, within, self.top, *arguments)
+            wait, x, *moved = closed_form_step.until_spike(self.formulas, within, self.top, *arguments)
         return wait, GeneralState(x, dict(zip(self._names, moved, strict=True)))
 
     def reset(self, state: GeneralState) -> GeneralState:
@@ -132,12 +135,12 @@ class GeneralDynamics(AbstractOnePassDynamics):
         floor = self.bottom if self.field.is_at_infinity else jnp.minimum(after, self.top)
         low = floor if self.field.goes_through or not self.field.is_at_infinity else jnp.full_like(after, _LOW)
         at_rest = state.others | self.resting
-        now, _ = lowest(self.field, duration, low, self.top, *self._held(state.others))
-        least, slow = lowest(self.field, duration, low, self.top, *self._held(at_rest))
-        lift = lifted(now - least, least, slow) - now
-        held = self._held(state.others)
+        now, _ = field_minimum(self.field, duration, low, self.top, *self._held(state.others))
+        least, slow = field_minimum(self.field, duration, low, self.top, *self._held(at_rest))
+        offset = lifted(now - least, least, slow) - now
+        problem, held = (self.field, self.integration), self._held(state.others)
         first, period = (
-            time_to_top(self.field, x, self.top, floor, lift, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
+            time_to_top(problem, x, self.top, floor, offset, *held)[0] for x in (jnp.minimum(state.x, self.top), after)
         )
         return first, period
 
@@ -153,40 +156,45 @@ class GeneralDynamics(AbstractOnePassDynamics):
 
 
 @from_form.register
-def _from_numeric_form(form: NumericForm, derivation: Derivation, values: Values) -> Any:
-    return _as_declared(derivation, form, None, values)
+def _from_numeric_form(form: NumericForm, derivation: Derivation, values: Values, integration: Integration) -> Any:
+    return _as_declared(derivation, form, None, values, integration)
 
 
 @from_form.register
-def _from_solution_form(form: SolutionForm, derivation: Derivation, values: Values) -> Any:
-    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values)
+def _from_solution_form(form: SolutionForm, derivation: Derivation, values: Values, integration: Integration) -> Any:
+    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values, integration)
 
 
 def _as_declared(
-    derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, Any] | None, values: Values
+    derivation: Derivation,
+    form: NumericForm | SolutionForm,
+    solution: tuple[Any, Any] | None,
+    values: Values,
+    integration: Integration,
 ) -> GeneralDynamics:
     """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
     field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
     if field.is_at_infinity:
-        top, reaches = stretch.edge(field, 1, at, parameters)
-        bottom, returns = stretch.edge(field, -1, at, parameters)
-        bottom = jnp.where(returns, bottom, -stretch.farthest(top.dtype))
-        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
+        top, speed = adaptive_rk.edge(field, 1, at, parameters)
+        bottom, speed_back = adaptive_rk.edge(field, -1, at, parameters)
+        returns = speed_back > 0
+        bottom = jnp.where(returns, bottom, -adaptive_rk.farthest(top.dtype))
+        _require(derivation, speed > 0, "the potential does not get close enough to its spike at infinity")
         if field.goes_through:
             _require(derivation, returns, "the potential does not come back from minus infinity")
     else:
         top = jnp.arcsinh(field.threshold(parameters))
-        bottom = jnp.full_like(top, -stretch.farthest(top.dtype))
+        bottom = jnp.full_like(top, -adaptive_rk.farthest(top.dtype))
     formulas = None if solution is None else DeclaredFormulas(field, *solution)
     resting, update, jumps = row(form.resting, values), field.update(values), field.jumps(values)
-    return GeneralDynamics(field, formulas, named, resting, top, bottom, update, jumps)
+    return GeneralDynamics(field, formulas, integration, named, resting, top, bottom, update, jumps)
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:
     if not isinstance(condition, Tracer) and not bool(condition.all()):
         raise DerivationError(
-            f"{derivation.model.name}: {complaint} among the numbers that floating point has; its field has to outgrow "
-            f"the potential by a power at least: d{derivation.model.variable}/dt = {derivation.model.field}"
+            f"{derivation.model.name}: {complaint} in floating point; its field must outgrow the potential at least by "
+            f"a power: d{derivation.model.variable}/dt = {derivation.model.field}"
         )

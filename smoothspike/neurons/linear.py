@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from symbolic import Derivation
 from symbolic.derive import AffineForm
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.elementwise import not_above
 from ..numerics.special_functions import exponential, lifted
@@ -142,7 +143,7 @@ def _logarithmic(x: Neurons) -> Neurons:
 
 
 @from_form.register
-def _from_affine_form(form: AffineForm, derivation: Derivation, values: Values) -> Any:
+def _from_affine_form(form: AffineForm, derivation: Derivation, values: Values, _: Integration) -> Any:
     return LinearDynamics(
         couplings=rows(form.couplings, values),
         sources=row(form.sources, values),

@@ -4,6 +4,7 @@ import threading
 from functools import lru_cache
 from typing import Any, final
 
+import diffrax
 import equinox as eqx
 import jax.numpy as jnp
 import sympy as sp
@@ -11,8 +12,10 @@ from jaxtyping import Array, Float
 
 from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify, weight
 from symbolic.declare import FrozenMapping
+from symbolic.derive import NumericForm
 
 from .._describe import described_neuron
+from ..numerics.adaptive_steps import Integration
 from . import AbstractDynamics
 from .compile.from_form import from_form
 from .compile.to_jax import lower
@@ -41,12 +44,17 @@ class Neuron(eqx.Module):
         trainable: Names of the parameters that an optimiser may change. Those declared positive stay positive: what
             is trained is their logarithm. A parameter with one value per neuron is trained per neuron.
         allow_discontinuous: Build the neuron even where its spikes do not provably change continuously.
-        method: "projective", "linear", "phase" or "numeric" to insist on a solver; by default the best that applies.
+        method: "projective", "linear", "phase" or "numeric" to insist on a method; by default the best that applies.
+        solver: For a neuron that is integrated, an explicit Runge-Kutta method of diffrax; by default `Dopri8()`.
+        rtol: Relative error of a step of that solver; by default 1e-12 in double precision and 1e-6 in single.
+        atol: Absolute error, of x = asinh(V) and the other states; by default a hundredth of `rtol`.
 
     Raises:
         ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
         DerivationError: if no solver exists, or not by that method.
         ModelError: if a parameter is open, or a name in `trainable` is not a parameter.
+        TypeError: if the solver is not an explicit Runge-Kutta method of diffrax.
+        ValueError: if a tolerance is not a small positive number, or the neuron is not integrated.
 
     Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
     of them is trained; otherwise a solver that holds for all values. `derivation` says which one it is, and why.
@@ -58,12 +66,19 @@ class Neuron(eqx.Module):
         >>> neuron = Neuron(models.qif(), trainable=("tau_m",))
         >>> float(neuron.parameter("tau_m")), neuron.derivation.closed_form, neuron.derivation.method
         (1.0, False, 'projective')
+
+        Models without a closed form are integrated by diffrax. Every other model can be, by `method="numeric"`.
+
+        >>> import diffrax
+        >>> Neuron(models.eif(), solver=diffrax.Tsit5(), rtol=1e-8)
+        Neuron(EIF, numeric by Tsit5)
     """
 
     unconstrained: dict[str, Float[Array, "..."]]
     model: NeuronModel = eqx.field(static=True)
     derivation: Derivation = eqx.field(static=True)
     fixed: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
+    integration: Integration = eqx.field(static=True)
 
     def __init__(
         self,
@@ -72,6 +87,9 @@ class Neuron(eqx.Module):
         trainable: tuple[str, ...] = (),
         allow_discontinuous: bool = False,
         method: str | None = None,
+        solver: diffrax.AbstractERK | None = None,
+        rtol: float | None = None,
+        atol: float | None = None,
     ) -> None:
         certificate = certificate_of(model)
         if not certificate.holds and not allow_discontinuous:
@@ -91,11 +109,21 @@ class Neuron(eqx.Module):
             )
         chosen = {symbols[name] for name in trainable}
         self.derivation = derive(model, method, trainable=trainable)
+        self.integration = self._integration(solver, rtol, atol)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
         self.unconstrained = {
             symbol.name: jnp.log(_array(model.values[symbol])) if symbol.is_positive else _array(model.values[symbol])
             for symbol in sorted(chosen, key=lambda symbol: symbol.name)
         }
+
+    def _integration(self, solver: diffrax.AbstractERK | None, rtol: float | None, atol: float | None) -> Integration:
+        given = [name for name, value in (("solver", solver), ("rtol", rtol), ("atol", atol)) if value is not None]
+        if given and not isinstance(self.derivation.form, NumericForm):
+            raise ValueError(
+                f"{self.model.name} is solved by the method {self.derivation.method!r}, which needs no "
+                f'{" and no ".join(given)}; pass method="numeric" to integrate it, or leave them out'
+            )
+        return Integration(diffrax.Dopri8() if solver is None else solver, rtol, atol)
 
     def __repr__(self) -> str:
         return described_neuron(self)
@@ -161,7 +189,7 @@ class Neuron(eqx.Module):
 
     def dynamics(self) -> AbstractDynamics:
         """Build the solver at the present parameter values."""
-        return from_form(self.derivation.form, self.derivation, self._values())
+        return from_form(self.derivation.form, self.derivation, self._values(), self.integration)
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}

@@ -13,6 +13,7 @@ from jaxtyping import Array
 from symbolic import Derivation
 from symbolic.derive import ProjectiveForm
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.projective import (
     angle_of,
     normalise,
@@ -227,7 +228,7 @@ def _from_angle(state: RiccatiState, change: tuple[Array, dict[str, Array]]) -> 
 
 
 @from_form.register
-def _from_projective_form(form: ProjectiveForm, derivation: Derivation, values: Values) -> Any:
+def _from_projective_form(form: ProjectiveForm, derivation: Derivation, values: Values, _: Integration) -> Any:
     return RiccatiDynamics(
         chart=RayChart.of(form, derivation.model.variable.name, values),
         decay=None if form.decay == 0 else lower(form.decay, values),

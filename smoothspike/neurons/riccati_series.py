@@ -10,6 +10,7 @@ from jaxtyping import Array
 from symbolic import Derivation
 from symbolic.derive import TransferForm
 
+from ..numerics.adaptive_steps import Integration
 from ..numerics.elementwise import not_below
 from ..numerics.projective import angle_of, normalise, phase_and_period, turned_by, zero
 from ..numerics.riccati_series import Shape, carry, until_zero
@@ -180,7 +181,7 @@ def _from_angle(state: RiccatiSeriesState, change: tuple[Array, dict[str, Array]
 
 
 @from_form.register
-def _from_transfer_form(form: TransferForm, derivation: Derivation, values: Values) -> Any:
+def _from_transfer_form(form: TransferForm, derivation: Derivation, values: Values, _: Integration) -> Any:
     return RiccatiSeriesDynamics(
         chart=RayChart.of(form, derivation.model.variable.name, values),
         drive=lower(form.drive, values),

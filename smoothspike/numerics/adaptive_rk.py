@@ -1,19 +1,21 @@
-"""The path of any neuron up to its next spike or for a while, and its derivatives: `stepping` for one stretch.
+"""Integration of any neuron to its next spike or over an interval, with its derivatives.
 
 Derivatives come from the path itself, carried forwards step by step; where the path ends they are moved along it to the
 event, which is the implicit function theorem.
 """
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import NamedTuple, Protocol
 
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
-from .adaptive_steps import Integration, Line, PathSolver, to_next_event
+from .adaptive_steps import Integration, Line, PathSolver
 from .elementwise import differentiable, not_above, per_lane
+from .event_search import to_next_event
 
 Real = Float[Array, "*shape"]
 _MAX_STEPS = 20_000
@@ -43,12 +45,16 @@ class Field(Protocol):
         """A natural unit of time."""
         ...
 
-    def rates(self, states: Array, parameters: Array) -> Array:
+    def rates(self, states: Array, parameters: Sequence[Array] | Array) -> Array:
         """Return the rates of change of all states."""
         ...
 
 
-Setup = Any
+class Problem(NamedTuple):
+    """What to integrate, and how; hashable."""
+
+    field: Field
+    integration: Integration = Integration()
 
 
 def instant(dtype: jnp.dtype) -> float:
@@ -56,8 +62,8 @@ def instant(dtype: jnp.dtype) -> float:
     return 1e-18 if jnp.finfo(dtype).nmant > 30 else 1e-9
 
 
-def _lane(setup: Setup, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
-    field, integration = setup if isinstance(setup, tuple) else (setup, Integration())
+def _lane(problem: Problem, within: Array, top: Array, bottom: Array, *values: Array) -> tuple[Array, ...]:
+    field, integration = problem
     # a zero more, so that no parameters at all are an array too
     states, parameters = jnp.stack(values[: field.states]), jnp.stack([*values[field.states :], jnp.zeros_like(within)])
     line = Line(top, bottom, jnp.asarray(field.time_scale, top.dtype))
@@ -92,13 +98,13 @@ def shifted_in_time(states: Array, rates: Array, time_scale: Real | float) -> tu
     return earlier, (states - earlier * rates).at[0].set(jnp.where(fast, held[0], states[0]))
 
 
-def _until_spike(field: Field, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
-    lane = per_lane(partial(_lane, field), jnp.shape(within))
+def _until_spike(problem: Problem, within: Real, top: Real, bottom: Real, *values: Real) -> tuple[Real, ...]:
+    lane = per_lane(partial(_lane, problem), jnp.shape(within))
     return lane(within, top, bottom, *values)
 
 
-#: `until_spike(field, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it does
-#: not come before that, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
+#: `until_spike(problem, within, top, bottom, x, *others, *parameters)` returns the time to the next spike, inf if it
+#: does not come before that, and x = asinh(V) and the other states there, or then; NaN where the solver failed.
 until_spike = differentiable(_until_spike)
 
 
@@ -107,34 +113,42 @@ def farthest(dtype: jnp.dtype) -> float:
     return 690.0 if jnp.finfo(dtype).maxexp > 200 else 85.0
 
 
-def edge(field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...]) -> tuple[Real, Array]:
-    """Return where so little time is left to infinity that it is below rounding, in x = asinh(V), and if it exists.
-
-    That is where x runs faster than all of the time scale in a billionth of a billionth of it.
+def edge(
+    field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...], part: Real | None = None
+) -> tuple[Real, Real]:
+    """Return from where on the time left to infinity is below a part of the time scale, and the speed there.
 
     Args:
         field: The neuron.
-        direction: 1 towards plus infinity, -1 from minus infinity.
-        others: The other states, which do not matter there.
+        direction: 1 towards plus infinity, -1 for the time since minus infinity.
+        others: The other states.
         parameters: Values of the parameters.
+        part: By default a part that is below the rounding of any spike time; 0 for where numbers overflow.
+
+    Returns:
+        The place in x = asinh(V), and the rate of change of x there: NaN where numbers overflow before the time is
+        short enough.
     """
-    arrays = jnp.broadcast_arrays(*(jnp.asarray(value) for value in (*others, *parameters, 0.0)))
-    dtype = jnp.result_type(float, *arrays)
-    fastest = 1 / (instant(dtype) * field.time_scale)
+    dtype = jnp.result_type(float, *others, *parameters)
+    part = jnp.asarray(instant(dtype) if part is None else part, dtype)
+    *arrays, part = jnp.broadcast_arrays(*(jnp.asarray(value, dtype) for value in (*others, *parameters, part)))
+    fastest = 1 / (part * field.time_scale)
 
     def of_lane(x: Array, *values: Array) -> Array:
         now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
-        return field.rates(now, jnp.stack([*values[field.states - 1 :]])[:-1])[0] / jnp.cosh(x)
+        return field.rates(now, values[field.states - 1 :])[0] / jnp.cosh(x)
 
-    pace = per_lane(of_lane, arrays[0].shape)
+    pace = per_lane(of_lane, part.shape)
 
     def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
         low, high = ends
         middle = (low + high) / 2
-        beyond = ~(pace(middle, *arrays) < fastest)
+        beyond = ~(jnp.abs(pace(middle, *arrays)) < fastest)
         return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
 
-    start = (jnp.zeros(arrays[0].shape, dtype), jnp.full(arrays[0].shape, farthest(dtype), dtype))
+    start = (jnp.zeros_like(part), jnp.full_like(part, farthest(dtype)))
     _, place = lax.fori_loop(0, _HALVINGS, halved, start)
+    speed = pace(place, *arrays)
     # fast enough only because numbers overflow there is not fast enough
-    return stop_gradient(direction * place), jnp.isfinite(pace(place, *arrays)) & (place < farthest(dtype))
+    is_there = jnp.isfinite(speed) & (place < farthest(dtype))
+    return stop_gradient(direction * place), stop_gradient(jnp.where(is_there, speed, jnp.nan))

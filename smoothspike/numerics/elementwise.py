@@ -81,11 +81,6 @@ def not_below(values: Array, limit: Array) -> Array:
     return values + stop_gradient(jnp.maximum(limit - values, 0.0))
 
 
-def tolerance_of(dtype: jnp.dtype) -> float:
-    """Return the relative error that a step of an adaptive solver may make: a few thousand roundings."""
-    return 1e-12 if jnp.finfo(dtype).nmant > 30 else 1e-6
-
-
 def differentiable(function: Function) -> Function:
     """Give a function of arrays, elementwise over their common shape, derivatives in both modes.
 

@@ -1,6 +1,6 @@
 """A neuron with all states but its potential held: the minimum of its field, and how long it takes to its spike.
 
-The field is lifted by a constant, times the `weight` of the line: 1 on the line, and on a circle what makes it a
+A constant offset is added to the field, times the `weight` of the line: 1 on the line, and on a circle what makes it a
 constant of the potential tan(angle / 2), so that the field at the spike itself stays what it is.
 """
 
@@ -14,7 +14,8 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .elementwise import differentiable, per_lane, tolerance_of
+from .adaptive_steps import Integration
+from .elementwise import differentiable, per_lane
 
 Real = Float[Array, "*shape"]
 _GRID, _HALVINGS = 257, 60
@@ -36,7 +37,7 @@ class HeldField(Protocol):
         ...
 
     def weight(self, variable: Array, parameters: Array) -> Array:
-        """Return what a lift of the field is multiplied by."""
+        """Return what an offset of the field is multiplied by."""
         ...
 
 
@@ -46,7 +47,7 @@ def _split(field: HeldField, values: tuple[Array, ...]) -> tuple[Array, Array]:
     return others, jnp.stack([*values[field.states - 1 :], nothing])[:-1]
 
 
-def _lowest_lane(field: HeldField, duration: Array, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
+def _minimum_lane(field: HeldField, duration: Array, low: Array, top: Array, *values: Array) -> tuple[Array, Array]:
     moving = _split(field, values)
     held = stop_gradient(moving)
 
@@ -124,29 +125,32 @@ def _sign_change(function: Callable[[Array], Array], left: Array, right: Array) 
     return (left + right) / 2
 
 
-def _lowest(field: HeldField, duration: Real, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:
-    return per_lane(lambda *arguments: _lowest_lane(field, *arguments), jnp.shape(low))(duration, low, top, *values)
+def _field_minimum(field: HeldField, duration: Real, low: Real, top: Real, *values: Real) -> tuple[Real, ...]:
+    return per_lane(lambda *arguments: _minimum_lane(field, *arguments), jnp.shape(low))(duration, low, top, *values)
 
 
-#: `lowest(field, duration, low, top, *others, *parameters)` returns the minimum of `rate / weight` for x = asinh(V)
-#: between low and top, and the minimum at which it takes about the duration to pass it, 1 / (c duration**2) where
-#: c V**2 is added to the minimum; at an end 1 / duration.
-lowest = differentiable(_lowest)
+#: `field_minimum(field, duration, low, top, *others, *parameters)` returns the minimum of `rate / weight` for
+#: x = asinh(V) between low and top, and the minimum at which passing takes about the duration: 1 / (c duration**2)
+#: where c V**2 is added to the minimum; at an end 1 / duration.
+field_minimum = differentiable(_field_minimum)
 
 
-def _time_lane(field: HeldField, x: Array, top: Array, floor: Array, lift: Array, *values: Array) -> Array:
+def _time_lane(
+    problem: tuple[HeldField, Integration], x: Array, top: Array, floor: Array, offset: Array, *values: Array
+) -> Array:
+    field, integration = problem
     others, parameters = _split(field, values)
     way = top - x
 
     def pace(part: Any, _: Any, __: Any) -> Array:
         place = x + way * part
         variable = jnp.sinh(jnp.maximum(place, floor))
-        speed = field.rate(variable, others, parameters) + lift * field.weight(variable, parameters)
+        speed = field.rate(variable, others, parameters) + offset * field.weight(variable, parameters)
         return way * jnp.cosh(place) / speed
 
-    relative = tolerance_of(x.dtype)
+    relative = integration.relative(x.dtype)
     solution = diffrax.diffeqsolve(
-        diffrax.ODETerm(pace), diffrax.Dopri8(), jnp.zeros_like(x), jnp.ones_like(x), jnp.full_like(x, 1e-3),
+        diffrax.ODETerm(pace), integration.solver, jnp.zeros_like(x), jnp.ones_like(x), jnp.full_like(x, 1e-3),
         jnp.zeros_like(x), stepsize_controller=diffrax.PIDController(rtol=relative, atol=relative * 1e-4),
         adjoint=diffrax.ForwardMode(), max_steps=_MAX_STEPS, throw=False,
     )  # fmt: skip
@@ -155,11 +159,13 @@ def _time_lane(field: HeldField, x: Array, top: Array, floor: Array, lift: Array
     return jnp.where(reached, solution.ys[-1], jnp.nan)
 
 
-def _time_to_top(field: HeldField, x: Real, top: Real, floor: Real, lift: Real, *values: Real) -> tuple[Real, ...]:
-    lane = per_lane(lambda *arguments: _time_lane(field, *arguments), jnp.shape(x))
-    return (lane(x, top, floor, lift, *values),)
+def _time_to_top(
+    problem: tuple[HeldField, Integration], x: Real, top: Real, floor: Real, offset: Real, *values: Real
+) -> tuple[Real, ...]:
+    lane = per_lane(lambda *arguments: _time_lane(problem, *arguments), jnp.shape(x))
+    return (lane(x, top, floor, offset, *values),)
 
 
-#: `time_to_top(field, x, top, floor, lift, *others, *parameters)` integrates the time from x to top in the lifted
-#: field, which below `floor` is what it is there.
+#: `time_to_top((field, integration), x, top, floor, offset, *others, *parameters)` integrates the time from x to top
+#: with the offset added to the field, which below `floor` is what it is there.
 time_to_top = differentiable(_time_to_top)

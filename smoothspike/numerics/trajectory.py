@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
-from .adaptive_steps import Integration, Line, PathSolver, Progress, States, states_of, to_next_event
+from .adaptive_steps import Integration, Line, PathSolver, Progress, States, states_of
+from .event_search import to_next_event
 
 _HARDLY = 1e-2
 RUNNING, DONE, ESCAPED, STALLED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(6)
@@ -80,7 +81,7 @@ def simulate(
     may_graze: bool = True,
     max_spikes: int = 32,
     max_steps: int = 20_000,
-    integration: Integration = Integration(),
+    integration: Integration | None = None,
 ) -> Trial:
     """Simulate one trial from time 0 to `duration`.
 
@@ -93,7 +94,7 @@ def simulate(
         may_graze: Look for maxima that touch the threshold; needless where the spike is at infinity.
         max_spikes: Room for spikes; a trial that needs more ends early and says so.
         max_steps: Room for steps of the solver, likewise.
-        integration: The solver.
+        integration: The solver and its tolerances.
 
     Example:
         The neuron V' = V^2 + 1 spikes each time pi after it came back from minus infinity.
@@ -109,7 +110,7 @@ def simulate(
         >>> np.round(np.asarray(trial.spike_times[:3]) / np.pi, 10)
         array([0.5, 1.5, 2.5])
     """
-    solver = PathSolver(equations.rates, line, may_graze, integration, max_steps)
+    solver = PathSolver(equations.rates, line, may_graze, integration or Integration(), max_steps)
     count = inputs.times.shape[0]
     inputs = Inputs(jnp.append(inputs.times, jnp.inf), jnp.append(inputs.routes, -1), jnp.append(inputs.weights, 0.0))
 

@@ -1,6 +1,5 @@
 """A declared model as functions of arrays, in the coordinates of `numerics.trajectory`."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import sympy as sp
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
-from symbolic import ModelError, NeuronModel, weight
+from symbolic import ModelError, NeuronModel
 from symbolic.structure import is_on_circle
 
-from ..neurons.compile.to_jax import jax_function, natural_time_scale
+from ..neurons.compile.vector_field import DeclaredField
+from ..numerics.adaptive_rk import edge
 from ..numerics.adaptive_steps import Line
 from ..numerics.trajectory import Equations
 
@@ -23,9 +23,6 @@ _TIMES_LEFT = 1e-18 ** np.array([0.125, 0.25, 0.5, 1.0])
 _NEAR = (3.0, 6.0, 12.0, 24.0)  # in asinh(V), where infinity is out of reach of floating-point numbers
 _POWER = 1e-3  # what is left falls by more where the field outgrows V by a power, and not by a logarithm
 _MARGIN = 2.0  # of x, for steps that try to go farther
-_FARTHEST = 690.0  # where sinh is about to overflow
-_STEP = 0.05
-_ROUNDING = 1e-15
 
 
 @dataclass(frozen=True)
@@ -77,56 +74,29 @@ def numeric_model(model: NeuronModel) -> NumericModel:
         if value is None or isinstance(value, sp.Tuple):
             raise ModelError(f"{model.name}: parameter {symbol} needs one value to be simulated, not {value}")
     states = (model.variable, *model.other_states)
-    values = model.scalar_values
-    initial = np.array([float(model.initial[state].subs(values)) for state in states])
-    rates = [model.dynamics[state].subs(values) for state in states]
-    scale = natural_time_scale(model)
-    equations = _equations(model, rates, states, values)
-    (tops, is_reachable), (bottoms, _) = (_ends(equations, initial, scale, direction) for direction in (1, -1))
-    if not model.spike.is_at_infinity:
-        threshold = float(np.arcsinh(float(model.spike.threshold.subs(values))))
-        tops, is_reachable = (threshold,) * len(_NEAR), True
-    return NumericModel(model, equations, initial, scale, tops, bottoms, is_reachable)
+    initial = np.array([float(model.initial[state].subs(model.scalar_values)) for state in states])
+    field = DeclaredField(model, not model.spike.is_at_infinity, is_on_circle(model))
+    with jax.enable_x64(True):
+        values = {symbol: jnp.asarray(float(value)) for symbol, value in model.scalar_values.items()}
+        parameters = tuple(values[symbol] for symbol in model.parameters)
+        (tops, is_reachable), (bottoms, _) = (_ends(field, initial, parameters, direction) for direction in (1, -1))
+        if not model.spike.is_at_infinity:
+            tops, is_reachable = (float(jnp.arcsinh(field.threshold(parameters))),) * len(_NEAR), True
+        equations = field.equations(values)
+    return NumericModel(model, equations, initial, field.time_scale, tops, bottoms, is_reachable)
 
 
-def _equations(model: NeuronModel, rates: list[Any], states: tuple[Any, ...], values: Mapping[Any, Any]) -> Equations:
-    def function(expressions: list[Any], *extra: sp.Symbol) -> Callable[..., Float[Array, " states"]]:
-        compiled = jax_function((*states, *extra), [sp.sympify(e).subs(values) for e in expressions])
-        return lambda vector, *more: jnp.stack([jnp.asarray(v, vector.dtype) for v in compiled(*vector, *more)])
-
-    reset = function([model.reset.get(state, state) for state in states])
-    jumps = [function([route.jump.get(state, state) for state in states], weight) for route in model.routes]
-    ends = _arc(model, values) if is_on_circle(model) else (-np.inf, np.inf)
-
-    def jump(route: Array, strength: Array, before: Array) -> Array:
-        inside, after = before.at[0].set(jnp.clip(before[0], *ends)), before
-        for number, change in enumerate(jumps):
-            after = jnp.where(route == number, change(inside, strength), after)
-        return after
-
-    return Equations(function(rates), jump, reset)
-
-
-def _arc(model: NeuronModel, values: Mapping[Any, Any]) -> tuple[float, float]:
-    """The ends of a circle variable, just inside, so that rounding never takes it across, to the other end."""
-    low, high = (float(end.subs(values)) for end in (model.reset_value, model.spike.threshold))
-    return low + _ROUNDING * (high - low), high - _ROUNDING * (high - low)
-
-
-def _ends(equations: Equations, initial: np.ndarray, scale: float, direction: int) -> tuple[tuple[float, ...], bool]:
-    """From where on ever less time is left, in x = asinh(V), by the field at the beginning; whether it falls to 0."""
-    x = np.arange(_STEP, _FARTHEST, _STEP)
-    with jax.enable_x64(True), np.errstate(all="ignore"):
-        others = jnp.asarray(initial[1:])
-        speed = jax.vmap(lambda place: equations.rates(jnp.concatenate([jnp.sinh(place)[None], others]))[0])
-        speeds = np.asarray(speed(jnp.asarray(direction * x)))
-        last = int(np.argmin(np.append(np.isfinite(speeds), False)))  # where the field, or a part of it, overflows
-        left = np.sinh(x[:last]) / (scale * np.abs(speeds[:last]))
-    is_late = left[:, None] > _TIMES_LEFT
-    if last and not is_late[-1].any():
-        ends = tuple(float(x[np.flatnonzero(late).max(initial=-1) + 1]) for late in is_late.T)
-        return tuple(direction * end for end in ends), True
-    nearest = int(_NEAR[0] / _STEP)
-    if last > nearest and left[-1] < _POWER * left[nearest]:
-        return tuple(direction * float(x[last - 1] - _MARGIN) * part for part in (0.125, 0.25, 0.5, 1.0)), False
+def _ends(
+    field: DeclaredField, initial: np.ndarray, parameters: tuple[Array, ...], direction: int
+) -> tuple[tuple[float, ...], bool]:
+    """Return the cut-offs in x = asinh(V), by the field at the start, and whether infinity is reached there."""
+    others = tuple(map(jnp.asarray, initial[1:]))
+    places, speeds = map(np.asarray, edge(field, direction, others, parameters, jnp.asarray([*_TIMES_LEFT, 0.0])))
+    if np.isfinite(speeds[-2]):
+        return tuple(map(float, places[:-1])), True
+    last = abs(float(places[-1])) - _MARGIN  # before numbers overflow
+    x = jnp.asarray([_NEAR[0], last])
+    near, far = jnp.abs(field.rate(jnp.sinh(direction * x), jnp.asarray(initial[1:]), parameters)) / jnp.cosh(x)
+    if last > _NEAR[0] and near < _POWER * far:
+        return tuple(direction * last * part for part in (0.125, 0.25, 0.5, 1.0)), False
     return tuple(direction * end for end in _NEAR), False

@@ -77,7 +77,7 @@ class Simulator:
         duration: float | None = None,
         *,
         trials: int = TRIALS,
-        integration: Integration = Integration(),
+        integration: Integration | None = None,
     ) -> None:
         self.numeric, self.trials, self._lanes = numeric, trials, trials * GRID
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from symbolic import Derivation
 
+from ...numerics.adaptive_steps import Integration
 from ..interface import AbstractDynamics
 from .to_jax import lower
 
@@ -16,8 +17,8 @@ Values = Mapping[sp.Symbol, Float[Array, "..."]]
 
 
 @singledispatch
-def from_form(form: Any, derivation: Derivation, values: Values) -> AbstractDynamics:
-    """Build the dynamics of a derived model at given values of its parameters."""
+def from_form(form: Any, derivation: Derivation, values: Values, integration: Integration) -> AbstractDynamics:
+    """Build the dynamics of a derived model at given values of its parameters; some of it may be integrated."""
     raise TypeError(f"no dynamics for {type(form).__name__}")
 
 

@@ -14,6 +14,7 @@ from symbolic import NeuronModel, time
 from symbolic import weight as weight_symbol
 from symbolic.declare import FrozenMapping
 
+from ...numerics.trajectory import Equations
 from .to_jax import Update, Values, compiled, natural_time_scale
 
 
@@ -72,7 +73,7 @@ class DeclaredField:
         rates = [compiled(self.model.dynamics[state], self.symbols)(*states, *parameters) for state in order]
         return jnp.stack([jnp.asarray(rate, states.dtype) for rate in rates])
 
-    def rate(self, variable: Array, others: Array, parameters: Array) -> Array:
+    def rate(self, variable: Array, others: Array, parameters: Any) -> Array:
         """Return the rate of change of the spiking variable."""
         value = compiled(self.model.field, self.symbols)(variable, *others, *parameters)
         return jnp.asarray(value, variable.dtype)
@@ -107,6 +108,28 @@ class DeclaredField:
     def threshold(self, parameters: tuple[Array, ...]) -> Array:
         """Return a finite threshold."""
         return jnp.asarray(compiled(self.model.spike.threshold, tuple(self.model.parameters))(*parameters))
+
+    def equations(self, values: Values) -> Equations:
+        """Return what one neuron does, as functions of its states."""
+        parameters = tuple(values[symbol] for symbol in self.model.parameters)
+        names, reset, jumps = (self.variable, *self.others), self.update(values), self.jumps(values)
+
+        def updated(update: Update, states: Array, **weight: Array) -> Array:
+            new = update(dict(zip(names, states, strict=True)) | weight)
+            values = [new.get(name, old) for name, old in zip(names, states, strict=True)]
+            return jnp.stack([jnp.asarray(value, states.dtype) for value in values])
+
+        def after_input(route: Array, weight: Array, states: Array) -> Array:
+            inside, after = states.at[0].set(self.inside(states[0], parameters)), states
+            for number, jump in enumerate(jumps.values()):
+                after = jnp.where(route == number, updated(jump, inside, **{self.weight_name: weight}), after)
+            return after
+
+        def after_spike(states: Array) -> Array:
+            after = updated(reset, states)
+            return after.at[0].set(-jnp.inf) if self.goes_through else after
+
+        return Equations(lambda states: self.rates(states, parameters), after_input, after_spike)
 
     def update(self, values: Values) -> Update:
         """Return the reset, without a potential that goes to minus infinity."""

@@ -1,5 +1,6 @@
 """Neurons that are integrated as they are declared, or run by formulas that their user gave."""
 
+import diffrax
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -63,3 +64,43 @@ def test_an_input_above_the_threshold_is_a_spike_at_once(method):
     times, slopes = spike_times(neuron, [1.0, 2.0])(jnp.array([5.0, 0.5]))
     np.testing.assert_array_equal(times, [1.0, np.inf, np.inf, np.inf])
     np.testing.assert_array_equal(slopes, 0)
+
+
+def test_a_solver_of_diffrax_and_its_tolerances():
+    """An EIF neuron by a method of order 5 that may err more comes close to the default, and is faster."""
+    model, weights = ss.models.eif(), jnp.array([12.0, 9.0])
+    exact, slopes = spike_times(ss.Neuron(model), [0.5, 1.5])(weights)
+    neuron = ss.Neuron(model, solver=diffrax.Tsit5(), rtol=1e-7, atol=1e-9)
+    assert "by Tsit5" in repr(neuron)
+    found = spike_times(neuron, [0.5, 1.5])(weights)
+    spiking = np.isfinite(exact)
+    assert spiking.sum() >= 2
+    np.testing.assert_allclose(found[0], exact, rtol=1e-6)
+    np.testing.assert_allclose(found[1], slopes, atol=1e-5)
+    assert (found[0] != exact)[spiking].any()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"solver": diffrax.Kvaerno5()}, TypeError, "must be an explicit Runge-Kutta method of diffrax"),
+        ({"solver": diffrax.Dopri5}, TypeError, "must be an explicit Runge-Kutta method of diffrax"),
+        ({"rtol": 0.0}, ValueError, "rtol must lie between 1e-14 and 1, not 0.0"),
+        ({"atol": -1e-9}, ValueError, "atol must lie between 0 and 1, not -1e-09"),
+    ],
+)
+def test_wrong_solvers_and_tolerances_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        ss.Neuron(ss.models.eif(), **options)
+
+
+def test_a_solver_needs_a_neuron_that_is_integrated():
+    with pytest.raises(ValueError, match=r"QIF is solved by .*'projective'.* pass method=\"numeric\" to integrate it"):
+        ss.Neuron(ss.models.qif(), solver=diffrax.Dopri5(), rtol=1e-9)
+    assert ss.Neuron(ss.models.qif(), method="numeric", rtol=1e-9).integration.rtol == 1e-9
+
+
+def test_a_tolerance_below_the_rounding_of_the_precision_is_refused(float32):
+    net = ss.FeedForward(ss.Neuron(ss.models.eif(), rtol=1e-9), (1, 1), 5.0, weights=[[[1.0]]])
+    with pytest.raises(ValueError, match=r"rtol=1e-09 is below the rounding of float32"):
+        net(ss.Spikes([0.5], [0]))

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from smoothspike.numerics.rheobase_field import lowest, time_to_top
+from smoothspike.numerics.adaptive_steps import Integration
+from smoothspike.numerics.rheobase_field import field_minimum, time_to_top
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ def test_the_minimum():
     a, w = np.array([0.2, 0.5, 1.5]), np.array([0.0, -3.0, 2.0])
 
     def found(w, a):
-        return jnp.stack(lowest(Exponential(), 5.0, jnp.full(3, -24.0), 7.0, w, a))
+        return jnp.stack(field_minimum(Exponential(), 5.0, jnp.full(3, -24.0), 7.0, w, a))
 
     values, push = jax.linearize(found, w, a)
     np.testing.assert_allclose(values[0], a - a * np.log(a) + w, rtol=1e-14)
@@ -71,7 +72,7 @@ def test_the_width_of_a_minimum(power):
     """Where a w**n = w / T; a quadratic one has 1 / (a T**2), and a flat one is nothing special."""
 
     def slow(duration, a):
-        return lowest(Even(power), duration, -24.0, 24.0, 0.3, a)[1]
+        return field_minimum(Even(power), duration, -24.0, 24.0, 0.3, a)[1]
 
     value, (by_duration, by_a) = jax.value_and_grad(slow, (0, 1))(5.0, 0.7)
     expected = (5.0 * 0.7) ** (-1 / (power - 1)) / 5.0
@@ -82,7 +83,7 @@ def test_the_width_of_a_minimum(power):
 
 @pytest.mark.parametrize("slope", [-2.0, 2.0])
 def test_a_minimum_at_an_end_moves_with_it(slope):
-    gradients = jax.grad(lambda low, top: lowest(Straight(), 5.0, low, top, slope)[0], (0, 1))(-0.5, 0.7)
+    gradients = jax.grad(lambda low, top: field_minimum(Straight(), 5.0, low, top, slope)[0], (0, 1))(-0.5, 0.7)
     end = 0 if slope > 0 else 1
     assert float(gradients[end]) == pytest.approx(slope * np.cosh((-0.5, 0.7)[end]), rel=1e-12)
     assert gradients[1 - end] == 0
@@ -92,7 +93,7 @@ def test_the_time_to_the_top():
     """In V' = a V + lift, below the floor what it is there."""
 
     def found(x, lift, a):
-        return time_to_top(Straight(), x, np.arcsinh(2.0), np.arcsinh(-0.5), lift, a)[0]
+        return time_to_top((Straight(), Integration()), x, np.arcsinh(2.0), np.arcsinh(-0.5), lift, a)[0]
 
     above = jax.jit(jax.value_and_grad(found, (0, 1, 2)))(np.arcsinh(0.5), 1.0, 0.5)
     assert float(above[0]) == pytest.approx(2 * np.log(2 / 1.25), rel=1e-12)

@@ -129,4 +129,3 @@ def test_lines_at_a_cut_off():
         found = ready.line(cut)
         assert (found.top, found.bottom) == (ready.tops[cut], ready.bottoms[cut])
     assert ready.line().top == ready.top
-    assert ready.line(tolerance=1e-9).tolerance == 1e-9
