@@ -12,7 +12,7 @@ from smoothspike.numerics import projective
 from smoothspike.numerics import winding as winding_of_rays
 from smoothspike.numerics.spherical_bessel import carry, winding, zero_time
 
-pytestmark = pytest.mark.usefixtures("digits")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("digits")]
 
 ORDERS = (0, 1, pytest.param(2, marks=pytest.mark.slow), 3)
 ROUNDING = 1e-14
