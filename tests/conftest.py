@@ -22,6 +22,11 @@ if "JAX_ENABLE_X64" not in os.environ:
 gc.set_threshold(200_000, 50, 100)  # tracing makes many objects and few cycles to look for
 
 COSTS = pytest.StashKey[dict[str, float]]()
+# of `find_witness` and its kin, which simulate many trials, and of what starts processes or compiles several times
+LONG_EXAMPLES = (
+    "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
+    "compiler_options", "largest_chunk", "plot.witness.witness",
+)  # fmt: skip
 CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
 SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
 
@@ -88,12 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples of private names as slow: the unit tests of these modules say as much."""
+    """Mark as slow the examples of private names, where unit tests say as much, and those that take long."""
     public = None
     for item in items:
         if isinstance(item, pytest.DoctestItem):
             public = _public_names() if public is None else public
-            if not item.name.startswith(public):
+            if not item.name.startswith(public) or item.name.endswith(LONG_EXAMPLES):
                 item.add_marker(pytest.mark.slow)
 
 
