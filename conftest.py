@@ -25,7 +25,7 @@ COSTS = pytest.StashKey[dict[str, float]]()
 # of `find_witness` and its kin, which simulate many trials, and of what starts processes or compiles several times
 LONG_EXAMPLES = (
     "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
-    "compiler_options", "largest_chunk", "plot.witness.witness",
+    "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
 )  # fmt: skip
 CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
 SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
