@@ -32,24 +32,24 @@ class GeneralDynamics(AbstractDynamics):
     Attributes:
         field: The declared equations.
         formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
-        integration: The solver and its tolerances.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).
         bottom: Where minus infinity is, likewise, or the end of what is looked at.
         update: New values of states after a spike, but for a potential that goes to minus infinity.
         jumps: New values after an input, for every route.
+        integration: The solver and its tolerances.
     """
 
     field: DeclaredField = eqx.field(static=True)
     formulas: DeclaredFormulas | None = eqx.field(static=True)
-    integration: Integration = eqx.field(static=True)
     parameters: dict[str, Neurons]
     resting: dict[str, Neurons]
     top: Neurons
     bottom: Neurons
     update: Update
     jumps: dict[str, Update]
+    integration: Integration = eqx.field(static=True, default=Integration())
 
     @property
     def resets_by_flow(self) -> bool:

@@ -1,6 +1,7 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
 import threading
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, final
 
@@ -16,7 +17,7 @@ from symbolic.derive import NumericForm
 
 from .._describe import described_neuron
 from ..numerics.adaptive_steps import Integration
-from . import AbstractDynamics
+from . import AbstractDynamics, GeneralDynamics
 from .compile.to_dynamics import build
 from .compile.to_jax import lower
 
@@ -189,7 +190,8 @@ class Neuron(eqx.Module):
 
     def dynamics(self) -> AbstractDynamics:
         """Build the solver at the present parameter values."""
-        return build(self.derivation, self._values(), self.integration)
+        dynamics = build(self.derivation, self._values())
+        return replace(dynamics, integration=self.integration) if isinstance(dynamics, GeneralDynamics) else dynamics
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}

@@ -1,7 +1,7 @@
 """Trials of one neuron with any equations, in coordinates in which nothing becomes infinite.
 
 A spike at infinity has happened where the time that is left has become smaller than the rounding of any spike time: at
-x = `top` in x = asinh(V), and at x = `bottom` on the way back; `stepping` says how the neuron gets there.
+x = `top` in x = asinh(V), and at x = `bottom` on the way back. `event_search` gets there.
 """
 
 from collections.abc import Callable

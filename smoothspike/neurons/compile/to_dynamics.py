@@ -13,7 +13,6 @@ from symbolic import Derivation, DerivationError
 from symbolic.derive import AffineForm, LinearForm, NumericForm, ProjectiveForm, SolutionForm, TransferForm
 
 from ...numerics.adaptive_rk import edge, farthest
-from ...numerics.adaptive_steps import Integration
 from .. import (
     AbstractDynamics,
     AffineDynamics,
@@ -29,10 +28,8 @@ from .vector_field import DeclaredField, DeclaredFormulas
 Values = Mapping[sp.Symbol, Float[Array, "..."]]
 
 
-def build(derivation: Derivation, values: Values, integration: Integration) -> AbstractDynamics:
-    """Build the dynamics of a derived model; `integration` serves those that are integrated."""
-    if isinstance(derivation.form, NumericForm):
-        return _as_declared(derivation, derivation.form, None, values, integration)
+def build(derivation: Derivation, values: Values) -> AbstractDynamics:
+    """Build the dynamics of a derived model."""
     return _of_form(derivation.form, derivation, values)
 
 
@@ -98,27 +95,27 @@ def _affine(form: AffineForm, derivation: Derivation, values: Values) -> Abstrac
 
 
 @_of_form.register
+def _numeric(form: NumericForm, derivation: Derivation, values: Values) -> AbstractDynamics:
+    return _as_declared(derivation, form, None, values)
+
+
+@_of_form.register
 def _given(form: SolutionForm, derivation: Derivation, values: Values) -> AbstractDynamics:
-    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values, Integration())
+    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values)
 
 
 def _as_declared(
-    derivation: Derivation,
-    form: NumericForm | SolutionForm,
-    solution: tuple[Any, sp.Expr] | None,
-    values: Values,
-    integration: Integration,
+    derivation: Derivation, form: NumericForm | SolutionForm, solution: tuple[Any, sp.Expr] | None, values: Values
 ) -> GeneralDynamics:
     """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
     field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
     if field.is_at_infinity:
-        top, speed = edge(field, 1, at, parameters)
-        bottom, speed_back = edge(field, -1, at, parameters)
-        returns = speed_back > 0
+        top, reaches = edge(field, 1, at, parameters)
+        bottom, returns = edge(field, -1, at, parameters)
         bottom = jnp.where(returns, bottom, -farthest(top.dtype))
-        _require(derivation, speed > 0, "the potential does not get close enough to its spike at infinity")
+        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
         if field.goes_through:
             _require(derivation, returns, "the potential does not come back from minus infinity")
     else:
@@ -126,7 +123,7 @@ def _as_declared(
         bottom = jnp.full_like(top, -farthest(top.dtype))
     formulas = None if solution is None else DeclaredFormulas(field, *solution)
     resting, update, jumps = _row(form.resting, values), field.update(values), field.jumps(values)
-    return GeneralDynamics(field, formulas, integration, named, resting, top, bottom, update, jumps)
+    return GeneralDynamics(field, formulas, named, resting, top, bottom, update, jumps)
 
 
 def _require(derivation: Derivation, condition: Array, complaint: str) -> None:
