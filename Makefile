@@ -1,14 +1,18 @@
 # make demo    train the declared neuron on handwritten digits (a few minutes)
-# make test    all tests, but for a few that compile for long: make test-slow; make test-all runs all, in both precisions
+# make test    the tests that guard users, in a few minutes; make test-all runs all, optimised and in both precisions
 # Both work alone on a fresh clone: they make .venv and install what they need. Another interpreter: make PYTHON=python3.12 test
 
 PYTHON ?= python3
 WORKERS ?= 2
 # questions and options of `python -m benchmarks`, such as BENCH="mnist --peer spikegd=FOLDER"; all questions by default
 BENCH ?=
+# files or folders of tests; all by default
+TESTS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+# a module's tests stay in one process, where they share what its fixtures compile
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help demo demo-quick test test-slow test-single test-all wheel bench lint clean
@@ -17,10 +21,10 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help:
 	@echo "make demo        train the declared neuron on handwritten digits"
 	@echo "make demo-quick  the same in short, to see that it runs"
-	@echo "make test        all tests (WORKERS=$(WORKERS) processes)"
-	@echo "make test-slow   tests that compile for long"
-	@echo "make test-single the tests in single precision"
-	@echo "make test-all    all of these, for hours: what runs every night"
+	@echo "make test        the tests that guard users (WORKERS=$(WORKERS) processes)"
+	@echo "make test-slow   the others, compiled as users do; TESTS=\"FOLDER...\" for some of them"
+	@echo "make test-single the tests of make test in single precision, compiled as users do"
+	@echo "make test-all    everything, for hours: what runs every night"
 	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
 	@echo "make lint        style, types and import rules"
@@ -33,15 +37,16 @@ demo-quick: $(VENV)/.installed-datasets
 	$(BIN)/smoothspike demo --quick
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	$(PYTEST) --budget 3 --costs 10 $(TESTS)
 
 test-slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal -m slow
+	$(PYTEST) --thorough -m slow $(TESTS)
 
 test-single: $(VENV)/.installed-dev
-	JAX_ENABLE_X64=0 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
+	JAX_ENABLE_X64=0 $(PYTEST) --thorough $(TESTS)
 
-test-all: test test-slow test-single
+test-all: test-single
+	$(PYTEST) --thorough -m "slow or not slow" $(TESTS)
 
 wheel: $(VENV)/.installed-dev
 	rm -rf dist

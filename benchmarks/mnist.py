@@ -32,7 +32,7 @@ from .question import OURS, Options, Report
 SIZES, DURATION, INPUT_TIME, ROOM = (784, 100, 100, 10), 2.0, 0.02, 200
 TAU, DRIVE = 6 / pi, 5 / 4
 CHUNK = 100
-# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the room is used
+# mean and spread of the weights of each layer: nearly all hidden neurons spike once, so that the capacity is used
 WEIGHTS = ((0.016, 0.16), (0.02, 0.2), (0.3, 0.2))
 
 FirstSpikes = Callable[[list[jax.Array], jax.Array], jax.Array]
@@ -80,7 +80,7 @@ def of_smoothspike(rooms: tuple[Capacity, ...]) -> FirstSpikes:
 
 
 def rooms(of: Data) -> tuple[Capacity, ...]:
-    """The largest numbers of spikes in the layers and of one neuron: the room that is needed."""
+    """The necessary capacity: the largest numbers of spikes in the layers and of one neuron."""
     neuron = ss.Neuron(ss.models.theta_neuron(tau_m=TAU, I_0=DRIVE - 1 / 4))
 
     def trial(pixels):
@@ -146,8 +146,8 @@ def answer(options: Options) -> Report:
     room = rooms(of)
     functions = {OURS: of_smoothspike(room)}
     remarks = [
-        f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, for which "
-        f"there is room here, and for {ROOM} events in all in spikegd; of the busiest neurons: "
+        f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, the "
+        f"capacity here; {ROOM} events in total in spikegd; of the busiest neurons: "
         f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on "
         "every device."
     ]

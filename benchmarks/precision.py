@@ -27,7 +27,7 @@ AllSpikes = Callable[[Any, Any], jax.Array]
 
 
 class Data(NamedTuple):
-    """Weights, inputs of all trials, the room of the layers and the largest number of spikes in a trial."""
+    """Weights, inputs of all trials, the capacity of the layers and the largest number of spikes in a trial."""
 
     weights: list[np.ndarray]
     times: np.ndarray

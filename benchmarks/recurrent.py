@@ -30,7 +30,7 @@ Simulation = Callable[[Weights], tuple[jax.Array, jax.Array]]
 
 
 class Task(NamedTuple):
-    """Input spikes, weights and how many events there is room for."""
+    """Input spikes, weights and the capacity for events."""
 
     times: np.ndarray
     sources: np.ndarray
@@ -40,7 +40,7 @@ class Task(NamedTuple):
 
 
 def task(events: int) -> Task:
-    """Draw inputs and weights for a trial that fills most of the room."""
+    """Draw inputs and weights for a trial that uses most of the capacity."""
     generator = np.random.default_rng(0)
     # of 10 events 7 are inputs
     duration = round(events / (NEURONS * (EXCITATION + INHIBITION) * 1.46), 1)
@@ -116,7 +116,7 @@ def answer(options: Options) -> Report:
     spikes = answers[OURS][0].spikes.size
     setting = (
         f"{NEURONS} recurrent QIF neurons, {of.times.size} inputs and {spikes} spikes in {of.duration:g} time "
-        f"constants, room for {of.room} events, one trial."
+        f"constants, capacity of {of.room} events, one trial."
     )
     return Report(
         "A gradient through a recurrent network", setting, "float64", comparison.table(), comparison.agreements,

@@ -54,7 +54,7 @@ def program(work: Work) -> Program:
         for strength, after, before in zip(strengths, widths[1:], widths[:-1], strict=True)
     ]
 
-    # as much room as the busiest trial and neuron need, which a training finds out by itself
+    # the capacity that the busiest trial and neuron need, as in a training
     room = ss.FeedForward(neuron, widths, TRIAL, weights=weights).capacity_for(ss.Spikes(times, sources))
 
     def total(weights, times):
@@ -86,7 +86,7 @@ def answer(options: Options) -> Report:
         }  # fmt: skip
     setting = (
         f"{BASE.layers} layer of {BASE.neurons} QIF neurons, {BASE.events} input spikes in {TRIAL:g} time constants, "
-        f"batch of {BASE.batch}, as much room as needed; the gradient alone."
+        f"batch of {BASE.batch}, the necessary capacity; the gradient alone."
     )
     return Report("How a gradient grows", setting, "float32", table, figures=figures)
 

@@ -52,7 +52,7 @@ class Cost(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How neurons are connected, how many inputs there are at first, and for how many spikes there is room."""
+    """The connections, the number of inputs at first, and the capacity."""
 
     out_degree: int
     is_late: bool

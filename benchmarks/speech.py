@@ -39,7 +39,7 @@ def answer(options: Options) -> Report:
         for (mean, spread), after, before in zip(WEIGHTS, SIZES[1:], SIZES[:-1], strict=True)
     ]
     neuron = ss.Neuron(ss.models.qif())
-    # as much as the busiest sample and neuron need, which a training finds out by itself
+    # the capacity that the busiest sample and neuron need, as in a training
     room = ss.FeedForward(neuron, SIZES, DURATION, weights=weights).capacity_for(spikes)
 
     def simulate(weights, times):
@@ -63,7 +63,7 @@ def answer(options: Options) -> Report:
     remarks.append(f"{hidden / SIZES[1]:.1f} spikes per hidden and {last / SIZES[2]:.1f} per output neuron and sample.")
     setting = (
         f"{'-'.join(map(str, SIZES))} QIF neurons, {events} input spikes in {DURATION:g} time constants, batch of "
-        f"{batch}, room for {' and '.join(str(layer.total) for layer in room)} spikes of the layers and "
+        f"{batch}, capacity of {' and '.join(str(layer.total) for layer in room)} spikes of the layers and "
         f"{' and '.join(str(layer.busiest) for layer in room)} of one neuron."
     )
     return Report("Inputs as large as spoken digits", setting, "float32", comparison.table(), [], remarks, figures)

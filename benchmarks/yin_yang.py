@@ -121,7 +121,7 @@ def truth(times: np.ndarray, given: list[np.ndarray]) -> np.ndarray:
 
 
 def room(times: np.ndarray, given: list[np.ndarray]) -> tuple[Any, int]:
-    """Room for all spikes here, and how many events a trial has at most."""
+    """The necessary capacity, and the largest number of events in a trial."""
     network = ss.FeedForward(ss.Neuron(ss.models.qif(tau_m=TAU_M, tau_s=TAU_M / 2)), SIZES, DURATION, weights=given)
     spikes = ss.Spikes(times, np.broadcast_to(np.arange(SIZES[0]), times.shape))
     counts = [np.asarray(layer.num_events) for layer in network(spikes).spikes]

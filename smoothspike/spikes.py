@@ -11,7 +11,6 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
 from ._describe import described_spikes
-from .kernels.small_sort import MOST_COMPARED, first_of
 
 
 @final
@@ -135,12 +134,8 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
-        if self.times.ndim == 2 and self.capacity <= MOST_COMPARED:
-            times, order = (each.T for each in first_of(self.times.T, self.capacity))
-        else:
-            order = jnp.argsort(self.times, axis=-1, stable=True)
-            times = jnp.take_along_axis(self.times, order, axis=-1)
-        return Spikes(times, jnp.take_along_axis(self.sources, order, axis=-1))
+        order = jnp.argsort(self.times, axis=-1, stable=True)
+        return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and replace spikes at or after an end by padding.

@@ -1,4 +1,4 @@
-"""Which class a model's equations belong to, recognised from the equations alone, with the evidence."""
+"""Recognition of a model's structure class from its equations, with the evidence."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +14,7 @@ _MOST_TURNS, _MOST_DEGREE = 40, 100
 
 
 class StructureClass(Enum):
-    """What kind of exact solver a model's equations admit."""
+    """The kinds of exact solvers that equations admit."""
 
     LINEAR = "linear"
     RICCATI = "Riccati"
@@ -65,7 +65,7 @@ def recognise(model: NeuronModel) -> Structure:
 
 
 def is_periodic(model: NeuronModel) -> bool:
-    """Whether all equations repeat after the way from reset to threshold, so that the two can be glued to a circle."""
+    """Whether all equations are periodic, with reset and threshold one period apart."""
     if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
     return all(_repeats(model, rate) for rate in model.dynamics.values())

@@ -1,4 +1,4 @@
-"""The page of the model library, `python -m symbolic.table`: verdict, regularity and solver of every model."""
+"""The table of library models for the documentation: `python -m symbolic.table`."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-r"""Names and formulas in LaTeX and Markdown: whatever a model or symbol is called is shown, and nothing is obeyed."""
+r"""Names and formulas in LaTeX and Markdown; names are escaped, never interpreted."""
 
 import re
 from typing import Any

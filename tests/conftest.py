@@ -1,8 +1,9 @@
 """Settings of all tests: double precision unless `JAX_ENABLE_X64` is set, and no randomness that is not seeded.
 
-Tests compile much and compute little, so nothing is optimised unless `--optimised` is given, and compiled programs are
-kept in `.pytest_cache`, or where `JAX_COMPILATION_CACHE_DIR` says. `--budget SECONDS` limits the CPU time of tests that
-are not marked `slow`; `--costs N` lists the N most expensive. Figures that tests measure are listed at the end.
+Tests compile much and compute little, so nothing is optimised unless `--thorough` is given, which also draws more
+random examples. Compiled programs are kept in `.pytest_cache`, or where `JAX_COMPILATION_CACHE_DIR` says. `--budget
+SECONDS` limits the CPU time of tests that are not marked `slow`; `--costs N` lists the N most expensive. Figures that
+tests measure are listed at the end.
 """
 
 import gc
@@ -22,8 +23,8 @@ gc.set_threshold(200_000, 50, 100)  # tracing makes many objects and few cycles 
 COSTS = pytest.StashKey[dict[str, float]]()
 SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
 
-hypothesis.settings.register_profile("reproducible", derandomize=True, deadline=None)
-hypothesis.settings.load_profile("reproducible")
+hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
+hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None)
 
 
 @pytest.fixture
@@ -58,14 +59,20 @@ def figures(record_property: Callable[[str, object], None]) -> Callable[[str], N
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("smoothspike")
-    group.addoption("--optimised", action="store_true", help="compile with all optimisations, as users do")
+    group.addoption(
+        "--thorough", action="store_true", help="compile with all optimisations, as users do, and draw more examples"
+    )
     group.addoption("--budget", type=float, metavar="SECONDS", help="limit the CPU time of tests not marked slow")
     group.addoption("--costs", type=int, default=0, metavar="N", help="list the N tests that took most CPU time")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.getoption("optimised"):
+    is_thorough = config.getoption("thorough")
+    hypothesis.settings.load_profile("thorough" if is_thorough else "quick")
+    if not is_thorough:
         jax.config.update("jax_disable_most_optimizations", True)
+        # halves the time to compile; read when JAX computes for the first time
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(config.rootpath / ".pytest_cache" / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -74,12 +81,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples of private names as slow: the unit tests of these modules say as much."""
+    """Mark the examples of private names as slow, as unit tests cover them, and those that search by simulation."""
     public = None
     for item in items:
         if isinstance(item, pytest.DoctestItem):
             public = _public_names() if public is None else public
-            if not item.name.startswith(public):
+            if not item.name.startswith(public) or item.name.startswith("smoothspike.validation."):
                 item.add_marker(pytest.mark.slow)
 
 

@@ -1,4 +1,4 @@
-"""How a row of stretches between inputs is divided: what is worked out at once, and which states are kept."""
+"""Segments of a scan over inputs: what is computed at once, and which states are kept."""
 
 from typing import Any, NamedTuple
 
@@ -7,56 +7,56 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int
 
 from ..neurons import AbstractDynamics
-from ..neurons.event import Inputs
+from ..neurons.vectorised import AbstractVectorisedDynamics, Inputs
 
-#: Up to this many inputs all states are kept; of more, the least that pieces need.
+#: Up to this many inputs all states are kept; of more, those at the starts of segments.
 MOST_KEPT = 512
 
-#: So large an array of all stretches that are worked out at once stays in the cache, with others of its kind.
+#: An array over a segment of this many bytes stays in a processor's cache, with others of its kind.
 _BYTES = 2**18
 
-#: Fewer stretches than this are not worth a piece.
+#: The shortest segment that is worth its price.
 _FEWEST = 4
 
-#: Of so many stretches the states are kept to catch spikes where no derivative needs them.
-_MOST_CAUGHT_AT_ONCE = 32
+#: The length of segments whose states are all kept for a while, where no derivative needs them.
+_MOST_AT_ONCE = 32
 
 
-class Shape(NamedTuple):
-    """How a row of stretches is divided.
+class Segments(NamedTuple):
+    """How a row of inputs is divided.
 
     Attributes:
-        pieces: How many parts are worked out one after the other.
-        stretches: Of a piece.
-        keeps_all: Whether all states are kept, which saves working them out again; else that where each piece begins.
+        number: How many segments are computed one after the other.
+        length: How many inputs each has.
+        keeps_all: Whether all states are kept; else those at the starts of segments, from which the rest is recomputed.
     """
 
-    pieces: int
-    stretches: int
+    number: int
+    length: int
     keeps_all: bool
 
     @property
     def total(self) -> int:
-        """How many stretches there are, padding included."""
-        return self.pieces * self.stretches
+        """How many inputs there are, padding included."""
+        return self.number * self.length
 
     @property
-    def begins(self) -> Int[Array, " pieces"]:
-        """Which stretch each piece begins with."""
-        return jnp.arange(0, self.total, self.stretches, dtype=jnp.int32)
+    def starts(self) -> Int[Array, " number"]:
+        """The first input of each segment."""
+        return jnp.arange(0, self.total, self.length, dtype=jnp.int32)
 
     @property
-    def without_states(self) -> "Shape":
-        """How it is divided where no derivative needs states: pieces short enough to keep those of one at a time."""
-        pieces = -(-self.total // min(self.stretches, _MOST_CAUGHT_AT_ONCE))
-        return Shape(pieces, -(-self.total // pieces), keeps_all=False)
+    def without_states(self) -> "Segments":
+        """The segments where no derivative needs states: short enough to keep those of one at a time."""
+        count = -(-self.total // min(self.length, _MOST_AT_ONCE))
+        return Segments(count, -(-self.total // count), keeps_all=False)
 
     def cut(self, tree: Any) -> Any:
-        """Cut rows into pieces."""
-        return jax.tree.map(lambda leaf: leaf.reshape(self.pieces, self.stretches, *leaf.shape[1:]), tree)
+        """Cut rows into segments."""
+        return jax.tree.map(lambda leaf: leaf.reshape(self.number, self.length, *leaf.shape[1:]), tree)
 
     def filled(self, inputs: Inputs) -> Inputs:
-        """Add stretches of no length whose inputs add nothing, until there are as many as here."""
+        """Pad with intervals of no length whose inputs add nothing."""
         missing = self.total - len(inputs.lengths)
         nothing = max((len(rows) - 1 for rows in inputs.columns.values()), default=0)
         return inputs._replace(
@@ -64,41 +64,42 @@ class Shape(NamedTuple):
         )
 
 
-def joined(pieces: Any) -> Any:
-    """Join pieces to rows, which undoes `Shape.cut`."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), pieces)
+def joined(segments: Any) -> Any:
+    """Join segments to rows, which undoes `Segments.cut`."""
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), segments)
 
 
-def shape_for(stretches: int, at_once: int | None = None) -> Shape:
-    """Divide a row of stretches: few in one piece, many in as many as are long.
+def segments_for(inputs: int, at_once: int | None = None) -> Segments:
+    """Divide a row of inputs: few into one segment, many into as many as each is long.
 
     Args:
-        stretches: How many there are.
-        at_once: How many of them are best worked out at once; any number if None.
+        inputs: How many there are.
+        at_once: How many of them are best computed at once; any number if None.
 
     Example:
-        >>> shape_for(90), shape_for(90, at_once=40)
-        (Shape(pieces=1, stretches=90, keeps_all=True), Shape(pieces=3, stretches=30, keeps_all=True))
-        >>> shape_for(5000)
-        Shape(pieces=71, stretches=71, keeps_all=False)
+        >>> segments_for(90), segments_for(90, at_once=40)
+        (Segments(number=1, length=90, keeps_all=True), Segments(number=3, length=30, keeps_all=True))
+        >>> segments_for(5000)
+        Segments(number=71, length=71, keeps_all=False)
     """
-    keeps_all = stretches <= MOST_KEPT
-    pieces = 1 if keeps_all else -(-stretches // round(stretches**0.5))
+    keeps_all = inputs <= MOST_KEPT
+    count = 1 if keeps_all else -(-inputs // round(inputs**0.5))
     if at_once is not None:
-        pieces = max(pieces, -(-stretches // max(at_once, _FEWEST)))
-    return Shape(pieces, -(-stretches // pieces), keeps_all)
+        count = max(count, -(-inputs // max(at_once, _FEWEST)))
+    return Segments(count, -(-inputs // count), keeps_all)
 
 
 def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int | None:
-    """Return of how many stretches all that is worked out at once stays in a processor's cache.
+    """Return for how many inputs all that is computed at once stays in a processor's cache; None for any number.
 
     Args:
         dynamics: The neurons.
         state: Some part of their state.
         trials: How many trials there are side by side.
     """
-    lanes = max(1, state.size * trials)
-    return _BYTES // (state.dtype.itemsize * lanes) if dynamics.vectorises_over_inputs else None
+    if not isinstance(dynamics, AbstractVectorisedDynamics):
+        return None
+    return _BYTES // (state.dtype.itemsize * max(1, state.size * trials))
 
 
 def _extended(row: Array, missing: int, value: float) -> Array:

@@ -15,7 +15,14 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..kernels.aside import aside, aside_room
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import InterEventInterval, Tangents, after_event, spike_time_jacobian, tangent_coordinates
+from ..neurons.event import (
+    InterEventInterval,
+    Tangents,
+    after_event,
+    spike_time_jacobian,
+    tangent_coordinates,
+)
+from ..neurons.interface import from_tangent_coordinates
 from .batched_loop import until_over
 from .rows import MOST_BEYOND, NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
 from .tournament import Due
@@ -220,7 +227,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
 
     def skip(carry, event):
         log, *_ = event
-        nothing = tangent_coordinates(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        nothing = tangent_coordinates(log.states, jax.tree.map(jnp.zeros_like, log.states))
         return carry, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
@@ -235,11 +242,11 @@ def _run_jvp(primals: tuple, tangents: tuple, *, capacity: int, room: int) -> tu
     xs = (xs[0]._replace(targets=in_pieces(log.targets, length, NOBODY)), *xs[1:])
     leave = jnp.zeros_like(log.sent)
     leave = leave if times_move is None else leave.at[: times.shape[0]].set(times_move)
-    start = tangent_coordinates(dynamics, initial, initial_moves)
+    start = tangent_coordinates(initial, initial_moves)
     (rows, sent), (when, since, states) = jax.lax.scan(each, (packed(start, jnp.zeros_like(log.last)), leave), xs)
     end, last = unpacked(jax.tree.structure(start), rows)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1)[:room], (when, since, states))
-    states, end = dynamics.from_tangent_coordinates(log.states, states), dynamics.from_tangent_coordinates(log.end, end)
+    states, end = from_tangent_coordinates(log.states, states), from_tangent_coordinates(log.end, end)
     fixed: Any = dict.fromkeys(("travellers", "connections", "targets", "neurons", "total"))
     return log, Log(times=when, since=since, states=states, sent=sent, last=last, end=end, **fixed)
 
@@ -280,7 +287,7 @@ def _piece_moves(
     rows, sent = carry
     rooms = aside_room((rows.shape[1],), rows.dtype), aside_room((), sent.dtype)
     (*_, rows, sent), (when, was, before) = jax.lax.scan(step, (*rooms, rows, sent), coefficients)
-    structure = jax.tree.structure(tangent_coordinates(dynamics, log.states, log.states))
+    structure = jax.tree.structure(tangent_coordinates(log.states, log.states))
     return (rows, sent), (when, was, jax.tree.unflatten(structure, before))
 
 

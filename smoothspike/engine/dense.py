@@ -19,19 +19,18 @@ from ..neurons.event import (
     InterEventInterval,
     Tangents,
     after_event,
+    event_jacobian,
     spike_time_jacobian,
     tangent_coordinates,
 )
-from .progress import Progress, Trial, hurried, next_event
+from ..neurons.interface import from_tangent_coordinates
+from .progress import Progress, Trial, next_event
 from .rows import MOST_BEYOND, put
 
 Table = dict[str, Float[Array, "sources neurons"]]
 
 #: How many pieces of long trials are worked out again side by side: a step of eight costs little more than one of one.
 _GROUP = 8
-
-#: How many inputs are looked at together, in trials of more inputs than spikes.
-_AHEAD = 3
 
 
 class Course(NamedTuple):
@@ -101,26 +100,22 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    inputs = times.shape[0]
-    ahead = _AHEAD if dynamics.resets_by_flow and 2 * inputs >= shape.pieces * shape.events else 0
-    until = jnp.append(times, jnp.full(1 + ahead, duration))
-    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
+    until = jnp.append(times, duration)
+    rows = jnp.append(sources, jnp.zeros(1, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)
 
     def goes_on(progress):
         return ~progress.is_over & (progress.place < shape.events)
 
     def step(progress):
-        return next_event(trial, hurried(trial, ahead, shape.events, progress) if ahead else progress)
+        return next_event(trial, progress)
 
     def piece(carry):
         state, now, position, number, kept, _ = carry
-        # looking ahead writes beyond the end
-        room = shape.events + ahead
-        nothing = jnp.zeros(room, now.dtype), jnp.full(room, -1, jnp.int32), jnp.array(0)
+        nothing = jnp.zeros(shape.events, now.dtype), jnp.full(shape.events, -1, jnp.int32), jnp.array(0)
         end = jax.lax.while_loop(goes_on, step, Progress(state, now, position, *nothing, jnp.array(False)))
         is_event = jnp.arange(shape.events) < end.place
-        record = end.when[: shape.events], jnp.where(is_event, end.which[: shape.events], -1), state
+        record = end.when, jnp.where(is_event, end.which, -1), state
         # what does not fit is put where it will be cut off
         row = jnp.minimum(number, shape.pieces)
         kept = jax.tree.map(lambda rows, value: put(rows, row, value), kept, record)
@@ -167,14 +162,14 @@ def _run_jvp(primals: tuple, tangents: tuple, *, shape: Shape) -> tuple[Course, 
     def each(carry, event):
         return jax.lax.cond(event[2][0, 0] >= 0, follow, skip, carry, event)
 
-    start = (tangent_coordinates(dynamics, initial, initial_moves), jnp.zeros((), times.dtype))
+    start = (tangent_coordinates(initial, initial_moves), jnp.zeros((), times.dtype))
     events = course.states, course.times, course.which, come, previous, rows
     groups = jax.tree.map(lambda leaf: leaf.reshape(-1, shape.group, *leaf.shape[1:]), events)
     (end, last), moves = jax.lax.scan(each, start, groups)
     states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), moves)
     states, end = (
-        dynamics.from_tangent_coordinates(course.states, states),
-        dynamics.from_tangent_coordinates(course.end, end),
+        from_tangent_coordinates(course.states, states),
+        from_tangent_coordinates(course.end, end),
     )
     return course, Course(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
@@ -232,8 +227,8 @@ def _coefficients(
     jump_moves = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_moves)
     states = states_before(dynamics, starts, lengths, own, jumps)
     # after the last event nothing happens, not even a change of the state's scale
-    parts = dynamics.event_jacobian(
-        moving, states, InterEventInterval(lengths[..., None], own), jumps, jump_moves
+    parts = event_jacobian(
+        dynamics, moving, states, InterEventInterval(lengths[..., None], own), jumps, jump_moves
     ).where(is_event)
 
     is_spike, is_input = (which >= 0) & (which < size), which >= size

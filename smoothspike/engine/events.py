@@ -8,9 +8,8 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
-from ..kernels.small_sort import MOST_COMPARED, first_of
 from ..neurons import AbstractDynamics, State
-from ..numerics.elementwise import anywhere, not_above
+from ..numerics.elementwise import not_above
 from ..spikes import Spikes
 from .sparse_trajectory import Visits
 
@@ -156,33 +155,15 @@ def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spike
     """
     size, found = times.shape[1], times.reshape(-1, *times.shape[2:])
     count = min(capacity, len(found))
-    if found.ndim > 1 and len(found) <= MOST_COMPARED:
-        chosen, order = (jnp.moveaxis(each, 0, -1) for each in first_of(found, count))
-    else:
-        pick = jax.vmap(_picked, (-1, None)) if found.ndim > 1 else _picked
-        chosen, order = pick(found, count)
+    pick = jax.vmap(_earliest, (-1, None)) if found.ndim > 1 else _earliest
+    chosen, order = pick(found, count)
     return Spikes(chosen, jnp.where(jnp.isfinite(chosen), order % size, 0)).padded(capacity)
 
 
-def _picked(times: Float[Array, " spikes"], count: int) -> tuple[Array, Int[Array, " {count}"]]:
-    order = _earliest(stop_gradient(times), count)
+def _earliest(times: Float[Array, " spikes"], count: int) -> tuple[Array, Int[Array, " {count}"]]:
+    """Return the earliest times and where they are, of equal ones the first."""
+    order = jax.lax.top_k(-stop_gradient(times), count)[1]
     return times.at[order].get(mode="promise_in_bounds"), order
-
-
-def _earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count}"]:
-    """Return where the earliest times are, of equal ones the first.
-
-    In single precision XLA picks them in a sixth of the time of sorting. What is in order then is so in double
-    precision, too, but for times that agree in all of those digits: where any are not, they are sorted after all.
-    """
-    order = jax.lax.top_k(-times.astype(jnp.float32), count)[1]
-    if times.dtype == jnp.float32:
-        return order
-    chosen = times.at[order].get(mode="promise_in_bounds")
-    descends = anywhere(chosen[:-1] > chosen[1:])
-    return jax.lax.cond(
-        descends, lambda times, _: jax.lax.top_k(-times, count)[1], lambda _, order: order, times, order
-    )
 
 
 def collect(

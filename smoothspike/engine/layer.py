@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..neurons import AbstractDynamics, State
-from ..neurons.event import Inputs
-from .checkpointing import best_at_once, shape_for
+from ..neurons import AbstractDynamics, State, until_spike
+from ..neurons.vectorised import Inputs
+from .checkpointing import Segments, best_at_once, segments_for
 from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
-from .layer_scan import carried, visited
+from .layer_scan import scan_inputs
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8
@@ -54,9 +54,9 @@ def _from_input_to_input(
 ) -> Population:
     # all trials together, and innermost, as there are more of them than neurons in a small layer
     *batch, num_inputs = drive.times.shape
-    shape = shape_for(num_inputs + 1, best_at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
-    # the trial end is an input that adds nothing, and so is what is missing to a full piece
-    padding = shape.total - num_inputs
+    segments = segments_for(num_inputs + 1, best_at_once(dynamics, jax.tree.leaves(initial)[0], math.prod(batch)))
+    # the trial end is an input that adds nothing, and so is what is missing to a full segment
+    padding = segments.total - num_inputs
     coming = jnp.moveaxis(drive.times, -1, 0)
     ends = jnp.concatenate([coming, jnp.broadcast_to(duration, (padding, *batch))], dtype=coming.dtype)
     times = jnp.pad(ends, [(1, 0)] + [(0, 0)] * len(batch))
@@ -65,19 +65,18 @@ def _from_input_to_input(
     initial = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
     )
-    course = visited(neurons, initial, inputs)
-    states = dynamics.normalised(course.states)
-    if capacity.busiest <= (_MOST_CAUGHT if shape.keeps_all else _MOST_CAUGHT_OF_MANY):
-        path = carried(neurons, initial, inputs, capacity.busiest, shape)
-        found = spike_times(neurons, times, path.caught, path.place, path.spiked)
+    # all states, which are not computed where nobody asks for them
+    every = scan_inputs(neurons, initial, inputs, 0, Segments(1, segments.total, keeps_all=True), keep=True)
+    if capacity.busiest <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
+        passage = scan_inputs(neurons, initial, inputs, capacity.busiest, segments)
+        found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked)
         spikes = ordered(found, capacity.total)
         found = jnp.moveaxis(found, -1, 0) if batch else found
-        end, spiked = path.end, path.spiked
     else:
-        end, spiked, found = course.end, course.upto[-1], None
+        passage, found = every, None
         solve = partial(collect, dynamics, capacity=capacity.total)
-        spikes = _each_trial(solve, batch, -1, -1, -1)(times, states, course.upto)
-    # the states on the way are not worked out where nobody asks for them
+        spikes = _each_trial(solve, batch, -1, -1, -1)(times, every.states, every.upto)
+    states, end, spiked = every.states, passage.end, passage.spiked
     states, end = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, -1, 0) if batch else leaf, (states, end))
     trajectory = Trajectory(jnp.moveaxis(times, 0, -1)[..., :-1, None], states, end)
     return Population(spikes, trajectory, spiked.sum(0), spiked.max(0, initial=0), found)
@@ -88,7 +87,7 @@ def _each_trial(function: Callable[..., Any], batch: list[int], *axes: int) -> C
     return jax.vmap(function, axes) if batch else function
 
 
-def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, " stretches *batch"]]:
+def _with_padding(drive: Drive, padding: int) -> tuple[dict[str, Array], Int[Array, " inputs *batch"]]:
     """Give padding a source of its own that adds nothing: cheaper than to ask of each input whether it counts."""
     columns = {route: jnp.concatenate([rows, jnp.zeros_like(rows[:1])]) for route, rows in drive.columns.items()}
     last = max((rows.shape[0] for rows in drive.columns.values()), default=0)
@@ -153,7 +152,7 @@ def _own_events(
     def step(carry, _):
         state, now, position = carry
         left = times[position] - now
-        wait, at = dynamics.until_spike(state, left)
+        wait, at = until_spike(dynamics, state, left)
         spikes = wait < left
         is_input = ~spikes & (position < num_inputs)
         jump = {

@@ -1,4 +1,4 @@
-"""A step of a trial in which every event reaches every neuron: past inputs before which nobody spikes, to an event."""
+"""A step of a trial in which every event reaches every neuron: to its next event."""
 
 from typing import NamedTuple
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..neurons import AbstractDynamics, State
+from ..neurons import AbstractDynamics, State, first_to_spike
 from ..neurons.event import after_event
 from .rows import put
 
@@ -17,7 +17,7 @@ class Trial(NamedTuple):
     Attributes:
         dynamics: The neurons.
         table: For every route, what each source adds to each neuron: the neurons themselves first, then the inputs.
-        until: When inputs come, and the trial end, at least once and as often as is looked ahead.
+        until: When inputs come, and the trial end.
         rows: Of the table, for each of these.
         duration: The trial end.
     """
@@ -51,28 +51,12 @@ class Progress(NamedTuple):
     is_over: Bool[Array, ""]
 
 
-def hurried(trial: Trial, ahead: int, most_events: int, progress: Progress) -> Progress:
-    """Go past inputs before which nobody spikes, but leave room for one event more."""
-    state, now, position, when, which, place, is_over = progress
-    size = jax.tree.leaves(state)[0].shape[0]
-    coming, rows = (jax.lax.dynamic_slice_in_dim(each, position, ahead) for each in (trial.until, trial.rows))
-    jumps = {route: weights[rows] for route, weights in trial.table.items()}
-    most = jnp.minimum((coming < trial.duration).sum(dtype=jnp.int32), most_events - 1 - place)
-    state, passed = trial.dynamics.quietly(state, jnp.diff(coming, prepend=now[None]), jumps, most)
-    # what lies beyond is written over
-    names = (size + position + jnp.arange(ahead)).astype(which.dtype)
-    when = jax.lax.dynamic_update_slice_in_dim(when, coming, place, 0)
-    which = jax.lax.dynamic_update_slice_in_dim(which, names, place, 0)
-    now = jnp.where(passed > 0, coming[passed - 1], now)
-    return Progress(state, now, position + passed, when, which, place + passed, is_over)
-
-
 def next_event(trial: Trial, progress: Progress) -> Progress:
     """Go to the next spike, the next input, or the end of the trial, whichever comes first."""
     state, now, position, when, which, place, _ = progress
     dynamics, next_input, size = trial.dynamics, trial.until[position], jax.tree.leaves(state)[0].shape[0]
     left = next_input - now
-    wait, first = dynamics.first_to_spike(state, left)
+    wait, first = first_to_spike(dynamics, state, left)
     spikes = wait < left
     is_over = ~spikes & (next_input >= trial.duration)
     length = jnp.where(spikes, wait, jnp.where(is_over, 0.0, left))

@@ -14,7 +14,15 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..kernels.aside import aside, aside_room
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import InterEventInterval, Tangents, after_event, spike_time_jacobian, tangent_coordinates
+from ..neurons.event import (
+    InterEventInterval,
+    Tangents,
+    after_event,
+    event_jacobian,
+    spike_time_jacobian,
+    tangent_coordinates,
+)
+from ..neurons.interface import from_tangent_coordinates
 from .batched_loop import until_over
 from .connections import Connections
 from .rows import MOST_BEYOND, NOBODY, in_pieces, of_neurons, packed, pick, put, unpacked, write
@@ -222,7 +230,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
 
     def skip(rows, event):
         log, *_ = event
-        nothing = tangent_coordinates(dynamics, log.states, jax.tree.map(jnp.zeros_like, log.states))
+        nothing = tangent_coordinates(log.states, jax.tree.map(jnp.zeros_like, log.states))
         return rows, (jnp.zeros_like(log.times), jnp.zeros_like(log.since), nothing)
 
     @partial(jax.checkpoint, prevent_cse=False)
@@ -237,11 +245,11 @@ def _run_jvp(primals: tuple, tangents: tuple, *, room: int) -> tuple[Log, Log]:
     names = jnp.where(filled, xs[0].which, -1)
     reached = jnp.where(filled[..., None], xs[0].targets, NOBODY)
     xs = (xs[0]._replace(which=names, targets=reached), *xs[1:])
-    start = tangent_coordinates(dynamics, initial, initial_moves)
+    start = tangent_coordinates(initial, initial_moves)
     rows, (when, since, states) = jax.lax.scan(each, packed(start, jnp.zeros(size, times.dtype)), xs)
     end, last = unpacked(jax.tree.structure(start), rows)
     when, since, states = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:room], (when, since, states))
-    states, end = dynamics.from_tangent_coordinates(log.states, states), dynamics.from_tangent_coordinates(log.end, end)
+    states, end = from_tangent_coordinates(log.states, states), from_tangent_coordinates(log.end, end)
     return log, Log(when, None, None, None, since, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
@@ -258,7 +266,7 @@ def _piece_moves(
     own = is_spike[:, None] & (jnp.arange(log.targets.shape[1]) == 0)
     some, some_moving = (of_neurons(tree, log.targets) for tree in (dynamics, moving))
     lengths = log.times[:, None] - log.since
-    parts = some.event_jacobian(some_moving, log.states, InterEventInterval(lengths, own), jumps, jump_moves)
+    parts = event_jacobian(some, some_moving, log.states, InterEventInterval(lengths, own), jumps, jump_moves)
     alone, alone_moving = (of_neurons(tree, log.targets[:, 0]) for tree in (dynamics, moving))
     own_states, own_since = jax.tree.map(lambda leaf: leaf[:, 0], (log.states, log.since))
     by_state, forced = spike_time_jacobian(alone, alone_moving, own_states, jnp.full_like(own_since, duration))
@@ -277,7 +285,7 @@ def _piece_moves(
 
     turns = jnp.arange(come.shape[0]) % 2
     coefficients = (parts, by_state, come, is_spike.astype(come.dtype), log.targets, turns)
-    structure = jax.tree.structure(tangent_coordinates(dynamics, log.states, log.states))
+    structure = jax.tree.structure(tangent_coordinates(log.states, log.states))
     room = aside_room((log.targets.shape[1], rows.shape[1]), rows.dtype)
     (rows, _), (when, was, before) = jax.lax.scan(step, (rows, (room, room)), coefficients)
     return rows, (when, was, jax.tree.unflatten(structure, before))

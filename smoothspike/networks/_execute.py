@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Int
 
 from .._checks import require_finite
 from ..engine import Capacity, Population
-from ..neurons import AbstractDynamics
+from ..neurons import solver_failed
 from ..spikes import Spikes
 from ._arguments import CapacityLike, States, given_capacities, valid, valid_delays
 from ._capacity import FAILED, Capacities, checked, fitting, gave_up, unless_lost, with_room
@@ -157,7 +157,7 @@ def with_capacity(network: Any, capacity: CapacityLike | Spikes) -> Any:
     return copy
 
 
-def needed_room(dynamics: AbstractDynamics, population: Population) -> Int[Array, "2"]:
+def needed_room(population: Population) -> Int[Array, "2"]:
     """Return how much room a population needs, or FAILED where a solver gave up during the trial."""
     needed = jnp.stack([population.total, population.busiest]).astype(jnp.int32)
-    return jnp.where(dynamics.gave_up(population.trajectory.end), FAILED, needed)
+    return jnp.where(solver_failed(population.trajectory.end), FAILED, needed)

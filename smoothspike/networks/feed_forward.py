@@ -1,7 +1,6 @@
 """`FeedForward`: layers of neurons, each driven by the spikes of the one before."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, final
 
 import equinox as eqx
@@ -232,10 +231,9 @@ class FeedForward(eqx.Module):
             spikes, rates = population.spikes, pseudospikes.rates
             all_spikes.append(spikes)
             # every trial of a recording stands for itself
-            room = partial(needed_room, dynamics)
             dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
             records.append(LayerRecord(pseudospikes, population.trajectory, dynamics, population.by_neuron))
-            needed.append((jax.vmap(room) if batch else room)(population))
+            needed.append((jax.vmap(needed_room) if batch else needed_room)(population))
         return Recording(tuple(all_spikes), tuple(records), self.duration), jnp.stack(needed, -2)
 
     def _layer(

@@ -239,7 +239,7 @@ class Recurrent(eqx.Module):
         pseudospikes = self._continued(dynamics, end, spikes, population.spikes, duration)
         record = LayerRecord(pseudospikes, population.trajectory, dynamics)
         # there is no room for each neuron apart
-        needed = needed_room(dynamics, eqx.tree_at(lambda each: each.busiest, population, jnp.zeros((), jnp.int32)))
+        needed = needed_room(eqx.tree_at(lambda each: each.busiest, population, jnp.zeros((), jnp.int32)))
         return Recording((population.spikes,), (record,), self.duration), needed[None]
 
     def _continued(

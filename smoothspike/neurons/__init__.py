@@ -1,11 +1,13 @@
-"""One class for each structure class; the only place that knows them."""
+"""Neurons ready to run: one class of dynamics for each structure class, and the interface that the engine sees."""
 
-from .affine import AffineDynamics as AffineDynamics
 from .general import GeneralDynamics as GeneralDynamics
 from .interface import AbstractDynamics as AbstractDynamics
 from .interface import State as State
 from .interface import VoltageRange as VoltageRange
-from .leaky import LinearDynamics as LinearDynamics
+from .interface import first_to_spike as first_to_spike
+from .interface import solver_failed as solver_failed
+from .interface import until_spike as until_spike
+from .linear import LinearDynamics as LinearDynamics
 from .rays import RayChart as RayChart
 from .riccati import RiccatiDynamics as RiccatiDynamics
 from .riccati_series import RiccatiSeriesDynamics as RiccatiSeriesDynamics

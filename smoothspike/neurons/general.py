@@ -1,19 +1,24 @@
 """Neurons of any class, integrated as they are declared, in coordinates in which a spike is a regular crossing."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jax.core import Tracer
+from jaxtyping import Array
+
+from symbolic import Derivation, DerivationError
+from symbolic.derive import NumericForm, SolutionForm
 
 from ..numerics import adaptive_rk, closed_form_step
 from ..numerics.adaptive_steps import Integration
 from ..numerics.rheobase_field import field_minimum, time_to_top
 from ..numerics.special_functions import lifted
+from .compile.from_form import Values, from_form, row
 from .compile.to_jax import Update
 from .compile.vector_field import DeclaredField, DeclaredFormulas
-from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
+from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
 
 _LOW = -24.0  # in asinh(V), where a field that only falls off towards minus infinity is taken to be at its lowest
 
@@ -26,30 +31,30 @@ class GeneralState(NamedTuple):
 
 
 @final
-class GeneralDynamics(AbstractDynamics):
+class GeneralDynamics(AbstractOnePassDynamics):
     """Any neuron: integrated along the arc length of its path by a solver of diffrax, or run by a solution it carries.
 
     Attributes:
         field: The declared equations.
         formulas: Flow and time to spike where the model carries its own solution; nothing is integrated then.
+        integration: The solver and its tolerances.
         parameters: The values of all parameters.
         resting: Where the synaptic states settle without input.
         top: Where the spike is, in asinh(V).
         bottom: Where minus infinity is, likewise, or the end of what is looked at.
         update: New values of states after a spike, but for a potential that goes to minus infinity.
         jumps: New values after an input, for every route.
-        integration: The solver and its tolerances.
     """
 
     field: DeclaredField = eqx.field(static=True)
     formulas: DeclaredFormulas | None = eqx.field(static=True)
+    integration: Integration = eqx.field(static=True)
     parameters: dict[str, Neurons]
     resting: dict[str, Neurons]
     top: Neurons
     bottom: Neurons
     update: Update
     jumps: dict[str, Update]
-    integration: Integration = eqx.field(static=True, default=Integration())
 
     @property
     def resets_by_flow(self) -> bool:
@@ -84,14 +89,11 @@ class GeneralDynamics(AbstractDynamics):
     def flow(self, state: GeneralState, duration: Neurons) -> GeneralState:
         return self.until_spike(state, duration)[1]
 
-    def through(self, state: GeneralState, interval: Interval) -> tuple[GeneralState, Neurons]:
-        raise TypeError("a neuron that is integrated numerically does not pass through its spikes; use flow and reset")
+    def advance(self, state: GeneralState, duration: Neurons) -> tuple[GeneralState, Neurons]:
+        raise TypeError("the flow of a neuron that is integrated numerically ends at its spike: use flow and reset")
 
     def time_to_spike(self, state: GeneralState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
-
-    def first_to_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
-        return earliest(self, state, within)
 
     def until_spike(self, state: GeneralState, within: Neurons) -> tuple[Neurons, GeneralState]:
         others = [state.others[name] for name in self._names]
@@ -151,3 +153,47 @@ class GeneralDynamics(AbstractDynamics):
 
     def _held(self, others: Mapping[str, Neurons]) -> tuple[Neurons, ...]:
         return (*(others[name] for name in self._names), *self._values)
+
+
+@from_form.register
+def _from_numeric_form(form: NumericForm, derivation: Derivation, values: Values, integration: Integration) -> Any:
+    return _as_declared(derivation, form, None, values, integration)
+
+
+@from_form.register
+def _from_solution_form(form: SolutionForm, derivation: Derivation, values: Values, integration: Integration) -> Any:
+    return _as_declared(derivation, form, (form.flow, form.time_to_spike), values, integration)
+
+
+def _as_declared(
+    derivation: Derivation,
+    form: NumericForm | SolutionForm,
+    solution: tuple[Any, Any] | None,
+    values: Values,
+    integration: Integration,
+) -> GeneralDynamics:
+    """Use the solution that a model carries, flow and time to spike, else integrate the declared equations."""
+    field = DeclaredField(derivation.model, form.may_graze, form.is_circle)
+    named = field.named(values)
+    parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
+    if field.is_at_infinity:
+        top, reaches = adaptive_rk.edge(field, 1, at, parameters)
+        bottom, returns = adaptive_rk.edge(field, -1, at, parameters)
+        bottom = jnp.where(returns, bottom, -adaptive_rk.farthest(top.dtype))
+        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
+        if field.goes_through:
+            _require(derivation, returns, "the potential does not come back from minus infinity")
+    else:
+        top = jnp.arcsinh(field.threshold(parameters))
+        bottom = jnp.full_like(top, -adaptive_rk.farthest(top.dtype))
+    formulas = None if solution is None else DeclaredFormulas(field, *solution)
+    resting, update, jumps = row(form.resting, values), field.update(values), field.jumps(values)
+    return GeneralDynamics(field, formulas, integration, named, resting, top, bottom, update, jumps)
+
+
+def _require(derivation: Derivation, condition: Array, complaint: str) -> None:
+    if not isinstance(condition, Tracer) and not bool(condition.all()):
+        raise DerivationError(
+            f"{derivation.model.name}: {complaint} in floating point; its field must outgrow the potential at least by "
+            f"a power: d{derivation.model.variable}/dt = {derivation.model.field}"
+        )

@@ -1,7 +1,6 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
 import threading
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, final
 
@@ -17,8 +16,8 @@ from symbolic.derive import NumericForm
 
 from .._describe import described_neuron
 from ..numerics.adaptive_steps import Integration
-from . import AbstractDynamics, GeneralDynamics
-from .compile.to_dynamics import build
+from . import AbstractDynamics
+from .compile.from_form import from_form
 from .compile.to_jax import lower
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
@@ -190,8 +189,7 @@ class Neuron(eqx.Module):
 
     def dynamics(self) -> AbstractDynamics:
         """Build the solver at the present parameter values."""
-        dynamics = build(self.derivation, self._values())
-        return replace(dynamics, integration=self.integration) if isinstance(dynamics, GeneralDynamics) else dynamics
+        return from_form(self.derivation.form, self.derivation, self._values(), self.integration)
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}

@@ -6,6 +6,10 @@ from typing import final
 import equinox as eqx
 import jax.numpy as jnp
 
+from symbolic.derive import ProjectiveForm, TransferForm
+
+from .compile.from_form import Values
+from .compile.to_jax import lower
 from .interface import Neurons, VoltageRange
 
 
@@ -25,9 +29,15 @@ class RayChart(eqx.Module):
     circle: tuple[Neurons, Neurons] | None
     variable: str = eqx.field(static=True)
 
+    @classmethod
+    def of(cls, form: ProjectiveForm | TransferForm, variable: str, values: Values) -> "RayChart":
+        """Return the chart of a normal form whose declared spiking variable has this name."""
+        circle = None if form.circle is None else (lower(form.circle[0], values), lower(form.circle[1], values))
+        return cls(lower(form.gain, values), lower(form.offset, values), circle, variable)
+
     @property
     def voltage_range(self) -> VoltageRange:
-        """Between which values the declared variable moves, if it passes through its spikes."""
+        """The values between which the declared variable runs, if its flow continues through spikes."""
         reset, threshold = (jnp.array(-jnp.inf), jnp.array(jnp.inf)) if self.circle is None else self.circle
         return VoltageRange(self.variable, reset, threshold, self.circle is not None)
 

@@ -1,18 +1,29 @@
 """Quadratic neurons with any linear drive, on the projective line (see `symbolic.derive.riccati_series`)."""
 
 from collections.abc import Mapping
-from typing import NamedTuple, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int
+from jaxtyping import Array
 
+from symbolic import Derivation
+from symbolic.derive import TransferForm
+
+from ..numerics.adaptive_steps import Integration
 from ..numerics.elementwise import not_below
-from ..numerics.projective import angle_of, free_running, normalise, turned_by, zero
+from ..numerics.projective import angle_of, normalise, phase_and_period, turned_by, zero
 from ..numerics.riccati_series import Shape, carry, until_zero
 from ..numerics.special_functions import lifted
-from .compile.to_jax import Update
-from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
+from .compile.from_form import Values, from_form, row, rows
+from .compile.to_jax import Update, lower
+from .interface import (
+    AbstractOnePassDynamics,
+    Neurons,
+    VoltageRange,
+    from_tangent_coordinates,
+    to_tangent_coordinates,
+)  # fmt: skip
 from .rays import RayChart
 
 
@@ -25,7 +36,7 @@ class RiccatiSeriesState(NamedTuple):
 
 
 @final
-class RiccatiSeriesDynamics(AbstractDynamics):
+class RiccatiSeriesDynamics(AbstractOnePassDynamics):
     """`u' = u**2 + beta u + d`, with `beta` and `d` affine in states that follow linear equations of their own.
 
     Attributes:
@@ -77,28 +88,15 @@ class RiccatiSeriesDynamics(AbstractDynamics):
         sign = jnp.where(count > 0, -1.0, 1.0)
         return RiccatiSeriesState(sign * moved.g, not_below(sign * moved.q, jnp.zeros_like(moved.q)), moved.others)
 
-    def through(self, state: RiccatiSeriesState, interval: Interval) -> tuple[RiccatiSeriesState, Neurons]:
+    def advance(self, state: RiccatiSeriesState, duration: Neurons) -> tuple[RiccatiSeriesState, Neurons]:
         if not self.resets_by_flow:
-            raise TypeError("a neuron whose reset does more than go on does not pass its spikes; use flow and reset")
-        g, q, *rest = carry(self._shape, interval, *self._arguments(state))
+            raise TypeError("the flow of a neuron with such a reset ends at its spike: use flow and reset")
+        g, q, *rest = carry(self._shape, duration, *self._arguments(state))
         *others, count = rest
         return self._state(g, q, others), count.astype(g.dtype)
 
-    def to_tangent_coordinates(
-        self, state: RiccatiSeriesState, change: RiccatiSeriesState
-    ) -> tuple[Neurons, dict[str, Neurons]]:
-        return angle_of(state.g, state.q, change.g, change.q), change.others
-
-    def from_tangent_coordinates(
-        self, state: RiccatiSeriesState, change: tuple[Neurons, dict[str, Neurons]]
-    ) -> RiccatiSeriesState:
-        return RiccatiSeriesState(*turned_by(state.g, state.q, change[0]), change[1])
-
     def time_to_spike(self, state: RiccatiSeriesState, index: Neurons, within: Neurons) -> Neurons:
         return until_zero(self._shape, within, index, *self._arguments(state))[0]
-
-    def first_to_spike(self, state: RiccatiSeriesState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
-        return earliest(self, state, within)
 
     def until_spike(self, state: RiccatiSeriesState, within: Neurons) -> tuple[Neurons, RiccatiSeriesState]:
         wait, g, q, *others = until_zero(self._shape, within, jnp.zeros_like(within), *self._arguments(state))
@@ -121,7 +119,7 @@ class RiccatiSeriesDynamics(AbstractDynamics):
         at_rest, _ = self._lowest(state.others | self.resting)
         excess = lifted(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
         excess = jnp.broadcast_to(excess, state.q.shape)
-        first, period = free_running(state.g + half * state.q, state.q, excess)
+        first, period = phase_and_period(state.g + half * state.q, state.q, excess)
         if self._is_finite:
             g, q = self.chart.ray(self.update(state.others)[self.potential])
             arguments = (g + half * q, q, excess, jnp.zeros_like(excess))
@@ -161,7 +159,7 @@ class RiccatiSeriesDynamics(AbstractDynamics):
         )
 
     def _arguments(self, state: RiccatiSeriesState) -> tuple[Neurons, ...]:
-        """Ray, states and coefficients in the order of `numerics.transfer`."""
+        """Ray, states and coefficients in the order of `numerics.riccati_series`."""
         couplings = [value for row in self.couplings.values() for value in row.values()]
         return (
             state.g, state.q, *(state.others[name] for name in self.couplings), self.drive, *self.drive_gains.values(),
@@ -170,3 +168,29 @@ class RiccatiSeriesDynamics(AbstractDynamics):
 
     def _state(self, g: Neurons, q: Neurons, others: list[Neurons]) -> RiccatiSeriesState:
         return RiccatiSeriesState(g, q, dict(zip(self.couplings, others, strict=True)))
+
+
+@to_tangent_coordinates.register
+def _to_angle(state: RiccatiSeriesState, change: RiccatiSeriesState) -> tuple[Array, dict[str, Array]]:
+    return angle_of(state.g, state.q, change.g, change.q), change.others
+
+
+@from_tangent_coordinates.register
+def _from_angle(state: RiccatiSeriesState, change: tuple[Array, dict[str, Array]]) -> RiccatiSeriesState:
+    return RiccatiSeriesState(*turned_by(state.g, state.q, change[0]), change[1])
+
+
+@from_form.register
+def _from_transfer_form(form: TransferForm, derivation: Derivation, values: Values, _: Integration) -> Any:
+    return RiccatiSeriesDynamics(
+        chart=RayChart.of(form, derivation.model.variable.name, values),
+        drive=lower(form.drive, values),
+        drive_gains=row(form.drive_gains, values),
+        conductance_gains=row(form.conductance_gains, values),
+        couplings=rows(form.others.couplings, values),
+        sources=row(form.others.sources, values),
+        resting=row(form.others.resting, values),
+        jumps=rows(form.routes, values),
+        update=Update.of({state: value for state, value in form.reset.items() if value is not None}, values),
+        potential=form.potential.name,
+    )

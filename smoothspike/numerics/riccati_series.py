@@ -30,7 +30,7 @@ from .series import (
     value_at,
 )  # fmt: skip
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 _MAX_STEPS = 100_000
 
 

@@ -1,6 +1,7 @@
-"""Cosine and sine of many rotations at once, as short as the largest angle among them allows.
+"""Cosine and sine of many rotations at once, from a series as short as the largest angle among them allows.
 
-Source: the entire functions of `entire.circular`; their series are halved and doubled as usual for exponentials.
+Source: the entire functions of `special_functions.circular`; their series are halved and doubled as usual for
+exponentials.
 """
 
 import math
@@ -16,7 +17,7 @@ from jaxtyping import Array, Float
 from ..numerics.elementwise import reached
 from ..numerics.special_functions import circular
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 
 
 class Series(NamedTuple):
@@ -41,46 +42,21 @@ _SERIES = (
 )
 
 
-class Known(NamedTuple):
-    """Functions of a rotation and of how it changes, up to a common factor.
+def functions(angle: Real) -> tuple[Real, Real, Real, Real]:
+    """Return `circular` of orders -1, 0 and 1, up to a common factor, and the square of that.
 
-    Attributes:
-        cosine: As of `projective.Rotation`.
-        sine: The same, over the length of the interval.
-        next_order: The next function of their row (see `entire.circular`).
-        determinant: As of `projective.Rotation`.
+    The choice between series and closed forms is made once for all neurons; that also keeps the compiler from computing
+    them again for each of their uses. What is not used is not computed. Derivatives hold the factor constant.
     """
 
-    cosine: Real
-    sine: Real
-    next_order: Real
-    determinant: Real
+    def by_series(series: Series, angle: Real) -> tuple[Real, ...]:
+        return *_by_series(series, angle), jnp.ones_like(angle)
 
-
-def functions_briefly(drive: Real, x: Real) -> Known:
-    """Return what `projective.turned_briefly` needs to know of intervals, faster where no neuron turns far.
-
-    What nobody asks for is not worked out. Derivatives hold the determinant constant.
-    """
-    return Known(*functions(3, drive * x**2, with_determinant=True))
-
-
-def functions(orders: int, angle: Real, *, with_determinant: bool = False) -> tuple[Real, ...]:
-    """Return `circular(-1, angle)` and the orders after it, up to a common factor, and the square of that.
-
-    The choice between series and closed forms is made once for all neurons; that also keeps the compiler from working
-    them out again for each of their uses.
-    """
-
-    def briefly(series: Series, angle: Real) -> tuple[Real, ...]:
-        return _by_series(series, angle)[:orders] + ((jnp.ones_like(angle),) if with_determinant else ())
-
-    def anyhow(angle: Real) -> tuple[Real, ...]:
-        found = tuple(circular(order, angle) for order in range(-1, orders - 1))
-        return found + ((determinant(angle),) if with_determinant else ())
+    def at_any_angle(angle: Real) -> tuple[Real, ...]:
+        return *(circular(order, angle) for order in (-1, 0, 1)), determinant(angle)
 
     level = reached(jnp.abs(stop_gradient(angle)), tuple(series.limit for series in _SERIES))
-    return jax.lax.switch(level, [*(partial(briefly, series) for series in _SERIES), anyhow], angle)
+    return jax.lax.switch(level, [*(partial(by_series, series) for series in _SERIES), at_any_angle], angle)
 
 
 def determinant(angle: Real) -> Real:

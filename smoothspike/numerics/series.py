@@ -12,7 +12,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-Real = Float[Array, "*shape"]
+Real = Float[Array, "*#shape"]
 Coefficients = Sequence[Real]
 
 #: Largest angle that a ray may turn in a step, below pi so that no two zeros are in one step.

@@ -144,8 +144,8 @@ def _squareplus_jvp(primals, tangents):
 
 
 def lifted(
-    synaptic: Float[Array, "*shape"], at_rest: Float[Array, "*shape"], slow: Float[Array, "*shape"]
-) -> Float[Array, "*shape"]:
+    synaptic: Float[Array, "*#shape"], at_rest: Float[Array, "*#shape"], slow: Float[Array, "*#shape"]
+) -> Float[Array, "*#shape"]:
     """Return the positive minimum of the field that drives a neuron beyond the trial.
 
     Args:

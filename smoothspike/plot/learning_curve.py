@@ -38,29 +38,11 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
     ax = prepared(ax)
     ax.set_xlabel("epoch")
     ax.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
-    for place, name in enumerate(losses):
-        values = _column(history, name)
-        ax.plot(epochs, values, color=lighter("#222222", 0.45 * place), linewidth=1.0, label=_readable(name))
+    right = _right_axes(ax) if losses and accuracies else ax
     if losses:
-        values = np.concatenate([_column(history, name) for name in losses])
-        if np.nanmin(values) > 0:
-            ax.set_yscale("log")
-        ax.set_ylabel("loss")
-    right = ax
-    if losses and accuracies:
-        right = ax.twinx()
-        right.spines["top"].set_visible(False)
-        right.spines["right"].set_visible(True)
-        right.spines["right"].set_linewidth(ax.spines["left"].get_linewidth())
-    for place, name in enumerate(accuracies):
-        style = "-" if place == 0 else (0, (4 - min(place, 3), 1.5))
-        values = 100 * _column(history, name)
-        right.plot(
-            epochs, values, color=COLORS[place], linestyle=style, linewidth=1.0, clip_on=False, label=_readable(name)
-        )
+        _losses(ax, epochs, _columns(history, losses))
     if accuracies:
-        right.set_ylabel("accuracy (%)")
-        right.set_ylim(top=100)
+        _accuracies(right, epochs, _columns(history, accuracies))
     # a single line is named by its axis
     handles = [
         line for names, side in ((losses, ax), (accuracies, right)) if len(names) > 1 for line in side.get_lines()
@@ -73,9 +55,31 @@ def learning_curve(history: Sequence[Mapping[str, float]], ax: Axes | None = Non
     return ax
 
 
-def _column(history: Sequence[Mapping[str, float]], name: str) -> np.ndarray:
-    return np.array([row.get(name, np.nan) for row in history], float)
+def _losses(ax: Axes, epochs: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    for place, (label, values) in enumerate(columns.items()):
+        ax.plot(epochs, values, color=lighter("#222222", 0.45 * place), linewidth=1.0, label=label)
+    if min(map(np.nanmin, columns.values())) > 0:
+        ax.set_yscale("log")
+    ax.set_ylabel("loss")
 
 
-def _readable(name: str) -> str:
-    return name.replace("_", " ")
+def _accuracies(ax: Axes, epochs: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    for place, (label, values) in enumerate(columns.items()):
+        style = "-" if place == 0 else (0, (4 - min(place, 3), 1.5))
+        ax.plot(
+            epochs, 100 * values, color=COLORS[place], linestyle=style, linewidth=1.0, clip_on=False, label=label
+        )  # fmt: skip
+    ax.set_ylabel("accuracy (%)")
+    ax.set_ylim(top=100)
+
+
+def _right_axes(ax: Axes) -> Axes:
+    right = ax.twinx()
+    right.spines["top"].set_visible(False)
+    right.spines["right"].set_visible(True)
+    right.spines["right"].set_linewidth(ax.spines["left"].get_linewidth())
+    return right
+
+
+def _columns(history: Sequence[Mapping[str, float]], names: Sequence[str]) -> dict[str, np.ndarray]:
+    return {name.replace("_", " "): np.array([row.get(name, np.nan) for row in history], float) for name in names}

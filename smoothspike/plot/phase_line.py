@@ -63,16 +63,9 @@ def phase_line(
     ax = prepared(ax)
     ax.axhline(0, color=GREY, linewidth=0.6, zorder=0, label="_zero")
     for place, current in enumerate(currents):
-        color = COLORS[place % len(COLORS)]
-        v, rate = _with_extrema(grid, current, field)
-        ax.plot(v, rate, color=color, linewidth=1.0, label=f"${name}={current:.3g}$")
-        points = _fixed_points(v, rate)
         row = ROW * (len(currents) - place - 0.2)
-        _flow(ax, v, rate, points, row, color)
-        for point in points:
-            _fixed_point(ax, point, 0.0, color, ax.transData)
-            _fixed_point(ax, point, row, color, ax.get_xaxis_transform())
-        ax.text(1.05, row, f"${name}={current:.3g}$", color=color, va="center", size="small", transform=ax.transAxes)
+        curve = _with_extrema(grid, current, field)
+        _one_current(ax, curve, row, f"${name}={current:.3g}$", COLORS[place % len(COLORS)])
     bottom, top = _limits([field(grid, current) for current in currents])
     reserved = ROW * (len(currents) + 0.6)
     ax.set(xlim=(low, high), ylim=((bottom - reserved * top) / (1 - reserved), top))
@@ -85,6 +78,18 @@ def phase_line(
         show_angles(ax.xaxis)
     ax.set(xlabel=f"${symbol}$", ylabel=rf"$\mathrm{{d}}{symbol}/\mathrm{{d}}t$")
     return ax
+
+
+def _one_current(ax: Axes, curve: tuple[np.ndarray, np.ndarray], row: float, label: str, color: str) -> None:
+    """Draw the field for one current, its fixed points, and the flow in a row below."""
+    v, rate = curve
+    ax.plot(v, rate, color=color, linewidth=1.0, label=label)
+    points = _fixed_points(v, rate)
+    _flow(ax, v, rate, points, row, color)
+    for point in points:
+        _fixed_point(ax, point, 0.0, color, ax.transData)
+        _fixed_point(ax, point, row, color, ax.get_xaxis_transform())
+    ax.text(1.05, row, label, color=color, va="center", size="small", transform=ax.transAxes)
 
 
 def _current_name(model: NeuronModel) -> sp.Symbol:

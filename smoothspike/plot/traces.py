@@ -60,13 +60,8 @@ def traces(
     require_one_trial("traces", recording.spikes[layer])
     size = recording.layers[layer].pseudospikes.first.shape[-1]
     chosen = list(range(min(size, MOST)) if neurons is None else neurons)
-    for neuron in chosen:
-        if not 0 <= neuron < size:
-            raise ValueError(f"traces: neuron {neuron} does not exist; layer {layer} has neurons 0 to {size - 1}")
     palette = [COLORS[place % len(COLORS)] for place in range(len(chosen))] if colors is None else list(colors)
-    if len(palette) < len(chosen):
-        raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; pass one per neuron")
-
+    _check(chosen, palette, size, layer)
     variable = _variable(recording.layers[layer].dynamics.voltage_range, size)
     trains = recording.spikes[layer].to_trains(size)
     later = pseudospike_times(recording, layer)
@@ -87,6 +82,14 @@ def traces(
         show_angles(ax.yaxis)
     ax.set(xlabel="time", ylabel=f"${mathematics(sp.Symbol(variable.name))}$")
     return ax
+
+
+def _check(chosen: list[int], palette: list[str], size: int, layer: int) -> None:
+    for neuron in chosen:
+        if not 0 <= neuron < size:
+            raise ValueError(f"traces: neuron {neuron} does not exist; layer {layer} has neurons 0 to {size - 1}")
+    if len(palette) < len(chosen):
+        raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; pass one per neuron")
 
 
 def _variable(ends: VoltageRange, size: int) -> Variable:

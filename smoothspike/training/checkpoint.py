@@ -1,4 +1,4 @@
-"""Checkpoints of a training: a whole one at any moment, and none of another training."""
+"""Atomic checkpoints that refuse to load into a different training."""
 
 import platform
 import warnings
@@ -21,18 +21,18 @@ from .identity import CODE, array_digest, as_numpy, described, is_rate, optimize
 
 _FILE = "checkpoint.ss"
 _SHOWN, _LONG = 4, 100
-#: Networks drawn from one key on different devices may differ by rounding.
+#: Networks from the same key on different devices may differ by rounding.
 _ROUNDING = 1e3
 Facts = Mapping[str, Mapping[str, str]]
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What makes a training this one.
+    """The description of a training.
 
     Attributes:
-        facts: By part of the training and place in it, what must be the same when it goes on.
-        free: In the same form what may be another, and is then said.
+        facts: Descriptions of parts that must be equal on resumption, by part and path.
+        free: Descriptions of parts that may differ, with a warning.
     """
 
     facts: Facts
@@ -56,15 +56,15 @@ class Identity:
 
 
 class Checkpoint:
-    """The file that a training saves to, if any, and goes on from.
+    """The file from which a training resumes, and to which it saves.
 
     Args:
-        folder: Where it lies; None to save nothing.
-        identity: What the training is.
-        start: The network that it starts from.
+        folder: Its folder; None for no checkpoints.
+        identity: The description of the training.
+        start: The network at the start.
 
     Raises:
-        ValueError: if the folder is a file, or holds something of an older format.
+        ValueError: if the folder is a file, or contains an older format.
     """
 
     def __init__(self, folder: Path | None, identity: Identity | None, start: Any) -> None:
@@ -73,9 +73,9 @@ class Checkpoint:
         if folder is None:
             return
         if folder.exists() and not folder.is_dir():
-            raise ValueError(f"checkpoint {folder} is a file; give a folder, which is made where there is none")
+            raise ValueError(f"checkpoint is {folder}, a file, but must be a folder, which is created if missing")
         if (folder / "history.json").exists() and not (folder / _FILE).exists():
-            raise ValueError(f"{folder} holds a training in an older format, which is not read; choose another folder")
+            raise ValueError(f"{folder} has a checkpoint of an older format, which is not read; choose another folder")
         if jax.process_index() == 0:
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -113,7 +113,8 @@ class Checkpoint:
             everywhere = multihost_utils.process_allgather(np.array(len(found[1])))
             if (everywhere != len(found[1])).any():
                 raise ValueError(
-                    f"processes find {everywhere.tolist()} epochs in {self.folder}; give a folder that all of them see"
+                    f"processes see different checkpoints in {self.folder} ({everywhere.tolist()} epochs); use a "
+                    "shared folder"
                 )
         return found
 
@@ -126,28 +127,28 @@ class Checkpoint:
         problems = _differences(then.facts, self.identity.facts, with_code=same_python)
         has_new_rate = dict(then.free["learning rate"]) != dict(self.identity.free["learning rate"])
         trained, misfits = _restored(fresh, arrays, has_new_rate, len(history) * steps)
-        # each follows from those before it
+        # each kind of problem may follow from those before it
         if problems := problems or misfits or self._other_start(arrays):
             more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
             raise ValueError(
-                f"the checkpoint in {self.folder} is of another training: {'; '.join(problems[:_SHOWN])}{more}. Go on "
-                "with what it was made with, or choose another folder"
+                f"the checkpoint in {self.folder} is of another training: {'; '.join(problems[:_SHOWN])}{more}. Resume "
+                "with the original arguments, or choose another folder"
             )
         if len(history) > epochs:
             raise ValueError(
-                f"the checkpoint in {self.folder} has gone through {len(history)} epochs, but epochs is {epochs}; give "
-                "at least as many, or choose another folder"
+                f"the checkpoint in {self.folder} has {len(history)} epochs, but epochs is {epochs}; increase "
+                "it, or choose another folder"
             )
         if changes := _differences(then.free, self.identity.free, with_code=same_python):
             warnings.warn(
-                f"the training in {self.folder} goes on after epoch {len(history)} with changes: {'; '.join(changes)}",
+                f"the training in {self.folder} resumes after epoch {len(history)} with changes: {'; '.join(changes)}",
                 stacklevel=4,
             )
         self.start = {name: array for name, array in arrays.items() if name in self.start}
         return trained, history, tuple(Capacity(*each) for each in description["room"])
 
     def _other_start(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
-        """Name the parts of the network that are neither as at the start of the training nor as it has made them."""
+        """Name the parts of the network that equal neither those at the start of the training nor the trained ones."""
         now = {name: arrays[f"[0]{name.removeprefix('start')}"] for name in self.start}
         for known in (arrays, now):
             unlike = [name for name, array in self.start.items() if not _close(array, known[name])]
@@ -166,7 +167,7 @@ def _is_number(leaf: Any) -> bool:
 
 
 def _restored(fresh: Any, arrays: Mapping[str, np.ndarray], has_new_rate: bool, steps: int) -> tuple[Any, list[str]]:
-    """Return a tree like a fresh one with the numbers of a checkpoint, and what does not fit."""
+    """Return a tree with the numbers of a checkpoint, and the entries that do not fit."""
     counts = {jax.tree_util.keystr(path) for path in schedule_states(fresh)}
     problems: list[str] = []
 
@@ -178,7 +179,7 @@ def _restored(fresh: Any, arrays: Mapping[str, np.ndarray], has_new_rate: bool, 
         if has_new_rate and is_rate(path) and "hyperparams_states" not in name:
             return leaf
         if has_new_rate and is_count and name not in arrays:
-            return _like(leaf, np.asarray(steps))  # a schedule is where it would be by now
+            return _like(leaf, np.asarray(steps))  # a new schedule starts at the current step
         expected, found = as_numpy(leaf), arrays.get(name)
         if found is None:
             problems.append(f"it has no {_named(name)}")

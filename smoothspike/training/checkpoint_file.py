@@ -1,4 +1,4 @@
-"""One file that holds named arrays and a description of them: whole or refused, never half written or misread."""
+"""A file of named arrays and their description: atomically written, and refused if a single bit is wrong."""
 
 import hashlib
 import json
@@ -16,12 +16,12 @@ _LENGTH, _DIGEST = 8, 32
 
 
 def write(path: Path, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """Replace a file in one step; an interruption at any moment leaves the old one, or the new one, whole.
+    """Replace a file atomically; an interruption leaves either the old file or the new one.
 
     Args:
-        path: Where to; beside it lies, while it is written, a file that ends in `.new`.
-        description: What JSON can hold.
-        arrays: Of numbers or truth values, by name.
+        path: The file; a temporary one beside it ends in `.new`.
+        description: Content for JSON.
+        arrays: Arrays of numbers or booleans, by name.
     """
     listed = [[name, array.dtype.name, list(array.shape)] for name, array in arrays.items()]
     header = json.dumps({"format": _FORMAT, "arrays": listed, **description}).encode()
@@ -43,23 +43,23 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the description and the arrays.
 
     Raises:
-        ValueError: if a single bit is not as it was written, or the file is of another kind or a newer format.
+        ValueError: if the content does not match its checksum, or the file is of another kind or a newer format.
     """
     content = path.read_bytes()
     body = memoryview(content)[: max(len(content) - _DIGEST, 0)]
     if hashlib.sha256(body).digest() != content[len(body) :]:
         raise ValueError(
-            f"{path} is damaged: its checksum is not that of its {len(content)} bytes. Put back a copy of it; or, to "
-            "train from the start, choose another folder or delete the file"
+            f"{path} is damaged: its checksum does not match its {len(content)} bytes. Restore a copy, or choose "
+            "another folder or delete the file to train from the start"
         )
     if not content.startswith(_MAGIC):
-        raise ValueError(f"{path} is no checkpoint of smoothspike; choose another folder")
+        raise ValueError(f"{path} is not a checkpoint of smoothspike; choose another folder")
     start = len(_MAGIC) + _LENGTH
     place = start + int.from_bytes(body[len(_MAGIC) : start], "little")
     description = json.loads(bytes(body[start:place]))
     if description["format"] != _FORMAT:
         raise ValueError(
-            f"{path} is of format {description['format']}, and this version of smoothspike reads format {_FORMAT}: use "
+            f"{path} has format {description['format']}, but this version of smoothspike reads format {_FORMAT}; use "
             "the version that wrote it, or choose another folder"
         )
     arrays = {}
@@ -72,7 +72,7 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name survive a failure of power, where the system can tell a folder to."""
+    """Make the new name survive a power failure, where the system supports it."""
     if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

@@ -1,4 +1,4 @@
-"""How well a network classifies by its first output spike, with and without pseudospikes, and how active it is."""
+"""`evaluate`: accuracy by first output spike, with and without pseudospikes, and activity."""
 
 from functools import partial
 
@@ -68,7 +68,7 @@ def evaluate(
 
 
 def _filled_up(spikes: Spikes, labels: Int[Array, " samples"], devices: int) -> tuple[Spikes, Int[Array, " more"]]:
-    """Add silent trials of class -1, which do not count, until every device has equally many."""
+    """Pad a batch with silent trials of class -1, which do not count, to a multiple of the number of devices."""
     missing = -len(labels) % devices
     times = jnp.pad(spikes.times, ((0, missing), (0, 0)), constant_values=jnp.inf)
     sources = jnp.pad(spikes.sources, ((0, missing), (0, 0)))

@@ -1,4 +1,4 @@
-"""`fit`: a thin optax loop with a progress bar, automatic capacity and resumable checkpoints."""
+"""`fit`: an optax loop with a progress bar, automatic capacity and resumable checkpoints."""
 
 from collections.abc import Callable
 from functools import partial
@@ -35,7 +35,7 @@ from .step import Loss, make_step
 
 
 class Fit(NamedTuple):
-    """A trained network and one row of figures per epoch."""
+    """A trained network and one row of metrics per epoch."""
 
     network: Any
     history: list[dict[str, float]]
@@ -62,33 +62,32 @@ def fit(
     """Train a network on labelled spikes.
 
     Args:
-        network: Where to start; it is not changed.
+        network: The network at the start.
         dataset: The training samples.
-        loss: Of one sample: `loss(readout, label)`.
-        optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`. Its parameters are the network's arrays of
-            floating-point numbers, `eqx.filter(network, eqx.is_inexact_array)`; labels of `optax.multi_transform` and
-            masks have that shape, or are functions of it.
-        epochs: How often to go through the data, epochs before a resumption included.
+        loss: The loss of one sample: `loss(readout, label)`.
+        optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`, of the parameters
+            `eqx.filter(network, eqx.is_inexact_array)`; labels of `optax.multi_transform` and masks have that
+            structure, or are functions of it.
+        epochs: Passes through the data, including those before a resumption.
         batch_size: Samples per step.
-        key: Shuffles the samples.
-        readout: What of a batched recording the loss is given: by default first spike times, pseudospikes included;
-            every label must then be one of the outputs, of which there may be more than classes.
-        augment: Changes every batch of inputs before it is learned from, such as `partial(jittered, scale=0.1)`.
-        validation: Evaluated after each epoch (see `evaluate`); never trained on.
-        checkpoint: A folder to which every epoch is saved, and from which an interrupted training goes on, bit by bit
-            as if nothing had happened: see below.
+        key: Random key for shuffling.
+        readout: A function of a batched recording whose result is passed to the loss; by default first spike times,
+            including pseudospikes. Every label must then be the index of an output.
+        augment: A function of every batch of inputs, such as `partial(jittered, scale=0.1)`.
+        validation: Data to evaluate after each epoch (see `evaluate`).
+        checkpoint: A folder to which every epoch is saved, and from which an interrupted training resumes, bit for bit.
         progress: Whether to show a progress bar.
-        mesh: Devices to share out every batch among, such as `data_mesh()`. With several processes, each calls `fit`
-            with the same arguments; the first one saves, to a folder that all can read.
-        chunk: How many samples of a batch to simulate and differentiate at a time, to save memory.
+        mesh: Devices that share every batch, such as `parallel.data_mesh()`. Several processes must all call `fit` with
+            the same arguments; the first one saves, to a folder that all can read.
+        chunk: Samples of a batch to simulate and differentiate at a time, to save memory.
         memory: Choose the largest chunk with which a step needs no more on each device: bytes, or text such as
             `"2 GiB"`. See `largest_chunk`.
 
     None of the last three changes the result by more than rounding.
 
-    A checkpoint is one file, replaced in one step and protected by a checksum. A training goes on from it only if it is
-    the same: the network (declaration, sizes, duration, trained parameters, targets of connections, and the weights it
-    starts with), the data, the batch size, the key, the optimiser with its settings, the loss, the readout, `augment`.
+    A checkpoint is one file, replaced atomically and protected by a checksum. A training resumes only with equal
+    arguments: the network (declaration, sizes, duration, trained parameters, targets of connections, and the weights at
+    the start), the data, the batch size, the key, the optimiser, the loss, the readout, `augment`.
     Functions are compared by name, byte code, and the values that they are bound to, close over, have as defaults or
     read from their own module, and so are the functions that they call from there; those of installed packages by name,
     and byte code only under the same version of Python. What a function reads from elsewhere (files, objects of other
@@ -97,12 +96,12 @@ def fit(
     says so. More epochs go on, too.
 
     Returns:
-        The trained network and the history: for each epoch its number, the mean training loss and the validation.
+        The trained network and the history: for each epoch its number, the mean training loss and the evaluation.
 
     Raises:
         TypeError: if an argument is of the wrong type.
         ValueError: if the data or the optimiser do not fit the network, a count is too small, the checkpoint is damaged
-            or of another training, devices cannot share a batch evenly, or no chunk fits the memory.
+            or of another training, devices cannot share a batch evenly, or no chunk is within the memory budget.
         FloatingPointError: if the loss is not finite.
     """
     optimizer = optax.adabelief(4e-3) if optimizer is None else optimizer
@@ -113,7 +112,7 @@ def fit(
     require_key(key)
     require_count("epochs", epochs, 0)
     require_count("batch_size", batch_size, 1)
-    # what augments a batch may add spikes of channels that the data leave silent
+    # augment may add spikes of channels that are silent in the data
     require_dataset("dataset", dataset, network, readout, every_input=augment is None)
     if validation is not None:
         require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
@@ -158,7 +157,7 @@ def fit(
 
 
 def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
-    """Start an optimiser.
+    """Initialise an optimiser.
 
     Raises:
         ValueError: if it does not fit the network.
@@ -168,16 +167,16 @@ def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
         return optimizer.init(parameters)
     except (TypeError, ValueError, AttributeError) as error:
         raise ValueError(
-            f"the optimizer cannot be started on this network: {error}. A tree of labels or masks needs the shape of "
-            "the parameters, eqx.filter(network, eqx.is_inexact_array); so does what a function of them returns, as in "
-            " optax.multi_transform({'a': ...}, lambda parameters: jax.tree.map(lambda _: 'a', parameters))"
+            f"the optimizer cannot be initialised on this network: {error}. Labels or masks must have the structure of "
+            "the parameters, eqx.filter(network, eqx.is_inexact_array), or be a function of them, as in "
+            "optax.multi_transform({'a': ...}, lambda parameters: jax.tree.map(lambda _: 'a', parameters))"
         ) from error
 
 
 def _finite(value: float, epoch: int) -> float:
     if not jnp.isfinite(value):
         raise FloatingPointError(
-            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so look at the "
-            "loss itself and at the size of the learning rate"
+            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so check the loss "
+            "function and the learning rate"
         )
     return value

@@ -1,4 +1,4 @@
-"""What a training computes, as text: networks, data, losses and optimisers described so that they can be compared."""
+"""Describe networks, data, losses and optimisers as text, to compare one training with another."""
 
 import dataclasses
 import dis
@@ -20,10 +20,10 @@ from symbolic import Derivation, NeuronModel
 
 from ..engine import Capacity
 
-#: The end of places that hold digests of Python's byte code, which only one version of Python writes alike.
+#: Suffix of entries for digests of byte code, which differ between versions of Python.
 CODE = " (code)"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
-#: Where optax keeps the size of a step: functions, by name, and the variable that they close over.
+#: The functions of optax that close over a learning rate, by name, and the variable's name.
 _RATES = {
     "scale.<locals>.update_fn": "step_size", "init_empty_state": "",
     "scale_by_schedule.<locals>.update_fn": "step_size_fn", "scale_by_schedule.<locals>.init_fn": "",
@@ -33,16 +33,15 @@ _OWN = ("smoothspike", "symbolic")
 
 
 def described(value: Any, *, exactly: bool = True) -> dict[str, str]:
-    """Return what is known of an object, by place in it.
+    """Describe an object by the paths in it.
 
-    Arrays are described by type, shape and content; functions by name, byte code, and the values that they are
-    bound to, close over, have as defaults and read from their module. Functions of installed packages go by their
-    name, instead of byte code.
+    Arrays are described by type, shape and content; functions by name, byte code, and the values that they are bound
+    to, close over, have as defaults and read from their module; functions of installed packages by name only.
 
     Args:
         value: Any object.
-        exactly: Whether floating-point arrays count by their content; else by type and shape alone, as those that
-            change while a network is trained.
+        exactly: Whether floating-point arrays are described by content, or by type and shape only, for arrays that
+            training changes.
 
     Example:
         >>> described(functools.partial(max, 3))
@@ -54,7 +53,7 @@ def described(value: Any, *, exactly: bool = True) -> dict[str, str]:
 
 
 def optimizer_described(optimizer: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Return what is known of an optimiser, its learning rate apart."""
+    """Describe an optimiser, and separately its learning rate."""
     walk = _Walk(exactly=True)
     walk.visit(optimizer.init, ".init")
     walk.visit(optimizer.update, ".update")
@@ -62,7 +61,7 @@ def optimizer_described(optimizer: Any) -> tuple[dict[str, str], dict[str, str]]
 
 
 def array_digest(array: Any) -> str:
-    """Return a digest of an array's type, shape and content, short enough to be shown."""
+    """Return a short digest of an array's type, shape and content."""
     numbers = as_numpy(array)
     digest = hashlib.blake2b(digest_size=8)
     digest.update(f"{numbers.dtype} {numbers.shape}".encode())
@@ -71,20 +70,20 @@ def array_digest(array: Any) -> str:
 
 
 def as_numpy(array: Any) -> np.ndarray:
-    """Return an array's numbers; of a random key, those that it is made of."""
+    """Return an array, or the data of a random key, as NumPy array."""
     is_key = isinstance(array, jax.Array) and jnp.issubdtype(array.dtype, jax.dtypes.prng_key)
     return np.asarray(jax.random.key_data(array) if is_key else array)
 
 
 class _Walk:
-    """Goes through an object and notes what it finds."""
+    """Walks through an object and records its description."""
 
     def __init__(self, exactly: bool) -> None:
         self.exactly = exactly
         self.found: dict[str, str] = {}
         self.rates: dict[str, str] = {}
-        self.around: set[int] = set()  # the objects that the present one is part of
-        self.functions: set[int] = set()  # those seen, which may call one another
+        self.around: set[int] = set()  # the objects that contain the current one
+        self.functions: set[int] = set()  # functions visited, which may call one another
 
     def visit(self, value: Any, place: str) -> None:
         if isinstance(value, _PLAIN):
@@ -174,14 +173,14 @@ class _Walk:
 
     def _rate(self, value: Any, place: str) -> None:
         if isinstance(value, int | float):
-            self.rates[place] = repr(abs(value))  # optax turns the sign around to go down
+            self.rates[place] = repr(abs(value))  # optax negates it for descent
             return
         outside, self.found = self.found, self.rates
         self.visit(value, place)
         self.found = outside
 
     def _object(self, value: Any, place: str) -> None:
-        wrapped = getattr(value, "__wrapped__", None)  # what `jax.jit` and the like return
+        wrapped = getattr(value, "__wrapped__", None)  # the result of `jax.jit` and the like
         if isinstance(wrapped, FunctionType) and not isinstance(value, eqx.Module):
             self.visit(wrapped, place)
             return
@@ -199,13 +198,13 @@ class _Walk:
 
 
 def is_rate(path: tuple[Any, ...]) -> bool:
-    """Whether a leaf of an optimiser's state, given by its path, is a learning rate that optax keeps there."""
+    """Whether a leaf of an optimiser's state, given by its path, is a learning rate."""
     names = [str(getattr(key, "name", getattr(key, "key", ""))) for key in path]
     return any(above.startswith("hyperparams") and below == _RATE for above, below in itertools.pairwise(names))
 
 
 def schedule_states(state: Any) -> Iterator[tuple[Any, ...]]:
-    """Yield the paths of step counts that only tell a schedule of learning rates where it is."""
+    """Yield the paths of step counts that only serve a schedule of learning rates."""
     found, _ = jax.tree_util.tree_flatten_with_path(state, is_leaf=_is_schedule)
     for path, part in found:
         if _is_schedule(part):
@@ -221,14 +220,14 @@ def _name(value: Any) -> str:
 
 
 def _is_installed(function: FunctionType) -> bool:
-    """Whether a function comes with Python or an installed package, which have versions."""
+    """Whether a function belongs to Python or an installed package, which have versions."""
     file = function.__code__.co_filename
     root = (function.__module__ or "").partition(".")[0]
     return "site-packages" in file or "dist-packages" in file or root in (*sys.stdlib_module_names, *_OWN)
 
 
 def _code_digest(code: CodeType, doc: str | None = None) -> str:
-    """A digest of what a function does, whatever its place in a file and its docstring are."""
+    """A digest of a function's code, independent of its line numbers and docstring."""
     digest = hashlib.blake2b(digest_size=8)
     digest.update(code.co_code)
     digest.update(repr((code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)).encode())

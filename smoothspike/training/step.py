@@ -1,4 +1,4 @@
-"""One step of training, for any number of devices and within any memory."""
+"""A training step on any number of devices, within a memory budget."""
 
 from collections.abc import Callable
 from functools import cache
@@ -33,16 +33,16 @@ def make_step(
     chunk: int | None,
     memory: int | str | None,
 ) -> Step:
-    """Return the step of `fit`; within a given memory, it chooses a chunk for every capacity it meets.
+    """Return the step of `fit`; with a memory budget, it chooses a chunk for every capacity.
 
     Raises:
-        ValueError: if both chunk and memory are given, or one is no positive number.
+        ValueError: if both chunk and memory are given, or one is not positive.
     """
     if chunk is not None and memory is not None:
-        raise ValueError("give a chunk, or the memory from which to choose one, but not both")
+        raise ValueError("pass either chunk or memory, but not both")
     devices = 1 if mesh is None else mesh.size
     if chunk is not None and (chunk < 1 or chunk % devices):
-        raise ValueError(f"chunk is {chunk}; give a positive multiple of the number of devices, which is {devices}")
+        raise ValueError(f"chunk is {chunk}, but must be a positive multiple of the number of devices, {devices}")
     budget = None if memory is None else num_bytes(memory)
 
     @cache
@@ -79,7 +79,9 @@ def _step(
             losses = jax.vmap(loss)(readout(recording), labels)
             if jnp.shape(losses) != labels.shape:
                 shape = jnp.shape(losses)[1:]
-                raise ValueError(f"the loss of a sample has shape {shape}; return one number, such as its sum or mean")
+                raise ValueError(
+                    f"the loss of a sample has shape {shape}, but must be one number; take its sum or mean"
+                )
             return losses.mean(), needed
 
         differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True, mesh=mesh)

@@ -12,8 +12,8 @@ from .equations import NumericModel
 from .random_trials import draw_weights
 
 _POINTS = 9
-# ranges of the time left to the spike, in units of the natural time: where rounding of V near a finite threshold allows
-_NEAR_INFINITY, _NEAR_THRESHOLD = (1e-6, 1e-13), (1e-2, 1e-5)
+#: Ranges of the time left to the spike, in natural times; near a finite threshold, rounding of V limits them.
+NEAR_INFINITY, NEAR_THRESHOLD = (1e-6, 1e-13), (1e-2, 1e-5)
 _FAR = (0.3, 1e-2)  # where an effect that vanishes faster than every power is still visible
 _FLAT = 12.0  # larger exponents are reported as infinite
 _UNSETTLED = 0.4  # more than a logarithmic factor changes the slope
@@ -46,8 +46,8 @@ def contact(
     weights = draw_weights(numeric.model, np.full((count, 1), route), generator)[:, 0]
     weights = np.sign(weights) * np.clip(np.abs(weights), 0.1, 1.0)
     with jax.enable_x64(True):
-        near = _NEAR_INFINITY if numeric.model.spike.is_at_infinity else _NEAR_THRESHOLD
-        places = jnp.asarray(np.concatenate([_places(numeric, states[0], span) for span in (near, _FAR)]))
+        near = NEAR_INFINITY if numeric.model.spike.is_at_infinity else NEAR_THRESHOLD
+        places = jnp.asarray(np.concatenate([places_before_spike(numeric, states[0], span) for span in (near, _FAR)]))
 
         def one(x: jax.Array, others: jax.Array, weight: jax.Array) -> tuple[jax.Array, jax.Array]:
             return shift_by_input(numeric.equations, numeric.line(), x, others, jnp.asarray(route), weight)
@@ -57,11 +57,13 @@ def contact(
     left, shift = np.asarray(left), np.abs(np.asarray(shift))
     acts = np.nansum(shift, axis=1) > 0
     left, shift = left[:, :_POINTS], shift[:, :_POINTS]
-    exponents = np.array([_exponent(*rows) for rows in zip(left, shift, strict=True)])
+    exponents = np.array([fitted_exponent(*rows) for rows in zip(left, shift, strict=True)])
     return Contact(left, shift, np.where(acts, exponents, np.nan))
 
 
-def _places(numeric: NumericModel, others: np.ndarray, span: tuple[float, float]) -> Float[np.ndarray, " points"]:
+def places_before_spike(
+    numeric: NumericModel, others: np.ndarray, span: tuple[float, float]
+) -> Float[np.ndarray, " points"]:
     """Values of x = asinh(V) at which the time left to the spike covers a range of natural times."""
     first, last = np.array(span) * numeric.time_scale
     rates = jax.jit(jax.vmap(lambda x: numeric.equations.rates(jnp.concatenate([jnp.sinh(x)[None], others]))[0]))
@@ -75,7 +77,8 @@ def _places(numeric: NumericModel, others: np.ndarray, span: tuple[float, float]
     return np.linspace(start, end, _POINTS)
 
 
-def _exponent(left: np.ndarray, shift: np.ndarray) -> float:
+def fitted_exponent(left: np.ndarray, shift: np.ndarray) -> float:
+    """The exponent of a power law as the time left goes to zero; `inf` if faster than powers, NaN if unsettled."""
     usable = np.isfinite(left) & (left > 0) & np.isfinite(shift)
     if usable.sum() < 5:
         return float("nan")

@@ -114,7 +114,9 @@ class CrossExamination:
 
 
 @dataclass
-class _Notes:
+class Notes:
+    """Sentences about agreement, while a comparison proceeds."""
+
     contradictions: list[str] = field(default_factory=list)
     agreements: list[str] = field(default_factory=list)
     open_questions: list[str] = field(default_factory=list)
@@ -161,7 +163,7 @@ def cross_examine(
         name = given.model.name
         raise ModelError(f"{name} has open parameters; set them with model.with_parameters() to simulate it")
     certificate = given if numbers == given.model else verify(numbers)
-    notes, generator = _Notes(), np.random.default_rng(seed)
+    notes, generator = Notes(), np.random.default_rng(seed)
     simulator, screening = prepared(numbers, generator, duration, trials)
     witness = find_example(simulator, screening, generator, _ATTEMPTS[certificate.verdict])
     places = [k for k, report in enumerate(certificate.routes) if report.contact_exponent is not None]
@@ -174,13 +176,13 @@ def cross_examine(
             "the spike lies beyond the largest floating-point numbers: nothing could be measured there"
         )
     for findings in routes:
-        _compare(certificate, findings, notes)
+        compare_route(certificate, findings, notes)
     parts = (notes.contradictions, notes.agreements, notes.open_questions, notes.not_measured)
     return CrossExamination(certificate, routes, witness, *map(tuple, parts))
 
 
 def _compare_verdict(
-    certificate: Certificate, witness: Witness | None, spiking: int, routes: tuple[RouteFindings, ...], notes: _Notes
+    certificate: Certificate, witness: Witness | None, spiking: int, routes: tuple[RouteFindings, ...], notes: Notes
 ) -> None:
     verdict = certificate.verdict
     acting = any(findings.has_effect for findings in routes) or not routes
@@ -218,7 +220,8 @@ def _measured(simulator: Simulator, screening: Screening, place: int, generator:
     return RouteFindings(simulator.numeric.model.routes[place].name, found, exponent, *swaps, has_effect=acts)
 
 
-def _compare(certificate: Certificate, findings: RouteFindings, notes: _Notes) -> None:
+def compare_route(certificate: Certificate, findings: RouteFindings, notes: Notes) -> None:
+    """Compare the measurements of a route with the certificate."""
     report = certificate.route(findings.name)
     _compare_contact(report, findings, notes)
     later, is_exact = report.later_spikes, report.later_is_exact
@@ -227,7 +230,7 @@ def _compare(certificate: Certificate, findings: RouteFindings, notes: _Notes) -
     _compare_swap(f"input {report.name} past another input", both, is_exact, findings.swap_with_input, notes)
 
 
-def _compare_contact(report: RouteReport, findings: RouteFindings, notes: _Notes) -> None:
+def _compare_contact(report: RouteReport, findings: RouteFindings, notes: Notes) -> None:
     measured, expected = findings.contact_exponent, report.contact_exponent
     if np.isnan(measured):
         notes.not_measured.append(f"the contact exponent of input {report.name}: {_why(findings)}")
@@ -244,7 +247,7 @@ def _why(findings: RouteFindings) -> str:
     return "its slope does not settle" if findings.has_effect else "it shifts no spike in these trials"
 
 
-def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, findings: Swap, notes: _Notes) -> None:
+def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, findings: Swap, notes: Notes) -> None:
     """Compare a class with the leading singular power, which is above n for Cn."""
     if proven is Regularity.DISCONTINUOUS:
         return  # shown by the witness
@@ -262,10 +265,10 @@ def _compare_swap(what: str, proven: Regularity | None, is_exact: bool, findings
     if proven is None:
         notes.open_questions.append(statement)
     else:
-        notes.compare(_is_borne_out(proven, is_exact, power, resolved), statement)
+        notes.compare(is_borne_out(proven, is_exact, power, resolved), statement)
 
 
-def _is_borne_out(proven: Regularity, is_exact: bool, power: float, resolved: float) -> bool | None:
+def is_borne_out(proven: Regularity, is_exact: bool, power: float, resolved: float) -> bool | None:
     """Whether a class agrees with the leading singular power; None if the power cannot decide it."""
     least = min(int(proven), _HIGHEST)
     if power < _ABOVE or (proven >= Regularity.C1 and power < least + _ABOVE):

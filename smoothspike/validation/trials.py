@@ -65,7 +65,7 @@ class Simulator:
         duration: The trial end; by default ten natural time scales of the equations, or about the third spike of a
             neuron that fires without input.
         trials: Number of trials that are varied in parallel.
-        integration: The solver and its tolerances.
+        integration: Solver and tolerance.
 
     Attributes:
         silent_spikes: The spike times without input, padded with inf.

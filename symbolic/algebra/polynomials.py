@@ -17,7 +17,7 @@ Row = dict[Any, Any]
 def coefficients(expression: Any, variable: Any, most: int = 12) -> list[Any] | None:
     """The coefficients of a polynomial, constant term first, the last one certainly not zero but for a constant.
 
-    None if it is no polynomial of a degree up to `most`, or if its degree is not certain.
+    None if it is not a polynomial of a degree up to `most`, or if its degree is not certain.
 
     Example:
         >>> x = sp.Symbol("x", real=True)
@@ -55,7 +55,7 @@ def affine_split(expression: Any, variables: Sequence[Any]) -> tuple[dict[Any, A
 
 
 def low_roots(expression: Any, variable: Any) -> list[Any]:
-    """The zeros of the numerator of a quotient if its degree is 1 or 2, complex ones too; else nothing.
+    """The zeros of the numerator of a quotient if its degree is 1 or 2, including complex ones; else nothing.
 
     Example:
         >>> x, z = sp.symbols("x z", positive=True)
@@ -74,17 +74,11 @@ def low_roots(expression: Any, variable: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Factor:
-    """A power of a polynomial of degree 1 or 2, with the leading coefficient 1 and real coefficients.
-
-    Attributes:
-        coefficients: Its coefficients, constant term first.
-        power: The exponent.
-        discriminant: Of one of degree 2 its sign, at the parameter values for which it was factored; else None.
-    """
+    """A power of a polynomial of degree 1 or 2, with the leading coefficient 1 and real coefficients."""
 
     coefficients: tuple[Any, ...]
     power: int
-    discriminant: int | None = None
+    discriminant: int | None = None  # of degree 2: its sign, at the parameter values for which it was factored
 
     def zeros(self) -> list[Any]:
         """Its real zeros."""

@@ -1,4 +1,4 @@
-"""Algebra whose work is known beforehand: it ends soon, and what it returns depends on nothing but what it is given.
+"""Simplification with bounded work: it always ends, and its result depends on its arguments alone.
 
 `sp.simplify`, `sp.solve` and their like have no such bound. Here an expression is measured first; what is too large for
 a step stays as it is, which is right too, only longer.
@@ -76,7 +76,7 @@ def _multiplied_out(expression: Any) -> Any:
 
 
 def inserted(expression: Any, values: Mapping[Any, Any]) -> Any:
-    """Put values in the places of symbols.
+    """Substitute values for symbols.
 
     Example:
         >>> x = sp.Symbol("x", positive=True)
@@ -85,7 +85,7 @@ def inserted(expression: Any, values: Mapping[Any, Any]) -> Any:
         >>> inserted(x ** sp.Rational(583, 1000), {x: 4})
         Traceback (most recent call last):
         ...
-        ArithmeticError: x**(583/1000) is not worked out at x = 4
+        ArithmeticError: x**(583/1000) is not evaluated at x = 4
     """
     numeric = {symbol for symbol, value in values.items() if sp.sympify(value).is_number}
     for power in expression.atoms(sp.Pow) if numeric else ():
@@ -96,7 +96,7 @@ def inserted(expression: Any, values: Mapping[Any, Any]) -> Any:
         changes = numeric & (exponent.free_symbols if base.is_number or is_short else power.free_symbols)
         if changes and base != sp.E:
             listed = ", ".join(f"{symbol} = {values[symbol]}" for symbol in sorted(changes, key=str))
-            raise ArithmeticError(f"{power} is not worked out at {listed}")
+            raise ArithmeticError(f"{power} is not evaluated at {listed}")
     return sp.sympify(expression).subs(dict(values), simultaneous=True)
 
 
@@ -118,7 +118,7 @@ def is_rational(expression: Any) -> bool:
 
 
 def tidy(expression: Any) -> Any:
-    """Write an expression as briefly as little work can.
+    """Simplify an expression with little work.
 
     Small algebraic expressions are simplified; of others the shortest is returned of the expression itself, one
     fraction without common factors, and its factors.
@@ -165,7 +165,7 @@ def factored(polynomial: Any) -> Any:
 
 
 def _masked(expression: Any) -> tuple[Any, dict[Any, Any]]:
-    """Symbols in place of all parts that are no sums, products and integer powers."""
+    """Replace every part that is not a sum, product or integer power by a symbol."""
     names: dict[Any, Any] = {}
 
     def of(part: Any) -> Any:
@@ -237,7 +237,7 @@ def _divides(term: Any) -> bool:
 
 
 def expanded(expression: Any) -> Any:
-    """Multiply an expression out, arguments of functions too, where that makes few terms.
+    """Expand an expression and the arguments of its functions, where few terms arise.
 
     Example:
         >>> x = sp.Symbol("x")
@@ -254,7 +254,7 @@ def is_long(expression: Any) -> bool:
 
 
 def raw_coefficients(expression: Any, variable: Any, most: int = _MOST_DEGREE) -> list[Any] | None:
-    """The same as they are read off, where a leading one may be zero without being written so."""
+    """The coefficients as they are read off: a leading one may be zero without being written so."""
     found: dict[int, list[Any]] = {}
     for term in summands(expression):
         constant, power = term.as_independent(variable, as_Add=False)

@@ -1,6 +1,6 @@
-"""Values of expressions with many digits, in time that depends on the expression alone.
+"""Evaluation of expressions with many digits, with bounded work.
 
-SymPy works out exact powers such as `(101/200)**10000000` where numbers are put in; here every number is rounded first,
+SymPy computes exact powers such as `(101/200)**10000000` where numbers are put in; here every number is rounded first,
 and what would need more memory than there is, such as `exp(exp(exp(9)))`, is refused.
 """
 
@@ -32,7 +32,7 @@ _COMPARED: dict[Any, Callable[[Any], bool]] = {
 
 
 def numbers() -> Any:
-    """Return arithmetic with many digits, of this thread alone: 60, or what `numbers().workdps(40)` says."""
+    """Return this thread's mpmath context of 60 digits; `numbers().workdps(40)` changes that."""
     if not hasattr(_LOCAL, "context"):
         _LOCAL.context = mpmath.MPContext()
         _LOCAL.context.dps = _DEFAULT_DIGITS
@@ -154,9 +154,6 @@ class _Evaluation:
             return precision.mpf(1) if parts[0] > 0 else precision.mpf(0) if parts[0] < 0 else parts[-1]
         if kind is sp.atan2:
             return precision.atan2(*parts)
-        if kind in (sp.jn, sp.yn):  # spherical Bessel functions
-            bessel = precision.besselj if kind is sp.jn else precision.bessely
-            return precision.sqrt(precision.pi / (2 * parts[1])) * bessel(parts[0] + precision.mpf(1) / 2, parts[1])
         raise ArithmeticError(f"{expression} has an unknown function")
 
     def _power(self, expression: Any, base: Any, exponent: Any) -> Any:
@@ -203,7 +200,7 @@ class _Evaluation:
         return _COMPARED[condition.func](gap)
 
     def _joint(self, conditions: Any, decisive: bool) -> bool:
-        """Whether one of several conditions decides; one that has no value here does not matter then."""
+        """Whether one of several conditions decides, even if others have no value here."""
         unknown = None
         for condition in conditions:
             try:

@@ -1,4 +1,4 @@
-"""Zero tests that take a bounded amount of work, whatever a user writes.
+"""Zero tests and signs with bounded work.
 
 `sympy.simplify` tries dozens of strategies, some of which do not return for harmless expressions. A certificate needs
 less: to know that an expression is zero, that it is not, or that neither could be shown.
@@ -15,13 +15,13 @@ from ..errors import ModelError
 from .simplification import expanded, fraction, is_long, multiplied_out, raw_coefficients
 from .values import complex_value, numbers, value
 
-_BITS = 160  # of the numbers with which an expression is told from zero
+_BITS = 160  # of the numbers that distinguish an expression from zero
 _TRIES, _ENOUGH, _DIGITS = 24, 3, 60
 _PROBES = ("7/11", "-13/17", "23/19", "-3/29", "5/31")
 
 
 def is_zero(expression: Any) -> bool | None:
-    """Whether an expression is zero for all real values of its symbols; None if that could not be told.
+    """Whether an expression is zero for all real values of its symbols; None if undecided.
 
     Example:
         >>> x, y = sp.symbols("x y", real=True)
@@ -96,7 +96,7 @@ def _admitted(symbol: sp.Symbol, place: int) -> Any:
 
 
 def vanishes(expression: Any, known: Mapping[Any, Any] | None = None) -> bool:
-    """Whether nothing tells an expression from zero: neither 40 digits at several places, nor an enclosure there.
+    """Whether neither 40 digits nor an enclosure at several places distinguishes an expression from zero.
 
     Args:
         expression: The expression.

@@ -1,24 +1,23 @@
 """Case distinctions in text: `Piecewise((value, condition), ..., (value, True))`, as SymPy writes them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
+from .cursor import Cursor
 from .sizes import surely_real
 from .tokens import Token
-
-if TYPE_CHECKING:
-    from .expressions import Reader, Scope
 
 EXAMPLE = "Piecewise((..., V > 0), (..., True))"
 #: Words of conditions, which no state or parameter may be called.
 WORDS = frozenset({"Piecewise", "True", "False", "and", "or", "not"})
 _RELATIONS: dict[str, Any] = {"<": sp.Lt, "<=": sp.Le, ">": sp.Gt, ">=": sp.Ge}
+Read = Callable[[], Any]
 _AND, _OR = ("and", "&"), ("or", "|")
 
 
-def read_piecewise(reader: "Reader", scope: "Scope", name: Token) -> Any:
+def read_piecewise(reader: Cursor, expression: Read, name: Token) -> Any:
     """Read what follows the word `Piecewise`."""
     if reader.take("(") is None:
         raise reader.source.error(name.position, f"'Piecewise' lists cases; write {EXAMPLE}")
@@ -26,12 +25,12 @@ def read_piecewise(reader: "Reader", scope: "Scope", name: Token) -> Any:
     is_last = False
     while not is_last:
         opening = _expect(reader, "(", f"a case such as (V**2, V > 0), as in {EXAMPLE}")
-        value = reader.expression(scope)
+        value = expression()
         _expect(reader, ",", "',' and the condition of this case")
         is_last = reader.next.text == "True"
         if is_last:
             reader.skip()
-        cases.append((value, sp.true if is_last else _alternatives(reader, scope)))
+        cases.append((value, sp.true if is_last else _alternatives(reader, expression)))
         _expect(reader, ")", f"')' after the condition of the case at column {_column(reader, opening)}")
         if is_last or not _take(reader, ","):
             break
@@ -44,12 +43,12 @@ def read_piecewise(reader: "Reader", scope: "Scope", name: Token) -> Any:
     return sp.Piecewise(*cases)
 
 
-def _alternatives(reader: "Reader", scope: "Scope") -> Any:
+def _alternatives(reader: Cursor, expression: Read) -> Any:
     """One or several conditions joined by `or`, which binds less than `and`."""
-    return _joined(reader, lambda: _joined(reader, lambda: _condition(reader, scope), _AND, sp.And), _OR, sp.Or)
+    return _joined(reader, lambda: _joined(reader, lambda: _condition(reader, expression), _AND, sp.And), _OR, sp.Or)
 
 
-def _joined(reader: "Reader", read: Callable[[], Any], words: tuple[str, ...], join: Any) -> Any:
+def _joined(reader: Cursor, read: Callable[[], Any], words: tuple[str, ...], join: Any) -> Any:
     start = reader.next
     found = [read()]
     while reader.next.text in words:
@@ -71,7 +70,7 @@ def _is_simple(condition: Any) -> bool:
     return all(slope.is_Rational for slope in slopes)
 
 
-def _condition(reader: "Reader", scope: "Scope") -> Any:
+def _condition(reader: Cursor, expression: Read) -> Any:
     """A comparison, or conditions in parentheses."""
     start = reader.next
     if start.text in ("True", "False", "not"):
@@ -79,12 +78,12 @@ def _condition(reader: "Reader", scope: "Scope") -> Any:
         raise reader.source.error(start.position, f"{start} cannot stand here; {advice}")
     if start.text == "(" and _holds_comparison(reader):
         reader.skip()
-        condition = reader.deeper(lambda: _alternatives(reader, scope))
+        condition = reader.deeper(lambda: _alternatives(reader, expression))
         _expect(reader, ")", "')'")
         return condition
-    left = reader.expression(scope)
+    left = expression()
     operator = _relation(reader)
-    right = reader.expression(scope)
+    right = expression()
     for side in (left, right):
         if side.has(sp.Piecewise):
             raise reader.source.error(start.position, "a condition may not hold a Piecewise; write its cases apart")
@@ -96,7 +95,7 @@ def _condition(reader: "Reader", scope: "Scope") -> Any:
     return _RELATIONS[operator.text](left, right)
 
 
-def _relation(reader: "Reader") -> Token:
+def _relation(reader: Cursor) -> Token:
     operator = reader.next
     if operator.text not in _RELATIONS:
         raise reader.source.error(operator.position, f"expected a comparison with <, <=, > or >=, found {operator}")
@@ -104,7 +103,7 @@ def _relation(reader: "Reader") -> Token:
     return operator
 
 
-def _holds_comparison(reader: "Reader") -> bool:
+def _holds_comparison(reader: Cursor) -> bool:
     """Whether the parenthesis to be read holds a condition, not just the left side of one."""
     depth = 0
     for token in reader.tokens[reader.index :]:
@@ -117,14 +116,14 @@ def _holds_comparison(reader: "Reader") -> bool:
     return False
 
 
-def _expect(reader: "Reader", text: str, expected: str) -> Token:
+def _expect(reader: Cursor, text: str, expected: str) -> Token:
     token = reader.next
     if not _take(reader, text):
         raise reader.source.error(token.position, f"expected {expected}, found {token}")
     return token
 
 
-def _take(reader: "Reader", text: str) -> bool:
+def _take(reader: Cursor, text: str) -> bool:
     """Read the next token if it is this one; unlike `Reader.take` also a comma."""
     is_found = reader.next.text == text
     if is_found:
@@ -132,5 +131,5 @@ def _take(reader: "Reader", text: str) -> bool:
     return is_found
 
 
-def _column(reader: "Reader", token: Token) -> int:
+def _column(reader: Cursor, token: Token) -> int:
     return token.position - reader.source.text.rfind("\n", 0, token.position)

@@ -1,20 +1,18 @@
-"""Whether every expression of a declaration has a value at the declared parameters, and which parameter prevents it."""
+"""Checks that every declared expression is defined at the declared parameter values."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
 from ..algebra import sign
 from ..errors import ModelError
-
-if TYPE_CHECKING:
-    from .model import NeuronModel
+from .declaration import Declaration
 
 Values = Mapping[Any, Any]
 
 
-def require_defined(model: "NeuronModel") -> None:
+def require_defined(model: Declaration) -> None:
     """Refuse values of parameters at which an expression divides by zero, or has no real root or logarithm."""
     for where, expression in _expressions(model):
         for values in _neurons(model, expression):
@@ -22,7 +20,7 @@ def require_defined(model: "NeuronModel") -> None:
                 _require(where, what, part, wanted, values)
 
 
-def _expressions(model: "NeuronModel") -> Iterator[tuple[str, Any]]:
+def _expressions(model: Declaration) -> Iterator[tuple[str, Any]]:
     yield from ((f"d{state}/dt", rate) for state, rate in model.dynamics.items())
     yield from ((f"the reset of {state}", value) for state, value in model.reset.items())
     for route in model.routes:
@@ -33,7 +31,7 @@ def _expressions(model: "NeuronModel") -> Iterator[tuple[str, Any]]:
         yield from ((f"the bounds of {state}", limit) for limit in limits)
 
 
-def _neurons(model: "NeuronModel", expression: Any) -> Iterator[Values]:
+def _neurons(model: Declaration, expression: Any) -> Iterator[Values]:
     """The values of the parameters of an expression, once for every neuron where they differ."""
     used = {symbol: value for symbol, value in model.values.items() if symbol in expression.free_symbols}
     if not used:

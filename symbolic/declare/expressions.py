@@ -1,4 +1,4 @@
-"""From tokens to SymPy expressions: a small parser that knows a few functions and evaluates no code."""
+"""A small parser from tokens to SymPy expressions; it evaluates no code."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import sympy as sp
 
 from .cases import EXAMPLE, WORDS, read_piecewise
+from .cursor import Cursor
 from .sizes import (
     exact_number,
     ordinary_value,
@@ -17,7 +18,7 @@ from .sizes import (
     require_ordinary,
     surely_real,
 )
-from .tokens import Source, Token
+from .tokens import Token
 
 T = TypeVar("T")
 
@@ -28,12 +29,10 @@ FUNCTIONS: dict[str, Any] = {
 }  # fmt: skip
 #: Words with a fixed meaning, which no state or parameter may be called.
 RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
-MAX_DEPTH = 30
 #: For each function around an expression SymPy asks everything below it anew: time is exponential in their nesting.
 MAX_NESTED = 5
-MAX_TOKENS = 400
 _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
-# of these SymPy works out real and imaginary parts, which may take minutes unless the argument is real
+# of these SymPy computes real and imaginary parts, which may take minutes unless the argument is real
 _SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
 _SIGN_BINDING = 30  # -V**2 is -(V**2), and -V*I is (-V)*I
 _OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "inf": "oo", "fabs": "abs"}
@@ -76,49 +75,14 @@ def close_name(name: str, known: Sequence[str]) -> str | None:
     return by_lower[found[0]] if found else None
 
 
-class Reader:
+class Reader(Cursor):
     """Reads one statement from left to right."""
-
-    def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
-        self.source = source
-        self.tokens = tokens
-        self.index = 0
-        self.depth = 0
-        self.nested = 0
-        if len(tokens) > MAX_TOKENS:
-            where = tokens[MAX_TOKENS].position
-            raise source.error(where, f"more than {MAX_TOKENS} numbers, names and operators; shorten the expression")
 
     def copy(self) -> "Reader":
         """Return a reader that is as far as this one, to look ahead."""
         other = Reader(self.source, self.tokens)
         other.index = self.index
         return other
-
-    @property
-    def next(self) -> Token:
-        """The token to be read next."""
-        return self.tokens[self.index]
-
-    def skip(self) -> None:
-        """Read the next token, whatever it is; nothing comes after the last, `end`."""
-        self.index = min(self.index + 1, len(self.tokens) - 1)
-
-    def take(self, *texts: str) -> Token | None:
-        """Read the next token if it is a symbol among `texts`."""
-        token = self.next
-        if token.kind != "symbol" or token.text not in texts:
-            return None
-        self.skip()
-        return token
-
-    def name(self, expected: str) -> Token:
-        """Read a name."""
-        token = self.next
-        if token.kind != "name":
-            raise self.source.error(token.position, f"expected {expected}, found {token}")
-        self.skip()
-        return token
 
     def end(self) -> None:
         """Require that everything has been read."""
@@ -140,14 +104,6 @@ class Reader:
             advice = f"write {previous.text}*{token.text} for a product"
         raise self.source.error(token.position, f"unexpected {token}; {advice}")
 
-    def infinity(self) -> sp.Expr | None:
-        """Read `oo`, `+oo` or `-oo` if the rest of the statement is that."""
-        rest = [token.text for token in self.tokens[self.index : -1]]
-        if rest not in (["oo"], ["+", "oo"], ["-", "oo"]):
-            return None
-        self.index = len(self.tokens) - 1
-        return -sp.oo if rest[0] == "-" else sp.oo
-
     def whole_expression(self, scope: Scope) -> sp.Expr:
         """Read an expression up to the end of the statement."""
         start = self.next
@@ -158,15 +114,6 @@ class Reader:
     def expression(self, scope: Scope) -> sp.Expr:
         """Read an expression as far as it reaches."""
         return self._expression(scope, 0)
-
-    def deeper(self, read: Callable[[], T]) -> T:
-        """Read something that is nested in what is being read."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise self.source.error(self.next.position, f"nested more than {MAX_DEPTH} deep; simplify the expression")
-        found = read()
-        self.depth -= 1
-        return found
 
     def _expression(self, scope: Scope, binding: int) -> sp.Expr:
         return self.deeper(lambda: self._operation(scope, binding))
@@ -198,7 +145,9 @@ class Reader:
 
     def _named(self, scope: Scope, token: Token) -> sp.Expr:
         if token.text == "Piecewise":
-            return self._accept(self._inside(token, lambda: read_piecewise(self, scope, token)), token)
+            return self._accept(
+                self._inside(token, lambda: read_piecewise(self, lambda: self.expression(scope), token)), token
+            )
         name, opening = token.text, self.take("(")
         if name in FUNCTIONS:
             if opening is None:

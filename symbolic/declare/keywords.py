@@ -1,4 +1,4 @@
-"""Keywords that a declaration does not have, refused with those that it has."""
+"""Refusal of unknown keywords, with a suggestion."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -9,7 +9,7 @@ from ..errors import ModelError
 
 
 def refuse_unknown(keywords: Iterable[str], function: Callable[..., Any]) -> None:
-    """Refuse keywords that a function takes only to refuse them."""
+    """Refuse unknown keywords, and suggest a known one."""
     parameters = inspect.signature(function).parameters.values()
     known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD and each.name != "self"]
     for keyword in keywords:

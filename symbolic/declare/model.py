@@ -8,19 +8,17 @@ import sympy as sp
 
 from ..errors import ModelError
 from ..typesetting import latex
+from .declaration import Bounds, Declaration, Value
 from .frozen import FrozenMapping
 from .keywords import refuse_unknown
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
-from .solution import Solution, check_solution
+from .solution import Solution
+from .text import parse_declaration
 from .validate import validate
-
-Bounds = tuple[sp.Expr, sp.Expr]
-#: A number, one number per neuron, or open.
-Value = sp.Expr | sp.Tuple | None
 
 
 @dataclass(frozen=True, init=False, repr=False)
-class NeuronModel:
+class NeuronModel(Declaration):
     """A spiking neuron: differential equations, a spike rule, a reset and what input spikes do.
 
     Args:
@@ -51,16 +49,6 @@ class NeuronModel:
         >>> model.states, model.routes[0].name
         ((V, I), 'I')
     """
-
-    name: str
-    dynamics: FrozenMapping[sp.Symbol, sp.Expr]
-    spike: SpikeRule
-    reset: FrozenMapping[sp.Symbol, sp.Expr]
-    routes: tuple[InputRoute, ...]
-    parameters: FrozenMapping[sp.Symbol, Value]
-    initial: FrozenMapping[sp.Symbol, sp.Expr]
-    bounds: FrozenMapping[sp.Symbol, Bounds]
-    solution: Solution | None
 
     def __init__(
         self,
@@ -97,56 +85,52 @@ class NeuronModel:
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
         validate(self)
-        check_solution(self)
 
     @classmethod
     def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
-        """Declare a model in text; see `symbolic.declare.text.parse_model` for the grammar."""
-        from .text import parse_model
+        """Declare a model in text; the result equals the same model declared with SymPy symbols.
 
+        Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos,
+        tan, atan, sinh, cosh, tanh and abs. Cases are written as in SymPy: `Piecewise((V**2, V > 0), (-V, True))`;
+        conditions compare with `< <= > >=` and are joined by `and`, `or`. Decimal numbers are exact: 0.1 is 1/10.
+        States are real; parameters are real, time constants positive: those that divide the whole right-hand side of
+        an equation, or a decay of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
+
+        Args:
+            equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
+            **declaration: The other parts of the declaration, as text where they are formulas:
+                `name`: What the model is called in reports.
+                `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
+                `reset`: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
+                `inputs`: The state that an input spike of weight w increases by w, or what it does instead, with the
+                weight called `weight`: `theta = 2*atan(tan(theta/2) + weight)`; a dictionary of either for named
+                routes.
+                `parameters`: Every name that is not a state, with a number, one number per neuron, or None to leave it
+                open. A collection of names leaves all of them open.
+                `initial`: Values of the states at time 0, as numbers or text; zero where not named.
+                `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
+                `solution`: Formulas for flow and time to spike, in SymPy.
+
+        Returns:
+            The model.
+
+        Raises:
+            ModelError: if the text cannot be read, with line, column and a caret; or if the declaration is wrong.
+
+        Example:
+            >>> model = NeuronModel.from_equations(
+            ...     '''
+            ...     dV/dt = (V*(V - 1) + I)/tau_m
+            ...     dI/dt = -I/tau_s
+            ...     ''',
+            ...     name="QIF", spike="V = oo", reset="V = -oo", inputs="I", parameters={"tau_m": 1.0, "tau_s": 0.5},
+            ... )
+            >>> model.dynamics[model.variable]
+            (I + V*(V - 1))/tau_m
+        """
         if "name" not in declaration:
-            raise ModelError("no name; give name='QIF', what the model is called in reports")
-        return parse_model(equations, **declaration)
-
-    @property
-    def states(self) -> tuple[sp.Symbol, ...]:
-        """All states, in the order of their equations."""
-        return tuple(self.dynamics)
-
-    @property
-    def order(self) -> tuple[tuple[sp.Symbol, ...], ...]:
-        """The order of states, parameters and resets, in which models that are equal may differ."""
-        return tuple(self.dynamics), tuple(self.parameters), tuple(self.reset)
-
-    @property
-    def variable(self) -> sp.Symbol:
-        """The spiking variable."""
-        return self.spike.variable
-
-    @property
-    def field(self) -> sp.Expr:
-        """The right-hand side of the spiking variable's equation."""
-        return self.dynamics[self.variable]
-
-    @property
-    def other_states(self) -> tuple[sp.Symbol, ...]:
-        """All states but the spiking variable."""
-        return tuple(state for state in self.states if state != self.variable)
-
-    @property
-    def reset_value(self) -> sp.Expr:
-        """Where the spiking variable goes at a spike."""
-        return self.reset[self.variable]
-
-    @property
-    def values(self) -> dict[sp.Symbol, Any]:
-        """The parameters that have a value."""
-        return {symbol: value for symbol, value in self.parameters.items() if value is not None}
-
-    @property
-    def scalar_values(self) -> dict[Any, Any]:
-        """The parameters that have one value for all neurons."""
-        return {symbol: value for symbol, value in self.values.items() if not isinstance(value, sp.Tuple)}
+            raise ModelError("no name; pass name='QIF', what the model is called in reports")
+        return NeuronModel(**parse_declaration(equations, **declaration))
 
     def route(self, name: str) -> InputRoute:
         """Return the input route of this name.

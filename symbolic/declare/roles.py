@@ -1,4 +1,4 @@
-"""What a parameter is in the equations, whatever it is called."""
+"""The roles of parameters, found from the equations."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""When a neuron spikes and what an input spike does: the two rules of a declaration besides its equations."""
+"""Spike rules and input rules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Refusing what is not finite and real, and numbers that would keep SymPy busy for minutes."""
+"""Limits on declared expressions: finite and real, and small enough for SymPy."""
 
 from functools import lru_cache
 from math import comb, prod
@@ -13,9 +13,9 @@ from .tokens import Source, Token
 MAX_EXPONENT = 20
 MAX_OPERATIONS, MAX_POWER = 5000, 1000
 MAX_DIGITS = 300
-#: SymPy tells numbers apart by a hundred digits; far below that it does so reliably.
+#: SymPy distinguishes numbers by a hundred digits; far below that it does so reliably.
 LARGEST = 1e50
-#: SymPy works out 12**p to find the roots in 12**(p/q).
+#: SymPy computes 12**p to find the roots in 12**(p/q).
 _MAX_FRACTION = 10**4
 #: SymPy looks for the roots of a polynomial in one positive symbol, to know its sign.
 _MAX_DEGREE = 10
@@ -53,7 +53,7 @@ def require_ordinary(result: Any, source: Source, token: Token, *, everywhere: b
 
 
 def require_exponent(base: sp.Expr, exponent: Any, source: Source, token: Token) -> None:
-    """Check an exponent before SymPy works the power out."""
+    """Check an exponent before SymPy evaluates the power."""
     # SymPy may split 2**(9**9 + V) into factors and work out the first, so no number in it may be large
     numbers = exponent.atoms(sp.Rational)
     if any(abs(number) > MAX_EXPONENT for number in numbers) or (

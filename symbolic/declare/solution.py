@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy as sp
 
 from ..errors import ModelError
 from .frozen import FrozenMapping
-
-if TYPE_CHECKING:
-    from .model import NeuronModel
 
 #: Time since the state was known, in solutions.
 time = sp.Symbol("t", nonnegative=True)
@@ -47,28 +44,3 @@ class Solution:
                 f"solution: flow must map states to SymPy expressions, and time_to_spike be one: {error}"
             ) from error
         object.__setattr__(self, "flow", FrozenMapping(formulas))
-
-
-def check_solution(model: "NeuronModel") -> None:
-    """Check that a solution speaks of the model's own states and parameters."""
-    solution = model.solution
-    if solution is None:
-        return
-    if not isinstance(solution, Solution):
-        raise ModelError(f"solution: expected Solution(flow, time_to_spike), not {type(solution).__name__}")
-    names = {symbol.name for symbol in (*model.states, *model.parameters)}
-    if time.name in names:
-        raise ModelError(f"solution: {time.name!r} stands for time in it; rename the state or parameter of that name")
-    for state in model.states:
-        if state not in solution.flow:
-            raise ModelError(f"solution: no flow of {state}; add {state}: ... as a function of the states and of time")
-    known = {*model.states, *model.parameters}
-    for name, formula in {**{f"flow of {s}": f for s, f in solution.flow.items()}, "time_to_spike":
-                          solution.time_to_spike}.items():  # fmt: skip
-        allowed = known if name == "time_to_spike" else known | {time}
-        unknown = sorted(map(str, formula.free_symbols - allowed))
-        if unknown:
-            raise ModelError(
-                f"solution: the {name} contains {', '.join(unknown)}, which is no state or parameter of {model.name}"
-                f" (time is symbolic.time)"
-            )

@@ -1,4 +1,4 @@
-"""From text to a model: equations, spike rule, reset and inputs as one would write them in a paper."""
+"""From text to a declaration: equations, spike rule, reset and inputs as one would write them in a paper."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,6 @@ import sympy as sp
 from ..errors import ModelError
 from .expressions import RESERVED, Reader, Scope, close_name
 from .keywords import refuse_unknown
-from .model import NeuronModel
 from .roles import time_constants
 from .rules import Jump, SpikeRule, at_infinity, crosses, jump, weight
 from .solution import Solution
@@ -20,7 +19,7 @@ _WEIGHT_ELSEWHERE = "'weight', the weight of an input spike, may only be named i
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def parse_model(
+def parse_declaration(
     equations: str,
     *,
     name: str,
@@ -32,54 +31,16 @@ def parse_model(
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
     solution: Solution | None = None,
     **unknown: Never,
-) -> NeuronModel:
-    """Read a model from text; the result equals the same model declared with SymPy symbols.
-
-    Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos, tan,
-    atan, sinh, cosh, tanh and abs. Cases are told apart as in SymPy: `Piecewise((V**2, V > 0), (-V, True))`; conditions
-    compare with `< <= > >=` and are joined by `and`, `or`. Decimal numbers are exact: 0.1 is 1/10. States are real;
-    parameters are real, time constants positive: those that divide the whole right-hand side of an equation, or a decay
-    of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
-
-    Args:
-        equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
-        name: What the model is called in reports.
-        spike: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
-        reset: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
-        inputs: The state that an input spike of weight w increases by w, or what it does instead, with the weight
-            called `weight`: `theta = 2*atan(tan(theta/2) + weight)`. A dictionary of either for named routes.
-        parameters: Every name that is not a state, with a number, one number per neuron, or None to leave it open.
-            A collection of names leaves all of them open.
-        initial: Values of the states at time 0, as numbers or text; zero where not named.
-        bounds: Ranges that states never leave, such as `{"g": (0, "oo")}`.
-        solution: Formulas for flow and time to spike, in SymPy.
-        unknown: None; other keywords are refused.
-
-    Returns:
-        The model.
-
-    Raises:
-        ModelError: if the text cannot be read, with line, column and a caret; or if the declaration is wrong.
-
-    Example:
-        >>> model = parse_model(
-        ...     '''
-        ...     dV/dt = (V*(V - 1) + I)/tau_m
-        ...     dI/dt = -I/tau_s
-        ...     ''',
-        ...     name="QIF", spike="V = oo", reset="V = -oo", inputs="I", parameters={"tau_m": 1.0, "tau_s": 0.5},
-        ... )
-        >>> model.dynamics[model.variable]
-        (I + V*(V - 1))/tau_m
-    """
-    refuse_unknown(unknown, parse_model)
+) -> dict[str, Any]:
+    """Read a declaration from text: the arguments of the same model declared with SymPy symbols."""
+    refuse_unknown(unknown, parse_declaration)
     if not isinstance(parameters, Mapping):
         parameters = dict.fromkeys(_names(parameters))
     source = _source("equations", equations, "dV/dt = ...")
     rates = _rates(source)
     symbols = _Symbols(rates, parameters, _positive(rates, parameters))
-    return NeuronModel(
-        name,
+    return dict(
+        name=name,
         dynamics={symbols.states[state]: reader.whole_expression(symbols.all) for state, reader in rates.items()},
         spike=_spike(spike, symbols),
         reset=_reset(reset, symbols),
@@ -92,12 +53,12 @@ def parse_model(
 
 
 def declared_symbol(name: str, *, is_positive: bool = False) -> sp.Symbol:
-    """Make the symbol of a state or parameter; the only place that decides what is assumed of it."""
+    """Make the symbol of a state or parameter, with its assumptions."""
     return sp.Symbol(name, positive=True) if is_positive else sp.Symbol(name, real=True)
 
 
 def _positive(rates: Mapping[str, Reader], parameters: Iterable[Any]) -> frozenset[str]:
-    """The names of time constants, found in the equations as they read whatever is assumed of the parameters."""
+    """The names of time constants, found in the equations under any assumptions."""
     names = frozenset(name for name in parameters if isinstance(name, str))
     found: dict[sp.Symbol, sp.Expr] = {}
     for assumed in (names, frozenset()):
@@ -271,7 +232,7 @@ def _names(names: Any) -> list[Any]:
 
 
 def _checked(name: Any) -> str:
-    """A parameter's name that expressions can use."""
+    """Check a parameter's name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise ModelError(
             f"parameters: {name!r} is not a name; write text of letters a-z, A-Z, digits and _, as 'tau_m'"

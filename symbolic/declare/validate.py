@@ -1,36 +1,37 @@
-"""What a declaration must satisfy; every refusal names the symbol, what is wrong and what to write."""
+"""Checks of a declaration; every error names the symbol, the problem and the remedy."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from sys import float_info
+from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..algebra import sign
+from ..algebra import value as number_of
 from ..errors import ModelError
+from .declaration import Declaration
 from .defined import require_defined
 from .roles import time_constants
 from .rules import SpikeRule, weight
-
-if TYPE_CHECKING:
-    from .model import NeuronModel
+from .solution import Solution, time
 
 
-def validate(model: "NeuronModel") -> None:
+def validate(model: Declaration) -> None:
     """Check a declaration."""
     for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
-                  _threshold):  # fmt: skip
+                  _threshold, _solution):  # fmt: skip
         check(model)
 
 
-def _names(model: "NeuronModel") -> None:
+def _names(model: Declaration) -> None:
     called = {"the model": model.name} | {f"input route {route.name!r}": route.name for route in model.routes}
     called |= {f"the symbol {symbol.name!r}": symbol.name for symbol in (*model.dynamics, *model.parameters)}
     for what, name in called.items():
         if not name.strip() or not name.isprintable():
             raise ModelError(f"{what} is called {name!r}; give it a name of one line that can be printed")
     if not model.dynamics:
-        raise ModelError(f"{model.name}: no equations; give dynamics={{V: ...}}")
+        raise ModelError(f"{model.name}: no equations; pass dynamics={{V: ...}}")
     for symbol in model.parameters:
         if symbol in model.dynamics:
             raise ModelError(f"{symbol} is declared both as a state and as a parameter; remove it from one of them")
@@ -55,9 +56,9 @@ def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
         )
 
 
-def _spike(model: "NeuronModel") -> None:
+def _spike(model: Declaration) -> None:
     if not isinstance(model.spike, SpikeRule):
-        raise ModelError(f"{model.name}: no spike rule; give spike=at_infinity(V) or spike=crosses(V, V_th)")
+        raise ModelError(f"{model.name}: no spike rule; pass spike=at_infinity(V) or spike=crosses(V, V_th)")
     if model.variable not in model.dynamics:
         variable = model.variable
         raise ModelError(f"the spiking variable {variable} has no equation; add {variable}: ... to dynamics")
@@ -65,14 +66,14 @@ def _spike(model: "NeuronModel") -> None:
         _only(model, model.spike.threshold, "the spike threshold")
 
 
-def _equations(model: "NeuronModel") -> None:
+def _equations(model: Declaration) -> None:
     for state, rate in model.dynamics.items():
         _only(model, rate, f"d{state}/dt", states=True)
 
 
-def _reset(model: "NeuronModel") -> None:
+def _reset(model: Declaration) -> None:
     if model.variable not in model.reset:
-        raise ModelError(f"no reset of the spiking variable; give reset={{{model.variable}: ...}}")
+        raise ModelError(f"no reset of the spiking variable; pass reset={{{model.variable}: ...}}")
     for state, value in model.reset.items():
         if state not in model.dynamics:
             raise ModelError(f"reset of {state}: no such state; the states are {_listed(model.states)}")
@@ -85,16 +86,16 @@ def _reset(model: "NeuronModel") -> None:
             _finite_at_the_spike(model, state, value)
 
 
-def _finite_at_the_spike(model: "NeuronModel", state: sp.Symbol, value: sp.Expr) -> None:
+def _finite_at_the_spike(model: Declaration, state: sp.Symbol, value: sp.Expr) -> None:
     variable = model.variable
     if model.spike.is_at_infinity and variable in value.free_symbols:
         advice = f"write -oo or a value without {variable}" if state == variable else f"write it without {variable}"
         raise ModelError(f"reset of {state} to {value}: {variable} is infinite when it spikes; {advice}")
 
 
-def _inputs(model: "NeuronModel") -> None:
+def _inputs(model: Declaration) -> None:
     if not model.routes:
-        raise ModelError(f"{model.name}: no inputs; give inputs=I, the state that an input spike increases")
+        raise ModelError(f"{model.name}: no inputs; pass inputs=I, the state that an input spike increases")
     for route in model.routes:
         if not route.jump:
             raise ModelError(f"input route {route.name!r} changes no state")
@@ -104,7 +105,7 @@ def _inputs(model: "NeuronModel") -> None:
             _only(model, value, f"input route {route.name!r}", states=True, also=(weight,))
 
 
-def _parameters(model: "NeuronModel") -> None:
+def _parameters(model: Declaration) -> None:
     counts = {symbol: len(value) for symbol, value in model.values.items() if isinstance(value, sp.Tuple)}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         found = ", ".join(f"{symbol} has {count}" for symbol, count in counts.items())
@@ -119,7 +120,7 @@ def _parameters(model: "NeuronModel") -> None:
 
 def _parameter(symbol: sp.Symbol, number: Any, is_time_constant: bool) -> None:
     is_finite = number.is_number and not number.has(sp.nan, sp.zoo, sp.oo, -sp.oo)
-    # the sign is worked out once; SymPy's is_real may work it out for every part of a number
+    # the sign is computed once; SymPy's is_real may compute it for every part of a number
     sign = _sign(f"parameter {symbol}", number, {}) if is_finite else None
     if sign is None:
         raise ModelError(f"parameter {symbol}: {number} is not a finite real number; write one")
@@ -133,7 +134,7 @@ def _parameter(symbol: sp.Symbol, number: Any, is_time_constant: bool) -> None:
             raise ModelError(f"parameter {symbol} = {number}: the symbol is declared {what}; give it such a value")
 
 
-def _bounds(model: "NeuronModel") -> None:
+def _bounds(model: Declaration) -> None:
     for state, (low, high) in model.bounds.items():
         if state not in model.dynamics:
             raise ModelError(f"bounds of {state}: no such state; the states are {_listed(model.states)}")
@@ -145,7 +146,7 @@ def _bounds(model: "NeuronModel") -> None:
             raise ModelError(f"bounds of {state}: {low} is not below {high}; write the lower bound first")
 
 
-def _initial(model: "NeuronModel") -> None:
+def _initial(model: Declaration) -> None:
     for state, value in model.initial.items():
         what = f"the initial value of {state}"
         if state not in model.dynamics:
@@ -156,7 +157,7 @@ def _initial(model: "NeuronModel") -> None:
             raise ModelError(f"{what}, {value}, lies outside its bounds ({low}, {high}); choose one between them")
 
 
-def _threshold(model: "NeuronModel") -> None:
+def _threshold(model: Declaration) -> None:
     variable, threshold = model.variable, model.spike.threshold
     if threshold is sp.oo:
         return
@@ -170,7 +171,7 @@ def _threshold(model: "NeuronModel") -> None:
             )
 
 
-def _only(model: "NeuronModel", expression: sp.Expr, where: str, *, states: bool = False, also: Iterable = ()) -> None:
+def _only(model: Declaration, expression: sp.Expr, where: str, *, states: bool = False, also: Iterable = ()) -> None:
     """Refuse symbols that are not declared, and expressions that are not finite and real."""
     if not isinstance(expression, sp.Expr):
         raise ModelError(f"{where}: {expression!r} is not an expression")
@@ -189,7 +190,7 @@ def _only(model: "NeuronModel", expression: sp.Expr, where: str, *, states: bool
         raise ModelError(f"{where}: {expression} is not finite and real")
 
 
-def _signs(model: "NeuronModel", where: str, low: sp.Expr, high: sp.Expr) -> set[int]:
+def _signs(model: Declaration, where: str, low: sp.Expr, high: sp.Expr) -> set[int]:
     """The signs of `high - low` over all neurons, at the declared parameter values; empty where a value is open."""
     if low.is_infinite or high.is_infinite:
         return set()
@@ -209,13 +210,13 @@ def _sign(where: str, expression: sp.Expr, values: Mapping[sp.Symbol, Any]) -> i
     if expression.free_symbols - values.keys():
         return None
     found = sign(expression, dict(values))
-    if found is None:
-        at = " with " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items()) if values else ""
+    if found is None or abs(number_of(expression, values)) > float_info.max:
+        at = " with " + ", ".join(f"{symbol} = {number}" for symbol, number in values.items()) if values else ""
         raise ModelError(f"{where}: {expression} is not a real number of ordinary size{at}; change it")
     return found
 
 
-def _used_symbols(model: "NeuronModel") -> set[sp.Symbol]:
+def _used_symbols(model: Declaration) -> set[sp.Symbol]:
     expressions: list[Any] = [*model.dynamics.values(), *model.reset.values(), *model.initial.values()]
     expressions += [value for route in model.routes for value in route.jump.values()]
     expressions += [limit for limits in model.bounds.values() for limit in limits]
@@ -234,3 +235,28 @@ def _assumptions(symbol: sp.Symbol) -> str:
 
 def _listed(symbols: Iterable[sp.Symbol]) -> str:
     return ", ".join(str(symbol) for symbol in symbols)
+
+
+def _solution(model: Declaration) -> None:
+    """Check that a solution speaks of the model's own states and parameters."""
+    solution = model.solution
+    if solution is None:
+        return
+    if not isinstance(solution, Solution):
+        raise ModelError(f"solution: expected Solution(flow, time_to_spike), not {type(solution).__name__}")
+    names = {symbol.name for symbol in (*model.states, *model.parameters)}
+    if time.name in names:
+        raise ModelError(f"solution: {time.name!r} stands for time in it; rename the state or parameter of that name")
+    for state in model.states:
+        if state not in solution.flow:
+            raise ModelError(f"solution: no flow of {state}; add {state}: ... as a function of the states and of time")
+    known = {*model.states, *model.parameters}
+    for name, formula in {**{f"flow of {s}": f for s, f in solution.flow.items()}, "time_to_spike":
+                          solution.time_to_spike}.items():  # fmt: skip
+        allowed = known if name == "time_to_spike" else known | {time}
+        unknown = sorted(map(str, formula.free_symbols - allowed))
+        if unknown:
+            raise ModelError(
+                f"solution: the {name} contains {', '.join(unknown)}, which is not a state or parameter of {model.name}"
+                f" (time is symbolic.time)"
+            )

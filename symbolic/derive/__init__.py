@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import sympy as sp
+
 from ..declare import NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
@@ -15,7 +17,6 @@ from .derivation import Derivation as Derivation
 from .derivation import Relation as Relation
 from .derivation import singularities as singularities
 from .forms import AffineForm as AffineForm
-from .forms import LinearForm as LinearForm
 from .forms import NumericForm as NumericForm
 from .forms import ProjectiveForm as ProjectiveForm
 from .forms import SolutionForm as SolutionForm
@@ -86,7 +87,7 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 
 @lru_cache(maxsize=256)
 def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tuple[str, ...]) -> Derivation:
-    """Derive a model; `order` tells models apart that differ in the order of their states and parameters alone."""
+    """Derive a model; `order` distinguishes models that differ only in the order of states and parameters."""
     structure = recognise(model)
     if model.solution is not None and method in (None, method_of(structure)):
         return derive_given(model, structure)
@@ -114,10 +115,12 @@ def _require_free(derivation: Derivation, trainable: Collection[str]) -> None:
     moving = _changing(derivation.fixed if derivation.closed_form else (), trainable)
     if moving:
         raise DerivationError(f"its closed form holds only at the declared value of {moving}, which is trainable")
-    for name, rate in (("leak", form.leak), ("decay", form.current_decay)) if isinstance(form, LinearForm) else ():
+    rows = form.couplings.items() if isinstance(form, AffineForm) and derivation.flow is not None else ()
+    for state, row in rows:
+        rate = -row.get(state, sp.Integer(0))
         loose = _changing(rate.free_symbols, trainable)
         if loose and not rate.is_positive:
-            raise DerivationError(f"it needs a {name}, {rate}, above zero, and {loose} is trainable")
+            raise DerivationError(f"{state} must decay at a rate, {rate}, above zero, and {loose} is trainable")
     if derivation.relation is None:
         return
     changing = _changing(derivation.relation.parameters, trainable)

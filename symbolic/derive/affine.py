@@ -20,7 +20,7 @@ from .riccati import linear_jumps
 
 def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive the solver of a model whose equations are all affine."""
-    form = _normal_form(model, structure)
+    form = affine_form(model, structure)
     potential = model.variable
     leak = -form.couplings[potential].get(potential, sp.Integer(0))
     return Derivation(
@@ -29,12 +29,7 @@ def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
         closed_form=False,
         reason="every equation is affine in the states; the exponential of their matrix is summed as a power series, "
         "and a bound on the second derivative makes sure that the first crossing is found",
-        flow=None,
-        time_to_spike=None,
         rheobase=_rheobase(model, form, leak),
-        period=None,
-        phase=None,
-        relation=None,
         form=form,
     )
 
@@ -48,7 +43,8 @@ def _rheobase(model: NeuronModel, form: AffineForm, leak: sp.Expr) -> sp.Expr:
     return tidy(-at_threshold / next(iter(gains), sp.Integer(1)))
 
 
-def _normal_form(model: NeuronModel, structure: Structure) -> AffineForm:
+def affine_form(model: NeuronModel, structure: Structure) -> AffineForm:
+    """Return the normal form of a model whose equations are all affine."""
     states = (model.variable, *model.other_states)
     couplings, sources = {}, {}
     for state in states:

@@ -1,4 +1,4 @@
-"""What a derivation yields: closed forms to read, and the normal form from which a solver is built."""
+"""`Derivation`: closed forms to read, and the normal form from which a solver is built."""
 
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
 from ..typesetting import escaped, latex
-from .forms import AffineForm, LinearForm, NumericForm, ProjectiveForm, SolutionForm, StateMap, TransferForm
+from .forms import AffineForm, NumericForm, ProjectiveForm, SolutionForm, StateMap, TransferForm
 from .removable_singularities import Singularity, find_singularities
 
 
@@ -72,13 +72,13 @@ class Derivation:
     method: str
     closed_form: bool
     reason: str
-    flow: StateMap | None
-    time_to_spike: sp.Expr | None
-    rheobase: sp.Expr | None
-    period: sp.Expr | None
-    phase: sp.Expr | None
-    relation: Relation | None
-    form: ProjectiveForm | LinearForm | TransferForm | AffineForm | NumericForm | SolutionForm
+    form: ProjectiveForm | TransferForm | AffineForm | NumericForm | SolutionForm
+    flow: StateMap | None = None
+    time_to_spike: sp.Expr | None = None
+    rheobase: sp.Expr | None = None
+    period: sp.Expr | None = None
+    phase: sp.Expr | None = None
+    relation: Relation | None = None
     attempts: tuple[Attempt, ...] = ()
     fixed: StateMap = field(default_factory=lambda: FrozenMapping({}))
 

@@ -16,7 +16,7 @@ class ProjectiveForm:
     """An elementary quadratic neuron, in the coordinates in which it is linear.
 
     The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
-    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t / (2 * order + 1))`; without currents `decay`
+    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents `decay`
     is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the
     tangent of half its angle. All entries are expressions in the parameters.
     """
@@ -29,39 +29,6 @@ class ProjectiveForm:
     drive: sp.Expr
     current_gains: StateMap
     routes: FrozenMapping[str, StateMap]
-    order: int = 0
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        jumps = [value for changes in self.routes.values() for value in changes.values()]
-        own = (self.gain, self.offset, self.decay, self.drive, *(self.circle or ()))
-        return (*own, *self.current_gains.values(), *jumps)
-
-
-@dataclass(frozen=True)
-class LinearForm:
-    """A leaky integrator with exponential currents and a finite threshold.
-
-    `V' = -leak * (V - rest) + sum(current_gains[I] * I)` and `I' = -current_decay * I` for every current; a spike
-    where `V` reaches `threshold`, then `V = reset`. All entries are expressions in the parameters.
-    """
-
-    potential: sp.Symbol
-    leak: sp.Expr
-    rest: sp.Expr
-    current_decay: sp.Expr
-    threshold: sp.Expr
-    reset: sp.Expr
-    current_gains: StateMap
-    routes: FrozenMapping[str, StateMap]
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        jumps = [value for changes in self.routes.values() for value in changes.values()]
-        own = (self.leak, self.rest, self.current_decay, self.threshold, self.reset)
-        return (*own, *self.current_gains.values(), *jumps)
 
 
 @dataclass(frozen=True)
@@ -79,12 +46,6 @@ class AutonomousStates:
     couplings: FrozenMapping[sp.Symbol, StateMap]
     sources: StateMap
     resting: StateMap
-
-    @property
-    def expressions(self) -> tuple[sp.Expr, ...]:
-        """Every expression in the parameters."""
-        rows = [value for row in self.couplings.values() for value in row.values()]
-        return (*rows, *self.sources.values(), *self.resting.values())
 
 
 @dataclass(frozen=True)

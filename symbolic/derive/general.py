@@ -22,12 +22,7 @@ def derive_numeric(model: NeuronModel, structure: Structure) -> Derivation:
         closed_form=False,
         reason=f"{structure.evidence}; it is integrated by a Runge-Kutta method of order 8 along the arc length of its "
         "path, on which a spike at infinity is a regular crossing",
-        flow=None,
-        time_to_spike=None,
         rheobase=rheobase(model, structure, form),
-        period=None,
-        phase=None,
-        relation=None,
         form=form,
     )
 

@@ -1,11 +1,11 @@
 """The linear class: a leaky integrator with exponential currents and a finite threshold.
 
-Closed spike times where `tau_m = 2 tau_s` (a quadratic) or `tau_m = tau_s` (Lambert's W); for every other ratio the
-flow is closed and the first crossing is bracketed by the potential's only maximum.
+Formulas to read: closed spike times where `tau_m = 2 tau_s` (a quadratic) or `tau_m = tau_s` (Lambert's W), a closed
+flow for every other ratio. A network runs it as any affine system.
 Source: Goeltz et al., arXiv:1912.11443.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -14,16 +14,28 @@ from ..declare import FrozenMapping, NeuronModel
 from ..declare import time as t
 from ..errors import DerivationError
 from ..structure import Structure
+from .affine import affine_form
 from .derivation import Derivation
-from .forms import LinearForm
 from .parameter_rows import declared_sign
-from .riccati import linear_jumps, relate
+from .riccati import relate
 from .substitution import check_flow, check_spike
 
 
+class _Leaky(NamedTuple):
+    """`V' = -leak (V - rest) + sum(current_gains[I] I)`, `I' = -current_decay I`."""
+
+    potential: sp.Symbol
+    leak: sp.Expr
+    rest: sp.Expr
+    current_decay: sp.Expr
+    threshold: sp.Expr
+    reset: sp.Expr
+    current_gains: dict[Any, sp.Expr]
+
+
 def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive the exact solver of a leaky integrator."""
-    form = _normal_form(model, structure)
+    """Derive flow and spikes of a leaky integrator."""
+    form = _constants(model, structure)
     potential = form.potential
     current = sum((gain * state for state, gain in form.current_gains.items()), sp.Integer(0))
     flow = {state: state * sp.exp(-form.current_decay * t) for state in model.other_states}
@@ -52,19 +64,18 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
         + (
             f" and the time constants have ratio {ratio}"
             if time is not None
-            else "; its threshold crossing is bracketed by the only extremum of the potential and found by Newton steps"
+            else "; its threshold crossing has no formula and is found in the power series of the flow"
         ),
         flow=FrozenMapping(flow),
         time_to_spike=time,
         rheobase=tidy(form.leak * (form.threshold - form.rest) / gain),
         period=sp.log((steady - form.reset) / (steady - form.threshold)) / form.leak,
         phase=sp.log((steady - form.reset) / (steady - potential)) / form.leak,
-        relation=None,
-        form=form,
+        form=affine_form(model, structure),
     )
 
 
-def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
+def _constants(model: NeuronModel, structure: Structure) -> _Leaky:
     if model.spike.is_at_infinity:
         raise DerivationError(
             f"{model.name}: a linear field never reaches infinity; declare a finite threshold with crosses()"
@@ -88,14 +99,13 @@ def _normal_form(model: NeuronModel, structure: Structure) -> LinearForm:
     if len(rates) > 1:
         raise DerivationError(f"{model.name}: its currents decay at different rates")
     rest = tidy(constant.subs([(state, 0) for state in model.other_states]) / leak)
-    return LinearForm(
+    return _Leaky(
         potential=model.variable, leak=leak, rest=rest, current_decay=rates.pop() if rates else 2 * leak,
-        threshold=model.spike.threshold, reset=model.reset_value, current_gains=FrozenMapping(gains),
-        routes=linear_jumps(model, structure),
+        threshold=model.spike.threshold, reset=model.reset_value, current_gains=gains,
     )  # fmt: skip
 
 
-def _time_to_spike(model: NeuronModel, form: LinearForm, ratio: Any, current: sp.Expr) -> sp.Expr | None:
+def _time_to_spike(model: NeuronModel, form: _Leaky, ratio: Any, current: sp.Expr) -> sp.Expr | None:
     level, distance = form.threshold - form.rest, form.potential - form.rest
     if declared_sign(model, level) != 1 or ratio is None or current == 0:
         return None

@@ -12,7 +12,7 @@ Row = dict[Any, Any]
 
 
 def value_rows(model: NeuronModel) -> list[Row]:
-    """Parameter values at which signs are told: those of the first neurons and of the extreme ones; 1 where open."""
+    """Parameter values that decide signs: those of the first and the extreme neurons; 1 where open."""
     values = dict(model.parameters)
     single = {symbol: sp.Integer(1) if value is None else value for symbol, value in values.items()}
     several: dict[Any, tuple[Any, ...]] = {

@@ -132,11 +132,11 @@ def _pace(term: Any, potential: Any, place: Any, row: Row) -> tuple[Any, tuple[A
         if isinstance(part, sp.exp):
             slopes = coefficients(part.exp, potential)
             if slopes is None or len(slopes) > 2:
-                raise DerivationError(f"how fast {term} grows is not told by its form")
+                raise DerivationError(f"how fast {term} grows cannot be read off its form")
             constant *= sp.exp(slopes[0])
             rate += value(slopes[-1] if len(slopes) == 2 else sp.S.Zero, row) * (1 if place == sp.oo else -1)
         elif base == potential and exponent.is_Integer:
             power += int(exponent)
         elif part != 1:
-            raise DerivationError(f"how fast {term} grows is not told by its form")
+            raise DerivationError(f"how fast {term} grows cannot be read off its form")
     return constant * (-1 if place == -sp.oo and power % 2 else 1), (float(rate), power)

@@ -1,10 +1,9 @@
 """The Riccati class: `V' = a V**2 + b V + c` is linear on the projective line.
 
-Elementary where the drive is constant, or decays with `tau_s = (n + 1/2) / sqrt(b**2 - 4 a c0)` for a whole number n
-(for the QIF `tau_s = tau_m / 2`, `3 tau_m / 2`, ...): these are the spherical Bessel functions of order n. Every other
-ratio leads to Bessel functions of other orders. Spike times are elementary too for n = 0; for others they are zeros of
-the closed form. Source: Klos & Memmesheimer, arXiv:2309.14523 for the QIF with n = 0; the form used here, without case
-distinctions, is the linearisation of the Riccati equation.
+Elementary where the drive is constant, or decays with `tau_s = 1 / (2 sqrt(b**2 - 4 a c0))` (for the QIF
+`tau_s = tau_m / 2`); every other ratio of time constants leads to Bessel functions. Source: Klos & Memmesheimer,
+arXiv:2309.14523 for the QIF; the form used here, without case distinctions, is the linearisation of the Riccati
+equation.
 """
 
 from typing import Any
@@ -22,8 +21,6 @@ from .forms import ProjectiveForm
 from .parameter_rows import declared_sign
 from .substitution import check_flow, check_spike
 
-_MAX_ORDER = 3
-
 
 def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive the exact solver of a model whose potential obeys a Riccati equation."""
@@ -35,14 +32,13 @@ def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
     flow = {state: state * sp.exp(sp.diff(model.dynamics[state], state) * t) for state in model.other_states}
     flow = {model.variable: _on_declared_line(model, structure, potential).subs(to_declared)} | flow
     check_flow(model, flow, relation)
-    if time is not None:
-        time = time.subs(to_declared)
-        check_spike(model, denominator.subs(to_declared), time, relation)
+    time = time.subs(to_declared)
+    check_spike(model, denominator.subs(to_declared), time, relation)
     period, phase = _free_running(model, form)
     return Derivation(
         model=model,
         method="projective",
-        closed_form=time is not None,
+        closed_form=True,
         reason=f"{structure.evidence}; its drive {_why_elementary(form)}",
         flow=FrozenMapping(flow),
         time_to_spike=time,
@@ -57,10 +53,7 @@ def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
 def _why_elementary(form: ProjectiveForm) -> str:
     if form.decay == 0:
         return "is constant"
-    decays = "decays at a rate at which the solution is elementary"
-    if form.order == 0:
-        return decays
-    return f"{decays} (spherical Bessel functions of order {form.order}); spikes are zeros of that closed form"
+    return "decays at a rate at which the solution is elementary"
 
 
 def _require_plain_reset(model: NeuronModel, structure: Structure) -> None:
@@ -88,18 +81,18 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
     split = affine_split(c, others)
     if split is None:
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
-    gains, constant, order = {state: a * split[0].get(state, sp.S.Zero) for state in others}, split[1], 0
+    gains, constant = {state: a * split[0].get(state, sp.S.Zero) for state in others}, split[1]
     discriminant = tidy(b**2 - 4 * a * constant)
     if not others:
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), tidy(-discriminant / 4), None
     else:
         decay = sp.sqrt(discriminant)
         offset, drive = tidy(-(b + decay) / (2 * a)), sp.Integer(0)
-        order, relation = _elementary_relation(model, discriminant)
+        relation = _elementary_relation(model, discriminant)
     circle = (model.reset_value, model.spike.threshold) if structure.is_circle else None
     form = ProjectiveForm(
         potential=structure.potential, circle=circle, gain=a, offset=offset, decay=decay, drive=drive,
-        current_gains=FrozenMapping(gains), routes=linear_jumps(model, structure), order=order,
+        current_gains=FrozenMapping(gains), routes=linear_jumps(model, structure),
     )  # fmt: skip
     return form, relation
 
@@ -119,8 +112,8 @@ def linear_jumps(model: NeuronModel, structure: Structure) -> FrozenMapping:
     return FrozenMapping(routes)
 
 
-def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> tuple[int, Relation | None]:
-    """The currents must decay at the rate at which the potential relaxes, divided by n + 1/2; n is the order."""
+def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> Relation | None:
+    """The currents must decay at twice the rate at which the potential relaxes."""
     rates = {state: tidy(-sp.diff(model.dynamics[state], state)) for state in model.other_states}
     for state, rate in rates.items():
         is_plain = not rate.free_symbols & set(model.states) and vanishes(model.dynamics[state] + rate * state)
@@ -134,16 +127,15 @@ def _elementary_relation(model: NeuronModel, discriminant: sp.Expr) -> tuple[int
             "the currents makes the solution elementary then"
         )
     decay: Any = sp.sqrt(discriminant)
-    for order in range(_MAX_ORDER + 1):
-        conditions = _conditions(rates, decay, order)
-        if all(_failing(model, condition, decay) is None for condition in conditions):
-            return order, _relation_of(model, conditions)
+    conditions = _conditions(rates, decay)
+    if all(_failing(model, condition, decay) is None for condition in conditions):
+        return _relation_of(model, conditions)
     raise DerivationError(f"{model.name}: {_why_not_elementary(model, rates, decay)}")
 
 
-def _conditions(rates: dict[Any, Any], decay: sp.Expr, order: int) -> set[sp.Expr]:
-    """What vanishes where the currents decay as that order needs."""
-    squares = {tidy((2 * order + 1) ** 2 * rate**2 - 4 * decay**2) for rate in rates.values()}
+def _conditions(rates: dict[Any, Any], decay: sp.Expr) -> set[sp.Expr]:
+    """What vanishes where the currents decay as they must."""
+    squares = {tidy(rate**2 - 4 * decay**2) for rate in rates.values()}
     return squares - {sp.Integer(0)}
 
 
@@ -165,15 +157,12 @@ def relate(model: NeuronModel, condition: sp.Expr) -> Relation:
 
 def _why_not_elementary(model: NeuronModel, rates: dict[Any, Any], decay: sp.Expr) -> str:
     needed = " and ".join(f"{tidy(1 / rate)} = {tidy(1 / (2 * decay))}" for rate in rates.values())
-    failing = {condition: _failing(model, condition, decay) for condition in _conditions(rates, decay, 0)}
+    failing = {condition: _failing(model, condition, decay) for condition in _conditions(rates, decay)}
     condition, values = next((condition, values) for condition, values in failing.items() if values is not None)
     unset = sorted(condition.free_symbols - values.keys(), key=str)
     if unset:
         return f"a closed form exists where {needed}; give {', '.join(map(str, unset))} a value"
-    return (
-        f"with {_listed(values)} the solution needs Bessel functions of non-elementary order; "
-        f"a closed form exists where {needed}, or 3, 5 or 7 times that"
-    )
+    return f"with {_listed(values)} the solution needs Bessel functions; a closed form exists where {needed}"
 
 
 def _failing(model: NeuronModel, condition: sp.Expr, decay: sp.Expr) -> dict[Any, Any] | None:
@@ -214,10 +203,8 @@ def _rheobase(form: ProjectiveForm) -> sp.Expr:
     return tidy(threshold / gain)
 
 
-def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
-    """The flow of the potential, the expression that vanishes at a spike, and the time to it if it is elementary."""
-    if form.order:
-        return *_bessel_flow(form), None
+def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
+    """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
     v, d = form.potential - form.offset, tidy(_drive(form) / form.gain**2)
     x = tidy(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
     cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
@@ -235,19 +222,6 @@ def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
     rate = tidy(form.decay / form.gain)
     pieces = [(-sp.log(1 - rate * x) / form.decay, c & (rate * x < 1)) for x, c in spikes_at]
     return flow, denominator, sp.Piecewise(*pieces, (sp.oo, True))
-
-
-def _bessel_flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr]:
-    """The flow for an order above 0; `jn` and `yn` are the spherical Bessel functions, which are elementary."""
-    n, rate = form.order, tidy(form.decay / (2 * form.order + 1))
-    start = sp.sqrt(tidy(_drive(form) / rate**2))
-    end = start * sp.exp(-rate * t)
-    slope = form.gain * (form.potential - form.offset) / (rate * start)
-    first = sp.yn(n - 1, start) - slope * sp.yn(n, start)
-    second = slope * sp.jn(n, start) - sp.jn(n - 1, start)
-    denominator = first * sp.jn(n, end) + second * sp.yn(n, end)
-    ratio = (first * sp.jn(n - 1, end) + second * sp.yn(n - 1, end)) / denominator
-    return form.offset + rate / form.gain * end * ratio, denominator
 
 
 def _free_running(model: NeuronModel, form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr | None]:

@@ -32,12 +32,7 @@ def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
         closed_form=False,
         reason=f"{structure.evidence}; its power series on the projective line converges for all times and is summed "
         "in steps whose remainder is below rounding",
-        flow=None,
-        time_to_spike=None,
         rheobase=tidy(-excess / inward),
-        period=None,
-        phase=None,
-        relation=None,
         form=form,
     )
 

@@ -1,4 +1,4 @@
-"""What a formula tends to where it divides zero by zero: its power series there, cut off after a few terms.
+"""Limits of formulas at removable singularities, by truncated power series.
 
 Where `sp.limit` searches, this only adds, multiplies and inserts: the work is known beforehand, and so is the answer.
 """
@@ -16,11 +16,11 @@ _here: Any = sp.Dummy("x")
 
 
 class Unknown(ArithmeticError):
-    """The series is not told by these means."""
+    """The series cannot be found by these rules."""
 
 
 def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
-    """What a formula tends to as a symbol approaches a place from one side; None if that is not told.
+    """The limit of a formula as a symbol approaches a place from one side; None if not found.
 
     Example:
         >>> x, a = sp.symbols("x a", positive=True)
@@ -33,7 +33,7 @@ def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
         try:
             found = _Expansion(symbol, place, side, order).of(formula)
         except Unknown:
-            continue  # with more terms it may be told
+            continue  # more terms may decide
         if found.order <= 0:
             continue
         return None if found.lowest < 0 else tidy(found.terms.get(0, sp.S.Zero))
@@ -41,7 +41,7 @@ def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
 
 
 def _shorter(factor: Any) -> Any:
-    """A factor without what cancels, where it has grown."""
+    """Cancel common parts of a long factor."""
     if nodes(factor, _LONG) <= _LONG:
         return factor
     found = fraction(factor)
@@ -113,7 +113,7 @@ class _Expansion:
 
     def _power(self, base: _Series, exponent: Any) -> _Series:
         if not exponent.is_Rational or abs(exponent) > _MOST_POWER or not base.terms:
-            raise Unknown("a power that is not told")
+            raise Unknown("an unknown power")
         lowest = base.lowest
         shift = lowest * exponent
         if not shift.is_Integer:

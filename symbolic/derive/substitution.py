@@ -1,4 +1,4 @@
-"""Checking a closed form by putting it into the declared equations, at random rational points to 30 digits."""
+"""Checks of closed forms by substitution into the declared equations, at random points to 30 digits."""
 
 import itertools
 import random
@@ -20,7 +20,7 @@ def check_flow(model: NeuronModel, flow: dict[Any, Any], relation: Relation | No
     """Substitute a flow into the differential equations and its initial condition."""
     slopes = {state: sp.diff(flow[state], t) for state in flow}
     for point in _points(model, relation):
-        later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to tell
+        later = {**point, t: sp.Rational(1, 97)}  # early enough not to pass a spike, late enough to differ
         start = {**point, t: sp.S.Zero}
         try:
             there = later | {state: value(flow[state], later, _DIGITS) for state in flow}
@@ -51,7 +51,7 @@ def check_spike(model: NeuronModel, spiking: sp.Expr, time_to_spike: sp.Expr, re
 
 
 def check_course(model: NeuronModel, potential: sp.Expr, time_to_spike: sp.Expr) -> None:
-    """Look whether a time to spike is that of the first spike, on the way to it or, where none comes, for a while."""
+    """Check that a time to spike is that of the first spike."""
     at_infinity, precision = model.spike.is_at_infinity, numbers()
     for point in _points(model, None, spread=20):
         limit = precision.inf if at_infinity else value(model.spike.threshold, point, _DIGITS)

@@ -1,4 +1,4 @@
-"""A solution that the author of a model gives: checked like a derived one, then used."""
+"""A user's own solution: checked like a derived one, then used."""
 
 from typing import Any
 
@@ -45,9 +45,6 @@ def derive_given(model: NeuronModel, structure: Structure) -> Derivation:
         flow=solution.flow,
         time_to_spike=solution.time_to_spike,
         rheobase=integrated.rheobase,
-        period=None,
-        phase=None,
-        relation=None,
         form=SolutionForm(
             resting=resting_states(model), may_graze=not at_infinity, is_circle=structure.is_circle,
             flow=solution.flow, time_to_spike=solution.time_to_spike,

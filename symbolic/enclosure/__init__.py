@@ -1,4 +1,4 @@
-"""Interval arithmetic: bounds of an expression over a box, and the sign that it has there, both certain."""
+"""Interval arithmetic: certain bounds and signs of expressions over boxes."""
 
 from .bounds import arithmetic_of as arithmetic_of
 from .bounds import as_interval as as_interval

@@ -1,4 +1,4 @@
-"""Bounds of an expression over a box, which are certain: all rounding is outwards."""
+"""Bounds of expressions over boxes, rounded outwards."""
 
 from collections.abc import Mapping
 from fractions import Fraction
@@ -53,7 +53,7 @@ def check_symbols(expression: Any, box: Mapping[Any, Any]) -> None:
 
 
 def arithmetic_of(precision: int) -> Arithmetic:
-    """Intervals whose ends have a number of bits, of Arb where python-flint is installed."""
+    """Interval arithmetic with a number of bits."""
     return _arithmetic(rounding.numbers(precision))
 
 
@@ -98,7 +98,7 @@ def as_end(end: Any, at: int) -> End:
 
 
 def sign_at(expression: Any, point: Mapping[Any, Any], most_bits: int = 2048) -> int | None:
-    """Return the sign of an expression at a point, with as many bits as it takes; None where they do not tell.
+    """Return the sign of an expression at a point, with as many bits as it takes; None where undecided.
 
     Zero is said only where the arithmetic is exact.
 

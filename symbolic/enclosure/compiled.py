@@ -28,13 +28,12 @@ def compiled(expression: Any) -> Compiled:
 
 
 def _constant(work: Compiled) -> Compiled:
-    known: dict[int, Interval] = {}
+    known: dict[Arithmetic, Interval] = {}
 
     def apply(arithmetic: Arithmetic, box: Box) -> Interval:
-        found = known.get(id(arithmetic))
-        if found is None or found.numbers is not arithmetic.numbers:
-            found = known[id(arithmetic)] = work(arithmetic, box)
-        return found
+        if arithmetic not in known:
+            known[arithmetic] = work(arithmetic, box)
+        return known[arithmetic]
 
     return apply
 

@@ -12,7 +12,7 @@ from .rounding import outward
 
 Operation = Callable[[Arithmetic, Interval], Interval]
 
-# where a sine or cosine would need as many bits as this to be told, it may be anything
+# where a sine or cosine would need as many bits as this, it may be anything
 _FARTHEST = 2**64
 
 
@@ -152,7 +152,7 @@ def sign(arithmetic: Arithmetic, part: Interval) -> Interval:
 
 
 def steps(arithmetic: Arithmetic, part: Interval, below: Interval, at: Interval, above: Interval) -> Interval:
-    """What a function that is constant on either side of zero may be."""
+    """The values of a function that is constant on either side of zero."""
     if not part.is_defined:
         return part
     if part.sign is not None:

@@ -12,15 +12,7 @@ from .rounding import Numbers, Pair, outward
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Bounds of a set of real numbers, which may be infinite.
-
-    Attributes:
-        low: A number below which there are none.
-        high: A number above which there are none.
-        misses_low: Whether `low` itself is certainly none of them.
-        misses_high: The same of `high`.
-        is_defined: Whether everything has certainly a value; if not, the bounds say nothing.
-        numbers: What the ends are numbers of.
+    """Bounds of a set of real numbers, and whether the bounds themselves are certainly missed.
 
     Example:
         >>> V = sp.Symbol("V", real=True)
@@ -34,7 +26,6 @@ class Interval:
     misses_low: bool
     misses_high: bool
     is_defined: bool
-    numbers: Numbers
 
     @property
     def sign(self) -> int | None:
@@ -84,7 +75,7 @@ class Arithmetic:
 
     def __init__(self, numbers: Numbers) -> None:
         self.numbers, self.infinity = numbers, numbers.infinity
-        self.everything = Interval(-self.infinity, self.infinity, True, True, True, numbers)
+        self.everything = Interval(-self.infinity, self.infinity, True, True, True)
         self.undefined = replace(self.everything, is_defined=False)
         self._zero = numbers.ratio(0, 1)[0]
         self.zero = self.of(self._zero, self._zero)
@@ -93,9 +84,7 @@ class Arithmetic:
 
     def of(self, low: Any, high: Any, misses_low: bool = False, misses_high: bool = False) -> Interval:
         """An interval; it never contains infinity."""
-        return Interval(
-            low, high, misses_low or low == -self.infinity, misses_high or high == self.infinity, True, self.numbers
-        )
+        return Interval(low, high, misses_low or low == -self.infinity, misses_high or high == self.infinity, True)
 
     def hull(self, parts: Iterable[Interval]) -> Interval:
         """The smallest interval around several."""

@@ -1,4 +1,4 @@
-"""Zeros that have no closed form, isolated by interval arithmetic so that none is lost."""
+"""Isolation of all zeros of an expression by interval arithmetic."""
 
 import itertools
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from ..errors import ModelError
 from . import enclosure, exactly, factors_of, inside, scaled, sign_at
 from .smooth_zeros import DIGITS, MOST_BITS, Isolation, rational
 
-#: How far from zero a field that is no polynomial is searched.
+#: Distance from zero up to which a field that is not a polynomial is searched.
 WINDOW = 2.0**20
 _PRECISE = 45
 _PIECES = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.sign, sp.Heaviside)

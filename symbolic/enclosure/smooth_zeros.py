@@ -12,7 +12,7 @@ from .field import Field, field_of, inside
 from .interval import Interval
 from .rounding import outward
 
-#: How many digits a zero has to be told from another one.
+#: Digits in which two zeros must differ.
 DIGITS = 25
 #: Bits with which a sign at a place is looked for.
 MOST_BITS = 1024
@@ -38,7 +38,7 @@ class Isolation:
             left, right = waiting.pop()
             boxes += 1
             if boxes > _MAX_BOXES:
-                raise ModelError(f"the zeros of {self._expression} could not be told apart; write simpler equations")
+                raise ModelError(f"the zeros of {self._expression} could not be separated; write simpler equations")
             zeros = self._known(left, right)
             if zeros is None:
                 at = inside(left, right)
@@ -71,7 +71,7 @@ class Isolation:
             if not value.is_defined:
                 raise ModelError(f"{self._expression} is not defined {place}; restrict or change the equations")
             raise ModelError(
-                f"whether {self._expression} vanishes {place} could not be told; change the parameters a little"
+                f"whether {self._expression} vanishes {place} could not be decided; change the parameters a little"
             )
         return None
 
@@ -94,7 +94,7 @@ class Isolation:
             return field.tight(arithmetic, {self._variable: as_interval(arithmetic, left, right)}, _DEPTH)
 
     def _sign(self, place: Fraction, order: int = 0) -> int | None:
-        """The sign of a derivative at a place; zero also where SymPy tells."""
+        """The sign of a derivative at a place; also zero where SymPy proves it."""
         expression, at = self._field(order).expression, rational(place)
         found = sign_at(expression, {self._variable: at}, MOST_BITS)
         if found is None and sp.simplify(expression.subs(self._variable, at)) == 0:

@@ -1,4 +1,4 @@
-"""From a model whose spikes jump to the nearest one whose spikes do not: a QIF with the same measured properties."""
+"""A continuous stand-in for a model whose spikes jump: a QIF with the same measured properties."""
 
 from typing import Any
 

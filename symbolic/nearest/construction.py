@@ -83,7 +83,7 @@ class Construction:
         return symbol
 
     def _coupling(self) -> Any:
-        """What the other states add to the field, compared with their rest."""
+        """The contribution of the other states to the field, relative to their rest."""
         model, variable = self.original, self.original.variable
         difference: Any = sp.expand(model.field - model.field.subs(self.rest_of, simultaneous=True))
         if sp.simplify(sp.diff(difference, variable, 2)) != 0:
@@ -134,7 +134,7 @@ class Construction:
 
     @property
     def gains(self) -> dict[Any, Any]:
-        """What a constant unit of each input current adds to dV/dt, as expressions in parameters."""
+        """The contribution of a unit of each constant input current to dV/dt, in parameters."""
         model = self.original
         return {s: slope for s, slope in self._slopes.items() if not slope.free_symbols & set(model.states)}
 
@@ -158,7 +158,7 @@ class Construction:
 
     @property
     def matched(self) -> tuple[Match, ...]:
-        """What original and proposal share."""
+        """Quantities that original and proposal share."""
         variable = self.original.variable
         if not self.rests:
             return (

@@ -1,4 +1,4 @@
-"""What a proposed QIF does not share with the model that it stands in for, in sentences with numbers."""
+"""Differences between a proposed QIF and the original model, in sentences."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ _LOGARITHM = "Rate near the rheobase: it rises like the square root of the exces
 
 
 def differences(construction: Construction, proposed: NeuronModel) -> tuple[str, ...]:
-    """Say what differs."""
+    """The differences, in sentences."""
     resting = [item for item in construction.found if isinstance(item, Resting)]
     firing = [item for item in construction.found if isinstance(item, Firing)]
     found = _of_resting(construction, resting) if resting else _of_firing(construction, firing)

@@ -1,4 +1,4 @@
-"""What is measured on a membrane: where it rests, how fast it returns there, which drive makes it fire, how often."""
+"""Measurements on a membrane: rest, time constant, rheobase, period."""
 
 from dataclasses import dataclass
 from typing import Any

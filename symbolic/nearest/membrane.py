@@ -1,4 +1,4 @@
-"""From a model to its membrane: the spiking variable's equation with the other states where they rest without input."""
+"""The membrane of a model: the spiking variable's equation with the other states at rest."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,15 +18,7 @@ place = sp.Symbol("place", real=True)
 
 @dataclass(frozen=True)
 class Membrane:
-    """The spiking variable's equation at one set of parameter values, with the other states at their rest.
-
-    Attributes:
-        variable: The spiking variable.
-        rate: The time derivative of the spiking variable, in `variable` and `place`, to which other states settled.
-        threshold: Where it spikes; `oo` for a spike at infinity.
-        reset: Where it goes at a spike.
-        initial: Where it starts.
-    """
+    """The spiking variable's equation at one set of parameter values; other states rest as they do at `place`."""
 
     variable: sp.Symbol
     rate: Any

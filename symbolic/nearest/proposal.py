@@ -1,4 +1,4 @@
-"""`ContinuousProposal`: a declared model together with what it shares with the model it stands in for, and what not."""
+"""`ContinuousProposal`: a model with its agreements with, and differences from, the original."""
 
 from dataclasses import dataclass, fields
 from typing import Any

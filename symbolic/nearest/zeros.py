@@ -11,13 +11,13 @@ from ..verify.signs.kinds import numeric, sign_of_value
 
 
 def sign_of(expression: Any) -> int:
-    """Return the sign of a number, or of an expression in open parameters where their assumptions tell."""
+    """Return the sign of a number, or of an expression in open parameters where their assumptions decide."""
     expression = sp.sympify(expression)
     found = numeric(expression) if expression.is_number else sign_of_value(factored(expression), {})
     if found is None:
         names = ", ".join(sorted(map(str, expression.free_symbols)))
         instead = f"give {names} a value, or declare a sign such as sp.Symbol(..., positive=True)" if names else ""
-        raise ModelError(f"the sign of {expression} has to be known and is not; {instead or 'write simpler numbers'}")
+        raise ModelError(f"the sign of {expression} must be known but is not; {instead or 'write simpler numbers'}")
     return found
 
 

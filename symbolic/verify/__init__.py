@@ -1,11 +1,11 @@
-"""May this model be trusted? Continuity of its spikes, decided from the declared equations."""
+"""Certificates: continuity of spikes, decided from the declared equations."""
 
 from .certificate import Certificate as Certificate
-from .certificate import Condition as Condition
-from .certificate import Regularity as Regularity
-from .certificate import RouteReport as RouteReport
-from .certificate import Verdict as Verdict
 from .engine import verify as verify
+from .results import Condition as Condition
+from .results import Regularity as Regularity
+from .results import RouteReport as RouteReport
+from .results import Verdict as Verdict
 from .witness import Failure as Failure
 from .witness import Observable as Observable
 from .witness import Witness as Witness

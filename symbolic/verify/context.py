@@ -8,8 +8,8 @@ from typing import TypeVar
 import sympy as sp
 
 from ..declare import NeuronModel, weight
-from .certificate import Condition
 from .reason import Reason
+from .results import Condition
 from .signs.facts import Facts
 from .signs.kinds import Expression, Range, Row, Split, Undecided, solved
 from .signs.ranges import derived_ranges

@@ -7,7 +7,7 @@ import sympy as sp
 
 from ..declare import NeuronModel, time_constants
 from ..errors import ContinuityError, ModelError
-from .certificate import Certificate, Condition, RouteReport, Verdict
+from .certificate import Certificate
 from .conditions.neuron import neuron_conditions
 from .conditions.order_swap import input_conditions, route_conditions
 from .context import Case, declared_case, with_derived_ranges
@@ -16,9 +16,10 @@ from .parameter_cases import decided_by_cases, deciding_parameter, in_region, me
 from .reason import Reason
 from .regularity.simultaneous_inputs import crossing_class
 from .reports import Proof, report_on, worst_of
+from .results import Condition, RouteReport, Verdict
 from .signs.kinds import Row, Split, Undecided
 
-_MAX_CASES = 2  # open parameters that are told apart one after the other
+_MAX_CASES = 2  # open parameters that are divided into cases one after the other
 
 
 def verify(model: NeuronModel, strict: bool = False) -> Certificate:

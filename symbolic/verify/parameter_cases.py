@@ -8,9 +8,10 @@ import sympy as sp
 from ..algebra import tidy
 from ..declare import Jump, NeuronModel, SpikeRule
 from ..declare.frozen import FrozenMapping
-from .certificate import Certificate, Condition, Verdict
+from .certificate import Certificate
 from .reason import Reason
 from .reports import worst_of
+from .results import Condition, Verdict
 from .signs.kinds import solved
 
 

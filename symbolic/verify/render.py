@@ -1,14 +1,14 @@
 """Certificates as text, Markdown and plain data for JSON."""
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
 
 import sympy as sp
 
 from .. import typesetting
 from .reason import Reason, typeset
-
-if TYPE_CHECKING:
-    from .certificate import Certificate, Condition
+from .results import Condition, Results
 
 MARKS = {True: "holds", False: "FAILS", None: "undecided"}
 _CLAIMS = {
@@ -16,10 +16,11 @@ _CLAIMS = {
     "FAILS": "Spikes do not change continuously: at least one condition fails.",
     "UNDECIDED": "Continuity could be neither proven nor refuted.",
 }
+_PLAIN = ("regularity", "conditions", "routes", "assumptions", "simultaneous_inputs", "simultaneous_is_exact")
 COLUMNS = ("route", "no grazing", "order swap", "contact exponent", "own spike", "later spikes")
 
 
-def text(certificate: "Certificate") -> str:
+def text(certificate: Results) -> str:
     """Write a certificate as plain text that reads like a short proof."""
     lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {claim(certificate)}", ""]
     for number, condition in enumerate(certificate.conditions, 1):
@@ -32,7 +33,7 @@ def text(certificate: "Certificate") -> str:
     return "\n".join(lines + case_lines(certificate))
 
 
-def markdown(certificate: "Certificate") -> str:
+def markdown(certificate: Results) -> str:
     """Write a certificate as Markdown."""
     model, words = certificate.model, typesetting.in_markdown
     lines = [
@@ -64,7 +65,7 @@ def markdown(certificate: "Certificate") -> str:
     return "\n".join(lines + _markdown_cases(certificate))
 
 
-def latex(certificate: "Certificate") -> str:
+def latex(certificate: Results) -> str:
     """Write the equations and the statements of a certificate as LaTeX formulas."""
     rows = _equations(certificate.model)
     for condition in certificate.conditions:
@@ -74,10 +75,9 @@ def latex(certificate: "Certificate") -> str:
     return _aligned(rows)
 
 
-def plain(certificate: "Certificate") -> dict[str, Any]:
+def plain(certificate: Results) -> dict[str, Any]:
     """Write a certificate as nested dictionaries of strings, ready for JSON."""
     model = certificate.model
-    regularity, two_inputs = certificate.regularity, certificate.simultaneous_inputs
     return {
         "model": model.name,
         "equations": {str(state): str(rate) for state, rate in model.dynamics.items()},
@@ -86,52 +86,31 @@ def plain(certificate: "Certificate") -> dict[str, Any]:
         "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
         "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
         "verdict": certificate.verdict.name,
-        "regularity": regularity.name if regularity is not None else None,
-        "conditions": [_plain_condition(condition) for condition in certificate.conditions],
-        "routes": [
-            {
-                "name": report.name,
-                "no_grazing": report.no_grazing.name,
-                "order_swap": report.order_swap.name,
-                "contact_exponent": str(report.contact_exponent) if report.contact_exponent is not None else None,
-                "own_spike": report.own_spike.name if report.own_spike is not None else None,
-                "later_spikes": report.later_spikes.name if report.later_spikes is not None else None,
-                "own_is_exact": report.own_is_exact,
-                "later_is_exact": report.later_is_exact,
-                "own_reason": report.own_reason,
-                "later_reason": report.later_reason,
-                "later_exponent": None if report.later_exponent is None else str(report.later_exponent),
-            }
-            for report in certificate.routes
-        ],
-        "assumptions": [str(assumption) for assumption in certificate.assumptions],
-        "simultaneous_inputs": None if two_inputs is None else two_inputs.name,
-        "simultaneous_is_exact": certificate.simultaneous_is_exact,
+        **{name: _plain(getattr(certificate, name)) for name in _PLAIN},
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],
     }
 
 
-def _plain_condition(condition: "Condition") -> dict[str, Any]:
-    return {
-        "name": condition.name,
-        "route": condition.route,
-        "holds": condition.holds,
-        "statement": str(condition.statement),
-        "reason": condition.reason,
-        "assumptions": [str(assumption) for assumption in condition.assumptions],
-        "needs": None if condition.needs is None else str(condition.needs),
-    }
+def _plain(part: Any) -> Any:
+    """A part of a certificate in lists, dictionaries, strings, booleans and None."""
+    if part is None or isinstance(part, bool):
+        return part
+    if isinstance(part, tuple):
+        return [_plain(each) for each in part]
+    if is_dataclass(part):
+        return {field.name: _plain(getattr(part, field.name)) for field in fields(part)}
+    return part.name if isinstance(part, Enum) else str(part)
 
 
-def claim(certificate: "Certificate") -> str:
-    """What the verdict says, in a sentence."""
+def claim(certificate: Results) -> str:
+    """The meaning of the verdict, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
     if certificate.verdict.name == "UNDECIDED" and certificate.cases:
         sentence += " The answer depends on parameters that were left open: see the cases."
     return sentence
 
 
-def title(condition: "Condition") -> str:
+def title(condition: Condition) -> str:
     """A condition's name, with the route that it is about."""
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
@@ -150,8 +129,8 @@ def in_words(relation: Any) -> str:
     return str(relation)
 
 
-def crossing(certificate: "Certificate") -> str:
-    """What is known where two inputs change places, in a sentence."""
+def crossing(certificate: Results) -> str:
+    """The class where two inputs change places, in a sentence."""
     words = _class(certificate.simultaneous_inputs, certificate.simultaneous_is_exact)
     return f"Where two inputs to the neuron change places, spike times are of class {words}."
 
@@ -172,7 +151,7 @@ def reasons(report: Any) -> list[str]:
     return [reason for reason in (report.own_reason, report.later_reason) if reason]
 
 
-def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
+def case_lines(certificate: Results, indent: str = "") -> list[str]:
     """The cases of a certificate, each with its reason or its own cases below it."""
     lines = []
     for condition, case in certificate.cases:
@@ -182,7 +161,7 @@ def case_lines(certificate: "Certificate", indent: str = "") -> list[str]:
     return lines
 
 
-def _case_reasons(case: "Certificate") -> list[str]:
+def _case_reasons(case: Results) -> list[str]:
     if case.cases:
         return []
     if case.holds:
@@ -191,7 +170,7 @@ def _case_reasons(case: "Certificate") -> list[str]:
     return [Reason("{}: {}. {}", title(c), MARKS[c.holds], c.reason) for c in questions[:1]]
 
 
-def _findings(certificate: "Certificate") -> list[str]:
+def _findings(certificate: Results) -> list[str]:
     """A sentence or more about each route, and one about two inputs."""
     found = [_route(report) for report in certificate.routes]
     return found if certificate.simultaneous_inputs is None else [*found, crossing(certificate)]
@@ -210,7 +189,7 @@ def _route(report: Any) -> str:
     )
 
 
-def _markdown_cases(certificate: "Certificate", indent: str = "") -> list[str]:
+def _markdown_cases(certificate: Results, indent: str = "") -> list[str]:
     lines = []
     for condition, case in certificate.cases:
         reason = " ".join(map(_in_markdown, _case_reasons(case)))

@@ -1,4 +1,4 @@
-"""One report per input route: from decided conditions to classes of regularity."""
+"""Reports on input routes: from decided conditions to classes of regularity."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,13 +9,13 @@ import sympy as sp
 from ..algebra import tidy
 from ..declare import InputRoute
 from .asymptotics.clock import NEVER, Order
-from .certificate import Condition, Regularity, RouteReport, Verdict
 from .conditions.neuron import FROM_THE_SPIKE_ON
 from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
 from .context import Case
 from .reason import Reason
 from .regularity.later_spikes import later_finding
 from .regularity.own_spike import Finding, own_finding, own_order, smoothness_of_equations
+from .results import Condition, Regularity, RouteReport, Verdict
 from .signs.kinds import Undecided
 
 _JUMPS = Finding(Regularity.DISCONTINUOUS, True, "")
@@ -97,7 +97,7 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
 
 
 def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
-    """The report that is right for all of several groups of neurons: the worst class of each."""
+    """The report for several groups of neurons together: the worst class of each."""
     reports = list(reports)
     own = min(reports, key=_own_rank)
     later = min(reports, key=lambda report: _rank(report.later_spikes))

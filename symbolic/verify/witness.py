@@ -13,7 +13,7 @@ Input = tuple[float, str, float]
 
 
 class Failure(Enum):
-    """What a witness shows.
+    """The kinds of failures that a witness shows.
 
     Attributes:
         VANISHES: A spike appears or vanishes within the trial.

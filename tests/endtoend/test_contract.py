@@ -82,8 +82,6 @@ TEXT = {
 }
 
 MODELS = list(DECLARED)
-# of two of a kind one runs by default, the other compiles as long again
-LONG = ("theta_neuron", "lif")
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -137,38 +135,61 @@ def _neuron(name, **options):
     return ss.Neuron(DECLARED[name], allow_discontinuous=name == "lif", **options)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in MODELS]
+SPIKES_IN = [[0.5, 1.0, jnp.inf], [2.0, 0.25, 0.75]], [[3, 1, 0], [0, 1, 2]]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["layers", "recurrent"])
+def is_recurrent(request):
+    return request.param
+
+
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name == "qif_delta" else pytest.mark.slow) for name in MODELS],
 )
-def test_build_and_run(name):
-    key = jax.random.key(0)
-    neuron = _neuron(name, trainable=("tau_m",) if name == "qif_delta" else ())
-    spikes_in = ss.Spikes([[0.5, 1.0, jnp.inf], [2.0, 0.25, 0.75]], [[3, 1, 0], [0, 1, 2]])
-    networks = (
-        ss.FeedForward(neuron, sizes=(4, 5, 3), duration=4.0, key=key, scale=2.0),
-        ss.Recurrent(neuron, size=3, inputs=4, duration=4.0, key=key),
+def ran(request, is_recurrent):
+    """A network of declared neurons, and what it returns for a batch of two trials."""
+    neuron, key = (
+        _neuron(request.param, trainable=("tau_m",) if request.param == "qif_delta" else ()),
+        jax.random.key(0),
     )
-    for net in networks:
-        rec = net(spikes_in)
-        assert isinstance(rec.spikes[-1], ss.Spikes)
-        assert rec.spike_times(count=2).shape == (2, 3, 2)
-        assert jnp.isfinite(rec.spike_times(count=2)).all()
-        assert net.first_spike_times(spikes_in).shape == (2, 3)
-        states = rec.states_at(jnp.linspace(0.0, 4.0, 7))
-        assert set(states) == {state.name for state in DECLARED[name].states}
-        assert all(values.shape == (2, 7, 3) for values in states.values())
-        # one trial, and the same through jax.vmap
-        alone = net(spikes_in[0]).spike_times(count=2)
-        assert jnp.allclose(alone, rec.spike_times(count=2)[0], rtol=1e-12)
-        mapped = jax.vmap(lambda times, sources, net=net: net.first_spike_times(ss.Spikes(times, sources)))
-        assert jnp.allclose(mapped(spikes_in.times, spikes_in.sources), net.first_spike_times(spikes_in), rtol=1e-12)
+    if is_recurrent:
+        net = ss.Recurrent(neuron, size=3, inputs=4, duration=4.0, key=key)
+    else:
+        net = ss.FeedForward(neuron, sizes=(4, 5, 3), duration=4.0, key=key, scale=2.0)
+    spikes_in = ss.Spikes(*SPIKES_IN)
+    return net, spikes_in, net(spikes_in)
+
+
+def test_what_a_network_returns(ran):
+    net, _, rec = ran
+    assert isinstance(rec.spikes[-1], ss.Spikes)
+    assert rec.spike_times(count=2).shape == (2, 3, 2)
+    assert jnp.isfinite(rec.spike_times(count=2)).all()
+    neuron = net.neuron if isinstance(net, ss.Recurrent) else net.neurons[-1]
+    states = rec.states_at(jnp.linspace(0.0, 4.0, 7))
+    assert set(states) == {state.name for state in neuron.model.states}
+    assert all(values.shape == (2, 7, 3) for values in states.values())
+
+
+def test_one_trial_is_as_it_is_in_a_batch(ran):
+    net, spikes_in, rec = ran
+    assert jnp.allclose(net(spikes_in[0]).spike_times(count=2), rec.spike_times(count=2)[0], rtol=1e-12)
+
+
+def test_a_batch_through_vmap(ran):
+    net, spikes_in, _ = ran
+    mapped = jax.vmap(lambda times, sources: net.first_spike_times(ss.Spikes(times, sources)))
+    found = mapped(spikes_in.times, spikes_in.sources)
+    assert found.shape == (2, 3)
+    assert jnp.allclose(found, net.first_spike_times(spikes_in), rtol=1e-12)
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == "qif_delta" else pytest.mark.slow) for name in MODELS]
 )
 def test_an_optax_loop_needs_no_trainer(name):
-    net = ss.FeedForward(_neuron(name, trainable=("tau_m",)), sizes=(4, 5, 3), duration=4.0, key=jax.random.key(1))
+    net = ss.FeedForward(_neuron(name, trainable=("tau_m",)), sizes=(4, 3), duration=4.0, key=jax.random.key(1))
     spikes = ss.Spikes([0.5, 1.0, 0.2], [3, 1, 0])
     optimizer = optax.adam(1e-2)
     state = optimizer.init(eqx.filter(net, eqx.is_inexact_array))

@@ -122,14 +122,14 @@ def assert_finite(names, *arrays):
 
 
 def cases():
-    """By default, of what compiles for long, the one that is hardest, and in the precision that is."""
+    """By default single neurons; networks compile for long."""
     networks = (
         ("QIF", layered),
         ("QIF", recurrent),
         *((n, f) for n in ("QIF (delta)", "theta") for f in (single, recurrent)),
     )
     for (name, network), dtype in itertools.product(networks, ("float32", "float64")):
-        is_quick = network is single or (name == "QIF" and dtype == "float32")
+        is_quick = network is single
         yield pytest.param(name, network, dtype, marks=() if is_quick else pytest.mark.slow)
 
 

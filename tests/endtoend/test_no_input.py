@@ -9,8 +9,10 @@ import smoothspike as ss
 T = 4.0
 
 
-@pytest.mark.parametrize("capacity", [0, 3])
-@pytest.mark.parametrize("recurrent", [False, True], ids=["layer", "recurrent"])
+@pytest.mark.parametrize("capacity", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize(
+    "recurrent", [pytest.param(False, id="layer"), pytest.param(True, id="recurrent", marks=pytest.mark.slow)]
+)
 def test_no_input(capacity, recurrent, float32):
     neuron = ss.Neuron(ss.models.qif())
     if recurrent:

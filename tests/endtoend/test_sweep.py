@@ -51,6 +51,7 @@ def neighbours_around_the_loss(run, high, low):
     return high, low
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.slow if name == "QIF, second spike" else ()) for name in SWEEPS]
 )

@@ -51,9 +51,9 @@ def looped(mesh, per_process=False):
         updates, state = OPTIMIZER.update(gradient, state)
         return eqx.apply_updates(net, updates), state, value
 
+    batched = NamedSharding(mesh, PartitionSpec("batch")) if mesh else None
     if mesh:
         net, state = eqx.filter_shard((net, state), NamedSharding(mesh, PartitionSpec()))
-        batched = NamedSharding(mesh, PartitionSpec("batch"))
     losses = []
     for batch in data.batches(16):
         if per_process:

@@ -34,6 +34,7 @@ def recurrent(delay, own=((0, 2, 3), (5, 0, 1), (2, 4, 0))):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("build", [layer, layers, recurrent])
 def test_spike_times_change_continuously(build, figures):
     """While arrivals pass each other and the trial end: ten times finer steps make ten times smaller changes."""
@@ -105,6 +106,7 @@ def test_lists_without_a_target_need_no_delay():
     assert np.isfinite(net.first_spike_times(ss.Spikes([0.5], [0]))).all()
 
 
+@pytest.mark.slow
 def test_delays_are_learnt_from_spike_times(figures):
     """Known delays of a layer come back from first spike times, in different trials, by their gradient alone."""
     generator = np.random.default_rng(2)

@@ -57,6 +57,7 @@ def assert_same_trials(one, other):
 
 
 class TestAgreement:
+    @pytest.mark.slow
     @pytest.mark.parametrize("model", [ss.models.qif(), ss.models.lif()], ids=lambda model: model.name)
     def test_a_layer_is_a_recurrent_network_without_connections(self, model, weights, spikes):
         neuron = ss.Neuron(model, allow_discontinuous=True)
@@ -86,6 +87,7 @@ class TestAgreement:
         square = ss.Spikes(spikes.times.reshape(2, 2, -1), spikes.sources.reshape(2, 2, -1))
         np.testing.assert_allclose(network(square).first_spike_times().reshape(4, -1), expected, rtol=ROUNDING)
 
+    @pytest.mark.slow
     def test_neither_capacity_nor_padding_nor_order_matters(self, network, spikes):
         shuffled = np.random.default_rng(11).permutation(10)
         same = ss.Spikes(spikes.times[:, shuffled], spikes.sources[:, shuffled]).padded(17)
@@ -110,6 +112,7 @@ class TestAgreement:
         np.testing.assert_allclose(mixed(spikes).spikes[0].times, layer(spikes).spikes[0].times, rtol=ROUNDING)
         assert mixed.neurons == (qif, slow)
 
+    @pytest.mark.slow
     def test_one_value_for_each_neuron(self, weights, spikes):
         each = (0.5, 2.0, 2.0)
         together = ss.Neuron(ss.models.qif(tau_m=each, tau_s=tuple(tau / 2 for tau in each)))
@@ -121,6 +124,7 @@ class TestAgreement:
 
 
 class TestLearning:
+    @pytest.mark.slow
     def test_an_optax_step_lowers_the_loss(self, network, spikes):
         """`filter_value_and_grad` and optax suffice; the trained spikes come from a PyTree of arrays."""
         optimizer = optax.sgd(1e-3)

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -98,7 +98,6 @@ class TestFromTrains:
 
 
 class TestSorted:
-    @settings(max_examples=30)
     @given(trials())
     def test_is_stable_and_keeps_every_spike(self, spikes):
         ordered = spikes.sorted()
@@ -119,7 +118,6 @@ class TestSorted:
 
 
 class TestCounting:
-    @settings(max_examples=30)
     @given(trials(size=4))
     def test_counts_match_trains(self, spikes):
         times, sources = np.asarray(spikes.times), np.asarray(spikes.sources)
@@ -159,7 +157,6 @@ class TestShapes:
         with pytest.raises(ValueError, match="4 events do not fit in a capacity of 3"):
             batch.padded(3)
 
-    @settings(max_examples=30)
     @given(trials())
     def test_trimmed_keeps_every_spike(self, spikes):
         trimmed = spikes.trimmed()

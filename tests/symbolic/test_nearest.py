@@ -185,6 +185,7 @@ def close(left, right, tolerance=1e-9):
     return abs(left - right) <= tolerance * (1 + abs(right))
 
 
+@pytest.mark.slow
 def test_the_library_has_models_that_fail():
     assert [name for name in models.names() if not verify(getattr(models, name)()).holds] == list(FAILING)
 
@@ -200,7 +201,13 @@ def test_the_proposal_holds_and_is_a_model(name):
     assert not any(number.has(sp.Float) for number in (*proposal.dynamics.values(), *proposal.values.values()))
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name not in FIRING])
+LONG = ("AdEx with a cut-off", "conductances", "eif_delta", "cubic", "kinked")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in CASES if name not in FIRING],
+)
 def test_rest_time_constant_and_rheobase_agree(name):
     old, new = Simulated(CASES[name]), Simulated(PROPOSALS[name])
     old_rest, new_rest = old.rest(), new.rest()

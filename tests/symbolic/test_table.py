@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
 from symbolic import models, table
 
 PAGE = Path(__file__).parents[2] / "docs" / "models.md"
 
 
+@pytest.mark.slow
 def test_the_page_is_current():
     assert PAGE.read_text(encoding="utf-8") == table.table(), "run: python -m symbolic.table docs/models.md"
 

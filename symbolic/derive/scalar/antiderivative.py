@@ -24,14 +24,7 @@ Row = dict[Any, Any]
 
 @dataclass(frozen=True)
 class RationalField:
-    """A field that is rational in a coordinate, with its numerator in factors.
-
-    Attributes:
-        coordinate: The coordinate `y`.
-        above: Coefficients of the numerator of `dt/dy`, constant term first.
-        constant: The constant factor of its denominator.
-        factors: The other factors of its denominator, with the leading coefficient 1.
-    """
+    """The rational `dt/dy = above / (constant * factors)` of a field; `above` constant term first, factors monic."""
 
     coordinate: Coordinate
     above: tuple[Any, ...]
@@ -83,7 +76,7 @@ class Antiderivative:
         return sp.Add(*terms, self.rest.subs(y, here))
 
     def until(self, end: Any) -> tuple[Any, Any]:
-        """By what it grows from the potential to `end`, and its value there, in the same constants."""
+        """Its increase from the potential to `end`, and its value there, in the same constants."""
         final = self.final(end)
         if final in (sp.oo, -sp.oo):
             raise DerivationError("the spike is reached after an infinite time only")

@@ -78,28 +78,30 @@ def _on_component(line: PhaseLine, parts: list[Part]) -> Any:
     return form if _solves(line, parts, form) else None
 
 
-def _begins(line: PhaseLine, part: Part, form: Any) -> bool:
-    slope = sp.diff(form, t)
+def _everywhere(line: PhaseLine, parts: list[Part], check: Callable[[Part, Any, Row], bool]) -> bool:
+    """Whether a check passes at several places of every part, for every row of parameters."""
     try:
-        for row in line.rows:
-            for place in places(part.segment, row):
-                here = {**row, line.potential: place}
-                began, pace = (value(each, {**here, t: sp.S.Zero}, _DIGITS) for each in (form, slope))
-                if not (_is_near(began, place) and _is_near(pace, value(part.segment.field, here, _DIGITS))):
-                    return False
+        return all(check(part, at, row) for row in line.rows for part in parts for at in places(part.segment, row))
     except ArithmeticError:
         return False
-    return True
+
+
+def _begins(line: PhaseLine, part: Part, form: Any) -> bool:
+    slope = sp.diff(form, t)
+
+    def check(part: Part, place: Any, row: Row) -> bool:
+        here = {**row, line.potential: place}
+        began, pace = (value(each, {**here, t: sp.S.Zero}, _DIGITS) for each in (form, slope))
+        return _is_near(began, place) and _is_near(pace, value(part.segment.field, here, _DIGITS))
+
+    return _everywhere(line, [part], check)
 
 
 def _undoes(line: PhaseLine, part: Part, form: Any) -> bool:
-    try:
-        return all(
-            _is_near(value(form, {**row, _clock: value(part.clock(place), row, _DIGITS)}, _DIGITS), place)
-            for row in line.rows for place in places(part.segment, row)
-        )  # fmt: skip
-    except ArithmeticError:
-        return False
+    def check(part: Part, place: Any, row: Row) -> bool:
+        return _is_near(value(form, {**row, _clock: value(part.clock(place), row, _DIGITS)}, _DIGITS), place)
+
+    return _everywhere(line, [part], check)
 
 
 def _stays(line: PhaseLine, form: Any, zero: Any) -> bool:
@@ -114,32 +116,25 @@ def _stays(line: PhaseLine, form: Any, zero: Any) -> bool:
 
 
 def _solves(line: PhaseLine, parts: list[Part], form: Any) -> bool:
-    """It begins where it should, its derivative is the field, and the time that it takes is what the clock says."""
+    """Whether a form starts at the potential, has the field as its slope, and takes the right time."""
     slope = sp.diff(form, t)
-    try:
-        return all(
-            _solves_from(line, parts, part, (form, slope), place, row)
-            for row in line.rows for part in parts for place in places(part.segment, row)
-        )  # fmt: skip
-    except ArithmeticError:
-        return False
 
+    def check(part: Part, place: Any, row: Row) -> bool:
+        here = {**row, line.potential: place}
+        if not _is_near(value(form, {**here, t: 0}, _DIGITS), place):
+            return False
+        began = value(part.clock(line.potential), here, _DIGITS)
+        for time in _times(part, line.potential, here):
+            there = value(form, {**here, t: time}, _DIGITS)
+            at = {**row, line.potential: there}
+            now = next(other for other in parts if other is parts[-1] or _is_above(there, other.segment.low, row))
+            if not _is_near(value(slope, {**here, t: time}, _DIGITS) / value(now.segment.field, at, _DIGITS), 1):
+                return False
+            if not _is_near(value(now.clock(line.potential), at, _DIGITS) - began, time):
+                return False
+        return True
 
-def _solves_from(line: PhaseLine, parts: list[Part], part: Part, formulas: Any, place: Any, row: Row) -> bool:
-    form, slope = formulas
-    here = {**row, line.potential: place}
-    if not _is_near(value(form, {**here, t: 0}, _DIGITS), place):
-        return False
-    began = value(part.clock(line.potential), here, _DIGITS)
-    for time in _times(part, line.potential, here):
-        there = value(form, {**here, t: time}, _DIGITS)
-        at = {**row, line.potential: there}
-        now = next(other for other in parts if other is parts[-1] or _is_above(there, other.segment.low, row))
-        if not _is_near(value(slope, {**here, t: time}, _DIGITS) / value(now.segment.field, at, _DIGITS), 1):
-            return False
-        if not _is_near(value(now.clock(line.potential), at, _DIGITS) - began, time):
-            return False
-    return True
+    return _everywhere(line, parts, check)
 
 
 def _times(part: Part, potential: Any, here: Row) -> list[Any]:

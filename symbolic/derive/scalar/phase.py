@@ -1,4 +1,4 @@
-"""The autonomous scalar class: the potential is the only state, and the time to its spike describes it completely.
+"""The autonomous scalar class: the potential is the only state.
 
 `u(V)`, the integral of `1/F` from `V` to the spike, is found by partial fractions where they do it; so are the flow and
 the period. Formulas are put into the equation, and compared with quadrature, before they are returned. They are to be
@@ -28,7 +28,7 @@ _FAILURES = (sp.PolynomialError, NotImplementedError, ValueError, TypeError, Ari
 
 
 def derive_phase(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive how a neuron with one state spikes, in formulas: for any parameters where possible, else at the declared.
+    """Derive formulas for a neuron with one state: for any parameters where possible, else at the declared values.
 
     Example:
         >>> from symbolic import models
@@ -75,7 +75,7 @@ def _ends(model: NeuronModel, structure: Structure) -> tuple[Any, Any]:
 
 
 def _ways(model: NeuronModel, structure: Structure) -> Iterator[tuple[str, dict[Any, Any], dict[Any, Any]]]:
-    """With parameters as symbols of known sign, then with their values; and what is fixed by that."""
+    """Parameters as symbols of known sign, then as values, with those that are fixed by that."""
     end, reset = _ends(model, structure)
     used = [s for s in model.parameters if s in structure.field.free_symbols | end.free_symbols | reset.free_symbols]
     yield ("for any parameters" if used else "the integral"), signed_symbols(model), {}
@@ -124,7 +124,6 @@ class _Search:
             rheobase=rheobase(model, structure, form),
             period=between,
             phase=between - until if has_phase else None,
-            relation=None,
             form=form,
             fixed=FrozenMapping(self._fixed),
         )

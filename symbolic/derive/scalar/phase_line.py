@@ -1,4 +1,4 @@
-"""The phase line of a scalar field: where pieces are glued, where it vanishes, which way it points in between."""
+"""The phase line of a scalar field: its pieces, zeros and signs."""
 
 import itertools
 from dataclasses import dataclass
@@ -17,15 +17,7 @@ _GLUED = (sp.Piecewise, sp.Abs, sp.Max, sp.Min, sp.Heaviside, sp.sign)
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of the line on which the field is one expression and does not vanish.
-
-    Attributes:
-        low: Where it begins.
-        high: Where it ends.
-        field: The field there.
-        rational: The same, in factors.
-        sign: 1 where the potential rises, -1 where it falls.
-    """
+    """A part of the line on which the field is one expression and does not vanish; `sign` is 1 where it rises."""
 
     low: Any
     high: Any
@@ -36,16 +28,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class PhaseLine:
-    """The phase line up to the spike.
-
-    Attributes:
-        potential: The symbol of the potential.
-        components: The parts between zeros of the field, in ascending order, each cut into segments where two
-            expressions meet.
-        zeros: The zeros of the field between them, in ascending order.
-        spikes: Whether the potential rises to the spike from just below it.
-        rows: Parameter values on which it rests.
-    """
+    """The phase line up to the spike: components between zeros, each cut into segments where expressions meet."""
 
     potential: Any
     components: tuple[tuple[Segment, ...], ...]
@@ -158,7 +141,7 @@ def _changes(relation: Any, potential: Any, rows: list[Row]) -> list[Any]:
     is_plain = row is not None and (len(row) <= 2 or gap.free_symbols == {potential})
     found = factor(gap, potential, rows) if is_plain else None
     if found is None:
-        raise DerivationError(f"where {relation} changes is not told by its form")
+        raise DerivationError(f"where {relation} changes cannot be read off its form")
     return [zero for part in found[1] for zero in part.zeros()]
 
 

@@ -33,7 +33,7 @@ class Part:
     time: Any = None
 
     def clock(self, potential: Any) -> Any:
-        """What grows like time, as a function of the potential."""
+        """A function of the potential that grows like time."""
         return self.antiderivative.at(potential) + self.offset
 
 

@@ -78,7 +78,7 @@ def with_values(order: Order | None, facts: Facts) -> Order | None:
 
 @dataclass(frozen=True)
 class Clock:
-    """Measures orders near the spike (side 1: before it) or near the reset to minus infinity (side -1: after it).
+    """Measures orders near the spike, or near the reset to minus infinity.
 
     Attributes:
         variable: The spiking variable.

@@ -1,4 +1,4 @@
-"""How an expression grows as its variable goes to infinity, derived term by term from the expression's tree."""
+"""Growth of an expression as its variable goes to infinity, derived from the expression's tree."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Why the other states stay finite during a trial, and why only finitely many spikes fit into it.
+"""Conditions that other states stay finite and that spikes do not accumulate.
 
 Bounded states have an equation that is affine in themselves (and in states that depend on each other), whose
 coefficients depend on bounded states, and on V through bounded functions only, and a reset that does not make them
@@ -7,7 +7,7 @@ sides does the same.
 
 All other states, x, must enter affinely: dx/dt = g(V) + A(V) x and dV/dt = f(V) + c(V) x, with resets x -> r x + b,
 |r| <= 1. Where A and c are bounded and g is integrable against f at infinite V (and grows at most linearly where V can
-only drift), |x| grows at most exponentially in time plus a fixed amount per spike; between two spikes V has to cross a
+only drift), |x| grows at most exponentially in time plus a fixed amount per spike; between two spikes V must cross a
 fixed interval, at a speed of at most a constant times 1 + |x|, so that n spikes take at least about log(n).
 """
 
@@ -21,9 +21,9 @@ from ...declare import NeuronModel
 from ..asymptotics.growth import growth
 from ..asymptotics.scales import ONE, Scale, bound, compare, integrable, leading
 from ..context import Answer, Case
-from ..influence import following
 from ..reason import Reason, listed
 from ..signs.facts import Facts
+from ..signs.influence import following
 from ..signs.kinds import Expression, Kind, Undecided, affine_parts
 
 _LINEAR = Scale(power=sp.S.One)
@@ -82,9 +82,9 @@ def no_accumulation(case: Case) -> Answer:
     if reset.free_symbols & set(growing.states):
         raise Undecided("the reset of {} to {} depends on states that grow from spike to spike", variable, reset)
     if not growing.states:
-        return True, Reason("Between two spikes {} has to cross {}, where its speed is bounded.", variable, start)
+        return True, Reason("Between two spikes {} must cross {}, where its speed is bounded.", variable, start)
     return True, Reason(
-        "Between two spikes {} has to cross {}, where its speed is at most proportional to the number of "
+        "Between two spikes {} must cross {}, where its speed is at most proportional to the number of "
         "spikes so far: the times between spikes add up to infinity, like the harmonic series.",
         variable,
         start,

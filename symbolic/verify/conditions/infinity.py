@@ -1,4 +1,4 @@
-"""What happens at plus and minus infinity of the spiking variable: finite times, and finite values of other states.
+"""Conditions at plus and minus infinity of the spiking variable: finite times, finite other states.
 
 Failures are proven with the other states held fixed. That is rigorous where they do not follow the spiking variable;
 where they do, and act back on it, each failure first checks that they move too little to matter.
@@ -11,9 +11,9 @@ import sympy as sp
 from ..asymptotics.growth import growth, without_oscillations
 from ..asymptotics.scales import ONE, Leading, Scale, bound, compare, integrable, leading
 from ..context import Answer, Case
-from ..influence import following
 from ..reason import Reason, listed
 from ..signs.facts import Facts
+from ..signs.influence import following
 from ..signs.kinds import Expression, Kind, Undecided, affine_parts, at_place
 from .boundedness import require_drift, split_states
 
@@ -215,7 +215,7 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
 
 
 def _passes_on(reset: Expression, state: sp.Symbol) -> bool:
-    """Whether a reset leaves an infinite state infinite: affine in it, with a coefficient that is no zero."""
+    """Whether a reset leaves an infinite state infinite: affine in it, with a nonzero coefficient."""
     parts = affine_parts(reset, [state])
     return parts is not None and parts[0][state].is_number and parts[0][state] != 0
 

@@ -9,10 +9,10 @@ from ...algebra import expanded, tidy
 from ...declare import NeuronModel
 from ...structure import is_on_circle
 from ..asymptotics.branches import from_below
-from ..certificate import Condition
 from ..context import Answer, Case
 from ..reason import Reason, listed
 from ..regularity.own_spike import effect_of_jump
+from ..results import Condition
 from ..signs.kinds import Expression, Kind, Undecided, affine_parts, at_place
 from ..signs.lipschitz import require_lipschitz
 from ..signs.reach import grazes

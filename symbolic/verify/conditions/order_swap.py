@@ -10,11 +10,11 @@ from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
 from ..asymptotics.growth import approach, growth, limit
 from ..asymptotics.scales import ONE, compare, leading
-from ..certificate import Condition
 from ..context import Answer, Case
-from ..influence import relevant_states
 from ..reason import Reason
+from ..results import Condition
 from ..signs.facts import Facts
+from ..signs.influence import relevant_states
 from ..signs.kinds import Expression, Kind, Undecided
 from ..signs.lipschitz import require_lipschitz
 
@@ -22,7 +22,7 @@ State = dict[Any, Any]
 
 _GENERATIONS = 3
 
-CANNOT_TRIGGER = "inputs cannot trigger or swallow a spike"
+CANNOT_TRIGGER = "inputs cannot trigger or suppress a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
 COMMUTE = "the order of inputs does not matter"
 
@@ -100,7 +100,7 @@ def _infinity_is_fixed(case: Case, jump: Expression) -> Answer:
     return (
         False,
         Reason(
-            "For some weights {} does not tend to infinity as {} -> oo: the input swallows a spike.", jump, variable
+            "For some weights {} does not tend to infinity as {} -> oo: the input suppresses a spike.", jump, variable
         ),
     )
 

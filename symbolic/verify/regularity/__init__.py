@@ -1,1 +1,1 @@
-"""How smoothly spike times depend on inputs, one module for each kind of meeting."""
+"""Regularity of spike times, one module for each kind of meeting."""

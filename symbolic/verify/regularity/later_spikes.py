@@ -1,4 +1,4 @@
-"""How smoothly later spikes pass the meeting of an input with the neuron's own spike.
+"""Regularity of later spikes where an input meets the neuron's own spike.
 
 Both orders of events lead to a state after the meeting, a function of the time between the two on either side of
 zero. They agree at zero (order-swap continuity); the first power on which they differ, or that is not smooth, gives
@@ -15,10 +15,10 @@ from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.branches import beside
 from ..asymptotics.clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
-from ..certificate import Regularity
 from ..context import Case
-from ..influence import Ties, free_symbols, read_by_jump, superposes, ties
 from ..reason import Reason, after, before, listed
+from ..results import Regularity
+from ..signs.influence import Ties, free_symbols, read_by_jump, superposes, ties
 from ..signs.kinds import Undecided
 from .chart_analyticity import is_glued
 from .own_spike import Finding, class_of, effect_of_jump, is_fractional, like, shift_order
@@ -45,8 +45,8 @@ def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
 
 
 def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding | None:
-    chart = "-1/V" if case.returns_from_below else "the angle"
-    smooth = Reason("In terms of {} flow and jumps are analytic through the spike", chart)
+    chart = Reason("In the coordinate {}", -1 / case.model.variable) if case.returns_from_below else "In the angle"
+    smooth = Reason("{}, flow and jumps are analytic through the spike", chart)
     if not found.touched:
         return Finding(Regularity.ANALYTIC, True, Reason("{}, and the reset changes nothing else.", smooth))
     if found.following or not superposes(case.model, route, found):

@@ -1,4 +1,4 @@
-"""How smoothly the own spike time passes the meeting of an input with the spike.
+"""Regularity of the own spike time where an input meets the spike.
 
 An input at a time u before the spike shifts it by an amount of order u^k; an input after it shifts it by nothing.
 k is the contact exponent. A jump of V shifts the spike by jump/F. A jump of another state changes F by dF from then
@@ -15,9 +15,9 @@ import sympy as sp
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.clock import Clock, Order, clock_before, smallest, with_values
-from ..certificate import Regularity
 from ..context import Case
 from ..reason import Reason, before
+from ..results import Regularity
 from ..signs.facts import Facts
 from ..signs.kinds import Expression, Undecided
 from .smoothness import smoothness
@@ -30,7 +30,7 @@ _HIGHEST = 9
 class Finding:
     """A class of regularity, whether it is exact or only a lower bound, why, and a Hoelder exponent if one is known.
 
-    The exponent tells apart what is merely continuous: 1 for Lipschitz continuity, less for worse.
+    The exponent grades what is merely continuous: 1 for Lipschitz continuity, less for worse.
     """
 
     regularity: Regularity

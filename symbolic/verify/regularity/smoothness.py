@@ -1,11 +1,11 @@
-"""How smooth an expression is in the states, away from spikes: analytic unless a part of it has a kink."""
+"""Regularity of expressions in the states: analytic unless a part has a kink."""
 
 from itertools import pairwise
 from typing import Any
 
 import sympy as sp
 
-from ..certificate import Regularity
+from ..results import Regularity
 from ..signs.facts import Facts
 from ..signs.kinds import Kind, Split, Undecided
 from ..signs.lipschitz import pieces_of

@@ -10,17 +10,7 @@ import sympy as sp
 from ...algebra import coefficients, expanded, factored, is_zero, tidy
 from ...enclosure import sign_at
 from ...errors import ModelError
-from .kinds import (
-    ENCLOSED,
-    Expression,
-    Kind,
-    Range,
-    Split,
-    Spread,
-    Undecided,
-    affine_parts,
-    structural,
-)
+from .kinds import ENCLOSED, Expression, Kind, Range, Split, Spread, Undecided, affine_parts, structural
 from .parameters import ParameterFacts
 from .sampling import MOST_POINTS, certain_signs, kind_over_box, points
 
@@ -30,7 +20,7 @@ _SHORT = 40  # ... this
 
 @dataclass
 class Facts(ParameterFacts):
-    """What may be assumed: values of parameters (one row per kind of neuron) and ranges of states.
+    """The assumptions: values of parameters (one row per kind of neuron) and ranges of states.
 
     The end of a range belongs to it, except for a `cut`: a state (the spiking variable) and the end (its finite
     threshold) where it is taken away, so that no trajectory goes on from there. `most_boxes` limits the work of
@@ -115,7 +105,7 @@ class Facts(ParameterFacts):
         return True
 
     def _with_assumptions(self, expression: Expression) -> Expression:
-        """Replace states by symbols whose assumptions say what their range says."""
+        """Replace states by symbols with the assumptions that follow from their ranges."""
         new = {}
         for state in expression.free_symbols & self.ranges.keys():
             low, high = self.ranges[state]

@@ -1,4 +1,4 @@
-"""Words for signs, and what SymPy's assumptions say about the sign of an expression."""
+"""Kinds of signs, and signs by SymPy's assumptions."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ def affine_parts(expression: Expression, symbols: Collection[Any]) -> tuple[dict
 
 
 def structural(expression: Expression) -> int | None:
-    """The sign as far as SymPy's assumptions tell."""
+    """The sign by SymPy's assumptions; None if undecided."""
     if expression.is_number:
         return numeric(expression)
     return 1 if expression.is_positive else -1 if expression.is_negative else 0 if expression.is_zero else None

@@ -1,4 +1,4 @@
-"""Whether an expression is locally Lipschitz in the states: what makes the solution unique and continuous."""
+"""Local Lipschitz continuity in the states, which makes solutions unique and continuous."""
 
 from itertools import pairwise
 from typing import Any

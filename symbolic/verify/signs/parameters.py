@@ -13,7 +13,7 @@ from .kinds import Expression, Range, Row, Split, Undecided, sign_of_value, solv
 
 @dataclass
 class ParameterFacts:
-    """Values of parameters, one row per kind of neuron; `ranges` tells states from parameters.
+    """Values of parameters, one row per kind of neuron; `ranges` distinguishes states from parameters.
 
     Every condition on parameters that rests on a value instead of on the declaration of the symbol is noted in `used`.
     """

@@ -1,4 +1,4 @@
-"""Ranges that states cannot leave, found from equations, initial values, resets and inputs.
+"""Invariant ranges of states, from equations, initial values, resets and inputs.
 
 A bound c of a state x is kept if the equation does not point across it (dx/dt >= 0 at x = c for a lower bound), if x
 starts on the right side, and if resets and inputs lead from the right side to the right side. Candidates are the

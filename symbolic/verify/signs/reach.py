@@ -1,4 +1,4 @@
-"""Which states inputs can bring about: what turns a sign that is mixed into the proof of a failure.
+"""States that inputs can reach, which turn a mixed sign into the proof of a failure.
 
 That an expression may be negative says nothing about trials unless a trial gets there. Inputs that add their weight to
 a state put it anywhere in its range; a state that such a one drives, with a coefficient that never vanishes, is moved
@@ -13,8 +13,8 @@ import sympy as sp
 
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel, weight
-from ..influence import following
 from .facts import Facts
+from .influence import following
 from .kinds import Expression, Kind, Undecided, affine_parts
 from .lipschitz import settled
 
@@ -25,7 +25,7 @@ _VALUES = tuple(map(sp.Integer, (0, 1, -1, 10, -10)))  # of states that inputs c
 
 @dataclass(frozen=True)
 class Reach:
-    """What inputs can do to the states other than the spiking variable.
+    """The control that inputs have over the states other than the spiking variable.
 
     Attributes:
         free: States that inputs can put anywhere.
@@ -127,7 +127,7 @@ class Reach:
 
 
 def reach_of(model: NeuronModel, facts: Facts) -> Reach:
-    """Find out what inputs can do to the states."""
+    """Find the control that inputs have over the states."""
     facts = replace(facts, most_boxes=_FEW_BOXES)
     free, raised = set(), set()
     for state in model.other_states:

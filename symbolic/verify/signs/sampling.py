@@ -28,7 +28,7 @@ def points(states: list[sp.Symbol], ranges: Mapping[sp.Symbol, Range]) -> Iterat
 def certain_signs(
     expression: Expression, states: list[sp.Symbol], ranges: Mapping[sp.Symbol, Range]
 ) -> Iterator[tuple[int, Point]]:
-    """The signs at admissible points where enclosures tell: putting numbers in can keep SymPy busy for ever."""
+    """Signs at admissible points by enclosures; substitution of numbers can keep SymPy busy for ever."""
     for point in islice(points(states, ranges), MOST_POINTS):
         values = {state: point[state] for state in expression.free_symbols}
         if any(value.free_symbols for value in values.values()):

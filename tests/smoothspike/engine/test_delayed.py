@@ -78,6 +78,7 @@ def value_and_gradient(net, spikes, cotangent):
 COTANGENT = np.random.default_rng(6).normal(size=8 * SIZE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("lif"))
 def test_delays_of_zero_change_nothing(name):
     weights, _, spikes = drawn(name)
@@ -148,7 +149,7 @@ def queued(neuron, weights, delays, spikes):
         waiting[index] = due(index)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", only("lif"))
 def test_an_event_queue_finds_the_same_spikes(name, figures):
     weights, delays, spikes = drawn(name)
     expected = queued(oracle(NEURON[name].model), weights, delays, spikes)
@@ -160,6 +161,7 @@ def test_an_event_queue_finds_the_same_spikes(name, figures):
     assert error < 1e-11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("qif"))
 def test_gradients_are_those_of_differences(name):
     """Of weights, delays and input times, in both modes, with several spikes of every neuron."""
@@ -241,6 +243,7 @@ def as_channels(weights, delays, times=(0.5, 1.25)):
     return first, second
 
 
+@pytest.mark.slow
 def test_several_synapses_between_the_same_two_neurons():
     """Spikes, and gradients by weights, delays and times, are those of as many channels with later spikes."""
     weights = jnp.array([[4.0, 2.5], [3.0, 3.5]]), jnp.array([[4.5, 3.0], [0.0, 0.0]])

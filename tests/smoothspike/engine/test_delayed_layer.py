@@ -53,6 +53,7 @@ def value_and_gradient(net, spikes):
     return eqx.filter_value_and_grad(total, has_aux=True)((net, spikes.times))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("lif"))
 def test_one_delay_for_all_is_a_shift_of_the_inputs(name):
     weights, spikes = drawn(name)
@@ -68,6 +69,7 @@ def test_one_delay_for_all_is_a_shift_of_the_inputs(name):
             np.testing.assert_allclose(each, exactly[route], rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("qif"))
 def test_every_neuron_has_arrivals_of_its_own(name):
     """Each neuron is one that is alone and whose every channel is shifted by its delay."""
@@ -83,6 +85,7 @@ def test_every_neuron_has_arrivals_of_its_own(name):
         assert (np.asarray(found[index][~inside]) >= T).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("qif"))
 def test_gradients_are_those_of_differences(name):
     """Of weights, delays and input times, in both modes, with several spikes of every neuron."""
@@ -94,6 +97,7 @@ def test_gradients_are_those_of_differences(name):
     assert report.reverse_error < 1e-10
 
 
+@pytest.mark.slow
 def test_parameters_of_every_neuron():
     """Neurons that differ are sliced with their arrivals."""
     weights, spikes = drawn("qif")
@@ -105,6 +109,7 @@ def test_parameters_of_every_neuron():
     np.testing.assert_allclose(late.spike_times(3), plain.spike_times(3), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_more_spikes_than_there_is_room_for():
     weights, spikes = drawn("qif")
     net = ss.FeedForward(NEURON["qif"], SIZES, T, weights=weights, delays=different(), capacity=2)

@@ -2,14 +2,14 @@
 
 from functools import partial
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.engine import Capacity, Drive, layer, simulate_layer
-from smoothspike.engine import checkpointing as pieces
+from smoothspike.engine import Capacity, Drive, checkpointing, layer, simulate_layer
 
 T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
@@ -24,7 +24,7 @@ def population(name, inputs, room=ROOM, strength=1.0):
     times = generator.uniform(0, T, inputs)
     weights = {route: strength * jnp.asarray(generator.normal(3, 2, (SIZE, CHANNELS)))}
     drive = Drive(ss.Spikes(times, np.arange(inputs) % CHANNELS), weights, jnp.asarray(T))
-    return simulate_layer(dynamics, start, drive, jnp.asarray(T), room), dynamics
+    return eqx.filter_jit(simulate_layer)(dynamics, start, drive, jnp.asarray(T), room), dynamics
 
 
 @pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
@@ -61,7 +61,7 @@ def test_what_does_not_fit_is_reported(name):
         assert short.total == enough.total
 
 
-@pytest.mark.parametrize("name", ["qif", "theta_neuron"])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
 def test_the_same_spikes_by_every_way_to_catch_them(name):
     """Caught as they come by, picked from all states where these are kept for derivatives, or searched afterwards."""
 
@@ -82,6 +82,7 @@ def test_no_stretch_has_a_negative_length():
     assert jax.tree.all(jax.tree.map(lambda leaf: jnp.isfinite(leaf).all(), found.trajectory.states))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta"])
 def test_second_derivatives(name):
     """Forward over reverse mode, by weights and input times, against differences of the gradient."""
@@ -103,8 +104,9 @@ def test_second_derivatives(name):
     np.testing.assert_allclose(jax.jit(jax.jacfwd(jax.grad(loss)))(at), differences, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "theta_neuron"])
-def test_states_that_are_worked_out_again(name, monkeypatch):
+def test_states_that_are_recomputed(name, monkeypatch):
     """Whether all states are kept, few, or all spikes searched afterwards: times and derivatives are the same."""
     neuron = ss.Neuron(getattr(ss.models, name)())
     dynamics = neuron.dynamics()
@@ -127,9 +129,9 @@ def test_states_that_are_worked_out_again(name, monkeypatch):
     expected = derivatives()
     assert np.isfinite(expected[0][1]).sum() > 3
     for most_kept, most_caught in ((0, 32), (0, 0)):
-        monkeypatch.setattr(pieces, "MOST_KEPT", most_kept)
+        monkeypatch.setattr(checkpointing, "MOST_KEPT", most_kept)
         monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
-        assert pieces.shape_for(12) == pieces.Shape(4, 3, keeps_all=False)
+        assert checkpointing.segments_for(12) == checkpointing.Segments(4, 3, keeps_all=False)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
         if most_caught:
             with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):

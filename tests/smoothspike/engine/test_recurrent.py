@@ -10,7 +10,6 @@ import pytest
 from cases import library
 
 import smoothspike as ss
-from smoothspike.engine import dense
 
 T, SIZE, CAPACITY = 10.0, 4, 64
 MODELS = library(("theta_neuron", "lif"))
@@ -75,8 +74,9 @@ def test_without_inputs(capacity):
     assert net(ss.Spikes.empty(capacity)).spikes[0].num_events == 6
 
 
+@pytest.mark.slow
 def test_gradients_when_pieces_are_just_full(float64):
-    """However many events there is room for, whether or not any of it stays empty, and looking ahead or not."""
+    """However many events there is room for, whether or not any of it stays empty."""
 
     @partial(jax.jit, static_argnums=1)
     @jax.value_and_grad
@@ -97,40 +97,7 @@ def test_gradients_when_pieces_are_just_full(float64):
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
 
 
-MANY_INPUTS = {"qif": ss.models.qif(), "qif, any tau_s": ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron()}
-
-
-@pytest.mark.parametrize("name", ["qif", pytest.param("qif, any tau_s", marks=pytest.mark.slow), "theta"])
-def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
-    """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
-
-    Neurons 0 and 1 are alike and spike at the same instants, which rounding puts in either order.
-    """
-    generator = np.random.default_rng(33)
-    neuron, inputs = ss.Neuron(MANY_INPUTS[name]), 45
-    weights = generator.normal(0, 0.5, (3, 3)), np.abs(generator.normal(0, 1.5, (3, 5)))
-    for each in weights:
-        each[1] = each[0]
-    times = np.sort(generator.uniform(0, 8.0, (2, inputs)), axis=1)
-    times[:, :2], times[:, 20:24], times[1, 30:], times[0, -1] = 0.0, times[:, 19:20], np.inf, 8.0
-    sources = generator.integers(0, 5, (2, inputs))
-
-    def found(ahead, most):
-        monkeypatch.setattr(dense, "_AHEAD", ahead)
-        net = ss.Recurrent(neuron, 3, 5, 8.0, recurrent_weights=weights[0], input_weights=weights[1], capacity=most)
-        return eqx.filter_jit(jax.vmap(lambda *of: net(ss.Spikes(*of)).spikes[0]))(times, sources)
-
-    expected = found(0, inputs)
-    needed = int(expected.num_events.max())
-    assert 10 < needed < inputs
-    for most in (needed, inputs):
-        spikes = found(3, most)
-        np.testing.assert_array_equal(spikes.num_events, expected.num_events)
-        np.testing.assert_array_equal(spikes.counts(3), expected.counts(3))
-        np.testing.assert_array_equal(spikes.sources // 2, expected.sources[:, :most] // 2)
-        np.testing.assert_allclose(spikes.times, expected.times[:, :most], rtol=1e-13)
-
-
+@pytest.mark.slow
 def test_memory_of_a_gradient_grows_with_events_alone(float64):
     """Twice the events need little more than their own record, whatever the number of neurons."""
     size, inputs = 64, np.zeros((64, 1))
@@ -169,6 +136,7 @@ def test_second_derivatives():
     np.testing.assert_allclose(other, differences @ direction, rtol=1e-6, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", [pytest.param("matrices", marks=pytest.mark.slow), "lists", "delays"])
 def test_inputs_that_are_left_out_reach_nobody(engine):
     """Padding has a source, too: neither spikes nor what follows the trial depend on it."""

@@ -38,6 +38,7 @@ def readings(net, times, sources):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "entering",
     [pytest.param(sparse, id="sparse inputs"), pytest.param(np.asarray, id="dense inputs", marks=pytest.mark.slow)],
@@ -93,6 +94,7 @@ def test_batches_and_capacity(drawn):
         assert batch.spikes[0].num_events[trial] == alone.spikes[0].num_events
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
     """Of neurons with time constants of their own: the same spikes and derivatives as one by one."""
@@ -120,6 +122,7 @@ def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_simultaneous_spikes_and_self_connections():
     """Three equal neurons spike at once, each acting on itself and on the next."""
     weights = 6 * np.eye(3) + np.roll(np.eye(3), 1, 0)

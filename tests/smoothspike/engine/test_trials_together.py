@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.engine import Capacity, events
-from smoothspike.engine import checkpointing as pieces
+from smoothspike.engine import Capacity, checkpointing, events
 
 T, SIZES, TRIALS, INPUTS = 4.0, (4, 3, 2), 4, 7
 ROOM = {"qif": Capacity(16, 4), "theta_neuron": Capacity(16, 4), "lif": Capacity(128, 64)}
@@ -57,20 +56,22 @@ def derivatives(run, name):
     return jax.jit(jax.value_and_grad(partial(loss, run), (0, 1)))(weights, inputs()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qif", pytest.param("theta_neuron", marks=pytest.mark.slow), "lif"])
 def test_a_batch_is_its_trials(name, monkeypatch):
-    """By leading axes, one or two, by `jax.vmap` and in small pieces: the same spikes and derivatives."""
+    """By leading axes, one or two, by `jax.vmap` and in small segments: the same spikes and derivatives."""
     expected = derivatives(mapped, name)
     assert all(np.abs(each).max() > 0 for each in jax.tree.leaves(expected))
     ways = [together] if name == "lif" else [together, in_two_axes]
     for run in ways:
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), derivatives(run, name), expected)
     if name == "qif":
-        monkeypatch.setattr(pieces, "_BYTES", 1)
+        monkeypatch.setattr(checkpointing, "_BYTES", 1)
         found = derivatives(together, name)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), found, expected)
 
 
+@pytest.mark.slow
 def test_a_recording_of_a_batch_is_one_of_its_trials():
     """Spikes, states, pseudospikes and spikes of every neuron by itself."""
     net, (times, sources) = network("qif"), inputs()

@@ -29,9 +29,15 @@ def layered(**options):
 
 
 def recurrent(**options):
-    weights = np.zeros((3, 3)), np.full((3, CHANNELS), 4.0)
+    weights = np.zeros((3, 3)), np.full((3, CHANNELS), 4.0) - np.arange(3)[:, None]
     return ss.Recurrent(
-        ss.Neuron(ss.models.qif()), 3, CHANNELS, T, recurrent_weights=weights[0], input_weights=weights[1], **options
+        ss.Neuron(ss.models.qif_delta()),
+        3,
+        CHANNELS,
+        T,
+        recurrent_weights=weights[0],
+        input_weights=weights[1],
+        **options,
     )
 
 
@@ -47,7 +53,7 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(params=NETWORKS, scope="module")
+@pytest.fixture(params=[recurrent, leaky, pytest.param(layered, marks=pytest.mark.slow)], scope="module")
 def build(request):
     return request.param
 
@@ -71,10 +77,15 @@ def test_inside_jit_too_little_room_raises(build):
     actual = ample.spikes[0].num_events
     assert FEW < needed <= proposed
     assert needed <= actual if build is leaky else needed == actual
+
+
+def test_inside_jit_room_may_be_given_to_the_call(build):
+    net, ample = build(capacity=FEW), build(capacity=AMPLE)(spikes_in())
     together = eqx.filter_jit(lambda net, spikes, room: net(spikes, capacity=room))(net, spikes_in(), AMPLE)
     assert_same_spikes(build, together, ample)
 
 
+@pytest.mark.slow
 def test_inside_vmap_and_grad_too_little_room_raises():
     net = layered(capacity=FEW)
     batched = eqx.filter_jit(eqx.filter_vmap(lambda net, spikes: net(spikes).first_spike_times(), in_axes=(None, 0)))
@@ -110,6 +121,7 @@ TRANSFORMS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_under_transforms_outside_jit_the_room_grows(transform):
     """To the same values as with ample room, inside jit; of inputs that need different room in different trials."""
@@ -120,6 +132,7 @@ def test_under_transforms_outside_jit_the_room_grows(transform):
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.slow
 def test_of_weights_too_with_equinox():
     def total(net):
         return net(spikes_in()).spike_times(6).sum()
@@ -145,6 +158,7 @@ def late(**options):
     return ss.FeedForward(neuron, (CHANNELS, 3), T, weights=weights, delays=delays, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "spikes"),
     [
@@ -222,7 +236,7 @@ def test_a_failure_behind_a_layer_that_lacks_spikes_means_nothing():
         grown((Capacity(64, 8), Capacity(8, 8)), needed)
 
 
-@pytest.mark.parametrize("name", ["qif", "lif", "qif_alpha"])
+@pytest.mark.parametrize("name", ["qif", "lif", pytest.param("qif_alpha", marks=pytest.mark.slow)])
 def test_a_solver_that_gives_up_raises(name):
     """What is not a number never comes out of a network, outside jit or inside."""
     neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
@@ -234,6 +248,7 @@ def test_a_solver_that_gives_up_raises(name):
         eqx.filter_jit(net)(ss.Spikes([0.5], [0]))
 
 
+@pytest.mark.slow
 def test_a_weight_that_is_too_large_is_named():
     net = ss.FeedForward(ss.Neuron(ss.models.qif_alpha()), (1, 1), T, weights=[[[1e30]]])
     with pytest.raises(RuntimeError, match=r"gave up: a weight is too large .* weights\[0\]\['J'\]\[0, 0\] is 1e\+30"):

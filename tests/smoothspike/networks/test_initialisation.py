@@ -16,7 +16,7 @@ def first_spike(neuron, weight):
     return float(net(ss.Spikes([0.0], [0])).ordinary_spike_times(1)[0, 0])
 
 
-@pytest.mark.parametrize("name", ["qif", "qif_delta", "lif"])
+@pytest.mark.parametrize("name", [pytest.param("qif", marks=pytest.mark.slow), "qif_delta", "lif"])
 def test_the_critical_weight_makes_a_silent_neuron_spike(name):
     """On a grid of powers of 2 ** (1/4): the next smaller one does not make it spike in the first half."""
     neuron = NEURONS[name]
@@ -44,6 +44,7 @@ def test_normal_weights(scale, key):
     np.testing.assert_allclose([relative.mean(), relative.std()], [0.25, scale], atol=0.02 * (1 + scale))
 
 
+@pytest.mark.slow
 def test_networks_start_silent_and_keys_matter(key):
     """Few of many neurons spike before training, whatever the depth."""
     spikes = ss.Spikes(np.random.default_rng(1).uniform(0, T, 64), np.arange(64))

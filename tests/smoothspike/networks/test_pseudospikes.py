@@ -1,4 +1,4 @@
-"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/endtoend."""
+"""Pseudospikes of single neurons, layers and recurrent networks; against the oracle in tests/accuracy."""
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,7 @@ def test_recurrent_rates_do_not_see_the_synaptic_drive(population):
     np.testing.assert_allclose(found.first, expected.first, rtol=ROUNDING)
 
 
+@pytest.mark.slow
 def test_silent_layers_pass_gradients_on():
     """No neuron spikes, yet the output's pseudospikes depend on the first layer's weights, as differences confirm."""
     spikes = ss.Spikes([0.5], [0])

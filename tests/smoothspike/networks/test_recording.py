@@ -73,6 +73,7 @@ def test_states_against_the_oracle(record):
                 np.testing.assert_allclose(states[name][place, index], float(value), rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_batch_is_read_trial_by_trial(net, record, batch):
     assert batch.spike_times(2).shape == (2, SIZE, 2)
     assert batch.pseudo_rates().shape == (2, SIZE)

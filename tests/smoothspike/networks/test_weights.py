@@ -81,12 +81,14 @@ def test_where_nothing_is_bounded_nothing_is_changed():
     np.testing.assert_array_equal(changed.weights[0]["I"], [[1.0, -0.5]])
 
 
+@pytest.mark.slow
 def test_drawn_weights_lie_inside(key):
     net = ss.Recurrent(CONDUCTANCE, 20, 30, T, key=key)
     for weights in jax.tree.leaves((net.recurrent_weights, net.input_weights)):
         assert (np.asarray(weights) > 0).all()
 
 
+@pytest.mark.slow
 def test_training_does_not_leave_the_bounds():
     """Against weights that would have to be negative, with steps that would make them so at once."""
     net = ss.FeedForward(CONDUCTANCE, (2, 1), T, weights=[[[0.5, 0.25]]], capacity=8)

@@ -57,6 +57,7 @@ def test_a_solution_in_a_network(declare):
     np.testing.assert_allclose(slopes, expected[1], atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["linear", "numeric"])
 def test_an_input_above_the_threshold_is_a_spike_at_once(method):
     neuron = ss.Neuron(ss.models.lif_delta(), method=method, allow_discontinuous=True)

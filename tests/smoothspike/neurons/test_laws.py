@@ -48,7 +48,10 @@ class Population:
         return self.dynamics.readout(state)
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=() if name in SOLVED else pytest.mark.slow) for name in MODELS],
+)
 def population(request):
     return Population(request.param)
 

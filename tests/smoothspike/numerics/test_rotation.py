@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from smoothspike.numerics.rotation import functions_briefly
+from smoothspike.numerics.rotation import functions
 
 
 @pytest.mark.parametrize(
@@ -17,12 +17,12 @@ def test_functions_of_a_rotation_however_far_it_turns(angle, side, dtype):
     near = np.array([0.01, side * angle])
     epsilon = np.finfo(dtype).eps
     for angles in (near[1:], near, np.append(near, 5000.0)):
-        found = functions_briefly(jnp.asarray(angles), jnp.ones(()))
+        *found, squares = map(np.asarray, functions(jnp.asarray(angles)))
         for place, value in enumerate(np.asarray(jnp.asarray(angles), float)):
             with mp.workdps(60):
-                root, factor = mp.sqrt(mp.mpf(value)), mp.sqrt(mp.mpf(float(found.determinant[place])))
+                root, factor = mp.sqrt(mp.mpf(value)), mp.sqrt(mp.mpf(float(squares[place])))
                 sine = mp.sinc(root)
                 next_order = (sine - mp.cos(root)) / value if value else mp.mpf(1) / 3
                 most = 4 * epsilon * (1 + abs(root)) * factor * mp.cosh(abs(root.imag))
-                for name, exact in (("cosine", mp.cos(root)), ("sine", sine), ("next_order", next_order)):
-                    assert abs(float(getattr(found, name)[place]) - factor * exact.real) <= most, (name, value)
+                for values, exact in zip(found, (mp.cos(root), sine, next_order), strict=True):
+                    assert abs(float(values[place]) - factor * exact.real) <= most, value

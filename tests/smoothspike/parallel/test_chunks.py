@@ -56,6 +56,7 @@ def test_without_auxiliary_outputs_and_with_other_arguments():
     np.testing.assert_allclose(gradient["w"], expected[1]["w"], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_networks_of_spiking_neurons():
     net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (4, 3), 4.0, key=jax.random.key(0))
     spikes = ss.datasets.yin_yang(size=5).spikes

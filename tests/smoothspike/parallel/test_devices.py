@@ -57,6 +57,7 @@ def assert_same(found, expected):
             np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
+@pytest.mark.slow
 def test_eight_devices_learn_what_one_learns(alone):
     (found,) = outcomes([start(8)])
     assert found["devices"] == 8

@@ -187,6 +187,7 @@ def test_draws_where_it_is_told():
     assert len(figure.axes) == 2
 
 
+@pytest.mark.slow
 def test_a_witness_is_simulated_and_sampled_beside_inputs_and_spikes():
     found = Witness(
         Failure.VANISHES, ss.models.lif_delta(), 2.0, ((0.5, "V", 0.9999999995),), 0, "weight",

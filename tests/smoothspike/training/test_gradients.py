@@ -11,7 +11,8 @@ from smoothspike.numerics import projective
 SPIKES = ss.Spikes([0.5, 1.0, 0.2, jnp.inf], [0, 1, 2, 0])
 
 
-@pytest.mark.parametrize("name", [pytest.param("theta_neuron", marks=pytest.mark.slow), "lif"])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["theta_neuron", "lif"])
 def test_gradients_of_feed_forward_networks(name):
     neuron = ss.Neuron(getattr(ss.models, name)(), trainable=("tau_m",), allow_discontinuous=name == "lif")
     net = ss.FeedForward(neuron, (3, 4, 2), 4.0, key=jax.random.key(3), scale=1.5)
@@ -22,11 +23,13 @@ def test_gradients_of_feed_forward_networks(name):
     assert "input times" in str(report)
 
 
+@pytest.mark.slow
 def test_recurrent_gradients():
     net = ss.Recurrent(ss.Neuron(ss.models.qif()), 4, 3, 4.0, key=jax.random.key(3), scale=1.5)
     assert ss.check_gradients(net, SPIKES, entries=4).largest_error < 1e-6
 
 
+@pytest.mark.slow
 def test_a_wrong_gradient_is_seen(monkeypatch):
     def wrong(*arguments):
         right = projective.zero(*arguments)
@@ -34,7 +37,7 @@ def test_a_wrong_gradient_is_seen(monkeypatch):
 
     monkeypatch.setattr(dynamics, "zero", wrong)
     # a trial of its own length, so that nothing compiled with the right derivative is used
-    net = ss.FeedForward(ss.Neuron(ss.models.qif()), (3, 2), 4.25, weights=[jnp.full((2, 3), 4.0)])
+    net = ss.FeedForward(ss.Neuron(ss.models.qif_delta()), (3, 2), 4.25, weights=[jnp.full((2, 3), 2.0)])
     assert ss.check_gradients(net, SPIKES, entries=4).largest_error > 1e-3
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 
 import smoothspike as ss
 from smoothspike.validation import RouteFindings, cross_examine
-from smoothspike.validation.cross_examination import CrossExamination, _compare, _is_borne_out, _Notes
+from smoothspike.validation.cross_examination import CrossExamination, Notes, compare_route, is_borne_out
 from smoothspike.validation.order_swap import Swap, swap_with_spike
 from smoothspike.validation.random_trials import prepared
 from symbolic import Regularity, Verdict, verify
@@ -52,16 +52,17 @@ def test_bends_at_the_own_spike(declared, power):
     swap = swap_with_spike(simulator, screening.with_spikes(4, at_least=2), 0, generator)
     np.testing.assert_allclose(swap.exponent, power, atol=0.02)
     assert swap.least.power == pytest.approx(power, abs=0.02)
-    assert not _is_borne_out(C2, False, *swap.least)
-    assert _is_borne_out(CONTINUOUS, True, *swap.least)
+    assert not is_borne_out(C2, False, *swap.least)
+    assert is_borne_out(CONTINUOUS, True, *swap.least)
 
 
+@pytest.mark.slow
 def test_a_claim_that_is_too_good_is_contradicted():
     found = cross_examine(certified(HALVED, ANALYTIC, exponent=sp.Integer(2)), trials=4)
     (contradiction,) = found.contradictions
     name, swap = found.routes[0].name, found.routes[0].swap_with_spike
     np.testing.assert_allclose(swap.exponent, 2, atol=0.02)
-    assert _is_borne_out(C1, True, *swap.least)
+    assert is_borne_out(C1, True, *swap.least)
     assert contradiction == (
         f"input {name} past the own spike: the next spike is singular like |delay|^2, "
         "by the certificate at least ANALYTIC"
@@ -71,6 +72,7 @@ def test_a_claim_that_is_too_good_is_contradicted():
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["contradictions"] == [contradiction]
 
 
+@pytest.mark.slow
 def test_an_input_that_does_nothing_is_not_measured():
     """Its state acts on no spike: whatever the certificate says is neither confirmed nor contradicted."""
     found = cross_examine(certified(STILL, C1, exponent=sp.Integer(2)), trials=2)
@@ -84,8 +86,8 @@ def test_an_input_that_does_nothing_is_not_measured():
     assert found.to_dict()["not_measured"] == list(found.not_measured)
     assert found.to_dict()["contact_exponents"] == {"x": None}
     for exponent, later in ((sp.Integer(2), C1), (oo, ANALYTIC), (sp.Integer(3), CONTINUOUS)):
-        notes = _Notes()
-        _compare(certified(STILL, later, later is CONTINUOUS, exponent), found.routes[0], notes)
+        notes = Notes()
+        compare_route(certified(STILL, later, later is CONTINUOUS, exponent), found.routes[0], notes)
         assert len(notes.not_measured) == 3
         assert not notes.contradictions + notes.agreements
 
@@ -127,7 +129,7 @@ def test_an_input_that_acts_only_from_other_states_is_started_there():
     ],
 )
 def test_classes_and_powers(proven, is_exact, power, resolved, answer):
-    assert _is_borne_out(proven, is_exact, power, resolved) is answer
+    assert is_borne_out(proven, is_exact, power, resolved) is answer
 
 
 def test_what_most_trials_say():

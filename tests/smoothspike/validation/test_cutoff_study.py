@@ -1,6 +1,7 @@
 """Sequences that settle, or do not, as the cut-off of a divergence is raised; one model each way."""
 
 import numpy as np
+import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,6 +54,7 @@ def found(field, others=None, reset=None):
     return find_cutoff_dependence(simulator, screening, generator), find_escape(simulator, screening)
 
 
+@pytest.mark.slow
 def test_a_state_that_diverges_with_the_spike():
     """w' = V where V' = V^2 + 1: w grows like log(V), the spike time itself has a limit."""
     dependence, escape = found(V**2 + 1, {w: V})
@@ -63,6 +65,7 @@ def test_a_state_that_diverges_with_the_spike():
     assert escape is None
 
 
+@pytest.mark.slow
 def test_a_spike_that_has_a_limit_and_one_that_runs_away():
     dependence, escape = found(V**3 + V)
     assert dependence is None

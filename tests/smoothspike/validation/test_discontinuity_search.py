@@ -1,6 +1,7 @@
 """Jumps told from steep but continuous changes."""
 
 import numpy as np
+import pytest
 
 import smoothspike as ss
 from smoothspike.numerics.trajectory import DONE, TOO_MANY_SPIKES
@@ -23,6 +24,7 @@ def searched(model, *searches):
     return refine(simulator, trials, np.ones(count, int), is_time.astype(bool), low, high)
 
 
+@pytest.mark.slow
 def test_a_steep_dependence_is_no_jump():
     """The QIF neuron with delta inputs spikes -log(1 - 1/w) after an input w > 1: ever later, up to the trial's end.
 
@@ -39,6 +41,7 @@ def test_a_steep_dependence_is_no_jump():
     np.testing.assert_allclose((found.low + found.high)[:2] / 2, 1, atol=1e-7)  # it is closest to one there
 
 
+@pytest.mark.slow
 def test_a_jump():
     """The LIF neuron spikes where w > 4, log(2) after the input at first; its time matters little."""
     found = searched(

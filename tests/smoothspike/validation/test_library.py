@@ -23,18 +23,19 @@ def model(field, others=None, inputs=V, reset=-sp.oo):
 # one of each kind; `python benchmarks/certificates.py` examines all of them
 EXAMINED = (
     "qif",
-    pytest.param("qif_adaptive", marks=pytest.mark.slow),
-    pytest.param("qif_finite_reset_delta", marks=pytest.mark.slow),
-    pytest.param("theta_current", marks=pytest.mark.slow),
-    pytest.param("rapid_theta", marks=pytest.mark.slow),
-    pytest.param("izhikevich", marks=pytest.mark.slow),
-    pytest.param("eif", marks=pytest.mark.slow),
+    "qif_adaptive",
+    "qif_finite_reset_delta",
+    "theta_current",
+    "rapid_theta",
+    "izhikevich",
+    "eif",
     "quartic",
     "lif",
-    pytest.param("lif_oscillatory", marks=pytest.mark.slow),
+    "lif_oscillatory",
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMINED)
 def test_simulation_and_certificate_agree(name, figures):
     found = cross_examine(getattr(models, name)(), trials=4)
@@ -69,10 +70,9 @@ NASTY = {
     ),
 }  # fmt: skip
 
-LONG = ("V log(V)", "reset depends on an input state", "jump that fades with V", "V^3")
 
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in LONG else ()) for name in NASTY])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NASTY)
 def test_nasty_models(name):
     declare, failures = NASTY[name]
     found = cross_examine(declare(), trials=8)
@@ -86,6 +86,7 @@ def test_nasty_models(name):
     assert json.loads(json.dumps(found.to_dict(), allow_nan=False))["verdict"] == found.certificate.verdict.name
 
 
+@pytest.mark.slow
 def test_findings_as_text_and_data():
     found = cross_examine(models.quartic(), trials=4)
     assert "agrees with the verdict HOLDS" in str(found)

@@ -23,6 +23,7 @@ def oscillator():
     return Simulator(numeric_model(ss.models.theta_neuron()), trials=1)
 
 
+@pytest.mark.slow
 def test_a_neuron_that_fires_by_itself_is_watched_until_its_third_spike_or_so(oscillator):
     assert np.isclose(oscillator.duration, 4 * np.pi)
     trial = oscillator(trains(1, [], []))
@@ -80,6 +81,7 @@ def test_random_weights_have_the_sign_that_a_range_asks_for():
         assert (sizes.max(1) / sizes.min(1)).max() < 10 * (1 + 1e-12)
 
 
+@pytest.mark.slow
 def test_screening(oscillator):
     screening = screen(oscillator, np.random.default_rng(1))
     again = screen(oscillator, np.random.default_rng(1))

@@ -21,6 +21,7 @@ def witness_of(name):
     return ss.find_witness(ss.verify(getattr(ss.models, name)()))
 
 
+@pytest.mark.slow
 def test_the_touch_of_a_leaky_neuron():
     """V = w (exp(-t) - exp(-2 t)) has its maximum w/4 at t = log(2): it touches the threshold at w = 4."""
     witness = witness_of("lif")
@@ -34,6 +35,7 @@ def test_the_touch_of_a_leaky_neuron():
     assert json.loads(json.dumps(witness.to_dict(), allow_nan=False))["quantity"] == "weight"
 
 
+@pytest.mark.slow
 def test_the_oracle_confirms_it():
     witness = witness_of("lif")
     neuron = reference.LeakyCurrent("1", "0.5")
@@ -55,6 +57,7 @@ def test_another_solver_confirms_it(name):
     assert [len(times) for times in replay.spike_times] == [len(times) for times in witness.spike_times]
 
 
+@pytest.mark.slow
 def test_a_wrong_witness_is_not_confirmed():
     witness = witness_of("lif")
     replay = ss.simulate_witness(replace(witness, values=tuple(value - 1e-3 for value in witness.values)))
@@ -67,6 +70,7 @@ def test_what_holds_has_no_witness():
         ss.find_witness(ss.verify(ss.models.qif()))
 
 
+@pytest.mark.slow
 def test_open_parameters_get_numbers():
     declared = ss.NeuronModel(
         "open", dynamics={V: -V}, spike=ss.crosses(V, V_th), reset={V: 0}, inputs=V, parameters={V_th: None}

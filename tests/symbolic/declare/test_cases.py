@@ -3,15 +3,14 @@
 import pytest
 import sympy as sp
 
-from symbolic import ModelError, models
-from symbolic.declare.text import parse_model
+from symbolic import ModelError, NeuronModel, models
 
 V, I, b = sp.symbols("V I b", real=True)
 
 
 def read(rate, **changes):
     declared = {"spike": "V = oo", "reset": "V = -oo", "inputs": "I", "parameters": {"b": 2}} | changes
-    return parse_model(f"dV/dt = {rate}; dI/dt = -I", name="cases", **declared)
+    return NeuronModel.from_equations(f"dV/dt = {rate}; dI/dt = -I", name="cases", **declared)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,7 @@ def test_what_sympy_prints_is_read():
 
 
 def test_the_rapid_theta_neuron_equals_the_library():
-    model = parse_model(
+    model = NeuronModel.from_equations(
         """
         dV/dt = (Piecewise((r*(r + 1)/2*(V - (r - 1)/(2*(r + 1)))^2, V > (r - 1)/(2*(r + 1))),  \
 ((r + 1)/(2*r)*(V - (r - 1)/(2*(r + 1)))^2, True)) - r/(2*(r + 1)))/tau_m

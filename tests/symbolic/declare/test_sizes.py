@@ -5,12 +5,11 @@ import time
 
 import pytest
 
-from symbolic import ModelError
-from symbolic.declare.text import parse_model
+from symbolic import ModelError, NeuronModel
 
 
 def read(rate, initial="0"):
-    return parse_model(
+    return NeuronModel.from_equations(
         f"dV/dt = {rate}; dI/dt = -I/tau_m",
         name="sizes", spike="V = oo", reset="V = -oo", inputs="I", parameters=["b", "tau_m"], initial={"V": initial},
     )  # fmt: skip
@@ -26,7 +25,7 @@ def layered(layer, times, core):
 def test_parameters_that_nearly_cancel_are_read_or_refused(value):
     start = time.thread_time()
     with contextlib.suppress(ModelError):
-        parse_model(
+        NeuronModel.from_equations(
             "dV/dt = -V/tau", name="sizes", spike="V = 1", reset="V = 0", inputs="V",
             parameters={"tau": value.format("(2**log(20)*cosh(pi))**pi")},
         )  # fmt: skip

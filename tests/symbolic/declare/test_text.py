@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbolic import ModelError, NeuronModel, at_infinity, crosses, jump, models, weight
-from symbolic.declare.text import declared_symbol, parse_model
+from symbolic.declare.text import declared_symbol
 
 V, I, w, theta = sp.symbols("V I w theta", real=True)
 tau_m, tau_s = sp.symbols("tau_m tau_s", positive=True)
@@ -27,7 +27,7 @@ QIF = {
 
 
 def read(**changes):
-    return parse_model(**(QIF | changes))
+    return NeuronModel.from_equations(**(QIF | changes))
 
 
 def read_rate(rate):
@@ -74,7 +74,7 @@ def test_keywords_that_a_declaration_does_not_have_are_refused():
         NeuronModel.from_equations(**QIF, refractory=2)
     with pytest.raises(ModelError, match=r"'input'; did you mean 'inputs'\?"):
         NeuronModel("QIF", dynamics={V: V**2}, spike=at_infinity(V), reset={V: 0}, input=V)
-    with pytest.raises(ModelError, match="no name; give name='QIF'"):
+    with pytest.raises(ModelError, match="no name; pass name='QIF'"):
         NeuronModel.from_equations("dV/dt = V**2", spike="V = oo", reset="V = -oo", inputs="V")
 
 
@@ -147,7 +147,7 @@ def test_time_can_be_a_state():
 def test_the_library_survives_a_round_trip(name):
     model = getattr(models, name)()
     changes = [", ".join(f"{state} = {value}" for state, value in route.jump.items()) for route in model.routes]
-    text = parse_model(
+    text = NeuronModel.from_equations(
         "\n".join(f"d{state}/dt = {rate}" for state, rate in model.dynamics.items()),
         name=model.name,
         spike=str(model.spike),
@@ -330,7 +330,7 @@ def survives(part, text):
 
 def fuzz(strings):
     """The settings of a fuzz; hypothesis itself would measure other programs' time too."""
-    return settings(max_examples=strings, deadline=None)
+    return settings(max_examples=strings * settings.default.max_examples // 100, deadline=None)
 
 
 @fuzz(3000)

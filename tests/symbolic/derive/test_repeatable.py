@@ -37,7 +37,9 @@ def assert_same(left, right):
     assert str(left) == str(right)
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name == "rapid_theta" else ()) for name in models.names()]
+)
 def test_a_clock_that_runs_fifty_times_faster_changes_nothing(name, monkeypatch):
     model = getattr(models, name)()
     before = afresh(model)
@@ -50,7 +52,9 @@ def test_a_clock_that_runs_fifty_times_faster_changes_nothing(name, monkeypatch)
     assert_same(before, after)
 
 
-@pytest.mark.parametrize("name", ["quartic", "rapid_theta", "eif", "theta_current"])
+@pytest.mark.parametrize(
+    "name", ["quartic", pytest.param("rapid_theta", marks=pytest.mark.slow), "eif", "theta_current"]
+)
 def test_an_empty_cache_changes_nothing(name):
     model = getattr(models, name)()
     before = afresh(model)

@@ -64,8 +64,8 @@ def test_a_wrong_solution_at_infinity_is_refused():
     ("flow", "message"),
     [
         ({}, "solution: no flow of V"),
-        ({V: V + I}, "flow of V contains I, which is no state or parameter"),
-        ({V: V + sp.Symbol("t")}, "flow of V contains t, which is no state or parameter of leaky .*symbolic.time"),
+        ({V: V + I}, "flow of V contains I, which is not a state or parameter"),
+        ({V: V + sp.Symbol("t")}, "flow of V contains t, which is not a state or parameter of leaky .*symbolic.time"),
     ],
 )
 def test_solutions_that_speak_of_something_else(flow, message):

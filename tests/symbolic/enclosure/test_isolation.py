@@ -60,7 +60,7 @@ def test_near_misses_are_told():
 
 def test_what_cannot_be_told():
     shifted = V - sp.sqrt(2)  # a double zero at no fraction, which no factor tells
-    with pytest.raises(ModelError, match=r"vanishes near V = 1.41421 could not be told; change the parameters a"):
+    with pytest.raises(ModelError, match=r"vanishes near V = 1.41421 could not be decided; change the parameters a"):
         isolated(sp.exp(shifted) - 1 - shifted)
     with pytest.raises(ModelError, match=r"log\(V\) - 1 is not defined near V = "):
         isolate(sp.log(V) - 1, V, -10, 10)

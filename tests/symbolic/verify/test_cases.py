@@ -99,7 +99,13 @@ def test_an_edge_with_another_reason_is_told_apart():
     assert "dV/dt behaves like I as V -> oo" in below.cases[0][1].failures[0].reason
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name in ("rapid_theta", "rapid_theta_current") else ())
+        for name in models.names()
+    ],
+)
 def test_library_models_with_all_parameters_open(name):
     declared = getattr(models, name)()
     values = dict.fromkeys(str(symbol) for symbol in declared.parameters)

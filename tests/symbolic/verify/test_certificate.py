@@ -109,9 +109,9 @@ def test_one_value_per_neuron(values, verdict):
 
 
 def test_many_neurons_are_quick():
-    start = time.monotonic()
+    start = time.process_time()
     assert verify(with_scale([0.5 + k / 700 for k in range(500)])).holds
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_neurons_that_hold_for_different_reasons():

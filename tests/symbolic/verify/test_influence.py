@@ -7,7 +7,7 @@ import sympy as sp
 from symbolic import NeuronModel, at_infinity, crosses, jump, verify
 from symbolic import weight as W
 from symbolic.verify import Regularity
-from symbolic.verify.influence import relevant_states
+from symbolic.verify.signs.influence import relevant_states
 
 V, I, g, x, y, z, theta = sp.symbols("V I g x y z theta", real=True)
 C1, CONTINUOUS, ANALYTIC = Regularity.C1, Regularity.CONTINUOUS, Regularity.ANALYTIC

@@ -13,7 +13,7 @@ from symbolic.verify import verify
 
 V, I = sp.symbols("V I", real=True)
 
-LAW = settings(max_examples=40, deadline=None, derandomize=True)
+LAW = settings(deadline=None, derandomize=True)
 
 
 def in_other_units(model, scale):
@@ -41,7 +41,7 @@ def in_other_units(model, scale):
 
 
 @pytest.mark.parametrize("name", models.names())
-@pytest.mark.parametrize("scale", [sp.Rational(1, 7), sp.Integer(40)])
+@pytest.mark.parametrize("scale", [sp.Rational(1, 7), pytest.param(sp.Integer(40), marks=pytest.mark.slow)])
 def test_units_do_not_matter(name, scale):
     model = getattr(models, name)()
     assert verify(in_other_units(model, scale)).verdict is verify(model).verdict

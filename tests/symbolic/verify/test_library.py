@@ -69,9 +69,9 @@ def test_the_table_has_every_model():
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_the_library(name):
-    start = time.monotonic()
+    start = time.process_time()
     certificate = verify(getattr(models, name)())
-    assert time.monotonic() - start < SECONDS
+    assert time.process_time() - start < SECONDS
     (report,) = certificate.routes
     found = (certificate.verdict.name, report.contact_exponent, *classes(report))
     assert found == EXPECTED[name]

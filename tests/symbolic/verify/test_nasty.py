@@ -147,9 +147,9 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_nasty(name):
     declare, verdict, exponent, own, later = MODELS[name]
-    start = time.monotonic()
+    start = time.process_time()
     certificate = verify(declare())
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10
     (report,) = certificate.routes
     assert certificate.verdict.name == verdict, str(certificate)
     assert report.contact_exponent == exponent, str(certificate)

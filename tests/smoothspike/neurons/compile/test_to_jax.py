@@ -69,6 +69,7 @@ def test_rates_of_ion_channels_go_through_their_removable_zeros():
         np.testing.assert_allclose(found, (float(value), float(slope)), rtol=tolerance)
 
 
+@pytest.mark.slow
 def test_a_neuron_with_such_a_rate_starts_where_it_is_zero_over_zero():
     rate = V / (1 - sp.exp(-V)) / (1 + V**2)
     model = ss.NeuronModel(

@@ -25,6 +25,9 @@ from reference import (
 from symbolic import NeuronModel, models
 from symbolic.declare import at_infinity, crosses
 
+pytestmark = pytest.mark.slow
+
+
 EXACT = mp.mpf("1e-40")  # of the oracles with Taylor series
 DOUBLE = 5e-12  # of the oracle in double precision: about 1e-14, times the condition number of a trial
 SLOPES = 3e-8  # of its derivatives, relative to max(1, derivative)

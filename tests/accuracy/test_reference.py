@@ -27,6 +27,9 @@ from reference import (
 )
 from scipy.integrate import solve_ivp
 
+pytestmark = pytest.mark.slow
+
+
 DELTAS = [(0.7, 0.3, 0.4), (0.7, -0.9, -0.4), (0.5, 1.0, 0.5), (0.2, 0.0, 0.3)]  # D > 0, < 0, = 0, > 0
 LEAKY = [(2.0, 1.0), (1.5, 1.5), (2.0, 0.7), (0.8, 3.1)]
 

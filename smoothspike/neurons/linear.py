@@ -1,23 +1,27 @@
 """Neurons whose equations are all affine, with a finite threshold (see `symbolic.derive.affine`)."""
 
 from collections.abc import Mapping
-from typing import final
+from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Int
 
+from symbolic import Derivation
+from symbolic.derive import AffineForm
+
+from ..numerics.adaptive_steps import Integration
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.elementwise import not_above
 from ..numerics.special_functions import exponential, lifted
-from .compile.to_jax import Update
-from .interface import AbstractDynamics, Interval, Neurons, VoltageRange, earliest
+from .compile.from_form import Values, from_form, row, rows
+from .compile.to_jax import Update, lower
+from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
 
-AffineState = dict[str, Neurons]
+LinearState = dict[str, Neurons]
 
 
 @final
-class AffineDynamics(AbstractDynamics):
+class LinearDynamics(AbstractOnePassDynamics):
     """`y' = couplings y + sources`; a spike where the first state reaches the threshold from below.
 
     Attributes:
@@ -50,39 +54,36 @@ class AffineDynamics(AbstractDynamics):
         reset = self.update(dict.fromkeys(self.order, jnp.zeros_like(self.threshold)))[self.order[0]]
         return VoltageRange(self.order[0], reset, self.threshold, False)
 
-    def initial_state(self, values: Mapping[str, Neurons]) -> AffineState:
+    def initial_state(self, values: Mapping[str, Neurons]) -> LinearState:
         return {name: values[name] for name in self.order}
 
-    def flow(self, state: AffineState, duration: Neurons) -> AffineState:
+    def flow(self, state: LinearState, duration: Neurons) -> LinearState:
         v, *others = carry(self._shape, duration, *self._arguments(state))
         # a flow ends before its spike
         return self._state((not_above(v, jnp.maximum(state[self.order[0]], self.threshold)), *others))
 
-    def through(self, state: AffineState, interval: Interval) -> tuple[AffineState, Neurons]:
-        raise TypeError("a neuron with a finite threshold does not pass through its spikes; use flow and reset")
+    def advance(self, state: LinearState, duration: Neurons) -> tuple[LinearState, Neurons]:
+        raise TypeError("the flow of a neuron with a finite threshold ends at its spike: use flow and reset")
 
-    def time_to_spike(self, state: AffineState, index: Neurons, within: Neurons) -> Neurons:
+    def time_to_spike(self, state: LinearState, index: Neurons, within: Neurons) -> Neurons:
         return self.until_spike(state, within)[0]
 
-    def first_to_spike(self, state: AffineState, within: Neurons) -> tuple[Neurons, Int[Array, ""]]:
-        return earliest(self, state, within)
-
-    def until_spike(self, state: AffineState, within: Neurons) -> tuple[Neurons, AffineState]:
+    def until_spike(self, state: LinearState, within: Neurons) -> tuple[Neurons, LinearState]:
         wait, *values = until_level(self._shape, within, self.threshold, *self._arguments(state))
         return wait, self._state(tuple(values))
 
-    def reset(self, state: AffineState) -> AffineState:
+    def reset(self, state: LinearState) -> LinearState:
         updated = self.update(state)
         return {name: jnp.broadcast_to(updated.get(name, value), value.shape) for name, value in state.items()}
 
-    def jump(self, state: AffineState, weights: Mapping[str, Neurons]) -> AffineState:
+    def jump(self, state: LinearState, weights: Mapping[str, Neurons]) -> LinearState:
         moved = dict(state)
         for route, changes in self.jumps.items():
             for name, slope in changes.items():
                 moved[name] = moved[name] + slope * weights[route]
         return moved
 
-    def pseudo_phase_and_period(self, state: AffineState, duration: Neurons) -> tuple[Neurons, Neurons]:
+    def pseudo_phase_and_period(self, state: LinearState, duration: Neurons) -> tuple[Neurons, Neurons]:
         variable = self.order[0]
         v, after = state[variable], self.reset(state)[variable]
         leak = -self.couplings[variable].get(variable, jnp.zeros_like(self.threshold))
@@ -104,14 +105,14 @@ class AffineDynamics(AbstractDynamics):
 
         return time_from(v), time_from(after)
 
-    def zero_synaptic_state(self, state: AffineState) -> AffineState:
+    def zero_synaptic_state(self, state: LinearState) -> LinearState:
         resting = {name: jnp.broadcast_to(value, state[name].shape) for name, value in self.resting.items()}
         return state | resting
 
-    def readout(self, state: AffineState) -> dict[str, Neurons]:
+    def readout(self, state: LinearState) -> dict[str, Neurons]:
         return dict(state)
 
-    def _pull(self, state: AffineState) -> Neurons:
+    def _pull(self, state: LinearState) -> Neurons:
         """What the other states contribute to the field of the spiking variable."""
         variable, total = self.order[0], jnp.zeros_like(state[self.order[0]])
         for name, gain in self.couplings[variable].items():
@@ -125,13 +126,13 @@ class AffineDynamics(AbstractDynamics):
         couplings = tuple((place[name], place[other]) for name in self.order for other in self.couplings[name])
         return Shape(len(place), couplings, tuple(place[name] for name in self.order if name in self.sources))
 
-    def _arguments(self, state: AffineState) -> tuple[Neurons, ...]:
+    def _arguments(self, state: LinearState) -> tuple[Neurons, ...]:
         """States and coefficients in the order of `numerics.affine`."""
         couplings = [value for name in self.order for value in self.couplings[name].values()]
         sources = [self.sources[name] for name in self.order if name in self.sources]
         return (*(state[name] for name in self.order), *couplings, *sources)
 
-    def _state(self, values: tuple[Neurons, ...]) -> AffineState:
+    def _state(self, values: tuple[Neurons, ...]) -> LinearState:
         return dict(zip(self.order, values, strict=True))
 
 
@@ -139,3 +140,16 @@ def _logarithmic(x: Neurons) -> Neurons:
     r"""Return $-\log(1 - x) / x$, 1 at zero."""
     y = -jnp.log1p(-x)
     return 1 / exponential(0, y)
+
+
+@from_form.register
+def _from_affine_form(form: AffineForm, derivation: Derivation, values: Values, _: Integration) -> Any:
+    return LinearDynamics(
+        couplings=rows(form.couplings, values),
+        sources=row(form.sources, values),
+        resting=row(form.resting, values),
+        threshold=lower(form.threshold, values),
+        jumps=rows(form.routes, values),
+        update=Update.of(form.reset, values),
+        order=tuple(state.name for state in form.states),
+    )

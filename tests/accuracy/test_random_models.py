@@ -1,7 +1,7 @@
 """Randomly declared neurons of every class, with random parameters and inputs, against the oracle.
 
 A structure is drawn rarely, for it has to be compiled; parameters and inputs often. Many more by hand:
-`PYTHONPATH=tests python tests/endtoend/test_random_models.py --cases 1000`.
+`PYTHONPATH=tests/helpers python tests/accuracy/test_random_models.py --cases 1000`.
 """
 
 import argparse
@@ -391,9 +391,8 @@ def run_many(name: str, models: int, cases: int, seed: int, found: Figures, repo
     run()
 
 
-@pytest.mark.parametrize(
-    "name", ["linear", "quadratic", *(pytest.param(n, marks=pytest.mark.slow) for n in ("scalar", "general"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["linear", "quadratic", "scalar", "general"])
 def test_random_neurons(name, figures):
     found = Figures(name)
     run_many(name, 1, 24, 0, found)

@@ -128,6 +128,7 @@ def single_oracle(case, point):
     return [(time, SINGLE) for time in spikes] + [(time, PSEUDO) for time in pseudo]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["QIF", "QIF (delta)", "theta", "LIF, tau_m = 2 tau_s", "LIF, tau_m = tau_s"])
 def test_single_neurons(name, figures, float64):
     case, generator = CASES[name], np.random.default_rng(1)
@@ -231,7 +232,8 @@ def recurrent_oracle(case, point):
     return spikes + [(time, PSEUDO) for train in pseudo for time in train]
 
 
-@pytest.mark.parametrize("name", ["QIF", pytest.param("theta", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["QIF", "theta"])
 def test_recurrent_networks(name, figures, float64):
     case, generator = CASES[name], np.random.default_rng(3)
     points = recurrent_networks(case, generator)
@@ -296,7 +298,8 @@ def layered_oracle(case, point):
     return labelled + [(time, PSEUDO) for layer in pseudo for (time,) in layer]
 
 
-@pytest.mark.parametrize("name", ["QIF", pytest.param("theta", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["QIF", "theta"])
 def test_layered_networks(name, figures, float64):
     """Three layers; pseudo-rates pass from each to the next."""
     case, generator = CASES[name], np.random.default_rng(4)

@@ -1,4 +1,4 @@
-"""Which states matter for spikes, and what reaches them: the input, the spike's reset, or the spiking variable."""
+"""Influence of inputs, resets and the spiking variable on the states that spikes depend on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..algebra import expanded
-from ..declare import InputRoute, NeuronModel
-from .signs.kinds import affine_parts
+from ...algebra import expanded
+from ...declare import InputRoute, NeuronModel
+from .kinds import affine_parts
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Ties:
 
 
 def ties(model: NeuronModel, route: InputRoute) -> Ties:
-    """Sort the states by what reaches them."""
+    """Classify the states by their influences."""
     relevant = relevant_states(model)
     changed = {s for s, value in model.reset.items() if s in relevant and expanded(value - s) != 0}
     driven = _downstream(model, {s for s in route.jump if s != model.variable})
