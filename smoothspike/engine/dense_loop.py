@@ -61,7 +61,7 @@ class DenseLog(NamedTuple):
 class Segments(NamedTuple):
     """How many segments of how many events are logged, and of how many the states are computed again side by side."""
 
-    count: int
+    number: int
     events: int
     group: int
 
@@ -138,11 +138,11 @@ def run(
         is_event = jnp.arange(segments.events) < end.place
         record = end.when[: segments.events], jnp.where(is_event, end.which[: segments.events], -1), state
         # what does not fit is put where it will be cut off
-        row = jnp.minimum(number, segments.count)
+        row = jnp.minimum(number, segments.number)
         kept = jax.tree.map(lambda rows, value: set_row(rows, row, value), kept, record)
         return end.state, end.now, end.position, number + 1, kept, end.is_over
 
-    rows_kept = segments.count + 1
+    rows_kept = segments.number + 1
     most = rows_kept + MOST_BEYOND // segments.events
     kept = (
         jnp.zeros((rows_kept, segments.events), times.dtype),

@@ -5,7 +5,7 @@ targets of a source they are one group; with delays of their own each is a group
 by delay, so that of all arrivals of a spike only the next one waits in the queue.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax.lax import stop_gradient
@@ -97,9 +97,10 @@ _Grouped = tuple[Int[Array, "sources groups width"], dict[str, Float[Array, "sou
 
 def _own_first(connections: Connections, width: int) -> _Grouped:
     """Put every neuron in front of its targets, and what it adds to itself with it."""
-    own = jnp.arange(connections.sources, dtype=connections.targets.dtype)[:, None]
-    itself = connections.targets == own
-    targets = jnp.concatenate([own, jnp.where(itself, -1, connections.targets)], 1)
+    reached = jnp.asarray(connections.targets)
+    own = jnp.arange(connections.sources, dtype=reached.dtype)[:, None]
+    itself = reached == own
+    targets = jnp.concatenate([own, jnp.where(itself, -1, reached)], 1)
     weights = {
         route: jnp.concatenate([jnp.where(itself, each, 0.0).sum(1, keepdims=True), each], 1)
         for route, each in connections.weights.items()
@@ -107,7 +108,7 @@ def _own_first(connections: Connections, width: int) -> _Grouped:
     return _cut(targets, width, -1), {route: _cut(each, width, 0.0) for route, each in weights.items()}
 
 
-def _grouped(connections: Connections, width: int, dtype: object) -> tuple[_Grouped, Float[Array, "sources groups"]]:
+def _grouped(connections: Connections, width: int, dtype: Any) -> tuple[_Grouped, Float[Array, "sources groups"]]:
     """Cut the targets of every source into groups, and return the delay of each, `inf` for empty groups."""
 
     def cut(values: Array, fill: float) -> Array:
@@ -115,7 +116,7 @@ def _grouped(connections: Connections, width: int, dtype: object) -> tuple[_Grou
             return _cut(values, width, fill)
         return jnp.pad(values[..., None], ((0, 0), (0, 0), (0, width - 1)), constant_values=fill)
 
-    targets = cut(connections.targets, -1)
+    targets = cut(jnp.asarray(connections.targets), -1)
     delays = jnp.zeros((), dtype) if connections.delays is None else connections.delays
     delays = jnp.where((targets >= 0).any(-1), delays, jnp.inf).astype(dtype)
     return (targets, {route: cut(each, 0.0) for route, each in connections.weights.items()}), delays

@@ -162,7 +162,7 @@ def _enough(network: Any, index: int, layer: Layer, values: Any, spikes: Spikes,
 @eqx.filter_jit
 def _count(network: Any, index: int, values: Any, spikes: Spikes, capacity: int) -> tuple[Array, Array]:
     duration = jnp.asarray(network.duration, spikes.times.dtype)
-    return network.layers[index].count(values, spikes, capacity, duration, index == 0)
+    return network.layers[index].count_spikes(values, spikes, capacity, duration, index == 0)
 
 
 @eqx.filter_jit

@@ -110,7 +110,7 @@ class Layer(NamedTuple):
 
         return population, each_trial(continued, sources.spikes)(population, sources)
 
-    def count(
+    def count_spikes(
         self,
         values: dict[str, Float[Array, " neurons"]],
         spikes: Spikes,

@@ -90,7 +90,7 @@ def _pseudo_input(
         share = shares(spikes, rates, jnp.broadcast_to(lists.delays, lists.shape), duration)
     if connections.is_dense:
         return {route: (weights * share).sum(0) for route, weights in lists.weights.items()}
-    targets = jnp.where(lists.exists, lists.targets, size)
+    targets = jnp.where(lists.exists, jnp.asarray(lists.targets), size)
     return {
         route: jnp.zeros(size, weights.dtype).at[targets].add(weights * share, mode="drop")
         for route, weights in lists.weights.items()

@@ -79,7 +79,7 @@ def connected(delays):
         ),
         (lambda: ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[np.ones(3)]), r"have shape \(3,\)"),
         (lambda: recurrent(-0.1), r"recurrent_delays\[0, 0\] is -0.1"),
-        (lambda: connected(0.5), "recurrent_delays are for matrices; give lists theirs"),
+        (lambda: connected(0.5), "recurrent_delays are for matrices; pass those of lists"),
         (lambda: ss.Connections(RING, np.ones((3, 1)), [[0.1], [-0.1], [0.2]]), r"delays\[1, 0\] is -0.1"),
         (lambda: ss.Connections(RING, np.ones((3, 1)), [0.1, 0.2]), r"delays have shape \(2,\)"),
     ],

@@ -132,7 +132,7 @@ def test_printed(key):
     assert lines[0] == "FeedForward of sizes 2-3-1"
     assert "LIF" in lines[1]
     assert lines[2:4] == ["  duration: 4", "  weights: 9, delays: 1"]
-    assert len(lines) == 5
+    assert len(lines) == 4
     batch = ss.Spikes([[0.5, 1.0], [0.25, np.inf]], [[0, 1], [1, 0]])
     assert repr(batch) == "Spikes(2 trials, 1 to 2 spikes each from 2 sources, t = 0.25 to 1, capacity 2)"
     assert repr(ss.Spikes.empty(3)) == "Spikes(none, capacity 3)"

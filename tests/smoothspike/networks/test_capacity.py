@@ -74,12 +74,6 @@ def test_inside_jit_too_little_room_raises(build):
     assert needed <= actual if build is leaky else needed == actual
 
 
-def test_inside_jit_room_may_be_given_to_the_call(build):
-    net, ample = build(capacity=FEW), build(capacity=AMPLE)(spikes_in())
-    together = eqx.filter_jit(lambda net, spikes, room: net(spikes, capacity=room))(net, spikes_in(), AMPLE)
-    assert_same_spikes(build, together, ample)
-
-
 @pytest.mark.slow
 def test_inside_vmap_and_grad_too_little_room_raises():
     net = layered()
