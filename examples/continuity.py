@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.networks.recording import Recording
+from smoothspike.networks import Recording
 
 DURATION = 2.5
 SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last

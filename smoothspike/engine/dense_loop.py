@@ -24,7 +24,7 @@ from ..neurons.event import (
     tangent_coordinates,
 )
 from ..neurons.interface import from_tangent_coordinates
-from .dense_step import Progress, Trial, next_event
+from .dense_step import Progress, Trial, advance_silent_inputs, next_event
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
@@ -33,6 +33,9 @@ Table = dict[str, Float[Array, "sources neurons"]]
 
 #: How many segments of long trials are computed again side by side: a step of eight costs little more than one of one.
 _GROUP = 8
+
+#: How many inputs are looked at together, in trials of more inputs than spikes.
+LOOKAHEAD = 3
 
 
 class DenseLog(NamedTuple):
@@ -114,22 +117,26 @@ def run(
     Differentiation:
         Forward and reverse mode. The end of the trial does not move.
     """
-    until = jnp.append(times, duration)
-    rows = jnp.append(sources, jnp.zeros(1, sources.dtype)) + _size(initial)
+    inputs = times.shape[0]
+    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.count * segments.events else 0
+    until = jnp.append(times, jnp.full(1 + ahead, duration))
+    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)
 
     def goes_on(progress):
         return ~progress.is_over & (progress.place < segments.events)
 
     def step(progress):
-        return next_event(trial, progress)
+        return next_event(trial, advance_silent_inputs(trial, ahead, segments.events, progress) if ahead else progress)
 
     def segment(carry):
         state, now, position, number, kept, _ = carry
-        nothing = jnp.zeros(segments.events, now.dtype), jnp.full(segments.events, -1, jnp.int32), jnp.array(0)
+        # looking ahead writes beyond the end
+        room = segments.events + ahead
+        nothing = jnp.zeros(room, now.dtype), jnp.full(room, -1, jnp.int32), jnp.array(0)
         end = jax.lax.while_loop(goes_on, step, Progress(state, now, position, *nothing, jnp.array(False)))
         is_event = jnp.arange(segments.events) < end.place
-        record = end.when, jnp.where(is_event, end.which, -1), state
+        record = end.when[: segments.events], jnp.where(is_event, end.which[: segments.events], -1), state
         # what does not fit is put where it will be cut off
         row = jnp.minimum(number, segments.number)
         kept = jax.tree.map(lambda rows, value: set_row(rows, row, value), kept, record)

@@ -105,12 +105,12 @@ def _from_event_to_event(
 def count_spikes(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""]
 ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
-    """Count the spikes of a layer, and of its per_neuron neuron, which takes no room.
+    """Count the spikes of a layer, and of the neuron with most spikes; no capacity is needed.
 
     Neurons that go from event to event are counted until one has had more than `MOST_COUNTED` spikes.
     """
     if dynamics.resets_by_flow:
-        # the numbers do not depend on the room, and nothing else is worked out
+        # the counts do not depend on the capacity, and nothing else is computed
         found = _from_input_to_input(dynamics, initial, drive, duration, Capacity(1, 1))
         return found.total, found.per_neuron
     run = partial(_counted, dynamics, initial, duration)

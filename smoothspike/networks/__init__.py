@@ -3,6 +3,7 @@
 from ._execute import simulate as simulate
 from .abstract import AbstractNetwork as AbstractNetwork
 from .feed_forward import FeedForward as FeedForward
+from .recording import Recording as Recording
 from .recurrent import Recurrent as Recurrent
 from .sequential import Sequential as Sequential
 

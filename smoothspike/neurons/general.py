@@ -177,11 +177,10 @@ def _as_declared(
     named = field.named(values)
     parameters, at = tuple(named.values()), tuple(jnp.asarray(0.0) for _ in field.others)
     if field.is_at_infinity:
-        top, speed = adaptive_rk.edge(field, 1, at, parameters)
-        bottom, speed_back = adaptive_rk.edge(field, -1, at, parameters)
-        returns = speed_back > 0
+        top, reaches = adaptive_rk.edge(field, 1, at, parameters)
+        bottom, returns = adaptive_rk.edge(field, -1, at, parameters)
         bottom = jnp.where(returns, bottom, -adaptive_rk.farthest(top.dtype))
-        _require(derivation, speed > 0, "the potential does not get close enough to its spike at infinity")
+        _require(derivation, reaches, "the potential does not get close enough to its spike at infinity")
         if field.goes_through:
             _require(derivation, returns, "the potential does not come back from minus infinity")
     else:

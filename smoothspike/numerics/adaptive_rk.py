@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, ArrayLike, Float
 
 from .adaptive_steps import Integration, Line, PathSolver
 from .elementwise import differentiable, not_above, per_lane
@@ -114,20 +114,26 @@ def farthest(dtype: jnp.dtype) -> float:
 
 
 def edge(
-    field: Field, direction: int, others: tuple[Real, ...], parameters: tuple[Real, ...], part: Real | None = None
-) -> tuple[Real, Real]:
-    """Return from where on the time left to infinity is below a part of the time scale, and the speed there.
+    field: Field,
+    direction: int,
+    others: tuple[ArrayLike, ...],
+    parameters: tuple[ArrayLike, ...],
+    part: ArrayLike | None = None,
+    *,
+    either_way: bool = False,
+) -> tuple[Array, Array]:
+    """Return from where on the time left to infinity is below a part of the time scale, and if there is such a place.
 
     Args:
         field: The neuron.
-        direction: 1 towards plus infinity, -1 for the time since minus infinity.
+        direction: 1 towards plus infinity, -1 from minus infinity.
         others: The other states.
         parameters: Values of the parameters.
         part: By default a part that is below the rounding of any spike time; 0 for where numbers overflow.
+        either_way: Whether it does not matter if the potential runs to infinity or comes from there.
 
     Returns:
-        The place in x = asinh(V), and the rate of change of x there: NaN where numbers overflow before the time is
-        short enough.
+        The place in x = asinh(V), and whether the potential runs that fast there: else numbers overflow before.
     """
     dtype = jnp.result_type(float, *others, *parameters)
     part = jnp.asarray(instant(dtype) if part is None else part, dtype)
@@ -136,19 +142,18 @@ def edge(
 
     def of_lane(x: Array, *values: Array) -> Array:
         now = jnp.stack([jnp.sinh(direction * x), *values[: field.states - 1]])
-        return field.rates(now, values[field.states - 1 :])[0] / jnp.cosh(x)
+        speed = field.rates(now, values[field.states - 1 :])[0] / jnp.cosh(x)
+        return jnp.abs(speed) if either_way else speed
 
     pace = per_lane(of_lane, part.shape)
 
-    def halved(_: int, ends: tuple[Real, Real]) -> tuple[Real, Real]:
+    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
-        beyond = ~(jnp.abs(pace(middle, *arrays)) < fastest)
+        beyond = ~(pace(middle, *arrays) < fastest)
         return jnp.where(beyond, low, middle), jnp.where(beyond, middle, high)
 
     start = (jnp.zeros_like(part), jnp.full_like(part, farthest(dtype)))
     _, place = lax.fori_loop(0, _HALVINGS, halved, start)
-    speed = pace(place, *arrays)
     # fast enough only because numbers overflow there is not fast enough
-    is_there = jnp.isfinite(speed) & (place < farthest(dtype))
-    return stop_gradient(direction * place), stop_gradient(jnp.where(is_there, speed, jnp.nan))
+    return stop_gradient(direction * place), jnp.isfinite(pace(place, *arrays)) & (place < farthest(dtype))

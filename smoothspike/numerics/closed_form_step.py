@@ -3,13 +3,13 @@
 Derivatives are taken forwards, where the cases that do not apply are discarded; backwards their infinities would leak.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .adaptive_rk import shifted_in_time
+from .adaptive_rk import Field, shifted_in_time
 from .elementwise import differentiable, not_above
 
 Real = Float[Array, "*shape"]
@@ -19,22 +19,8 @@ class Formulas(Protocol):
     """Flow and time to spike as functions of states, the spiking variable first, and parameters; hashable."""
 
     @property
-    def states(self) -> int:
-        """How many states there are."""
-        ...
-
-    @property
-    def is_at_infinity(self) -> bool:
-        """Whether the spike is at infinity: else an input may lift the potential above its threshold."""
-        ...
-
-    @property
-    def time_scale(self) -> float:
-        """A natural unit of time."""
-        ...
-
-    def rates(self, states: Array, parameters: Any) -> Array:
-        """Return the rates of change of all states."""
+    def field(self) -> Field:
+        """The declared equations."""
         ...
 
     def flow(self, states: tuple[Real, ...], parameters: tuple[Real, ...], t: Real) -> tuple[Real, ...]:
@@ -47,11 +33,11 @@ class Formulas(Protocol):
 
 
 def _until_spike(formulas: Formulas, within: Real, top: Real, *values: Real) -> tuple[Real, ...]:
-    parameters = values[formulas.states :]
-    given = jnp.stack(values[: formulas.states])
+    parameters = values[formulas.field.states :]
+    given = jnp.stack(values[: formulas.field.states])
     is_there = stop_gradient(given[0] >= top)
-    is_above = stop_gradient(given[0] > top) & (not formulas.is_at_infinity)
-    earlier, states = shifted_in_time(given, _rates(formulas, given, parameters), formulas.time_scale)
+    is_above = stop_gradient(given[0] > top) & (not formulas.field.is_at_infinity)
+    earlier, states = shifted_in_time(given, _rates(formulas, given, parameters), formulas.field.time_scale)
     declared = (jnp.sinh(states[0]), *states[1:])
     wait = jnp.where(is_there, 0.0, formulas.time_to_spike(declared, parameters))
     wait = jnp.where(is_above, 0.0, wait - earlier)
@@ -70,7 +56,7 @@ def _until_spike(formulas: Formulas, within: Real, top: Real, *values: Real) -> 
 
 def _rates(formulas: Formulas, states: Array, parameters: tuple[Real, ...]) -> Array:
     """The rates of change of x = asinh(V) and of the other states."""
-    rates = formulas.rates(states.at[0].set(jnp.sinh(states[0])), parameters)
+    rates = formulas.field.rates(states.at[0].set(jnp.sinh(states[0])), parameters)
     return rates.at[0].divide(jnp.cosh(states[0]))
 
 

@@ -90,13 +90,13 @@ def _onward(solver: PathSolver, search: _Search, target: Scalar) -> _Search:
         lambda: at_nothing,
     )
     corrected, hits = _corrected(solver, search.aim, size, ahead, target)
-    aim = _select(is_free, _select(passes & (predicted.sought != NONE), predicted, at_nothing), corrected)
+    aim = select(is_free, select(passes & (predicted.sought != NONE), predicted, at_nothing), corrected)
     aim, hits = stop_gradient(aim), ~is_free & hits
     is_aimed = (aim.sought != NONE) & ~hits
     moves = (is_free & kept & ~is_aimed) | hits
     whole = jnp.where(is_free, size, search.whole)
     size = jnp.where(is_aimed | is_free, aim.size, whole)
-    progress = Progress(jnp.where(moves, after, path), size, _select(is_free, new_state, state), steps + 1)
+    progress = Progress(jnp.where(moves, after, path), size, select(is_free, new_state, state), steps + 1)
     found = jnp.where(hits, search.aim.sought, NONE)
     fails = (moves & solver.escapes(ahead)) | ((steps + 1 >= solver.max_steps) & ~hits)
     return _Search(progress, aim, whole, ~moves & (search.is_cleared | (~is_free & ~is_aimed)), found, fails)
@@ -142,8 +142,8 @@ def _predicted(
     spikes = at(highest)[1] >= top
     until_spike = unbent(_root(lambda part: at(unbent(part))[1] - top, jnp.ones_like(size)))
     crossing = _Aim(jnp.array(SPIKE), until_spike, zero, highest)
-    aim = _select(spikes, crossing, _Aim(jnp.where(in_time, TIME, NONE), end, zero, size))
-    return _select(is_close, _Aim(jnp.array(PEAK), highest, low, end), aim)
+    aim = select(spikes, crossing, _Aim(jnp.where(in_time, TIME, NONE), end, zero, size))
+    return select(is_close, _Aim(jnp.array(PEAK), highest, low, end), aim)
 
 
 def _corrected(solver: PathSolver, aim: _Aim, size: Scalar, after: Path, target: Scalar) -> tuple[_Aim, Flag]:
@@ -151,11 +151,11 @@ def _corrected(solver: PathSolver, aim: _Aim, size: Scalar, after: Path, target:
     top, rate, eps = solver.line.top, solver.path_rates(after)[0], jnp.finfo(size.dtype).eps
     to_top = (after[1] - top, rate, top)
     to_target = (after[0] - target, jnp.ones_like(size), target)
-    excess, slope, scale = _select(aim.sought == SPIKE, to_top, to_target)
+    excess, slope, scale = select(aim.sought == SPIKE, to_top, to_target)
     is_peak = aim.sought == PEAK
     if solver.may_graze:
         to_peak = (-solver.rate(after), -solver.turning(after), jnp.zeros_like(size))
-        excess, slope, scale = _select(is_peak, to_peak, (excess, slope, scale))
+        excess, slope, scale = select(is_peak, to_peak, (excess, slope, scale))
     low, high = jnp.where(excess < 0, size, aim.low), jnp.where(excess < 0, aim.high, size)
     slope *= solver.terms.vf(0.0, after, None)[0]
     new = size - excess / jnp.where(slope > 0, slope, jnp.nan)
@@ -170,12 +170,13 @@ def _corrected(solver: PathSolver, aim: _Aim, size: Scalar, after: Path, target:
         before = jnp.sqrt(jnp.maximum(after[1] - top, 0.0) / jnp.where(bend > 0, bend, jnp.inf))
         zero = jnp.zeros_like(size)
         crossing = _Aim(jnp.array(SPIKE), jnp.maximum(size - before, zero), zero, size)
-        decided = _select(after[1] >= top, crossing, _Aim(jnp.array(NONE), size, zero, size))
-        corrected, hits = _select(is_peak & hits, decided, corrected), hits & ~is_peak
+        decided = select(after[1] >= top, crossing, _Aim(jnp.array(NONE), size, zero, size))
+        corrected, hits = select(is_peak & hits, decided, corrected), hits & ~is_peak
     return corrected, hits
 
 
-def _select(condition: Flag, chosen: Any, other: Any) -> Any:
+def select(condition: Flag, chosen: Any, other: Any) -> Any:
+    """Choose between two trees of arrays."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
 
 

@@ -1,19 +1,18 @@
 """Trials of one neuron with any equations, in coordinates in which nothing becomes infinite.
 
 A spike at infinity has happened where the time that is left has become smaller than the rounding of any spike time: at
-x = `top` in x = asinh(V), and at x = `bottom` on the way back; `stepping` says how the neuron gets there.
+x = `top` in x = asinh(V), and at x = `bottom` on the way back. `event_search` gets there.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int
 
 from .adaptive_steps import Integration, Line, PathSolver, Progress, States, states_of
-from .event_search import to_next_event
+from .event_search import select, to_next_event
 
 _HARDLY = 1e-2
 RUNNING, DONE, ESCAPED, STALLED, TOO_MANY_STEPS, TOO_MANY_SPIKES = range(6)
@@ -122,8 +121,8 @@ def simulate(
         progress, spikes, arrives, _ = to_next_event(solver, carry.progress, target)
         path = progress.path.at[0].set(jnp.where(arrives, target, progress.path[0]))
         carry = carry._replace(progress=progress._replace(path=path))
-        carry = _select(spikes, _spike(equations, line, carry), carry)
-        carry = _select(arrives, _arrive(equations, inputs, carry, duration), carry)
+        carry = select(spikes, _spike(equations, line, carry), carry)
+        carry = select(arrives, _arrive(equations, inputs, carry, duration), carry)
         return _watched(solver, carry, duration)
 
     trial = Trial(
@@ -134,10 +133,6 @@ def simulate(
     last = lax.while_loop(running, onward, _Carry(solver.start(path), jnp.array(0), trial))
     path = last.progress.path
     return last.trial._replace(ended=path[0], before=last.trial.before[:count], states=states_of(path))
-
-
-def _select(condition: Bool[Array, ""], chosen: _Carry, other: _Carry) -> _Carry:
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), chosen, other)
 
 
 def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:

@@ -91,8 +91,9 @@ def _ends(
 ) -> tuple[tuple[float, ...], bool]:
     """Return the cut-offs in x = asinh(V), by the field at the start, and whether infinity is reached there."""
     others = tuple(map(jnp.asarray, initial[1:]))
-    places, speeds = map(np.asarray, edge(field, direction, others, parameters, jnp.asarray([*_TIMES_LEFT, 0.0])))
-    if np.isfinite(speeds[-2]):
+    parts = jnp.asarray([*_TIMES_LEFT, 0.0])
+    places, is_there = map(np.asarray, edge(field, direction, others, parameters, parts, either_way=True))
+    if is_there[-2]:
         return tuple(map(float, places[:-1])), True
     last = abs(float(places[-1])) - _MARGIN  # before numbers overflow
     x = jnp.asarray([_NEAR[0], last])

@@ -82,7 +82,8 @@ class EventProp:
         return by_weights, np.array(by_inputs[::-1])
 
 
-@pytest.mark.parametrize("seed", [2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_gradients_are_those_of_event_prop(seed):
     generator = np.random.default_rng(seed)
     neuron = ss.Neuron(ss.models.lif(TAU_M, TAU_S, V_th=THRESHOLD, V_r=RESET), allow_discontinuous=True)

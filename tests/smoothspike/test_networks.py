@@ -70,6 +70,7 @@ class TestAgreement:
         for name, values in one.states_at(samples).items():
             np.testing.assert_allclose(values, other.states_at(samples)[name], rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.slow
     def test_a_batch_is_its_trials(self, network, spikes):
         together = network(spikes)
         for index in range(len(spikes.times)):

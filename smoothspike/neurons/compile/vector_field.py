@@ -169,25 +169,6 @@ class DeclaredFormulas:
     formulas: FrozenMapping[sp.Symbol, sp.Expr]
     spike: sp.Expr
 
-    @property
-    def states(self) -> int:
-        """How many states there are."""
-        return self.field.states
-
-    @property
-    def is_at_infinity(self) -> bool:
-        """Whether the spike is at infinity."""
-        return self.field.is_at_infinity
-
-    @property
-    def time_scale(self) -> float:
-        """A natural unit of time."""
-        return self.field.time_scale
-
-    def rates(self, states: Array, parameters: Any) -> Array:
-        """Return the rates of change of all states."""
-        return self.field.rates(states, parameters)
-
     def flow(self, states: tuple[Array, ...], parameters: tuple[Array, ...], t: Array) -> tuple[Array, ...]:
         """Return all states a time later."""
         model, values = self.field.model, self._values(states, parameters)

@@ -10,6 +10,7 @@ import pytest
 from cases import library
 
 import smoothspike as ss
+from smoothspike.engine import dense_loop
 
 T, SIZE, CAPACITY = 10.0, 4, 64
 MODELS = library(("theta_neuron", "lif"))
@@ -93,6 +94,41 @@ def test_gradients_when_pieces_are_just_full(float64):
         value, gradient = found(weights, capacity)
         assert float(value) == pytest.approx(float(expected), rel=1e-13)
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
+
+
+MANY_INPUTS = {"qif": ss.models.qif, "qif, any tau_s": lambda: ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["qif", "qif, any tau_s", "theta"])
+def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
+    """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
+
+    Neurons 0 and 1 are alike and spike at the same instants, which rounding puts in either order.
+    """
+    generator = np.random.default_rng(33)
+    neuron, inputs = ss.Neuron(MANY_INPUTS[name]()), 45
+    weights = generator.normal(0, 0.5, (3, 3)), np.abs(generator.normal(0, 1.5, (3, 5)))
+    for each in weights:
+        each[1] = each[0]
+    times = np.sort(generator.uniform(0, 8.0, (2, inputs)), axis=1)
+    times[:, :2], times[:, 20:24], times[1, 30:], times[0, -1] = 0.0, times[:, 19:20], np.inf, 8.0
+    sources = generator.integers(0, 5, (2, inputs))
+
+    def found(ahead, most):
+        monkeypatch.setattr(dense_loop, "LOOKAHEAD", ahead)
+        net = ss.Recurrent(neuron, 3, 5, 8.0, recurrent_weights=weights[0], input_weights=weights[1])
+        return eqx.filter_jit(jax.vmap(lambda *of: net(ss.Spikes(*of), capacity=most).spikes[0]))(times, sources)
+
+    expected = found(0, inputs)
+    needed = int(expected.num_events.max())
+    assert 10 < needed < inputs
+    for most in (needed, inputs):
+        spikes = found(3, most)
+        np.testing.assert_array_equal(spikes.num_events, expected.num_events)
+        np.testing.assert_array_equal(spikes.counts(3), expected.counts(3))
+        np.testing.assert_array_equal(spikes.sources // 2, expected.sources[:, :most] // 2)
+        np.testing.assert_allclose(spikes.times, expected.times[:, :most], rtol=1e-13)
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ class TestTrainable:
             assert moved.parameter(name) == neuron.parameter(name)
 
     def test_gradients_by_a_time_constant(self):
-        neuron = ss.Neuron(MODELS["qif"], trainable=("tau_m",))
+        neuron = ss.Neuron(MODELS["qif_delta"], trainable=("tau_m",))
         spikes = ss.Spikes([0.2, 0.5], [0, 0])
 
         def first(shift):

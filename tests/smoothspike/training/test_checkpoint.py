@@ -16,8 +16,8 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.networks import Recording
 from smoothspike.networks._arguments import given_capacities
-from smoothspike.networks.recording import Recording
 from smoothspike.training import checkpoint, checkpoint_file
 
 NEURON = ss.Neuron(ss.models.qif_delta())
@@ -226,6 +226,7 @@ def test_a_save_that_is_cut_short_leaves_a_whole_checkpoint(tmp_path, monkeypatc
     """Cut short before each call that reaches the disk, the second save leaves the first one or itself."""
     kept, (fresh, _, room) = saved(tmp_path, layers())
     kept.save(fresh, [{"epoch": 1, "loss": 0.5}], room)
+    changed = jax.tree.map(lambda leaf: leaf + 1, fresh)  # before: JAX's cache of programs reads files, too
     calls = iter(range(100))
 
     def counted(function):
@@ -240,7 +241,6 @@ def test_a_save_that_is_cut_short_leaves_a_whole_checkpoint(tmp_path, monkeypatc
     monkeypatch.setattr(Path, "open", counted(Path.open))
     monkeypatch.setattr(Path, "replace", counted(Path.replace))
     monkeypatch.setattr(checkpoint_file.np, "ascontiguousarray", counted(np.ascontiguousarray))
-    changed = jax.tree.map(lambda leaf: leaf + 1, fresh)
     with pytest.raises(Killed, match="before a call"):
         kept.save(changed, [{"epoch": 1, "loss": 0.5}, {"epoch": 2, "loss": 0.25}], room)
     monkeypatch.undo()

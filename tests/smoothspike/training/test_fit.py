@@ -144,11 +144,11 @@ def test_what_does_not_fit_is_refused_before_training(changes, error, message):
 
 
 def test_evaluation_refuses_the_same():
-    with pytest.raises(ValueError, match="4 input channels, but the network 3"):
+    with pytest.raises(ValueError, match="4 input channels, but the network has 3 inputs"):
         ss.evaluate(layers(3, 3), DATA)
     with pytest.raises(ValueError, match="but the network has 1 outputs"):
         ss.evaluate(layers(4, 1), DATA)
-    with pytest.raises(ValueError, match="holds no samples"):
+    with pytest.raises(ValueError, match="has no samples"):
         ss.evaluate(NET, DATA[:0])
 
 
