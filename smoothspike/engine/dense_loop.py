@@ -118,7 +118,7 @@ def run(
         Forward and reverse mode. The end of the trial does not move.
     """
     inputs = times.shape[0]
-    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.count * segments.events else 0
+    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.number * segments.events else 0
     until = jnp.append(times, jnp.full(1 + ahead, duration))
     rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)

@@ -170,7 +170,7 @@ class TestLearning:
 class TestRefusals:
     @pytest.mark.parametrize("times", [[0.5, np.nan], [0.5, -0.1]])
     def test_bad_times(self, network, times):
-        with pytest.raises(ValueError, match=r"times\[1\] is .*spikes come at or after time 0"):
+        with pytest.raises(ValueError, match=r"times\[1\] is .*spike times must be at least 0"):
             network(ss.Spikes(times, [0, 1]))
         with pytest.raises(RuntimeError, match="an input spike time is negative or NaN; pad with inf"):
             eqx.filter_jit(lambda t: network(ss.Spikes(t, jnp.array([0, 1]))).first_spike_times())(jnp.array(times))
