@@ -10,6 +10,7 @@ import pytest
 from cases import library
 
 import smoothspike as ss
+from smoothspike.engine import dense_loop
 
 T, SIZE, CAPACITY = 10.0, 4, 64
 MODELS = library(("theta_neuron", "lif"))
