@@ -146,7 +146,7 @@ def answer(options: Options) -> Report:
     remarks = [
         f"Spikes of the busiest trials in the three layers: {', '.join(str(layer.total) for layer in room)}, the "
         f"capacity here; {ROOM} events in total in spikegd; of the busiest neurons: "
-        f"{', '.join(str(layer.busiest) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on "
+        f"{', '.join(str(layer.per_neuron) for layer in room)}. Our gradient is taken in chunks of {CHUNK} trials, on "
         "every device."
     ]
     if find("spikegd", options.peers) is None:

@@ -64,6 +64,6 @@ def answer(options: Options) -> Report:
     setting = (
         f"{'-'.join(map(str, SIZES))} QIF neurons, {events} input spikes in {DURATION:g} time constants, batch of "
         f"{batch}, capacity of {' and '.join(str(layer.total) for layer in room)} spikes of the layers and "
-        f"{' and '.join(str(layer.busiest) for layer in room)} of one neuron."
+        f"{' and '.join(str(layer.per_neuron) for layer in room)} of one neuron."
     )
     return Report("Inputs as large as spoken digits", setting, "float32", comparison.table(), [], remarks, figures)

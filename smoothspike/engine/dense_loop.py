@@ -67,7 +67,7 @@ class Segments(NamedTuple):
 
 
 def segments_for(events: int) -> Segments:
-    """Choose groups about as long as there are segments, which needs little memory."""
+    """Choose groups about as long as there are segments."""
     group = _GROUP if events >= _GROUP**3 else 1
     # twice as long as takes the least memory: every segment has a price of its own
     length = max(1, round(2 * (max(events, 1) / group) ** 0.5))
@@ -118,7 +118,7 @@ def run(
         Forward and reverse mode. The end of the trial does not move.
     """
     inputs = times.shape[0]
-    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.count * segments.events else 0
+    ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.number * segments.events else 0
     until = jnp.append(times, jnp.full(1 + ahead, duration))
     rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
     trial = Trial(dynamics, table, until, rows, duration)
@@ -176,8 +176,9 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
 
     def skip(carry, event):
         state, now = carry
-        segments, length = event[1].shape
-        return carry, (_repeated(state, segments), jnp.broadcast_to(now, (segments, length)))
+        count, length = event[1].shape
+        states = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), state)
+        return carry, (states, jnp.broadcast_to(now, (count, length)))
 
     @partial(jax.checkpoint, prevent_cse=False)
     def each(carry, event):
@@ -188,10 +189,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
     groups = jax.tree.map(lambda leaf: leaf.reshape(-1, segments.group, *leaf.shape[1:]), events)
     (end, last), found = jax.lax.scan(each, start, groups)
     states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
-    states, end = (
-        from_tangent_coordinates(log.states, states),
-        from_tangent_coordinates(log.end, end),
-    )
+    states, end = from_tangent_coordinates(log.states, states), from_tangent_coordinates(log.end, end)
     return log, DenseLog(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
 
 
@@ -263,10 +261,6 @@ def _coefficients(
     # a product with zeros is cheaper, backwards, than picking the neuron that spikes
     by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
     return jacobian, by_own, jnp.where(is_spike, forced, come), is_input.astype(times.dtype)
-
-
-def _repeated(tree: Any, times: int) -> Any:
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (times, *leaf.shape)), tree)
 
 
 def states_before(

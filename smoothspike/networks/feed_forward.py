@@ -44,14 +44,14 @@ class FeedForward(AbstractNetwork):
     Source of delays trained by exact gradients of spike times: Göltz et al., DelGrad, Nature Communications 16 (2025).
 
     Example:
-        >>> from symbolic import models
-        >>> net = FeedForward(Neuron(models.qif()), sizes=(2, 3), duration=4.0, weights=[jnp.full((3, 2), 2.0)])
-        >>> net.first_spike_times(Spikes([0.5, 1.0], [0, 1])).shape
+        >>> import numpy as np
+        >>> import smoothspike as ss
+        >>> neuron = ss.Neuron(ss.models.qif())
+        >>> net = ss.FeedForward(neuron, sizes=(2, 3), duration=4.0, weights=[np.full((3, 2), 2.0)])
+        >>> net.first_spike_times(ss.Spikes([0.5, 1.0], [0, 1])).shape
         (3,)
-        >>> late = FeedForward(
-        ...     Neuron(models.qif()), sizes=(2, 3), duration=4.0, weights=[jnp.full((3, 2), 2.0)], delays=[[0.1, 0.5]]
-        ... )
-        >>> late.delays[0].shape
+        >>> delayed = ss.FeedForward(neuron, (2, 3), 4.0, weights=[np.full((3, 2), 2.0)], delays=[[0.1, 0.5]])
+        >>> delayed.delays[0].shape
         (2,)
     """
 

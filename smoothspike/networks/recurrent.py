@@ -50,14 +50,14 @@ class Recurrent(AbstractNetwork):
     Source of event-based gradients in recurrent networks with trained delays: Mészáros et al., arXiv:2501.07331.
 
     Example:
-        >>> from symbolic import models
-        >>> net = Recurrent(Neuron(models.qif()), size=3, inputs=2, duration=4.0, key=jax.random.key(0))
-        >>> net.first_spike_times(Spikes([0.5, 1.0], [0, 1])).shape
+        >>> import smoothspike as ss
+        >>> neuron = ss.Neuron(ss.models.qif())
+        >>> net = ss.Recurrent(neuron, size=3, inputs=2, duration=4.0, key=jax.random.key(0))
+        >>> net.first_spike_times(ss.Spikes([0.5, 1.0], [0, 1])).shape
         (3,)
-        >>> ring = Connections([[1], [2], [0]], [[6.0]] * 3, delays=[[0.5], [0.25], [1.0]])
-        >>> net = Recurrent(
-        ...     Neuron(models.qif()), 3, 1, 4.0, recurrent_weights=ring, input_weights=[[6.0], [0.0], [0.0]],
-        ...     input_delays=0.5,
+        >>> ring = ss.Connections([[1], [2], [0]], [[6.0]] * 3, delays=[[0.5], [0.25], [1.0]])
+        >>> net = ss.Recurrent(
+        ...     neuron, 3, 1, 4.0, recurrent_weights=ring, input_weights=[[6.0], [0.0], [0.0]], input_delays=0.5
         ... )
         >>> net.recurrent_delays.shape, net.input_delays.shape
         ((3, 1), ())

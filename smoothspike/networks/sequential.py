@@ -24,13 +24,14 @@ class Sequential(AbstractNetwork):
         ValueError: if there is none, sizes do not fit together, or trials end at different times.
 
     Example:
-        >>> from symbolic import models
-        >>> neuron, keys = Neuron(models.qif()), jax.random.split(jax.random.key(0), 2)
-        >>> hidden = Recurrent(neuron, size=5, inputs=2, duration=4.0, key=keys[0])
-        >>> net = Sequential(hidden, FeedForward(neuron, sizes=(5, 3), duration=4.0, key=keys[1]))
+        >>> import jax
+        >>> import smoothspike as ss
+        >>> neuron, keys = ss.Neuron(ss.models.qif()), jax.random.split(jax.random.key(0), 2)
+        >>> hidden = ss.Recurrent(neuron, size=5, inputs=2, duration=4.0, key=keys[0])
+        >>> net = ss.Sequential(hidden, ss.FeedForward(neuron, sizes=(5, 3), duration=4.0, key=keys[1]))
         >>> net.sizes
         (2, 5, 3)
-        >>> net(Spikes([0.5, 1.0], [0, 1])).spike_times(count=2).shape
+        >>> net(ss.Spikes([0.5, 1.0], [0, 1])).spike_times(count=2).shape
         (3, 2)
     """
 

@@ -170,7 +170,7 @@ class TestLearning:
 class TestRefusals:
     @pytest.mark.parametrize("times", [[0.5, np.nan], [0.5, -0.1]])
     def test_bad_times(self, network, times):
-        with pytest.raises(ValueError, match=r"times\[1\] is .*spikes come at or after time 0"):
+        with pytest.raises(ValueError, match=r"times\[1\] is .*spike times must be at least 0"):
             network(ss.Spikes(times, [0, 1]))
         with pytest.raises(RuntimeError, match="an input spike time is negative or NaN; pad with inf"):
             eqx.filter_jit(lambda t: network(ss.Spikes(t, jnp.array([0, 1]))).first_spike_times())(jnp.array(times))
@@ -209,7 +209,7 @@ class TestRefusals:
         ("options", "message"),
         [
             ({}, "give a key to draw the weights with"),
-            ({"weights": [np.zeros((2, 3))]}, "1 weight matrices for 2 layers; give one for each layer"),
+            ({"weights": [np.zeros((2, 3))]}, "1 weight matrices for 2 layers; pass one for each layer"),
             (
                 {"weights": [np.zeros((2, 3)), np.zeros((2, 2))]},
                 r"layer 1: weights for I have shape \(2, 2\), but \(neurons, sources\) is \(1, 2\)",
@@ -231,7 +231,7 @@ class TestRefusals:
             ss.Recurrent(qif, 2, 3, T, recurrent_weights=np.zeros((2, 2)), input_weights=np.zeros((3, 2)))
 
     def test_number_of_neurons(self, qif, key):
-        with pytest.raises(ValueError, match="3 neurons for 2 layers; give one, or one for each layer"):
+        with pytest.raises(ValueError, match="3 neurons for 2 layers; pass one, or one for each layer"):
             ss.FeedForward((qif, qif, qif), (2, 2, 2), T, key=key)
 
     def test_parameters_for_another_number_of_neurons(self, key):
@@ -245,5 +245,5 @@ class TestRefusals:
             recurrent(empty, initial={"U": 0.0})
         with pytest.raises(ValueError, match=r"initial V has shape \(5,\); give one value, or 3"):
             recurrent(empty, initial={"V": np.zeros(5)})
-        with pytest.raises(ValueError, match="initial: 2 entries for 1 layers; give one for each, or None"):
+        with pytest.raises(ValueError, match="initial: 2 entries for 1 layers; pass one for each, or None"):
             layer(empty, initial=[{"V": 0.0}, None])

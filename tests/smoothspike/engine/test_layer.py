@@ -32,7 +32,7 @@ def test_counts(name):
     found, _ = population(name, 9)
     counts = found.spikes.counts(SIZE)
     assert found.total == found.spikes.num_events == counts.sum() > 3
-    assert found.busiest == counts.max()
+    assert found.per_neuron == counts.max()
 
 
 @pytest.mark.parametrize("name", ["qif", "theta_neuron", "lif"])
@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_reported(name):
     enough, _ = population(name, 9)
     short, _ = population(name, 9, Capacity(2, 1))
     assert short.total > 2
-    assert short.busiest > 1
+    assert short.per_neuron > 1
     if name == "qif":
         assert short.total == enough.total
 
