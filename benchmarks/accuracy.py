@@ -98,8 +98,8 @@ def run(neuron: ss.Neuron, patterns: list[Trial], dtype: type, *, differentiate:
     capacity = max(len(trial.spikes) for trial in patterns) + 8
 
     def spike_times(weights: jax.Array, times: jax.Array) -> tuple[jax.Array, jax.Array]:
-        network = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]], capacity=capacity)
-        spikes = network(ss.Spikes(times, jnp.arange(INPUTS))).spikes[-1]
+        network = ss.FeedForward(neuron, (INPUTS, 1), DURATION, weights=[weights[None]])
+        spikes = network(ss.Spikes(times, jnp.arange(INPUTS)), capacity=capacity).spikes[-1]
         return jnp.where(spikes.is_spike, spikes.times, 0.0), spikes.num_events
 
     def each(weights: jax.Array, times: jax.Array, directions: jax.Array) -> tuple[jax.Array, ...]:

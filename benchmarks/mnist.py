@@ -69,11 +69,9 @@ def of_smoothspike(rooms: tuple[Capacity, ...]) -> FirstSpikes:
 
     def trial(weights, pixels):
         kick = weights[0] @ pixels
-        network = ss.FeedForward(
-            neuron, (1, *SIZES[1:]), DURATION, weights=[kick[:, None], *weights[1:]], capacity=rooms
-        )
+        network = ss.FeedForward(neuron, (1, *SIZES[1:]), DURATION, weights=[kick[:, None], *weights[1:]])
         event = ss.Spikes(jnp.full(1, INPUT_TIME, pixels.dtype), jnp.zeros(1, int))
-        times = network(event).ordinary_spike_times(1)[:, 0]
+        times = network(event, capacity=rooms).ordinary_spike_times(1)[:, 0]
         return jnp.where(jnp.isfinite(times), times, DURATION)
 
     return jax.vmap(trial, (None, 0))

@@ -11,6 +11,7 @@ Both are timed in every turn. Half the interquartile range of the differences is
 exceeds a quarter of the median, the machine was too busy to measure.
 """
 
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -78,7 +79,6 @@ def network(neurons: int, kind: Kind) -> ss.Recurrent:
     entering = ss.Connections(targets(inputs, REACHED), generator.uniform(4, 6, (inputs, REACHED)))
     return ss.Recurrent(
         ss.Neuron(ss.models.qif()), neurons, inputs, TRIAL, recurrent_weights=recurrent, input_weights=entering,
-        capacity=kind.room,
     )  # fmt: skip
 
 
@@ -88,9 +88,9 @@ def spikes(kind: Kind, inputs: int) -> ss.Spikes:
     return ss.Spikes(np.where(np.arange(times.size) < inputs, times, np.inf), np.arange(times.size))
 
 
-def total(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
+def total(net: ss.Recurrent, given: ss.Spikes, capacity: int) -> jax.Array:
     """The sum of all spike times."""
-    found = net(given).spikes[0]
+    found = net(given, capacity=capacity).spikes[0]
     return jnp.where(found.is_spike, found.times, 0.0).sum()
 
 
@@ -99,13 +99,11 @@ def programs(net: ss.Recurrent, kind: Kind) -> dict[str, Program]:
 
     def by_weights(net: ss.Recurrent, given: ss.Spikes) -> jax.Array:
         def of(weights: dict[str, jax.Array]) -> jax.Array:
-            return total(eqx.tree_at(lambda each: each.recurrent_weights.weights, net, weights), given)
+            return total(eqx.tree_at(lambda each: each.recurrent_weights.weights, net, weights), given, kind.room)
 
-        connections = net.recurrent_weights
-        assert isinstance(connections, ss.Connections)
-        return jax.grad(of)(connections.weights)
+        return jax.grad(of)(net.recurrent_weights.weights)
 
-    works = {"forward": total, "gradient": by_weights}
+    works = {"forward": partial(total, capacity=kind.room), "gradient": by_weights}
     return {
         f"{work} {inputs}": compiled(function, net, spikes(kind, inputs))
         for work, function in works.items()

@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 
 import smoothspike as ss
 from smoothspike import plot
-from smoothspike.networks.recording import Recording
+from smoothspike.networks import Recording
 
 DURATION = 2.5
 SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last
@@ -47,7 +47,7 @@ class Case(NamedTuple):
     def run(self, value: float | Float[Array, ""]) -> Recording:
         """Run one trial."""
         spikes, weights = self.trial(jnp.asarray(value))
-        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights], capacity=8)(spikes)
+        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights])(spikes, capacity=8)
 
 
 class Jump(NamedTuple):

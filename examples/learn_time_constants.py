@@ -39,7 +39,6 @@ def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.Fee
 
 def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, steps: int) -> tuple[np.ndarray, list]:
     """Fit the time constants; return them, with the loss and time constants of every step."""
-    student = student.with_capacity([4 * INPUTS * len(student.weights[0])])
     mask = jax.tree.map(lambda _: False, student)
     mask = eqx.tree_at(lambda net: net.neurons[0].unconstrained, mask, dict.fromkeys(NAMES, True))
     raw: Any

@@ -31,6 +31,7 @@ from .encoding import jittered as jittered
 from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
+from .networks import Sequential as Sequential
 from .neurons.neuron import Neuron as Neuron
 from .spikes import Spikes as Spikes
 from .training import check_gradients as check_gradients

@@ -45,7 +45,7 @@ def described_neuron(neuron: Any) -> str:
     return f"Neuron({neuron.model.name}, {solver}{trained})"
 
 
-def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any, capacity: Iterable[str]) -> str:
+def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any) -> str:
     """Summarise the size of a network, its neurons and its parameters."""
     names = dict.fromkeys(described_neuron(neuron) for neuron in neurons)
     entries = sum(np.size(leaf) for leaf in jax.tree.leaves(weights) if eqx.is_array(leaf))
@@ -55,7 +55,6 @@ def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays
         f"  neurons: {'; '.join(names)}",
         f"  duration: {network.duration:g}",
         f"  weights: {entries}, delays: {entries_of_delays or 'none'}",
-        f"  capacity: {', '.join(capacity)}",
     ]
     return "\n".join(lines)
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 import hypothesis
 import jax
+import jaxtyping
 import pytest
 
 if "JAX_ENABLE_X64" not in os.environ:
@@ -21,6 +22,12 @@ if "JAX_ENABLE_X64" not in os.environ:
 gc.set_threshold(200_000, 50, 100)  # tracing makes many objects and few cycles to look for
 
 COSTS = pytest.StashKey[dict[str, float]]()
+# of `find_witness` and its kin, which simulate many trials, and of what starts processes or compiles several times
+LONG_EXAMPLES = (
+    "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
+    "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
+)  # fmt: skip
+CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
 SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
 
 hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
@@ -62,6 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--thorough", action="store_true", help="compile with all optimisations, as users do, and draw more examples"
     )
+    group.addoption(
+        "--check-shapes", action="store_true", help="check arguments and results inside against their annotations"
+    )
     group.addoption("--budget", type=float, metavar="SECONDS", help="limit the CPU time of tests not marked slow")
     group.addoption("--costs", type=int, default=0, metavar="N", help="list the N tests that took most CPU time")
 
@@ -73,6 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
         jax.config.update("jax_disable_most_optimizations", True)
         # halves the time to compile; read when JAX computes for the first time
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
+    if config.getoption("check_shapes"):  # from when a module is imported
+        jaxtyping.install_import_hook([f"smoothspike.{package}" for package in CHECKED], "beartype.beartype")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(config.rootpath / ".pytest_cache" / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -81,12 +93,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the examples of private names as slow, as unit tests cover them, and those that search by simulation."""
+    """Mark as slow the examples of private names, where unit tests say as much, and those that take long."""
     public = None
     for item in items:
         if isinstance(item, pytest.DoctestItem):
             public = _public_names() if public is None else public
-            if not item.name.startswith(public) or item.name.startswith("smoothspike.validation."):
+            if not item.name.startswith(public) or item.name.endswith(LONG_EXAMPLES):
                 item.add_marker(pytest.mark.slow)
 
 

@@ -30,7 +30,7 @@ def simulate_delayed_layer(
     Arrivals at or after the trial end do nothing. Of spikes that another layer emitted `inside` the trial, one that
     rounding puts at its very end counts, as in `Drive`.
     """
-    room = Capacity(capacity.busiest, capacity.busiest)
+    room = Capacity(capacity.per_neuron, capacity.per_neuron)
 
     def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> Population:
         return simulate_layer(dynamics, initial, drive, duration, room)
@@ -39,7 +39,7 @@ def simulate_delayed_layer(
     starts, states = jax.tree.map(lambda leaf: leaf[..., 0].T, (found.trajectory.starts, found.trajectory.states))
     end = jax.tree.map(lambda leaf: leaf[:, 0], found.trajectory.end)
     ordered = gathered(found.spikes.times.T, capacity.total)
-    return Population(ordered, Trajectory(starts, states, end), found.total.sum(), found.busiest.max(initial=0))
+    return Population(ordered, Trajectory(starts, states, end), found.total.sum(), found.per_neuron.max(initial=0))
 
 
 def count_delayed_spikes(
@@ -52,13 +52,13 @@ def count_delayed_spikes(
     *,
     inside: bool,
 ) -> tuple[Int[Array, ""], Int[Array, ""]]:
-    """Count the spikes of a layer with delays, and of its busiest neuron; see `count_spikes`."""
+    """Count the spikes of a layer with delays, and of its per_neuron neuron; see `count_spikes`."""
 
     def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> tuple[Array, Array]:
         return count_spikes(dynamics, initial, drive, duration)
 
-    total, busiest = _each_alone(alone, dynamics, initial, spikes, weights, delays, duration, inside)
-    return total.sum(), busiest.max(initial=0)
+    total, per_neuron = _each_alone(alone, dynamics, initial, spikes, weights, delays, duration, inside)
+    return total.sum(), per_neuron.max(initial=0)
 
 
 def _each_alone(

@@ -11,7 +11,6 @@ from jaxtyping import Array, Bool, Float, Int
 from ..neurons import AbstractDynamics, State
 from ..numerics.elementwise import not_above
 from ..spikes import Spikes
-from .sparse_trajectory import Visits
 
 
 def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
@@ -73,31 +72,58 @@ def _is_none(leaf: Any) -> bool:
 
 @final
 class Trajectory(eqx.Module):
-    """States at the starts of the stretches between events; each stretch is solved in closed form.
+    """States at the starts of the intervals between events; each interval is solved in closed form.
 
     Attributes:
-        starts: When each stretch starts: for all neurons at once, or for each on its own.
+        starts: When each interval starts: of all neurons at once or of each on its own, or in one list.
         states: The states there.
         end: The state at the end of the trial.
+        neurons: Of a list, whose interval each is, those of any neuron in their order; beyond the last for padding.
     """
 
-    starts: Float[Array, " steps #neurons"]
+    starts: Float[Array, " intervals *#neurons"]
     states: State
     end: State
+    neurons: Int[Array, " intervals"] | None = None
 
     def at(
         self, dynamics: AbstractDynamics, ts: Float[Array, " samples"]
     ) -> dict[str, Float[Array, "samples neurons"]]:
         """Return the declared states at any times of the trial."""
-        size = jax.tree.leaves(self.states)[0].shape[1]
-        starts = jnp.broadcast_to(self.starts, (self.starts.shape[0], size))
-        stretch = jax.vmap(lambda column: jnp.searchsorted(column, ts, side="right") - 1, 1, 1)(starts)
-        stretch = jnp.maximum(stretch, 0)
-        picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, stretch, 0), self.states)
-        elapsed = ts[:, None] - jnp.take_along_axis(starts, stretch, 0)
+        size = jax.tree.leaves(self.end)[0].shape[0]
+        if self.neurons is None:
+            count = self.starts.shape[0]
+            order = jnp.arange(count) * size + jnp.arange(size)[:, None]
+            starts = jnp.broadcast_to(self.starts, (count, size)).ravel()
+            states = jax.tree.map(jnp.ravel, self.states)
+            first = jnp.arange(size + 1) * count
+        else:
+            order, starts, states = jnp.argsort(self.neurons, stable=True), self.starts, self.states
+            first = jnp.searchsorted(self.neurons[order], jnp.arange(size + 1))
+        order = order.ravel()
+        chosen = order[_last_begun(starts[order], first[:-1], first[1:], ts)]
+        states, elapsed = jax.tree.map(lambda leaf: leaf[chosen], states), ts[:, None] - starts[chosen]
         if dynamics.resets_by_flow:
-            return dynamics.readout(dynamics.advance(picked, elapsed)[0])
-        return dynamics.readout(dynamics.flow(picked, elapsed))
+            return dynamics.readout(dynamics.advance(states, elapsed)[0])
+        return dynamics.readout(dynamics.flow(states, elapsed))
+
+
+def _last_begun(
+    starts: Float[Array, " intervals"],
+    first: Int[Array, " neurons"],
+    beyond: Int[Array, " neurons"],
+    ts: Float[Array, " samples"],
+) -> Int[Array, "samples neurons"]:
+    """Return, by bisection, the last interval of every neuron that has begun at each time, or its first one."""
+
+    def halve(_: Any, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+        low, high = bounds
+        middle = (low + high) // 2
+        has_begun = starts[jnp.minimum(middle, starts.shape[0] - 1)] <= ts[:, None]
+        return jnp.where(has_begun & (low < high), middle + 1, low), jnp.where(has_begun, high, middle)
+
+    low, high = (jnp.broadcast_to(each, (ts.shape[0], first.shape[0])) for each in (first + 1, beyond))
+    return jax.lax.fori_loop(0, starts.shape[0].bit_length() + 1, halve, (low, high))[0] - 1
 
 
 @final
@@ -108,14 +134,14 @@ class Population(eqx.Module):
         spikes: Its ordinary spikes, ascending.
         trajectory: Its states.
         total: How many spikes there were, whether or not they fitted.
-        busiest: How many spikes the neuron with the most of them had.
+        per_neuron: How many spikes the neuron with the most of them had.
         by_neuron: The first spike times of every neuron, `inf` where it has no more, where they are known apart.
     """
 
     spikes: Spikes
-    trajectory: "Trajectory | Visits"
+    trajectory: Trajectory
     total: Int[Array, ""]
-    busiest: Int[Array, ""]
+    per_neuron: Int[Array, ""]
     by_neuron: Float[Array, "most neurons"] | None = None
 
 

@@ -24,15 +24,10 @@ MOST_COUNTED = 2**17
 
 
 class Capacity(NamedTuple):
-    """How many spikes there is room for.
-
-    Attributes:
-        total: Spikes of a whole population.
-        busiest: Spikes of any one neuron.
-    """
+    """How many spikes a simulation holds: of a whole population, and of any one neuron of a layer."""
 
     total: int
-    busiest: int
+    per_neuron: int
 
 
 def simulate_layer(
@@ -67,8 +62,8 @@ def _from_input_to_input(
     )
     # all states, which are not computed where nobody asks for them
     every = scan_inputs(neurons, initial, inputs, 0, Segments(1, segments.total, keeps_all=True), keep=True)
-    if capacity.busiest <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
-        passage = scan_inputs(neurons, initial, inputs, capacity.busiest, segments)
+    if capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
+        passage = scan_inputs(neurons, initial, inputs, capacity.per_neuron, segments)
         found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked)
         spikes = ordered(found, capacity.total)
         found = jnp.moveaxis(found, -1, 0) if batch else found
@@ -99,25 +94,25 @@ def _from_event_to_event(
     dynamics: AbstractDynamics, initial: State, duration: Float[Array, ""], capacity: Capacity, drive: Drive
 ) -> Population:
     step, start = _own_events(dynamics, initial, duration, drive)
-    steps = drive.times.shape[0] + capacity.busiest + 1
+    steps = drive.times.shape[0] + capacity.per_neuron + 1
     (end, now, _), (states, starts, spike_times) = jax.lax.scan(step, start, length=steps)
     counts = jnp.isfinite(spike_times).sum(0)
-    busiest = jnp.where((now < duration).any(), 2 * capacity.busiest + 1, counts.max(initial=0))
+    per_neuron = jnp.where((now < duration).any(), 2 * capacity.per_neuron + 1, counts.max(initial=0))
     spikes = gathered(spike_times, capacity.total)
-    return Population(spikes, Trajectory(starts, states, end), counts.sum(), busiest)
+    return Population(spikes, Trajectory(starts, states, end), counts.sum(), per_neuron)
 
 
 def count_spikes(
     dynamics: AbstractDynamics, initial: State, drive: Drive, duration: Float[Array, ""]
 ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
-    """Count the spikes of a layer, and of its busiest neuron, which takes no room.
+    """Count the spikes of a layer, and of the neuron with most spikes; no capacity is needed.
 
     Neurons that go from event to event are counted until one has had more than `MOST_COUNTED` spikes.
     """
     if dynamics.resets_by_flow:
-        # the numbers do not depend on the room, and nothing else is worked out
+        # the counts do not depend on the capacity, and nothing else is computed
         found = _from_input_to_input(dynamics, initial, drive, duration, Capacity(1, 1))
-        return found.total, found.busiest
+        return found.total, found.per_neuron
     run = partial(_counted, dynamics, initial, duration)
     counts = jax.vmap(run, (drive.axes,))(drive) if drive.times.ndim > 1 else run(drive)
     return counts.sum(-1), counts.max(-1, initial=0)

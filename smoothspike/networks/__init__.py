@@ -1,7 +1,10 @@
-"""`FeedForward` and `Recurrent` networks: PyTrees whose every spike time is differentiable in every weight."""
+"""Networks: PyTrees whose every spike time is differentiable in every weight and delay."""
 
 from ._execute import simulate as simulate
+from .abstract import AbstractNetwork as AbstractNetwork
 from .feed_forward import FeedForward as FeedForward
+from .recording import Recording as Recording
 from .recurrent import Recurrent as Recurrent
+from .sequential import Sequential as Sequential
 
-Network = FeedForward | Recurrent
+Network = AbstractNetwork

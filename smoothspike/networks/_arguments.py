@@ -15,7 +15,7 @@ from symbolic import NeuronModel
 
 from .._checks import DELAYS, floating, is_whole, known, require_delays, require_positive, wrong_delays
 from .._tracing import revealed
-from ..engine import Capacity, Connections
+from ..engine import Capacity
 from ..neurons.neuron import Neuron
 from ..spikes import Spikes
 from ._capacity import after, is_known
@@ -25,8 +25,6 @@ States = tuple[dict[str, Float[Array, " neurons"]], ...]
 #: One number, one for each layer, or what `capacity_for` returns.
 CapacityLike = int | Sequence[int] | Sequence[Capacity]
 DelaysLike = npt.ArrayLike | None
-#: The delays of a network, each with its name in messages and where it counts.
-NamedDelays = list[tuple[str, Float[Array, "*shape"], Any]]
 
 
 def valid(network: Any, spikes: Any) -> Spikes:
@@ -56,13 +54,16 @@ def _in_precision(spikes: Spikes, network: Any) -> Spikes:
     return spikes if spikes.times.dtype == dtype else Spikes(spikes.times.astype(dtype), spikes.sources)
 
 
-def valid_delays(delays: NamedDelays, spikes: Spikes) -> Spikes:
+def valid_delays(network: Any, spikes: Spikes) -> Spikes:
     """Refuse delays that are negative, infinite or not numbers, inside jit too, where the spikes depend on it."""
-    for name, values, counts in delays:
-        if is_known(values, counts):
-            require_delays(name, values, known(counts))
+    for connections, _, name in (each for layer in network.layers for each in layer.connections):
+        if connections.delays is None:
+            continue
+        values, exists = connections.delays, connections.exists
+        if is_known(values, exists):
+            require_delays(name, values, known(exists))
         else:
-            is_wrong = wrong_delays(values) & counts
+            is_wrong = wrong_delays(values) & exists
             message = f"{name}: an entry is negative, infinite or not a number; {DELAYS}"
             spikes = after(eqx.error_if(jnp.zeros((), jnp.int32), is_wrong, message), spikes)
     return spikes
@@ -161,27 +162,19 @@ def given_delays(given: DelaysLike, shape: tuple[int, int], name: str) -> Float[
     return delays
 
 
-def named_delays(name: str, delays: Any, weights: Any = None) -> NamedDelays:
-    """Name the delays of a matrix, or of lists; none where there are none."""
-    if isinstance(weights, Connections):
-        return [] if weights.delays is None else [(f"{name} of connections", weights.delays, weights.targets >= 0)]
-    return [] if delays is None else [(name, delays, True)]
-
-
-def given_capacities(
-    given: CapacityLike | None, sizes: Sequence[int], neurons: Sequence[Neuron] = ()
-) -> tuple[Capacity, ...]:
-    """Return room for spikes: what is given, or what to start with."""
+def given_capacities(network: Any, given: CapacityLike | None) -> tuple[Capacity, ...]:
+    """Return the capacity of every population: what is given, or what to start with."""
+    layers = network.layers
     if given is None:
-        # room for one more spike of a neuron costs little where it stops at them, but something where it passes them
-        busiest = [2 if neuron.dynamics().resets_by_flow else 8 for neuron in neurons] or [8] * len(sizes)
-        return tuple(Capacity(max(16, 2 * size), most) for size, most in zip(sizes, busiest, strict=True))
-    advice = f"capacity {given}: give one positive whole number, or one for each of {len(sizes)} layers"
+        # capacity for one more spike of a neuron costs little where it stops at them, but something where it passes
+        each = [2 if layer.neuron.dynamics().resets_by_flow else 8 for layer in layers]
+        return tuple(Capacity(max(16, 2 * layer.size), most) for layer, most in zip(layers, each, strict=True))
+    advice = f"capacity {given}: pass one positive whole number, or one for each of {len(layers)} layers"
     is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]
-    each: list[Any] = [given] * len(sizes) if is_one else list(given)  # pyright: ignore[reportArgumentType]
-    if len(each) != len(sizes) or not all(isinstance(number, Capacity) or is_whole(number) for number in each):
+    each: list[Any] = [given] * len(layers) if is_one else list(given)  # pyright: ignore[reportArgumentType]
+    if len(each) != len(layers) or not all(isinstance(number, Capacity) or is_whole(number) for number in each):
         raise ValueError(advice)
     each = [number if isinstance(number, Capacity) else Capacity(int(number), int(number)) for number in each]
-    if any(number.total < 1 or number.busiest < 1 for number in each):
+    if any(number.total < 1 or number.per_neuron < 1 for number in each):
         raise ValueError(advice)
     return tuple(each)

@@ -1,4 +1,4 @@
-"""How many spikes a simulation has room for: grown where values are known, checked where they are not."""
+"""The capacity for spikes: grown where values are known, checked where they are not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from .._tracing import revealed
 from ..engine import MOST_BEYOND, MOST_COUNTED, Capacity
 
 Capacities = tuple[Capacity, ...]
-#: Stands for the room that a layer needed where its solver gave up.
+#: Stands for the capacity that a layer needed where its solver gave up.
 FAILED = -1
 #: Say what may have gone wrong in a layer, given its number.
 Explain = Callable[[int], str]
@@ -40,10 +40,11 @@ def rounded_up(needed: int, least: int = 8) -> int:
 
 
 def fitting(needed: np.ndarray | Int[Array, "*batch layers 2"]) -> Capacities:
-    """Return room for what was needed and a quarter more; all room takes time, whether or not spikes fill it."""
+    """Return capacity for what was needed and a quarter more; all of it takes time, whether or not spikes fill it."""
     most = np.max(np.reshape(needed, (-1, *needed.shape[-2:])), axis=0, initial=0)
     return tuple(
-        Capacity(_rounded_finely(5 * total // 4), rounded_up(busiest, least=2)) for total, busiest in most.tolist()
+        Capacity(_rounded_finely(5 * total // 4), rounded_up(per_neuron, least=2))
+        for total, per_neuron in most.tolist()
     )
 
 
@@ -70,9 +71,9 @@ def grown(
     return tuple(
         Capacity(
             have.total if total <= have.total else rounded_up(total),
-            have.busiest if busiest <= have.busiest else rounded_up(busiest, least=2),
+            have.per_neuron if per_neuron <= have.per_neuron else rounded_up(per_neuron, least=2),
         )
-        for have, (total, busiest) in zip(capacities, most.tolist(), strict=True)
+        for have, (total, per_neuron) in zip(capacities, most.tolist(), strict=True)
     )
 
 
@@ -88,18 +89,19 @@ class _Shortages(Sequence):
 
     def __getitem__(self, index: Any) -> str:
         return (
-            f"{self.layer} emitted {index} spikes, but there is room for {self.capacity}. Inside jit the capacity is "
-            f"static: pass capacity={rounded_up(index)} to the network's call, or use network.with_capacity(...)"
+            f"{self.layer} emitted {index} spikes, but its capacity is {self.capacity}. Inside jit the capacity is "
+            f"static: pass capacity={rounded_up(index)} to the network's call, or what network.capacity_for(spikes) "
+            "returns"
         )
 
 
 def checked(value: Any, capacities: Capacities, needed: Int[Array, "trials layers 2"], names: Sequence[str]) -> Any:
-    """Raise at run time, inside jit too, if a layer emitted more spikes than it has room for, or its solver gave up."""
+    """Raise at run time, inside jit too, if a layer emitted more spikes than its capacity, or its solver gave up."""
     lost = (needed == FAILED).any((0, 2))
     passed = _unless(lost, names)
     needed = jnp.max(needed, axis=0)
     for layer, (capacity, name) in enumerate(zip(capacities, names, strict=True)):
-        for most, what, column in ((capacity.total, name, 0), (capacity.busiest, f"one neuron of {name}", 1)):
+        for most, what, column in ((capacity.total, name, 0), (capacity.per_neuron, f"one neuron of {name}", 1)):
             count = needed[layer, column]
             passed = eqx.branched_error_if(passed, count > most, count, _Shortages(what, most))
     return after(passed, value)
@@ -120,27 +122,27 @@ def after(passed: Int[Array, ""], value: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf + passed.astype(leaf.dtype), value)
 
 
-def with_room(
+def with_capacity(
     run: Callable[[Capacities], tuple[Any, Array]],
     capacities: Capacities,
     *,
     measure: Callable[[Capacities], Capacities] | None = None,
     explain: Explain = _numbered,
 ) -> tuple[Any, Capacities, np.ndarray | None]:
-    """Run with more and more room until every spike has a place; `run` returns what it needed too.
+    """Run with more and more capacity until every spike has a place; `run` returns what it needed, too.
 
     Derivatives and maps outside jit are fine: what was needed is known there. Every attempt is compiled, so at the
-    first that falls short the room is measured.
+    first that falls short the capacity is measured.
 
     Args:
         run: The simulation.
-        capacities: The room to begin with.
-        measure: Returns at least the given room, and all that is needed where that can be found out.
+        capacities: What to begin with.
+        measure: Returns at least the given capacity, and all that is needed where that can be found out.
         explain: Says what may have gone wrong where the solver of a layer gives up.
 
     Returns:
-        The result, the room that was given, and the room that was needed; inside jit, where this is not known, the
-        result with the given room, and None.
+        The result, the capacity that was given, and that which was needed; inside jit, where this is not known, the
+        result with the given capacity, and None.
 
     Raises:
         RuntimeError: if a solver gives up.
@@ -158,25 +160,25 @@ def with_room(
 
 
 def measured(capacity: Capacity, counts: tuple[Any, Any], layer: str, largest: str = "") -> Capacity:
-    """Return the room that a layer needs, at least that which it has; `largest` is said of its weights.
+    """Return the capacity that a layer needs, at least that which it has; `largest` is said of its weights.
 
     Raises:
-        RuntimeError: if that is more than room grows to by itself.
+        RuntimeError: if that is more than it grows to by itself.
     """
-    total, busiest = (revealed(each) for each in counts)
-    if total is None or busiest is None:
+    total, per_neuron = (revealed(each) for each in counts)
+    if total is None or per_neuron is None:
         return capacity
-    if busiest.max(initial=0) > MOST_COUNTED or total.max(initial=0) >= MOST_BEYOND:
+    if per_neuron.max(initial=0) > MOST_COUNTED or total.max(initial=0) >= MOST_BEYOND:
         of = (
             f"a neuron of {layer} spikes more than {MOST_COUNTED} times"
-            if busiest.max(initial=0) > MOST_COUNTED
+            if per_neuron.max(initial=0) > MOST_COUNTED
             else f"{layer} spikes more than {MOST_BEYOND} times"
         )
         raise RuntimeError(
             f"{of} in a trial: make its inputs or weights smaller, or its trial shorter. {largest}If so many are "
-            "meant, give capacity=..., which grows no further by itself"
+            "meant, pass capacity=..., which grows no further by itself"
         )
-    needed = [[[int(total.max(initial=0)), int(busiest.max(initial=0))]]]
+    needed = [[[int(total.max(initial=0)), int(per_neuron.max(initial=0))]]]
     return grown((capacity,), np.asarray(needed))[0]
 
 

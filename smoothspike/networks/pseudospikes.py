@@ -8,7 +8,9 @@ what it did as a spike it goes on doing as a pseudospike, and all spike times st
 
 Along a connection with a delay d, what counts is how far the sender had come at T - d from the spike before to the
 one after it, of which the last is its first pseudospike. Like the pseudo-rate, which it is where d = 0, that share is 0
-when a spike has just arrived and 1 when one is about to: a spike that is under way at the trial end acts in part.
+when a spike has just arrived and 1 when one is about to: a spike that is on its way at the trial end acts in part.
+
+In a recurrent population, rates are taken once, from the states at the trial end without their synaptic drive.
 
 Source: Klos & Memmesheimer, arXiv:2309.14523.
 """
@@ -23,8 +25,6 @@ from jaxtyping import Array, Float
 from ..engine import Connections
 from ..neurons import AbstractDynamics, State
 from ..spikes import Spikes
-
-Weights = dict[str, Float[Array, "neurons sources"]]
 
 
 @final
@@ -45,71 +45,55 @@ class Pseudospikes(eqx.Module):
         return 1 - self.first / self.period
 
 
-def continue_layer(
-    dynamics: AbstractDynamics,
-    end: State,
-    weights: Weights,
-    rates: Float[Array, " sources"],
-    duration: Float[Array, ""],
-) -> Pseudospikes:
-    """Continue a layer beyond the trial end, given the pseudo-rates of the layer before it."""
-    pseudo_input = {route: matrix @ rates for route, matrix in weights.items()}
-    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.jump(end, pseudo_input), duration))
+class Sources(NamedTuple):
+    """What drives a population in one trial: the spikes of its sources, ascending, all within it, and pseudo-rates.
 
-
-def continue_recurrent(
-    dynamics: AbstractDynamics, end: State, recurrent: Weights, duration: Float[Array, ""]
-) -> Pseudospikes:
-    """Continue a recurrent population: rates are taken once, from the states at the trial end without their drive."""
-    rates = rates_alone(dynamics, end, duration)
-    return continue_layer(dynamics, end, recurrent, rates, jnp.asarray(duration))
-
-
-def rates_alone(dynamics: AbstractDynamics, end: State, duration: Float[Array, ""]) -> Float[Array, " neurons"]:
-    """Return the pseudo-rates of states without their drive."""
-    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.zero_synaptic_state(end), duration)).rates
-
-
-class Late(NamedTuple):
-    """Connections with delays, and what comes along them.
-
-    Attributes:
-        weights: Matrices, or lists with their delays.
-        delays: Of matrices, (neurons, sources); None for no time.
-        spikes: Of the sources, ascending, all within the trial.
-        rates: Their pseudo-rates.
+    Input channels have none: their rates are None.
     """
 
-    weights: Weights | Connections
-    delays: Float[Array, "neurons sources"] | None
     spikes: Spikes
-    rates: Float[Array, " sources"]
+    rates: Float[Array, " sources"] | None
 
 
-def continue_delayed(
-    dynamics: AbstractDynamics, end: State, incoming: tuple[Late, ...], duration: Float[Array, ""]
+def continue_beyond(
+    dynamics: AbstractDynamics,
+    end: State,
+    inputs: tuple[Connections, Sources],
+    recurrent: tuple[Connections, Spikes] | None,
+    duration: Float[Array, ""],
 ) -> Pseudospikes:
-    """Continue a population to which spikes come late."""
-    size = jax.tree.leaves(end)[0].shape[0]
-    parts = [_pseudo_input(each, size, duration) for each in incoming]
-    pseudo_input = {route: jnp.stack([part[route] for part in parts]).sum(0) for route in parts[0]}
-    return Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.jump(end, pseudo_input), duration))
+    """Continue a population beyond the trial end, given its states there, its inputs and its own spikes."""
+
+    def driven(state: State, connections: Connections, sources: Sources) -> State:
+        if sources.rates is None and connections.delays is None:
+            return state
+        return dynamics.jump(state, _pseudo_input(connections, sources, jax.tree.leaves(end)[0].shape[0], duration))
+
+    state = driven(end, *inputs)
+    if recurrent is not None:
+        alone = Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.zero_synaptic_state(state), duration))
+        state = driven(state, recurrent[0], Sources(recurrent[1], alone.rates))
+    return Pseudospikes(*dynamics.pseudo_phase_and_period(state, duration))
 
 
-def _pseudo_input(late: Late, size: int, duration: Float[Array, ""]) -> dict[str, Float[Array, " neurons"]]:
-    weights = late.weights
-    if not isinstance(weights, Connections):
-        if late.delays is None:
-            return {route: matrix @ late.rates for route, matrix in weights.items()}
-        share = shares(late.spikes, late.rates, late.delays.T, duration).T
-        return {route: (matrix * share).sum(1) for route, matrix in weights.items()}
-    share = late.rates[:, None]
-    if weights.delays is not None:
-        share = shares(late.spikes, late.rates, jnp.broadcast_to(weights.delays, weights.targets.shape), duration)
-    targets = jnp.where(weights.targets < 0, size, weights.targets)
+def _pseudo_input(
+    connections: Connections, sources: Sources, size: int, duration: Float[Array, ""]
+) -> dict[str, Float[Array, " neurons"]]:
+    """Sum, over all connections to a neuron, the weight times the share of the spike that arrives next."""
+    spikes, rates = sources
+    rates = jnp.zeros(connections.sources, duration.dtype) if rates is None else rates
+    if connections.is_dense and connections.delays is None:
+        return {route: matrix @ rates for route, matrix in connections.weights.items()}
+    lists = connections.to_lists()
+    share = rates[:, None]
+    if lists.delays is not None:
+        share = shares(spikes, rates, jnp.broadcast_to(lists.delays, lists.shape), duration)
+    if connections.is_dense:
+        return {route: (weights * share).sum(0) for route, weights in lists.weights.items()}
+    targets = jnp.where(lists.exists, jnp.asarray(lists.targets), size)
     return {
-        route: jnp.zeros(size, each.dtype).at[targets].add(each * share, mode="drop")
-        for route, each in weights.weights.items()
+        route: jnp.zeros(size, weights.dtype).at[targets].add(weights * share, mode="drop")
+        for route, weights in lists.weights.items()
     }
 
 
@@ -131,6 +115,6 @@ def shares(
     times = jnp.append(spikes.times, duration)
     since, until = jnp.where(latest < 0, 0.0, times[latest]), times[coming]
     height = jnp.where(coming == last, rates[:, None], 1.0)
-    # before the trial nothing is under way, and a stretch of no length ends with its spike
+    # before the trial nothing is on its way, and an interval of no length ends with its spike
     passed = jnp.maximum(at - since, 0.0)
     return height * passed / jnp.where(until > since, until - since, 1.0)

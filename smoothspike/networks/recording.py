@@ -11,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from .._checks import is_whole
 from .._describe import described_recording
-from ..engine import Trajectory, Visits
+from ..engine import Trajectory
 from ..neurons import AbstractDynamics
 from ..spikes import Spikes
 from .pseudospikes import Pseudospikes
@@ -29,7 +29,7 @@ class LayerRecord(eqx.Module):
     """
 
     pseudospikes: Pseudospikes
-    trajectory: Trajectory | Visits
+    trajectory: Trajectory
     dynamics: AbstractDynamics
     by_neuron: Float[Array, "*batch most neurons"] | None = None
 

@@ -1,4 +1,4 @@
-"""Neurons whose equations are all affine, with a finite threshold (see `symbolic.derive.affine`)."""
+"""Neurons whose equations are all affine, with a finite threshold (see `symbolic.derive.linear`)."""
 
 from collections.abc import Mapping
 from typing import Any, final

@@ -103,8 +103,12 @@ def _curves(
     """Return times and values of each curve, broken at spikes."""
     duration = recording.duration
     # states at an event are those after it; those before it need another time
-    starts = np.asarray(recording.layers[layer].trajectory.starts)
-    starts = starts[:, chosen] if starts.shape[1] > 1 else starts
+    trajectory = recording.layers[layer].trajectory
+    starts = np.asarray(trajectory.starts)
+    if trajectory.neurons is not None:
+        starts = starts[np.isin(np.asarray(trajectory.neurons), chosen)]
+    elif starts.shape[1] > 1:
+        starts = starts[:, chosen]
     events = np.unique(starts[(starts > 0) & (starts < duration)])
     distances = duration * np.geomspace(1e-4, 0.1, 40)
     sides = [spike + side * distances for train in trains for spike in train for side in (-1, 1)]

@@ -79,24 +79,24 @@ class Checkpoint:
         if jax.process_index() == 0:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, trained: Any, history: list[dict[str, float]], room: Capacities) -> None:
-        """Write what is trained, its history and the room for spikes; with several processes, the first one does."""
+    def save(self, trained: Any, history: list[dict[str, float]], capacities: Capacities) -> None:
+        """Write what is trained, its history and capacities; with several processes, the first one does."""
         if self.folder is None or self.identity is None or jax.process_index() > 0:
             return
         description = {
-            "history": history, "room": [list(each) for each in room], "facts": self.identity.facts,
+            "history": history, "capacities": [list(each) for each in capacities], "facts": self.identity.facts,
             "free": self.identity.free,
         }  # fmt: skip
         write(self.folder / _FILE, description, self.start | _arrays(trained))
 
     def resumed(
-        self, fresh: Any, room: Capacities, *, epochs: int, steps: int
+        self, fresh: Any, capacities: Capacities, *, epochs: int, steps: int
     ) -> tuple[Any, list[dict[str, float]], Capacities]:
-        """Return what the file holds, its history and room; or what is fresh, none, and the room given.
+        """Return what the file holds, its history and capacities; or what is fresh, none, and the capacities given.
 
         Args:
             fresh: The network and the state of its optimiser.
-            room: For how many spikes.
+            capacities: For spikes.
             epochs: How many are asked for.
             steps: How many an epoch has.
 
@@ -105,8 +105,8 @@ class Checkpoint:
                 it.
         """
         if self.folder is None or self.identity is None:
-            return fresh, [], room
-        found = (fresh, [], room)
+            return fresh, [], capacities
+        found = (fresh, [], capacities)
         if (self.folder / _FILE).exists():
             found = self._read(fresh, epochs, steps)
         if jax.process_count() > 1:
@@ -145,7 +145,7 @@ class Checkpoint:
                 stacklevel=4,
             )
         self.start = {name: array for name, array in arrays.items() if name in self.start}
-        return trained, history, tuple(Capacity(*each) for each in description["room"])
+        return trained, history, tuple(Capacity(*each) for each in description["capacities"])
 
     def _other_start(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
         """Name the parts of the network that equal neither those at the start of the training nor the trained ones."""

@@ -1,6 +1,6 @@
 """Checks of the arguments of `fit` and `evaluate`, before anything is compiled."""
 
-from typing import Any, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +16,7 @@ from ..spikes import Spikes
 def require_network(network: Any) -> None:
     """Raise a TypeError that says what to pass, if it is no network."""
     if not isinstance(network, Network):
-        names = " or ".join(kind.__name__ for kind in get_args(Network))
-        raise TypeError(f"network is {_what(network)}; give a {names}")
+        raise TypeError(f"network is {_what(network)}; pass a FeedForward, Recurrent or Sequential")
 
 
 def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, every_input: bool = True) -> None:

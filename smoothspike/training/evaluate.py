@@ -10,7 +10,8 @@ from jaxtyping import Array, Float, Int
 
 from ..datasets import Dataset
 from ..networks import Network, simulate
-from ..networks._capacity import Capacities, with_room
+from ..networks._arguments import CapacityLike, given_capacities
+from ..networks._capacity import Capacities, with_capacity
 from ..networks._execute import enough
 from ..networks.recording import Recording
 from ..parallel.devices import replicate, shard_batch
@@ -19,7 +20,12 @@ from .checks import require_count, require_dataset, require_network
 
 
 def evaluate(
-    network: Network, dataset: Dataset, *, batch_size: int = 256, mesh: Mesh | None = None
+    network: Network,
+    dataset: Dataset,
+    *,
+    batch_size: int = 256,
+    mesh: Mesh | None = None,
+    capacity: CapacityLike | None = None,
 ) -> dict[str, float]:
     """Classify every sample by the output neuron that spikes first.
 
@@ -28,6 +34,7 @@ def evaluate(
         dataset: The samples.
         batch_size: How many to simulate at a time.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
+        capacity: How many spikes each population has room for at first; it grows by itself.
 
     Returns:
         `accuracy`: with pseudospikes; `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any
@@ -51,14 +58,14 @@ def evaluate(
     require_count("batch_size", batch_size, 1)
     require_dataset("dataset", dataset, network, Recording.first_spike_times, every_input=False)
     totals = np.zeros(2 + 2 * (len(network.sizes) - 1))
-    room = network.capacity
+    capacities = given_capacities(network, capacity)
     if mesh is not None:
         network = replicate(network, mesh)
     for spikes, labels in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
         if mesh is not None:
             spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
-        measure = partial(enough, network, spikes, network._states(None)) if mesh is None else None
-        result, room, _ = with_room(partial(_sums, network, spikes, labels), room, measure=measure)
+        measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
+        result, capacities, _ = with_capacity(partial(_sums, network, spikes, labels), capacities, measure=measure)
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
     named = {"accuracy": means[0], "accuracy_without_pseudospikes": means[1]}
@@ -77,9 +84,9 @@ def _filled_up(spikes: Spikes, labels: Int[Array, " samples"], devices: int) -> 
 
 @eqx.filter_jit
 def _sums(
-    network: Network, spikes: Spikes, labels: Int[Array, " samples"], room: Capacities
+    network: Network, spikes: Spikes, labels: Int[Array, " samples"], capacities: Capacities
 ) -> tuple[Float[Array, " metrics"], Int[Array, "samples layers 2"]]:
-    recording, needed = simulate(network, spikes, room)
+    recording, needed = simulate(network, spikes, capacities)
     ordinary = recording.ordinary_spike_times(1)[..., 0]
     spoke = jnp.isfinite(ordinary).any(-1)
     is_sample = labels >= 0

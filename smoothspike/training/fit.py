@@ -15,7 +15,8 @@ from tqdm.auto import tqdm
 
 from ..datasets import Dataset
 from ..networks import Network
-from ..networks._capacity import with_room
+from ..networks._arguments import CapacityLike, given_capacities
+from ..networks._capacity import with_capacity
 from ..networks._execute import enough
 from ..networks.recording import Recording
 from ..parallel.devices import gather, replicate, require_divisible, shard_batch
@@ -58,6 +59,7 @@ def fit(
     mesh: Mesh | None = None,
     chunk: int | None = None,
     memory: int | str | None = None,
+    capacity: CapacityLike | None = None,
 ) -> Fit:
     """Train a network on labelled spikes.
 
@@ -83,7 +85,10 @@ def fit(
         memory: Choose the largest chunk with which a step needs no more on each device: bytes, or text such as
             `"2 GiB"`. See `largest_chunk`.
 
-    None of the last three changes the result by more than rounding.
+        capacity: How many spikes each population has room for at first, such as what `network.capacity_for` returns; it
+            grows by itself.
+
+    None of the last four changes the result by more than rounding.
 
     A checkpoint is one file, replaced atomically and protected by a checksum. A training resumes only with equal
     arguments: the network (declaration, sizes, duration, trained parameters, targets of connections, and the weights at
@@ -91,7 +96,7 @@ def fit(
     Functions are compared by name, byte code, and the values that they are bound to, close over, have as defaults or
     read from their own module, and so are the functions that they call from there; those of installed packages by name,
     and byte code only under the same version of Python. What a function reads from elsewhere (files, objects of other
-    modules) is not compared, nor are `mesh`, `chunk` and `memory`. The learning rate (of optax's `scale`,
+    modules) is not compared, nor are `mesh`, `chunk`, `memory` and `capacity`. The learning rate (of optax's `scale`,
     `scale_by_schedule` and `inject_hyperparams`), `validation` and the versions of packages may change; a warning then
     says so. More epochs go on, too.
 
@@ -127,7 +132,8 @@ def fit(
         loss=loss, readout=readout, augment=augment,
     )  # fmt: skip
     saved = Checkpoint(folder, identity, network)
-    (network, state), history, room = saved.resumed(fresh, network.capacity, epochs=epochs, steps=batches)
+    first = given_capacities(network, capacity)
+    (network, state), history, capacities = saved.resumed(fresh, first, epochs=epochs, steps=batches)
     step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory)
     if mesh is not None:
         network, state = replicate((network, state), mesh)
@@ -144,15 +150,16 @@ def fit(
                     spikes, labels = shard_batch((spikes, labels), mesh)
                 take_step = partial(step, network, state, spikes, labels)
                 # counted on one device; several have shares of a batch
-                measure = partial(enough, network, spikes, network._states(None)) if mesh is None else None
-                (network, state, value), room, _ = with_room(take_step, room, measure=measure)
+                measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
+                (network, state, value), capacities, _ = with_capacity(take_step, capacities, measure=measure)
                 total += _finite(float(value), epoch)
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}
-            row |= {} if validation is None else evaluate(network.with_capacity(room), validation, mesh=mesh)
+            if validation is not None:
+                row |= evaluate(network, validation, mesh=mesh, capacity=capacities)
             history.append(row)
             bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
-            saved.save((network, state), history, room)
+            saved.save((network, state), history, capacities)
     return Fit(network if mesh is None else gather(network), history)
 
 

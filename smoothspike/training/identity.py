@@ -18,8 +18,6 @@ import optax
 
 from symbolic import Derivation, NeuronModel
 
-from ..engine import Capacity
-
 #: Suffix of entries for digests of byte code, which differ between versions of Python.
 CODE = " (code)"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
@@ -90,8 +88,6 @@ class _Walk:
             self.found[place] = repr(value)
         elif isinstance(value, jax.Array | np.ndarray | np.generic):
             self.found[place] = self._array(value)
-        elif isinstance(value, Capacity):
-            return  # grows by itself, and changes no result by more than rounding
         elif id(value) not in self.around | self.functions:
             (self.functions if isinstance(value, FunctionType) else self.around).add(id(value))
             self._parts(value, place)

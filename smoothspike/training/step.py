@@ -20,7 +20,7 @@ from ..parallel.memory import largest_within, memory_needed, num_bytes
 from ..spikes import Spikes
 
 Loss = Callable[[Any, Any], Float[Array, ""]]
-#: network, optimiser's state, spikes, labels, room -> (network, state, mean loss), how much room was needed
+#: network, optimiser's state, spikes, labels, capacities -> (network, state, mean loss), what capacity was needed
 Step = Callable[..., tuple[tuple[Network, Any, Float[Array, ""]], Int[Array, "batch layers 2"]]]
 
 
@@ -51,17 +51,17 @@ def make_step(
 
     chosen: dict[Capacities, int] = {}
 
-    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
-        arguments = network, state, spikes, labels, room
+    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], capacities: Capacities) -> Any:
+        arguments = network, state, spikes, labels, capacities
         if budget is None:
             return in_chunks_of(chunk)(*arguments)
-        if room not in chosen:
+        if capacities not in chosen:
 
             def needed(size: int) -> int:
                 return memory_needed(in_chunks_of(size), *arguments)
 
-            chosen[room] = largest_within(budget, needed, labels.shape[0], devices)
-        return in_chunks_of(chosen[room])(*arguments)
+            chosen[capacities] = largest_within(budget, needed, labels.shape[0], devices)
+        return in_chunks_of(chosen[capacities])(*arguments)
 
     return step
 
@@ -73,9 +73,9 @@ def _step(
     mesh: Mesh | None,
     chunk: int | None,
 ) -> Step:
-    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], room: Capacities) -> Any:
+    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], capacities: Capacities) -> Any:
         def mean_loss(network: Network, spikes: Spikes, labels: Int[Array, " samples"]) -> Any:
-            recording, needed = simulate(network, spikes, room)
+            recording, needed = simulate(network, spikes, capacities)
             losses = jax.vmap(loss)(readout(recording), labels)
             if jnp.shape(losses) != labels.shape:
                 shape = jnp.shape(losses)[1:]

@@ -11,7 +11,6 @@ import sympy as sp
 from ..declare import NeuronModel
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
-from .affine import derive_affine
 from .derivation import Attempt as Attempt
 from .derivation import Derivation as Derivation
 from .derivation import Relation as Relation
@@ -22,7 +21,7 @@ from .forms import ProjectiveForm as ProjectiveForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
 from .general import derive_numeric
-from .linear import derive_linear
+from .linear import derive_affine, derive_leaky
 from .removable_singularities import Singularity as Singularity
 from .riccati import derive_projective
 from .riccati_series import derive_transfer
@@ -40,7 +39,7 @@ _SOLVERS: dict[StructureClass, tuple[tuple[str, str, Solver], ...]] = {
         ("phase", "phase", derive_phase),
     ),
     StructureClass.LINEAR: (
-        ("leaky integrator with one synaptic time constant", "linear", derive_linear),
+        ("leaky integrator with one synaptic time constant", "linear", derive_leaky),
         ("matrix exponential", "linear", derive_affine),
         ("phase", "phase", derive_phase),
     ),

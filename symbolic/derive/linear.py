@@ -1,24 +1,78 @@
-"""The linear class: a leaky integrator with exponential currents and a finite threshold.
+r"""The linear class: $y' = M y + f$ with a finite threshold of its first component.
 
-Formulas to read: closed spike times where `tau_m = 2 tau_s` (a quadratic) or `tau_m = tau_s` (Lambert's W), a closed
-flow for every other ratio. A network runs it as any affine system.
-Source: Goeltz et al., arXiv:1912.11443.
+The solution is an entire function of time for every $M$: no difference of rates is ever divided by, so equal time
+constants need no special case. The first crossing is found from bounds on the second derivative, not from end points.
+Source: Rotter & Diesmann, Biol. Cybern. 81 (1999), for the exact integration of linear neurons.
+
+A leaky integrator with one synaptic time constant has formulas to read: a closed flow, and closed spike times where
+`tau_m = 2 tau_s` (a quadratic) or `tau_m = tau_s` (Lambert's W). Source: Goeltz et al., arXiv:1912.11443.
 """
 
 from typing import Any, NamedTuple
 
 import sympy as sp
 
-from ..algebra import tidy, vanishes
+from ..algebra import affine_split, tidy, vanishes
 from ..declare import FrozenMapping, NeuronModel
 from ..declare import time as t
 from ..errors import DerivationError
 from ..structure import Structure
-from .affine import affine_form
 from .derivation import Derivation
+from .forms import AffineForm, resting_states
 from .parameter_rows import declared_sign
-from .riccati import relate
+from .riccati import linear_jumps, relate
 from .substitution import check_flow, check_spike
+
+
+def derive_affine(model: NeuronModel, structure: Structure) -> Derivation:
+    """Derive the solver of a model whose equations are all affine."""
+    form = _affine_form(model, structure)
+    potential = model.variable
+    leak = -form.couplings[potential].get(potential, sp.Integer(0))
+    return Derivation(
+        model=model,
+        method="linear",
+        closed_form=False,
+        reason="every equation is affine in the states; the exponential of their matrix is summed as a power series, "
+        "and a bound on the second derivative makes sure that the first crossing is found",
+        rheobase=_rheobase(model, form, leak),
+        form=form,
+    )
+
+
+def _rheobase(model: NeuronModel, form: AffineForm, leak: sp.Expr) -> sp.Expr:
+    """The constant part of dV/dt, in units of the first current where there is one, that the threshold needs."""
+    potential: Any = model.variable
+    resting: dict[Any, Any] = {state: 0 for state in model.other_states} | dict(form.resting)
+    at_threshold: Any = model.field.subs(resting).subs(potential, form.threshold)
+    gains = [gain for state, gain in form.couplings[potential].items() if state in form.resting]
+    return tidy(-at_threshold / next(iter(gains), sp.Integer(1)))
+
+
+def _affine_form(model: NeuronModel, structure: Structure) -> AffineForm:
+    """Return the normal form of a model whose equations are all affine."""
+    states = (model.variable, *model.other_states)
+    couplings, sources = {}, {}
+    for state in states:
+        parts = affine_split(model.dynamics[state], states)
+        if parts is None:
+            raise DerivationError(f"{model.name}: d{state}/dt = {model.dynamics[state]} is not affine in the states")
+        couplings[state] = FrozenMapping(parts[0])
+        if parts[1] != 0:
+            sources[state] = parts[1]
+    if model.spike.is_at_infinity:
+        raise DerivationError(f"{model.name}: a linear field never reaches infinity")
+    if structure.is_circle:
+        raise DerivationError(f"{model.name}: its spiking variable lives on a circle")
+    return AffineForm(
+        states=states,
+        couplings=FrozenMapping(couplings),
+        sources=FrozenMapping(sources),
+        resting=resting_states(model),
+        threshold=model.spike.threshold,
+        routes=linear_jumps(model, structure),
+        reset=FrozenMapping({state: value for state, value in model.reset.items() if value != state}),
+    )
 
 
 class _Leaky(NamedTuple):
@@ -33,7 +87,7 @@ class _Leaky(NamedTuple):
     current_gains: dict[Any, sp.Expr]
 
 
-def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
+def derive_leaky(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive flow and spikes of a leaky integrator."""
     form = _constants(model, structure)
     potential = form.potential
@@ -71,7 +125,7 @@ def derive_linear(model: NeuronModel, structure: Structure) -> Derivation:
         rheobase=tidy(form.leak * (form.threshold - form.rest) / gain),
         period=sp.log((steady - form.reset) / (steady - form.threshold)) / form.leak,
         phase=sp.log((steady - form.reset) / (steady - potential)) / form.leak,
-        form=affine_form(model, structure),
+        form=_affine_form(model, structure),
     )
 
 

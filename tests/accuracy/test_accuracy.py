@@ -113,9 +113,9 @@ def single(case, count):
 
     def run(point):
         weights, times, initial = jnp.split(point, [INPUTS, 2 * INPUTS])
-        net = ss.FeedForward(neuron, (INPUTS, 1), case.duration, weights=[weights[None]], capacity=count)
+        net = ss.FeedForward(neuron, (INPUTS, 1), case.duration, weights=[weights[None]])
         states = {name: initial[index] for index, name in enumerate(case.initial)}
-        record = net(ss.Spikes(times, jnp.arange(INPUTS)), initial=[states])
+        record = net(ss.Spikes(times, jnp.arange(INPUTS)), initial=[states], capacity=count)
         return record.spike_times(count)[0], record.spikes[-1].num_events
 
     return run
@@ -206,11 +206,11 @@ def recurrent(case):
     def run(point):
         weights, inputs, times, initial = jnp.split(point, np.cumsum(BLOCKS))
         net = ss.Recurrent(
-            neuron, SIZE, NETWORK_INPUTS, NETWORK_DURATION, capacity=CAPACITY,
+            neuron, SIZE, NETWORK_INPUTS, NETWORK_DURATION,
             recurrent_weights=weights.reshape(SIZE, SIZE), input_weights=inputs.reshape(SIZE, NETWORK_INPUTS),
         )  # fmt: skip
         states = dict(zip(case.initial, initial.reshape(len(case.initial), SIZE), strict=True))
-        record = net(ss.Spikes(times, jnp.arange(NETWORK_INPUTS)), initial=states)
+        record = net(ss.Spikes(times, jnp.arange(NETWORK_INPUTS)), initial=states, capacity=CAPACITY)
         spikes = record.spikes[-1]
         pseudo = record.layers[-1].pseudospikes
         later = NETWORK_DURATION + pseudo.first[:, None] + pseudo.period[:, None] * jnp.arange(PSEUDOSPIKES)
@@ -280,8 +280,8 @@ def layered(case):
 
     def run(point):
         matrices, times = split_layered(point)
-        net = ss.FeedForward(neuron, LAYERS, LAYERED_DURATION, weights=matrices, capacity=LAYERED_CAPACITY)
-        record = net(ss.Spikes(times, jnp.arange(LAYERS[0])))
+        net = ss.FeedForward(neuron, LAYERS, LAYERED_DURATION, weights=matrices)
+        record = net(ss.Spikes(times, jnp.arange(LAYERS[0])), capacity=LAYERED_CAPACITY)
         pseudo = [LAYERED_DURATION + layer.pseudospikes.first for layer in record.layers]
         times = [jnp.where(spikes.is_spike, spikes.times, 0.0) for spikes in record.spikes]
         return jnp.concatenate([*times, *pseudo]), [(spikes.sources, spikes.num_events) for spikes in record.spikes]

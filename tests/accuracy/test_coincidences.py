@@ -40,8 +40,8 @@ def test_an_input_exactly_at_a_spike(name, figures):
     neuron = make()
 
     def run(when, weights):
-        net = ss.FeedForward(neuron, (3, 1), DURATION, weights=[weights[None]], capacity=24)
-        record = net(ss.Spikes(jnp.stack([jnp.asarray(0.3), when, jnp.asarray(4.0)]), [0, 1, 2]))
+        net = ss.FeedForward(neuron, (3, 1), DURATION, weights=[weights[None]])
+        record = net(ss.Spikes(jnp.stack([jnp.asarray(0.3), when, jnp.asarray(4.0)]), [0, 1, 2]), capacity=24)
         return record.ordinary_spike_times(COUNT)[0], record.spikes[-1].num_events
 
     def with_slopes(when, weights):
@@ -93,8 +93,8 @@ def test_thousands_of_spikes(name, figures):
     inputs, weights = [0.5, 150.0, 300.0], [0.7, -0.4, 0.9]
 
     def run():
-        net = ss.FeedForward(neuron, (3, 1), LONG, weights=[[weights]], capacity=ROOM)
-        return net(ss.Spikes(inputs, [0, 1, 2])).spikes[-1]
+        net = ss.FeedForward(neuron, (3, 1), LONG, weights=[[weights]])
+        return net(ss.Spikes(inputs, [0, 1, 2]), capacity=ROOM).spikes[-1]
 
     spikes = run()
     expected = np.array([float(time) for time in simulate_single(oracle(neuron.model), inputs, weights, LONG)[0]])

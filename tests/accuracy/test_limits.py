@@ -27,8 +27,8 @@ def spike_times(neuron, weights=None, inputs=None):
     """Ordinary spike times, and how many there are."""
     weights = jnp.asarray(WEIGHTS if weights is None else weights)
     inputs = jnp.asarray(INPUTS if inputs is None else inputs)
-    net = ss.FeedForward(neuron, (len(weights), 1), DURATION, weights=[weights[None]], capacity=32)
-    record = net(ss.Spikes(inputs, jnp.arange(len(weights))))
+    net = ss.FeedForward(neuron, (len(weights), 1), DURATION, weights=[weights[None]])
+    record = net(ss.Spikes(inputs, jnp.arange(len(weights))), capacity=32)
     return record.ordinary_spike_times(COUNT)[0]
 
 

@@ -43,11 +43,11 @@ def weights():
 
 def test_layers_of_different_neurons(figures):
     chosen = weights()
-    net = ss.FeedForward([ss.Neuron(model) for model in MODELS], SIZES, DURATION, weights=chosen, capacity=32)
+    net = ss.FeedForward([ss.Neuron(model) for model in MODELS], SIZES, DURATION, weights=chosen)
     spikes = ss.Spikes(TIMES, np.arange(INPUTS))
 
     def run(net):
-        recorded = net(spikes)
+        recorded = net(spikes, capacity=32)
         return recorded.spike_times(2), recorded.spikes
 
     compiled = eqx.filter_jit(run)
@@ -74,10 +74,8 @@ def test_recurrent_networks_of_different_neurons(name):
     model = getattr(ss.models, name)(tau_m=TAUS)
     generator = np.random.default_rng(7)
     recurrent, inputs = generator.normal(0.5, 1.0, (3, 3)), generator.uniform(2.0, 6.0, (3, INPUTS))
-    net = ss.Recurrent(
-        ss.Neuron(model), 3, INPUTS, DURATION, recurrent_weights=recurrent, input_weights=inputs, capacity=32
-    )
-    found = eqx.filter_jit(lambda net: net(ss.Spikes(TIMES, np.arange(INPUTS))))(net).spikes[0]
+    net = ss.Recurrent(ss.Neuron(model), 3, INPUTS, DURATION, recurrent_weights=recurrent, input_weights=inputs)
+    found = eqx.filter_jit(lambda net: net(ss.Spikes(TIMES, np.arange(INPUTS)), capacity=32))(net).spikes[0]
     neurons = [one_of(model, index) for index in range(3)]
     expected, _ = simulate_recurrent(neurons, recurrent.tolist(), inputs.tolist(), TIMES, range(INPUTS), DURATION)
     assert found.num_events == len(expected) > 3

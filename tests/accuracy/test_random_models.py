@@ -280,7 +280,7 @@ def compiled(family: Family, neuron: ss.Neuron, restore: Any) -> Any:
         raw, weights, inputs = restore(point)
         chosen = eqx.tree_at(lambda n: n.unconstrained, neuron, raw)
         matrices = {route: row[None] for route, row in weights.items()}
-        net = ss.FeedForward(chosen, (INPUTS, 1), DURATION, weights=[matrices], capacity=ROOM[0].total)
+        net = ss.FeedForward(chosen, (INPUTS, 1), DURATION, weights=[matrices])
         record, needed = simulate(net, ss.Spikes(inputs, jnp.arange(INPUTS)), ROOM)
         return record.spike_times(COUNT)[0], (record.spikes[-1].num_events, needed)
 

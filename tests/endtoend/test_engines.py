@@ -78,7 +78,7 @@ def network(name, drawn):
     neuron = ss.Neuron(MODELS[model](), allow_discontinuous=True)
     if kind in ("layers", "layer"):
         sizes = (CHANNELS, *(len(matrix) for matrix in drawn.weights))
-        return ss.FeedForward(neuron, sizes, T, weights=drawn.weights, delays=drawn.delays or None, capacity=ROOM)
+        return ss.FeedForward(neuron, sizes, T, weights=drawn.weights, delays=drawn.delays or None)
     own, entering = drawn.weights
     late = dict(zip(("recurrent_delays", "input_delays"), drawn.delays, strict=False))
     if kind == "lists":
@@ -88,7 +88,7 @@ def network(name, drawn):
             for matrix, delay in zip(drawn.weights, delays, strict=True)
         )
         late = {}
-    return ss.Recurrent(neuron, SIZE, CHANNELS, T, recurrent_weights=own, input_weights=entering, **late, capacity=ROOM)
+    return ss.Recurrent(neuron, SIZE, CHANNELS, T, recurrent_weights=own, input_weights=entering, **late)
 
 
 @pytest.fixture(
@@ -102,7 +102,7 @@ def run(request):
 
         def total(point):
             given = unravel(point)
-            record = network(name, given)(ss.Spikes(given.times, SOURCES))
+            record = network(name, given)(ss.Spikes(given.times, SOURCES), capacity=ROOM)
             found = record.spike_times(COUNT)
             return found.ravel() @ jnp.cos(jnp.arange(found.size)), (found, record.spikes[-1])
 

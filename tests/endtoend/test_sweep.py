@@ -29,8 +29,8 @@ def spike_times(model, input_times, ratios, count):
     inputs = ss.Spikes(input_times, np.arange(len(input_times)))
 
     def run(weight):
-        net = ss.FeedForward(neuron, (len(ratios), 1), T, weights=[weight * jnp.array([ratios])], capacity=CAPACITY)
-        record = net(inputs)
+        net = ss.FeedForward(neuron, (len(ratios), 1), T, weights=[weight * jnp.array([ratios])])
+        record = net(inputs, capacity=CAPACITY)
         return record.spike_times(count)[0], record.spikes[-1].num_events
 
     return run
@@ -97,14 +97,12 @@ def network(neuron, recurrent):
         if recurrent:
             net = ss.Recurrent(
                 neuron, 2, 2, T, recurrent_weights=[[0.0, 0.0], [2.0, 0.0]],
-                input_weights=weight * jnp.array([[1.0, 0.0], [0.0, 0.5]]), capacity=CAPACITY,
+                input_weights=weight * jnp.array([[1.0, 0.0], [0.0, 0.5]]),
             )  # fmt: skip
-            record = net(inputs)
+            record = net(inputs, capacity=CAPACITY)
             return record.spike_times(2)[1], record.spikes[0].counts(2)[0]
-        net = ss.FeedForward(
-            neuron, (2, 1, 1), T, weights=[weight * jnp.array([[1.0, 0.0]]), [[2.0]]], capacity=CAPACITY
-        )
-        record = net(inputs)
+        net = ss.FeedForward(neuron, (2, 1, 1), T, weights=[weight * jnp.array([[1.0, 0.0]]), [[2.0]]])
+        record = net(inputs, capacity=CAPACITY)
         return record.spike_times(2)[0], record.spikes[0].num_events
 
     return run

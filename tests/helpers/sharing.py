@@ -18,9 +18,9 @@ OPTIMIZER = optax.adabelief(2e-2)
 
 
 def network():
-    """Strongly driven, with room for too few spikes: the capacity has to grow."""
+    """Strongly driven: of a capacity of 1 it has to grow."""
     neuron = ss.Neuron(ss.models.qif_delta(), trainable=("tau_m",))
-    return ss.FeedForward(neuron, (4, 3), 4.0, key=jax.random.key(0), scale=2.0, capacity=1)
+    return ss.FeedForward(neuron, (4, 3), 4.0, key=jax.random.key(0), scale=2.0)
 
 
 def loss(times, label):
@@ -28,21 +28,21 @@ def loss(times, label):
 
 
 def mean_loss(net, spikes, labels):
-    return jax.vmap(loss)(net.first_spike_times(spikes), labels).mean()
+    return jax.vmap(loss)(net(spikes, capacity=64).first_spike_times(), labels).mean()
 
 
 def fitted(mesh, **options):
     """Four steps of `fit`; the last batch of the validation cannot be shared evenly."""
     training = ss.datasets.yin_yang(size=32, seed=0)
     held_out = ss.datasets.yin_yang(size=11, seed=0, split="test")
-    options = {"epochs": 2, "batch_size": 16, "validation": held_out, "progress": False} | options
+    options = {"epochs": 2, "batch_size": 16, "validation": held_out, "progress": False, "capacity": 1} | options
     return figures(*ss.fit(network(), training, loss, optimizer=OPTIMIZER, mesh=mesh, **options))
 
 
 def looped(mesh, per_process=False):
     """Three steps of a loop as a user writes it."""
     data = ss.datasets.yin_yang(size=48, seed=1)
-    net = network().with_capacity(64)
+    net = network()
     state = OPTIMIZER.init(eqx.filter(net, eqx.is_inexact_array))
 
     @eqx.filter_jit

@@ -19,18 +19,18 @@ pytestmark = pytest.mark.usefixtures("float64")
 
 
 def layer(delay):
-    return ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[jnp.stack([0.0, delay])], capacity=8)
+    return ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[jnp.stack([0.0, delay])])
 
 
 def layers(delay):
     weights = [np.array([[8.0, 3.0], [1.0, 9.0]]), np.array([[4.0, 3.0]])]
-    return ss.FeedForward(QIF, (2, 2, 1), T, weights=weights, delays=[None, jnp.stack([delay, 0.3])], capacity=8)
+    return ss.FeedForward(QIF, (2, 2, 1), T, weights=weights, delays=[None, jnp.stack([delay, 0.3])])
 
 
 def recurrent(delay, own=((0, 2, 3), (5, 0, 1), (2, 4, 0))):
     return ss.Recurrent(
         QIF, 3, 2, T, recurrent_weights=jnp.asarray(own, float), input_weights=np.array([[8.0, 3.0], [1, 9], [2, 2]]),
-        recurrent_delays=delay * jnp.array([[1, 1, 1], [0.7, 1, 1], [1, 1.3, 1]]), capacity=16,
+        recurrent_delays=delay * jnp.array([[1, 1, 1], [0.7, 1, 1], [1, 1.3, 1]]),
     )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def recurrent(delay, own=((0, 2, 3), (5, 0, 1), (2, 4, 0))):
 @pytest.mark.parametrize("build", [layer, layers, recurrent])
 def test_spike_times_change_continuously(build, figures):
     """While arrivals pass each other and the trial end: ten times finer steps make ten times smaller changes."""
-    largest, times_of = [], jax.jit(jax.vmap(lambda delay: build(delay)(SPIKES).spike_times(3).ravel()))
+    largest, times_of = [], jax.jit(jax.vmap(lambda delay: build(delay)(SPIKES, capacity=16).spike_times(3).ravel()))
     for points in (200, 2000):
         times = np.asarray(times_of(jnp.linspace(0, 0.95 * T, points)))
         largest.append(np.abs(np.diff(times, axis=0)).max())
@@ -79,7 +79,7 @@ def connected(delays):
         ),
         (lambda: ss.FeedForward(QIF, (2, 1), T, weights=[[[3.0, 2.5]]], delays=[np.ones(3)]), r"have shape \(3,\)"),
         (lambda: recurrent(-0.1), r"recurrent_delays\[0, 0\] is -0.1"),
-        (lambda: connected(0.5), "recurrent_delays are for matrices; give lists theirs"),
+        (lambda: connected(0.5), "recurrent_delays are for matrices; pass those of lists"),
         (lambda: ss.Connections(RING, np.ones((3, 1)), [[0.1], [-0.1], [0.2]]), r"delays\[1, 0\] is -0.1"),
         (lambda: ss.Connections(RING, np.ones((3, 1)), [0.1, 0.2]), r"delays have shape \(2,\)"),
     ],
@@ -100,9 +100,7 @@ def test_delays_that_went_wrong_later():
 
 def test_lists_without_a_target_need_no_delay():
     lists = ss.Connections([[1, -1]], [[1.0, 0.0]], [[0.5, -1.0]])
-    net = ss.Recurrent(
-        QIF, 2, 1, T, recurrent_weights=np.zeros((2, 2)), input_weights=lists, recurrent_delays=0.1, capacity=8
-    )
+    net = ss.Recurrent(QIF, 2, 1, T, recurrent_weights=np.zeros((2, 2)), input_weights=lists, recurrent_delays=0.1)
     assert np.isfinite(net.first_spike_times(ss.Spikes([0.5], [0]))).all()
 
 
@@ -113,7 +111,7 @@ def test_delays_are_learnt_from_spike_times(figures):
     times = np.sort(generator.uniform(0, 1, (12, 3)), 1)
     trials = ss.Spikes(times, generator.integers(0, 3, (12, 3)))
     weights, known = generator.uniform(5, 7, (2, 3)), generator.uniform(0.2, 1.0, (2, 3))
-    net = ss.FeedForward(QIF, (3, 2), T, weights=[weights], delays=[known], capacity=8)
+    net = ss.FeedForward(QIF, (3, 2), T, weights=[weights], delays=[known])
     target = net(trials).spike_times(1)
     optimizer = optax.adam(optax.exponential_decay(0.1, 300, 0.03))
 

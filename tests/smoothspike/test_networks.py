@@ -33,13 +33,13 @@ def spikes():
 
 @pytest.fixture(scope="module")
 def layer(qif, weights):
-    return ss.FeedForward(qif, (CHANNELS, SIZE), T, weights=[weights], capacity=ROOM)
+    return ss.FeedForward(qif, (CHANNELS, SIZE), T, weights=[weights])
 
 
 @pytest.fixture(scope="module")
 def recurrent(qif, weights):
     own = np.random.default_rng(10).normal(0.5, 1.0, (SIZE, SIZE))
-    return ss.Recurrent(qif, SIZE, CHANNELS, T, recurrent_weights=own, input_weights=weights, capacity=ROOM)
+    return ss.Recurrent(qif, SIZE, CHANNELS, T, recurrent_weights=own, input_weights=weights)
 
 
 @pytest.fixture(params=["layer", "recurrent"])
@@ -61,10 +61,8 @@ class TestAgreement:
     @pytest.mark.parametrize("model", [ss.models.qif(), ss.models.lif()], ids=lambda model: model.name)
     def test_a_layer_is_a_recurrent_network_without_connections(self, model, weights, spikes):
         neuron = ss.Neuron(model, allow_discontinuous=True)
-        layer = ss.FeedForward(neuron, (CHANNELS, SIZE), T, weights=[weights], capacity=ROOM)
-        alone = ss.Recurrent(
-            neuron, SIZE, CHANNELS, T, recurrent_weights=np.zeros((SIZE, SIZE)), input_weights=weights, capacity=ROOM
-        )
+        layer = ss.FeedForward(neuron, (CHANNELS, SIZE), T, weights=[weights])
+        alone = ss.Recurrent(neuron, SIZE, CHANNELS, T, recurrent_weights=np.zeros((SIZE, SIZE)), input_weights=weights)
         one, other = layer(spikes), alone(spikes)
         assert one.spikes[0].num_events.sum() > 4
         np.testing.assert_allclose(one.spike_times(5), other.spike_times(5), rtol=ROUNDING)
@@ -72,6 +70,7 @@ class TestAgreement:
         for name, values in one.states_at(samples).items():
             np.testing.assert_allclose(values, other.states_at(samples)[name], rtol=1e-9, atol=1e-9)
 
+    @pytest.mark.slow
     def test_a_batch_is_its_trials(self, network, spikes):
         together = network(spikes)
         for index in range(len(spikes.times)):
@@ -108,7 +107,7 @@ class TestAgreement:
     def test_one_neuron_for_each_layer(self, qif, layer, weights, spikes):
         """A layer does not depend on what comes after it."""
         slow, later = ss.Neuron(ss.models.qif(tau_m=2.0, tau_s=1.0)), np.ones((2, SIZE))
-        mixed = ss.FeedForward((qif, slow), (CHANNELS, SIZE, 2), T, weights=[weights, later], capacity=ROOM)
+        mixed = ss.FeedForward((qif, slow), (CHANNELS, SIZE, 2), T, weights=[weights, later])
         np.testing.assert_allclose(mixed(spikes).spikes[0].times, layer(spikes).spikes[0].times, rtol=ROUNDING)
         assert mixed.neurons == (qif, slow)
 
@@ -155,7 +154,7 @@ class TestLearning:
 
         for seed in range(3):
             neuron = ss.Neuron(ss.models.qif())
-            net = ss.FeedForward(neuron, (CHANNELS, SIZE), T, key=jax.random.key(seed), capacity=ROOM)
+            net = ss.FeedForward(neuron, (CHANNELS, SIZE), T, key=jax.random.key(seed))
             run(net, spikes[seed])
 
     @pytest.mark.parametrize("name", SOLVED)

@@ -91,7 +91,7 @@ def complaints(known: Known, certificate: Certificate) -> list[str]:
 
 def _about(truth: Route, report: Any) -> list[str]:
     found = []
-    if truth.exponent is not None and report.contact_exponent is not None:
+    if truth.exponent not in (None, report.contact_exponent) and report.contact_exponent is not None:
         gap = truth.exponent - report.contact_exponent
         is_bound = "at least" in report.own_reason
         if (gap != 0 and not is_bound) or (is_bound and gap < 0):

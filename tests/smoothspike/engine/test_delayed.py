@@ -45,7 +45,7 @@ def lists(matrix, delays):
     return ss.Connections(found.targets, found.weights, late)
 
 
-def network(name, weights, delays, *, as_lists=False, capacity=ROOM):
+def network(name, weights, delays, *, as_lists=False):
     own, entering = weights
     if as_lists:
         given = {"recurrent_weights": lists(own, delays[0]), "input_weights": lists(entering, delays[1])}
@@ -56,7 +56,7 @@ def network(name, weights, delays, *, as_lists=False, capacity=ROOM):
                 (own, entering, *delays), strict=True,
             )
         )  # fmt: skip
-    return ss.Recurrent(NEURON[name], SIZE, CHANNELS, T, **given, capacity=capacity)
+    return ss.Recurrent(NEURON[name], SIZE, CHANNELS, T, **given)
 
 
 def readings(net, times, sources):
@@ -168,7 +168,9 @@ def test_gradients_are_those_of_differences(name):
     weights, delays, spikes = drawn(name)
     net = network(name, weights, delays)
     report = ss.check_gradients(net, spikes, count=3, entries=6)
-    assert {"recurrent_delays", "input_delays", "input times"} <= {row.name for row in report.rows}
+    assert {"raw_recurrent_weights.delays", "raw_input_weights.delays", "input times"} <= {
+        row.name for row in report.rows
+    }
     assert all(row.largest_gradient > 1e-3 for row in report.rows if "delays" in row.name)
     assert report.largest_error < 1e-5
     assert report.reverse_error < 1e-10
@@ -178,7 +180,7 @@ def test_gradients_are_those_of_differences(name):
 def test_batches_and_capacity():
     """Trials that are over at different times, more spikes than there is room for at first, and jit."""
     weights, delays, spikes = drawn("qif")
-    net = network("qif", weights, delays, capacity=8)
+    net = network("qif", weights, delays)
     both = ss.Spikes(jnp.stack([spikes.times, spikes.times / 2]), jnp.stack([spikes.sources] * 2))
     batch = net(both)
     room = net.capacity_for(both)
@@ -195,15 +197,15 @@ def test_batches_and_capacity():
         alone = net(ss.Spikes(both.times[trial], both.sources[trial]))
         np.testing.assert_allclose(batch.spike_times(4)[trial], alone.spike_times(4), rtol=1e-12)
         np.testing.assert_allclose(several[trial], gradient(both.times[trial][None])[0], rtol=1e-10, atol=1e-12)
-    with pytest.raises(Exception, match=r"emitted \d+ spikes, but there is room for 8"):
-        jax.block_until_ready(jax.jit(lambda times: net(ss.Spikes(times, spikes.sources)).spike_times(1))(spikes.times))
+    with pytest.raises(Exception, match=r"emitted \d+ spikes, but its capacity is 8"):
+        jax.block_until_ready(
+            jax.jit(lambda times: net(ss.Spikes(times, spikes.sources), capacity=8).spike_times(1))(spikes.times)
+        )
 
 
 def test_a_spike_arrives_at_itself():
     """A neuron whose own spike brings the next one, half a unit of time and what it takes to spike later."""
-    net = ss.Recurrent(
-        NEURON["qif"], 1, 1, T, recurrent_weights=[[12.0]], input_weights=[[12.0]], recurrent_delays=0.5, capacity=ROOM
-    )
+    net = ss.Recurrent(NEURON["qif"], 1, 1, T, recurrent_weights=[[12.0]], input_weights=[[12.0]], recurrent_delays=0.5)
     times = net(ss.Spikes([0.5], [0])).spikes[0].times
     assert 3 < np.isfinite(times).sum() < 16
     assert (np.diff(times[np.isfinite(times)]) > 0.5).all()
@@ -221,15 +223,15 @@ def paths(weights, delays, times=(0.5, 1.25)):
     """Two synapses from each of two channels to a neuron, which sends on to another by two synapses, too."""
     entering = ss.Connections([[0, 0], [0, 0]], weights[0], delays[0])
     own = ss.Connections([[1, 1], [-1, -1]], weights[1], delays[1])
-    net = ss.Recurrent(NEURON["lif"], 2, 2, T, recurrent_weights=own, input_weights=entering, capacity=16)
-    return net(ss.Spikes(times, [0, 1]))
+    net = ss.Recurrent(NEURON["lif"], 2, 2, T, recurrent_weights=own, input_weights=entering)
+    return net(ss.Spikes(times, [0, 1]), capacity=16)
 
 
 def as_channels(weights, delays, times=(0.5, 1.25)):
     """The same without delays: every synapse of a neuron is a channel of its own, whose spikes come later."""
 
     def layer(spikes, weights):
-        return ss.FeedForward(NEURON["lif"], (4, 1), T, weights=[weights[None]], capacity=16)(spikes)
+        return ss.FeedForward(NEURON["lif"], (4, 1), T, weights=[weights[None]])(spikes, capacity=16)
 
     def later(times, delays, channels):
         """All spikes along both synapses of their source, in channels from the first of each."""
@@ -300,3 +302,29 @@ def test_the_order_of_inputs_that_arrive_together(order, delays, adds_first):
     for net in (recurrent, layers):
         current = net(spikes).states_at(jnp.array([0.75]))["I"][0, 0]
         np.testing.assert_allclose(current / np.exp(-0.25), 3 if adds_first else 1, rtol=1e-9)
+
+
+@pytest.mark.parametrize("as_lists", [False, True])
+def test_one_delay_for_each_source_is_one_event_for_all_its_targets(as_lists):
+    """The same spikes and gradients as with a delay for each connection, of which each is an event."""
+    weights, _, spikes = drawn("qif")
+    each = np.linspace(0.2, 1.0, SIZE), np.linspace(0.1, 0.6, CHANNELS)
+    spread = [np.broadcast_to(delays, (SIZE, delays.size)) for delays in each]
+    if as_lists:
+        own, entering = (lists(matrix, None) for matrix in weights)
+        own, entering = (
+            ss.Connections(of.targets, of.weights, delays[:, None])
+            for of, delays in ((own, each[0]), (entering, each[1]))
+        )
+        net = ss.Recurrent(NEURON["qif"], SIZE, CHANNELS, T, recurrent_weights=own, input_weights=entering)
+    else:
+        net = network("qif", weights, each)
+    ((_, expected), exact), ((_, found), gradient) = (
+        value_and_gradient(one, spikes, COTANGENT) for one in (network("qif", weights, spread), net)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(gradient[1], exact[1], rtol=1e-11, atol=1e-12)
+    for of, exactly in (
+        (gradient[0].recurrent_delays, exact[0].recurrent_delays), (gradient[0].input_delays, exact[0].input_delays),
+    ):  # fmt: skip
+        np.testing.assert_allclose(of.ravel(), exactly.sum(0), rtol=1e-10, atol=1e-12)

@@ -72,7 +72,8 @@ def test_collect_with_too_little_room_keeps_the_first_ones(theta):
     assert collect(dynamics, TIMES, states, UPTO, 1).num_events == 1
 
 
-@pytest.mark.parametrize("capacity", [pytest.param(4, marks=pytest.mark.slow), 7])
+@pytest.mark.slow
+@pytest.mark.parametrize("capacity", [4, 7])
 def test_spikes_of_every_neuron_apart(theta, capacity):
     """They are the same as those that are searched for, and so are their derivatives."""
     dynamics, states = theta

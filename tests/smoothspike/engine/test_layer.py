@@ -90,12 +90,12 @@ def test_second_derivatives(name):
         ss.Neuron(getattr(ss.models, name)()), (2, 2, 1), T, weights=[[[2.5, 1.0], [2.0, 2.5]], [[2.0, 3.0]]]
     )
     at = jnp.concatenate(
-        [jnp.array([0.3, 0.9]), *(matrix.ravel() for layer in net.weights for matrix in layer.values())]
+        [jnp.array([0.3, 0.9]), *(matrix.ravel() for layer in net.weights for matrix in layer.weights.values())]
     )
 
     def loss(values):
         layers = values[2:6].reshape(2, 2), values[6:].reshape(1, 2)
-        same = ss.FeedForward(net.neurons, net.sizes, T, weights=layers, capacity=net.capacity)
+        same = ss.FeedForward(net.neurons, net.sizes, T, weights=layers)
         return jnp.sum(same(ss.Spikes(values[:2], jnp.array([0, 1]))).spike_times(2) ** 2)
 
     gradient = jax.jit(jax.grad(loss))

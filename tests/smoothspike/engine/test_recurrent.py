@@ -10,6 +10,7 @@ import pytest
 from cases import library
 
 import smoothspike as ss
+from smoothspike.engine import dense_loop
 
 T, SIZE, CAPACITY = 10.0, 4, 64
 MODELS = library(("theta_neuron", "lif"))
@@ -21,10 +22,8 @@ def run():
 
     @eqx.filter_jit
     def simulate(weights, times, inputs):
-        net = ss.Recurrent(
-            MODELS["theta_neuron"], SIZE, 2, T, recurrent_weights=weights, input_weights=inputs, capacity=CAPACITY
-        )
-        return net(ss.Spikes(times, jnp.array([0, 1]))).spikes[0]
+        net = ss.Recurrent(MODELS["theta_neuron"], SIZE, 2, T, recurrent_weights=weights, input_weights=inputs)
+        return net(ss.Spikes(times, jnp.array([0, 1])), capacity=CAPACITY).spikes[0]
 
     return simulate
 
@@ -49,7 +48,7 @@ def test_time_never_runs_backwards(dtype):
         generator = np.random.default_rng(32)
         net = ss.Recurrent(
             MODELS["theta_neuron"], SIZE, 8, T, recurrent_weights=generator.normal(size=(SIZE, SIZE)),
-            input_weights=np.zeros((SIZE, 8)), capacity=CAPACITY,
+            input_weights=np.zeros((SIZE, 8)),
         )  # fmt: skip
         times = np.asarray(net(ss.Spikes(np.linspace(0, T, 8), np.arange(8))).spikes[0].times)
     times = times[np.isfinite(times)]
@@ -59,8 +58,8 @@ def test_time_never_runs_backwards(dtype):
 
 def test_a_neuron_can_act_on_itself():
     """A LIF neuron whose own spike brings the next one; the jump acts after its reset."""
-    net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[2.0]], input_weights=[[6.0]], capacity=CAPACITY)
-    alone = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[0.0]], input_weights=[[6.0]], capacity=CAPACITY)
+    net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[2.0]], input_weights=[[6.0]])
+    alone = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[0.0]], input_weights=[[6.0]])
     spikes = ss.Spikes([0.5], [0])
     assert alone(spikes).spikes[0].num_events == 1
     with_itself = net(spikes, capacity=CAPACITY).spikes[0].times
@@ -83,11 +82,11 @@ def test_gradients_when_pieces_are_just_full(float64):
     def found(weights, capacity):
         net = ss.Recurrent(
             MODELS["theta_neuron"], 2, 2, 6.0, recurrent_weights=weights,
-            input_weights=np.array([[0.7, 0.01], [-0.4, 0.02]]), capacity=capacity,
+            input_weights=np.array([[0.7, 0.01], [-0.4, 0.02]]),
         )  # fmt: skip
         times = jnp.concatenate([jnp.array([0.5, 2.0]), jnp.linspace(0.1, 5.9, 12)])
         spikes = ss.Spikes(times, jnp.array([0, 0] + 12 * [1]))
-        return net(spikes).spike_times(5).sum()
+        return net(spikes, capacity=capacity).spike_times(5).sum()
 
     weights = jnp.array([[0.0, 0.8], [-0.6, 0.1]])
     expected, slope = found(weights, 64)
@@ -97,16 +96,49 @@ def test_gradients_when_pieces_are_just_full(float64):
         np.testing.assert_allclose(gradient, slope, rtol=1e-10)
 
 
+MANY_INPUTS = {"qif": ss.models.qif, "qif, any tau_s": lambda: ss.models.qif(1.0, 2.5), "theta": ss.models.theta_neuron}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["qif", "qif, any tau_s", "theta"])
+def test_looking_ahead_changes_no_event(name, monkeypatch, float64):
+    """With inputs between spikes, at the same instant, at 0 and at the end; with room to spare and without.
+
+    Neurons 0 and 1 are alike and spike at the same instants, which rounding puts in either order.
+    """
+    generator = np.random.default_rng(33)
+    neuron, inputs = ss.Neuron(MANY_INPUTS[name]()), 45
+    weights = generator.normal(0, 0.5, (3, 3)), np.abs(generator.normal(0, 1.5, (3, 5)))
+    for each in weights:
+        each[1] = each[0]
+    times = np.sort(generator.uniform(0, 8.0, (2, inputs)), axis=1)
+    times[:, :2], times[:, 20:24], times[1, 30:], times[0, -1] = 0.0, times[:, 19:20], np.inf, 8.0
+    sources = generator.integers(0, 5, (2, inputs))
+
+    def found(ahead, most):
+        monkeypatch.setattr(dense_loop, "LOOKAHEAD", ahead)
+        net = ss.Recurrent(neuron, 3, 5, 8.0, recurrent_weights=weights[0], input_weights=weights[1])
+        return eqx.filter_jit(jax.vmap(lambda *of: net(ss.Spikes(*of), capacity=most).spikes[0]))(times, sources)
+
+    expected = found(0, inputs)
+    needed = int(expected.num_events.max())
+    assert 10 < needed < inputs
+    for most in (needed, inputs):
+        spikes = found(3, most)
+        np.testing.assert_array_equal(spikes.num_events, expected.num_events)
+        np.testing.assert_array_equal(spikes.counts(3), expected.counts(3))
+        np.testing.assert_array_equal(spikes.sources // 2, expected.sources[:, :most] // 2)
+        np.testing.assert_allclose(spikes.times, expected.times[:, :most], rtol=1e-13)
+
+
 @pytest.mark.slow
 def test_memory_of_a_gradient_grows_with_events_alone(float64):
     """Twice the events need little more than their own record, whatever the number of neurons."""
     size, inputs = 64, np.zeros((64, 1))
 
     def total(weights, capacity):
-        net = ss.Recurrent(
-            MODELS["theta_neuron"], size, 1, T, recurrent_weights=weights, input_weights=inputs, capacity=capacity
-        )
-        spikes = net(ss.Spikes.empty(0)).spikes[0]
+        net = ss.Recurrent(MODELS["theta_neuron"], size, 1, T, recurrent_weights=weights, input_weights=inputs)
+        spikes = net(ss.Spikes.empty(0), capacity=capacity).spikes[0]
         return jnp.where(spikes.is_spike, spikes.times, 0.0).sum()
 
     def needed(capacity):
@@ -124,8 +156,8 @@ def test_second_derivatives():
 
     def loss(values):
         recurrent, entering = values[:4].reshape(2, 2) * (1 - jnp.eye(2)), values[4:].reshape(2, 2)
-        net = ss.Recurrent(neuron, 2, 2, 4.0, recurrent_weights=recurrent, input_weights=entering, capacity=16)
-        return jnp.sum(net(inputs).spike_times(2) ** 2)
+        net = ss.Recurrent(neuron, 2, 2, 4.0, recurrent_weights=recurrent, input_weights=entering)
+        return jnp.sum(net(inputs, capacity=16).spike_times(2) ** 2)
 
     at, gradient = jnp.array([0.0, 0.5, -0.4, 0.0, 3.0, 1.0, 2.0, 2.5]), jax.jit(jax.grad(loss))
     differences = jnp.stack([(gradient(at + each) - gradient(at - each)) / 2e-5 for each in 1e-5 * jnp.eye(len(at))])
@@ -147,9 +179,7 @@ def test_inputs_that_are_left_out_reach_nobody(engine):
         own = ss.Connections(np.tile(np.arange(SIZE), (SIZE, 1)), own.T, late)
         entering = ss.Connections(np.tile(np.arange(SIZE), (2, 1)), entering.T)
     with jax.enable_x64(True):
-        net = ss.Recurrent(
-            ss.Neuron(ss.models.qif()), SIZE, 2, T, recurrent_weights=own, input_weights=entering, capacity=CAPACITY
-        )
+        net = ss.Recurrent(ss.Neuron(ss.models.qif()), SIZE, 2, T, recurrent_weights=own, input_weights=entering)
         padded = ss.Spikes([0.5, 1.0, np.inf, np.inf], [0, 1, 0, 1])
         ts = np.linspace(0, T, 9)
         found, expected = (

@@ -9,8 +9,7 @@ from cases import library
 from jax.experimental.sparse import BCOO
 
 import smoothspike as ss
-from smoothspike.engine.tournament import Due
-from smoothspike.kernels.aside import aside_room
+from smoothspike.engine.priority_queue import PriorityQueue
 
 T, SIZE, CHANNELS, INPUTS, ROOM = 10.0, 20, 5, 20, 256
 NEURON = library(("qif", "theta_neuron"))
@@ -83,9 +82,7 @@ def test_the_same_as_a_matrix(name, entering, drawn, float64):
 @pytest.mark.slow
 def test_batches_and_capacity(drawn):
     recurrent, inputs, spikes = drawn
-    net = ss.Recurrent(
-        NEURON["qif"], SIZE, CHANNELS, T, recurrent_weights=sparse(recurrent), input_weights=inputs, capacity=8
-    )
+    net = ss.Recurrent(NEURON["qif"], SIZE, CHANNELS, T, recurrent_weights=sparse(recurrent), input_weights=inputs)
     both = ss.Spikes(jnp.stack([spikes.times, spikes.times / 2]), jnp.stack([spikes.sources] * 2))
     batch = net(both)
     for trial in range(2):
@@ -105,10 +102,10 @@ def test_trials_of_a_batch_differ_in_inputs_and_weights(drawn, is_late):
 
     def loss(scale, times):
         net = ss.Recurrent(
-            neuron, SIZE, CHANNELS, T, capacity=ROOM, input_weights=scale * jnp.ones((SIZE, CHANNELS)),
+            neuron, SIZE, CHANNELS, T, input_weights=scale * jnp.ones((SIZE, CHANNELS)),
             recurrent_weights=ss.Connections(own.targets, scale * own.weights, late),
         )  # fmt: skip
-        return jnp.sin(net(ss.Spikes(times, spikes.sources)).spike_times(4)).sum()
+        return jnp.sin(net(ss.Spikes(times, spikes.sources), capacity=ROOM).spike_times(4)).sum()
 
     derivatives = jax.value_and_grad(loss, (0, 1))
     scales, times = jnp.array([0.5, 1.0, 1.5]), jnp.stack([spikes.times, spikes.times / 2, spikes.times / 3])
@@ -127,7 +124,7 @@ def test_simultaneous_spikes_and_self_connections():
     """Three equal neurons spike at once, each acting on itself and on the next."""
     weights = 6 * np.eye(3) + np.roll(np.eye(3), 1, 0)
     nets = [
-        ss.Recurrent(NEURON["qif"], 3, 1, T, recurrent_weights=given, input_weights=np.full((3, 1), 6.0), capacity=64)
+        ss.Recurrent(NEURON["qif"], 3, 1, T, recurrent_weights=given, input_weights=np.full((3, 1), 6.0))
         for given in (weights, sparse(weights))
     ]
     expected, found = (net(ss.Spikes([0.0, 1.0], [0, 0])).spikes[0] for net in nets)
@@ -146,27 +143,25 @@ def test_no_connections_and_no_inputs():
 def test_a_matrix_with_sparse_inputs(drawn):
     recurrent, inputs, spikes = drawn
     nets = [
-        ss.Recurrent(NEURON["qif"], SIZE, CHANNELS, T, recurrent_weights=recurrent, input_weights=given, capacity=ROOM)
+        ss.Recurrent(NEURON["qif"], SIZE, CHANNELS, T, recurrent_weights=recurrent, input_weights=given)
         for given in (inputs, sparse(inputs))
     ]
     expected, found = (net(spikes).first_spike_times() for net in nets)
     np.testing.assert_array_equal(found, expected)
 
 
-def test_due_follows_the_earliest():
+def test_a_priority_queue_follows_the_earliest():
     generator = np.random.default_rng(8)
     times = generator.uniform(size=2000)
-    due = Due.at(jnp.asarray(times))
-    room, block = aside_room((6,), due.final.dtype), due.room
-    for turn in map(jnp.asarray, [0, 1] * 10):
+    queue = PriorityQueue.of(jnp.asarray(times))
+    for _ in range(20):
         chosen = generator.choice(2000, 5, replace=False)
         times[chosen] = generator.uniform(size=5)
-        new = jnp.append(jnp.asarray(times[chosen]), 0.0)
-        due, room = due.changed(jnp.append(jnp.asarray(chosen), 2**30), new, room, turn)
+        queue = queue.updated(jnp.append(jnp.asarray(chosen), 2**30), jnp.append(jnp.asarray(times[chosen]), 0.0))
         times[chosen[0]] = generator.uniform()
-        due, block = due.changed_at(jnp.asarray(chosen[0]), jnp.asarray(times[chosen[0]]), block, turn)
-        due, block = due.changed_at(jnp.asarray(2**30), jnp.asarray(0.0), block, turn)
-        when, who = due.first()
+        queue = queue.updated(jnp.asarray(chosen[:1]), jnp.asarray(times[chosen[:1]]))
+        queue = queue.updated(jnp.asarray([2**30]), jnp.asarray([0.0]))
+        when, who = queue.first()
         assert (when, who) == (times.astype(when.dtype).min(), times.argmin())
 
 

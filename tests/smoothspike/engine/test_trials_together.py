@@ -23,7 +23,7 @@ def network(name: str) -> ss.FeedForward:
     if name == "qif":
         own = ss.Neuron(ss.models.qif(tau_m=np.linspace(0.8, 1.2, SIZES[1]), tau_s=np.linspace(0.4, 0.6, SIZES[1])))
         neurons[0] = own
-    return ss.FeedForward(neurons, SIZES, T, weights=weights, capacity=[ROOM[name]] * 2)
+    return ss.FeedForward(neurons, SIZES, T, weights=weights)
 
 
 def inputs() -> tuple[np.ndarray, np.ndarray]:
@@ -33,25 +33,25 @@ def inputs() -> tuple[np.ndarray, np.ndarray]:
 
 def loss(run, weights, times):
     net, sources = network(run.keywords["name"]), inputs()[1]
-    net = eqx.tree_at(lambda each: [w[route] for w in each.weights for route in w], net, list(weights))
+    net = eqx.tree_at(lambda each: [w[route] for w in each.weights for route in w.weights], net, list(weights))
     return jnp.sum(jnp.sin(run.func(net, times, sources)))
 
 
 def together(net, times, sources, name=""):
-    return net(ss.Spikes(times, sources)).spike_times(3)
+    return net(ss.Spikes(times, sources), capacity=ROOM[name]).spike_times(3)
 
 
 def mapped(net, times, sources, name=""):
-    return jax.vmap(lambda *trial: net(ss.Spikes(*trial)).spike_times(3))(times, sources)
+    return jax.vmap(lambda *trial: net(ss.Spikes(*trial), capacity=ROOM[name]).spike_times(3))(times, sources)
 
 
 def in_two_axes(net, times, sources, name=""):
     halves = (array.reshape(2, TRIALS // 2, INPUTS) for array in (times, sources))
-    return net(ss.Spikes(*halves)).spike_times(3).reshape(TRIALS, SIZES[-1], 3)
+    return net(ss.Spikes(*halves), capacity=ROOM[name]).spike_times(3).reshape(TRIALS, SIZES[-1], 3)
 
 
 def derivatives(run, name):
-    weights = [matrix for layer in network(name).weights for matrix in layer.values()]
+    weights = [matrix for layer in network(name).weights for matrix in layer.weights.values()]
     run = partial(run, name=name)
     return jax.jit(jax.value_and_grad(partial(loss, run), (0, 1)))(weights, inputs()[0])
 
@@ -104,10 +104,11 @@ def test_spikes_that_agree_in_single_precision_are_in_order():
 def test_too_little_room_is_said_where_only_rows_are_asked_for():
     """The check holds for spikes of every neuron by itself, too."""
     net, (times, sources) = network("qif"), inputs()
-    small = net.with_capacity(Capacity(1, 1))
-    read = eqx.filter_jit(lambda net, times: net(ss.Spikes(times, sources)).ordinary_spike_times(1))
-    with pytest.raises(RuntimeError, match="there is room for 1"):
-        read(small, times)
+    read = eqx.filter_jit(
+        lambda net, times: net(ss.Spikes(times, sources), capacity=Capacity(1, 1)).ordinary_spike_times(1)
+    )
+    with pytest.raises(RuntimeError, match="its capacity is 1"):
+        read(net, times)
 
 
 def test_a_lost_ray_is_said_where_only_ordinary_spikes_are_asked_for():

@@ -69,9 +69,11 @@ CONNECTIONS = ss.Connections([[0], [0]], [[1.0], [1.0]])
         (lambda: ss.FeedForward(ss.models.lif(), (2, 1), T), TypeError, r"LIF is a model, .* give ss.Neuron\(model\)"),
         (lambda: ss.FeedForward([NEURON, 3], (2, 1, 1), T), TypeError, "neuron is of type int: give ss.Neuron"),
         (lambda: ss.Recurrent(ss.models.lif(), 2, 1, T), TypeError, "LIF is a model"),
-        (lambda: layer(capacity=2.5), ValueError, "capacity 2.5: give one positive whole number"),
-        (lambda: layer(capacity=[2.5]), ValueError, "give one positive whole number"),
-        (lambda: layer(weights=[CONNECTIONS]), TypeError, "layer 0: sparse weights are for Recurrent"),
+        (
+            lambda: layer(weights=[CONNECTIONS], delays=[0.1]),
+            ValueError,
+            r"delays\[0\] are for matrices; pass those of",
+        ),
         (
             lambda: layer(weights=[[["weight", 1.0]]]),
             ValueError,
@@ -89,11 +91,11 @@ CONNECTIONS = ss.Connections([[0], [0]], [[1.0], [1.0]])
             ss.ModelError,
             "unknown keyword 'refractory'",
         ),
-        (lambda: ss.Connections([[0.5]], [[1.0]]), ValueError, "targets are of type float.*, but have to be integers"),
+        (lambda: ss.Connections([[0.5]], [[1.0]]), ValueError, "targets are of type float.*, but must be integers"),
         (
             lambda: ss.Connections([[1, 1]], [[1.0, 2.0]]),
             ValueError,
-            "reaches neuron 1 twice; .* or give delays",
+            "reaches neuron 1 twice; .* or pass a delay",
         ),
     ],
 )
@@ -130,7 +132,7 @@ def test_printed(key):
     assert lines[0] == "FeedForward of sizes 2-3-1"
     assert "LIF" in lines[1]
     assert lines[2:4] == ["  duration: 4", "  weights: 9, delays: 1"]
-    assert len(lines) == 5
+    assert len(lines) == 4
     batch = ss.Spikes([[0.5, 1.0], [0.25, np.inf]], [[0, 1], [1, 0]])
     assert repr(batch) == "Spikes(2 trials, 1 to 2 spikes each from 2 sources, t = 0.25 to 1, capacity 2)"
     assert repr(ss.Spikes.empty(3)) == "Spikes(none, capacity 3)"

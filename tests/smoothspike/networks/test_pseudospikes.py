@@ -7,7 +7,7 @@ import pytest
 from cases import library
 
 import smoothspike as ss
-from smoothspike.networks.pseudospikes import Pseudospikes, continue_layer, continue_recurrent
+from smoothspike.networks.pseudospikes import Pseudospikes, Sources, continue_beyond
 
 T, ROUNDING = 4.0, 1e-12
 NEURONS = library(("qif", "qif_delta", "theta_neuron"))
@@ -21,9 +21,14 @@ def population(request):
     return dynamics, dynamics.initial_state(values), dynamics.routes[0]
 
 
+def continued(dynamics, end, weights, rates, recurrent=None):
+    inputs = ss.Connections.dense(weights), Sources(ss.Spikes.empty(0), rates)
+    return continue_beyond(dynamics, end, inputs, recurrent, jnp.asarray(T))
+
+
 def test_without_pseudo_input_a_layer_continues_freely(population):
     dynamics, end, route = population
-    found = continue_layer(dynamics, end, {route: jnp.ones((5, 3))}, jnp.zeros(3), jnp.asarray(T))
+    found = continued(dynamics, end, {route: jnp.ones((5, 3))}, jnp.zeros(3))
     first, period = dynamics.pseudo_phase_and_period(end, jnp.asarray(T))
     np.testing.assert_allclose(found.first, first, rtol=ROUNDING)
     np.testing.assert_allclose(found.period, period, rtol=ROUNDING)
@@ -33,9 +38,9 @@ def test_a_neuron_about_to_spike_acts_like_its_spike(population):
     """At a rate of 1 the pseudo-input equals a jump by the weight: that makes leaving the trial continuous."""
     dynamics, end, route = population
     weights = jnp.linspace(-1, 2, 5)[:, None]
-    as_rate = continue_layer(dynamics, end, {route: weights}, jnp.ones(1), jnp.asarray(T))
+    as_rate = continued(dynamics, end, {route: weights}, jnp.ones(1))
     jumped = dynamics.jump(end, {route: weights[:, 0]})
-    as_spike = continue_layer(dynamics, jumped, {route: weights}, jnp.zeros(1), jnp.asarray(T))
+    as_spike = continued(dynamics, jumped, {route: weights}, jnp.zeros(1))
     np.testing.assert_allclose(as_rate.first, as_spike.first, rtol=ROUNDING)
 
 
@@ -54,9 +59,10 @@ def test_a_neuron_that_has_just_spiked_has_rate_zero_and_one_about_to_has_rate_o
 def test_recurrent_rates_do_not_see_the_synaptic_drive(population):
     dynamics, end, route = population
     weights = {route: jnp.ones((5, 5))}
-    found = continue_recurrent(dynamics, end, weights, jnp.asarray(T))
+    nothing, own = {route: jnp.zeros((5, 3))}, (ss.Connections.dense(weights), ss.Spikes.empty(0))
+    found = continued(dynamics, end, nothing, jnp.zeros(3), own)
     rates = Pseudospikes(*dynamics.pseudo_phase_and_period(dynamics.zero_synaptic_state(end), jnp.asarray(T))).rates
-    expected = continue_layer(dynamics, end, weights, rates, jnp.asarray(T))
+    expected = continued(dynamics, end, weights, rates)
     np.testing.assert_allclose(found.first, expected.first, rtol=ROUNDING)
 
 
@@ -67,7 +73,7 @@ def test_silent_layers_pass_gradients_on():
 
     def first(weight):
         weights = [jnp.stack([weight, -weight])[:, None], [[1.0, 1.0]]]
-        record = ss.FeedForward(NEURONS["qif"], (1, 2, 1), T, weights=weights, capacity=8)(spikes)
+        record = ss.FeedForward(NEURONS["qif"], (1, 2, 1), T, weights=weights)(spikes, capacity=8)
         return record.first_spike_times()[0], [layer.num_events for layer in record.spikes]
 
     run = jax.jit(jax.value_and_grad(first, has_aux=True))

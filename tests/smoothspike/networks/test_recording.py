@@ -13,7 +13,7 @@ TIMES, WEIGHTS = [0.3, 0.7, 1.1], [[12.0, 9.0, 9.0], [3.0, -2.0, 4.0], [-3.0, 0.
 
 @pytest.fixture(scope="module")
 def net():
-    return ss.FeedForward(ss.Neuron(ss.models.qif()), (3, SIZE), T, weights=[WEIGHTS], capacity=16)
+    return ss.FeedForward(ss.Neuron(ss.models.qif()), (3, SIZE), T, weights=[WEIGHTS])
 
 
 @pytest.fixture(scope="module")

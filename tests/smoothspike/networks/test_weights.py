@@ -91,7 +91,7 @@ def test_drawn_weights_lie_inside(key):
 @pytest.mark.slow
 def test_training_does_not_leave_the_bounds():
     """Against weights that would have to be negative, with steps that would make them so at once."""
-    net = ss.FeedForward(CONDUCTANCE, (2, 1), T, weights=[[[0.5, 0.25]]], capacity=8)
+    net = ss.FeedForward(CONDUCTANCE, (2, 1), T, weights=[[[0.5, 0.25]]])
     optimizer = optax.sgd(3.0)
     params, static = eqx.partition(net, eqx.is_inexact_array)
     state = optimizer.init(params)

@@ -20,8 +20,8 @@ def spike_times(neuron, inputs):
     size = len(inputs)
 
     def run(weights):
-        net = ss.FeedForward(neuron, (size, 1), 5.0, weights=[weights[None]], capacity=12)
-        return net(ss.Spikes(inputs, range(size))).ordinary_spike_times(4)[0]
+        net = ss.FeedForward(neuron, (size, 1), 5.0, weights=[weights[None]])
+        return net(ss.Spikes(inputs, range(size)), capacity=12).ordinary_spike_times(4)[0]
 
     return eqx.filter_jit(lambda weights: (run(weights), jax.jacfwd(run)(weights)))
 

@@ -87,13 +87,13 @@ class TestTrainable:
             assert moved.parameter(name) == neuron.parameter(name)
 
     def test_gradients_by_a_time_constant(self):
-        neuron = ss.Neuron(MODELS["qif"], trainable=("tau_m",))
+        neuron = ss.Neuron(MODELS["qif_delta"], trainable=("tau_m",))
         spikes = ss.Spikes([0.2, 0.5], [0, 0])
 
         def first(shift):
             moved = eqx.tree_at(lambda n: n.unconstrained["tau_m"], neuron, neuron.unconstrained["tau_m"] + shift)
-            net = ss.FeedForward(moved, (1, 1), 4.0, weights=[[[4.0]]], capacity=8)
-            return net.first_spike_times(spikes)[0]
+            net = ss.FeedForward(moved, (1, 1), 4.0, weights=[[[4.0]]])
+            return net(spikes, capacity=8).first_spike_times()[0]
 
         run, step = eqx.filter_jit(eqx.filter_value_and_grad(first)), 1e-5
         (ahead, _), (behind, _) = run(jnp.array(step)), run(jnp.array(-step))

@@ -43,6 +43,7 @@ def blow_up(v, a):
     return (np.pi / 2 - np.arctan(v / np.sqrt(a))) / np.sqrt(a)
 
 
+@pytest.mark.slow
 def test_spikes_at_infinity():
     field = Quadratic()
     top, reaches = edge(field, 1, (0.0,), (1.0,))
@@ -71,6 +72,7 @@ def test_spikes_at_infinity():
     assert by_a[4] == 0
 
 
+@pytest.mark.slow
 def test_a_threshold_is_missed_or_touched():
     """V = sin(t), and thresholds about its maximum."""
     top = np.arcsinh(np.array([0.5, 1 - 1e-9, 1 + 1e-9, 2.0]))

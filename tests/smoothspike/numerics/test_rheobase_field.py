@@ -51,6 +51,7 @@ class Even:
         return jnp.ones_like(variable)
 
 
+@pytest.mark.slow
 def test_the_minimum():
     a, w = np.array([0.2, 0.5, 1.5]), np.array([0.0, -3.0, 2.0])
 

@@ -73,6 +73,7 @@ def value_and_derivatives(function, point, step=1e-6):
     return values[0], forward[0], reverse[0], ((values[1 : size + 1] - values[size + 1 :]) / (2 * step)).T
 
 
+@pytest.mark.slow
 def test_derivatives_against_differences():
     point = np.array([9.0, 0.1, 1.0, 2.0, 0.3, 1.1, 0.4, -1.7])
 

@@ -56,6 +56,7 @@ def worst(found, expected):
     return max(float(abs((number(one) - other) / other)) for one, other in zip(found, expected, strict=True))
 
 
+@pytest.mark.slow
 def test_the_time_left_and_its_shift(figures):
     """A jump of V and one of I; a constant current and one that decays, against closed forms and Taylor series."""
     count = len(PLACES)

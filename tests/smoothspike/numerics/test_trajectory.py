@@ -137,6 +137,7 @@ def worst_error(name: str, trials: Trials, found: Trial) -> tuple[float, int]:
     return worst, spikes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_spike_times_against_the_oracle(name, figures):
     kind, trials = KINDS[name], draw(KINDS[name])
@@ -159,6 +160,7 @@ def test_spike_times_against_the_oracle(name, figures):
         assert worst_error(name, meeting, run(name, meeting))[0] < TIMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["qif", "lif"])
 def test_states_before_inputs_at_spikes_and_at_the_end(name):
     kind, trials = KINDS[name], draw(KINDS[name])
@@ -190,6 +192,7 @@ def test_inputs_after_the_end_do_not_come():
     assert np.isnan(found.before[0, 1:]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distance", [1e-4, 1e-8, 1e-10, 1e-12])
 def test_a_maximum_that_touches_the_threshold(distance, figures):
     """One input of weight w lifts V to w/4; it crosses the threshold 1 where exp(-t) = (1 + sqrt(1 - 4/w))/2."""
@@ -230,6 +233,7 @@ def cubic(slope: jax.Array, bend: jax.Array, start: jax.Array, top: jax.Array) -
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_a_maximum_and_a_minimum_within_one_step(sign):
     """The slope has the same sign at both ends: it dips below zero on the way, or rises above it."""
@@ -270,6 +274,7 @@ def scalar(field: jax.Array, initial: jax.Array, time: jax.Array, weight: jax.Ar
     return simulate(equations, line, inputs, initial[None], jnp.asarray(4.0), may_graze=False, max_spikes=2)
 
 
+@pytest.mark.slow
 def test_closed_forms(figures):
     """The time left is 1/(3 V^3) for V^4, exp(-V) for the exponential function, 2 atan(exp(-V)) for cosh."""
     generator, count = np.random.default_rng(4), 30

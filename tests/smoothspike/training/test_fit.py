@@ -12,7 +12,7 @@ import optax
 import pytest
 
 import smoothspike as ss
-from smoothspike.networks._capacity import with_room
+from smoothspike.networks._capacity import with_capacity
 
 NEURON = ss.Neuron(ss.models.qif_delta())
 
@@ -59,9 +59,8 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(data, tmp_pa
 
 @pytest.mark.slow
 def test_capacity_grows_during_training(data):
-    small = build(scale=3.0).with_capacity(1)
-    large = build(scale=3.0).with_capacity(512)
-    grown, plenty = (train(network, data[0], epochs=1).history[0]["loss"] for network in (small, large))
+    network = build(scale=3.0)
+    grown, plenty = (train(network, data[0], epochs=1, capacity=most).history[0]["loss"] for most in (1, 512))
     assert grown == pytest.approx(plenty, rel=1e-9)
 
 
@@ -71,17 +70,17 @@ def test_the_capacity_of_a_step_is_counted_before_it_is_compiled_again(data, mon
     module = sys.modules["smoothspike.training.fit"]
     tried = []
 
-    def counted(run, room, **others):
+    def counted(run, first, **others):
         def attempt(capacities):
             tried.append(capacities)
             return run(capacities)
 
-        return with_room(attempt, room, **others)
+        return with_capacity(attempt, first, **others)
 
-    monkeypatch.setattr(module, "with_room", counted)
+    monkeypatch.setattr(module, "with_capacity", counted)
     neuron = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
-    network = ss.FeedForward(neuron, (4, 3), 4.0, key=jax.random.key(0), scale=8.0).with_capacity(1)
-    train(network, data[0], epochs=1, batch_size=64)
+    network = ss.FeedForward(neuron, (4, 3), 4.0, key=jax.random.key(0), scale=8.0)
+    train(network, data[0], epochs=1, batch_size=64, capacity=1)
     assert len(tried) == 2
 
 
@@ -108,7 +107,7 @@ def layers(*sizes):
 NET, DATA = layers(4, 3), ss.datasets.yin_yang(size=4, seed=0)
 REFUSED = {
     "a pair": ({"dataset": (1, 2)}, TypeError, r"dataset is a tuple; pass datasets\.Dataset\(spikes, labels"),
-    "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; give a FeedForward or Recurrent"),
+    "a neuron": ({"network": NEURON}, TypeError, "network is a Neuron; pass a FeedForward, Recurrent or Sequential"),
     "no loss": ({"loss": 3}, TypeError, r"loss is 3; pass a function loss\(times, label\) of one sample"),
     "a rate": ({"optimizer": 1e-3}, TypeError, r"optimizer is 0\.001; .* such as optax\.adabelief\(0\.001\)"),
     "not called": ({"optimizer": optax.adam}, TypeError, "optimizer is the function adam; pass an optimiser of optax"),
@@ -145,11 +144,11 @@ def test_what_does_not_fit_is_refused_before_training(changes, error, message):
 
 
 def test_evaluation_refuses_the_same():
-    with pytest.raises(ValueError, match="4 input channels, but the network 3"):
+    with pytest.raises(ValueError, match="4 input channels, but the network has 3 inputs"):
         ss.evaluate(layers(3, 3), DATA)
     with pytest.raises(ValueError, match="but the network has 1 outputs"):
         ss.evaluate(layers(4, 1), DATA)
-    with pytest.raises(ValueError, match="holds no samples"):
+    with pytest.raises(ValueError, match="has no samples"):
         ss.evaluate(NET, DATA[:0])
 
 

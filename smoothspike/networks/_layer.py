@@ -1,0 +1,190 @@
+"""One population of a network, driven by spikes: how it is simulated, continued beyond the trial, and counted."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from ..engine import (
+    Capacity,
+    Connections,
+    Drive,
+    Population,
+    arrivals,
+    count_delayed_spikes,
+    count_recurrent_spikes,
+    count_spikes,
+    not_after,
+    simulate_delayed_layer,
+    simulate_layer,
+    simulate_recurrent,
+)
+from ..neurons import AbstractDynamics, State
+from ..neurons.neuron import Neuron
+from ..spikes import Spikes
+from .pseudospikes import Pseudospikes, Sources, continue_beyond
+
+
+class Layer(NamedTuple):
+    """A population and all that reaches it.
+
+    Attributes:
+        neuron: Its neurons.
+        size: How many there are.
+        inputs: Connections from input channels or the layer before, with the weights themselves.
+        recurrent: Connections among its neurons, None for none.
+        name: What messages call it.
+        names: What messages call its connections: `inputs`, then `recurrent`, each with the names of delays.
+    """
+
+    neuron: Neuron
+    size: int
+    inputs: Connections
+    recurrent: Connections | None
+    name: str
+    names: tuple[tuple[str, str], ...]
+
+    @property
+    def connections(self) -> list[tuple[Connections, str, str]]:
+        """All its connections, each with the names of its weights and its delays."""
+        both = self.inputs, self.recurrent
+        return [(each, *names) for each, names in zip(both, self.names, strict=False) if each is not None]
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """All its weights by the names that messages call them."""
+        return {
+            f"{name}[{route!r}]": values for each, name, _ in self.connections for route, values in each.weights.items()
+        }
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether all neurons go through the same arrivals, so that a scan over these is fastest."""
+        return self.recurrent is None and self.inputs.arrives_at_once
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether it is simulated event by event."""
+        return self.recurrent is not None or not (self.inputs.arrives_at_once or self.inputs.is_dense)
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether all spikes are counted, whatever the capacity: each acts when it comes about."""
+        return self.recurrent is not None and self.recurrent.delays is None
+
+    def run(
+        self,
+        values: dict[str, Float[Array, " neurons"]],
+        sources: Sources,
+        capacity: Capacity,
+        duration: Float[Array, ""],
+        is_first: bool,
+    ) -> tuple[Population, Pseudospikes]:
+        """Simulate one trial, or a batch of trials with one leading axis, and continue it beyond the trial end.
+
+        Args:
+            values: Initial values of its states.
+            sources: What drives it. Spikes of input channels may lie beyond the trial; those of a layer do not, but
+                for rounding.
+            capacity: How many spikes there is room for.
+            duration: The trial end.
+            is_first: Whether the sources are input channels.
+        """
+        dynamics = self.neuron.dynamics()
+        start = dynamics.initial_state(values)
+        if is_first and self.inputs.delays is not None:
+            sources = sources._replace(spikes=sources.spikes.before(duration))
+        if self.is_scanned:
+            population = simulate_layer(
+                dynamics, start, self._drive(sources.spikes, duration, is_first), duration, capacity
+            )
+        else:
+            simulate = self._simulation(dynamics, start, capacity, duration, is_first)
+            population = each_trial(simulate, sources.spikes)(sources.spikes)
+
+        def continued(population: Population, sources: Sources) -> Pseudospikes:
+            recurrent = None if self.recurrent is None else (self.recurrent, population.spikes)
+            return continue_beyond(dynamics, population.trajectory.end, (self.inputs, sources), recurrent, duration)
+
+        return population, each_trial(continued, sources.spikes)(population, sources)
+
+    def count_spikes(
+        self,
+        values: dict[str, Float[Array, " neurons"]],
+        spikes: Spikes,
+        capacity: int,
+        duration: Float[Array, ""],
+        is_first: bool,
+    ) -> tuple[Int[Array, "*batch"], Int[Array, "*batch"]]:
+        """Count its spikes, and those of the neuron with the most of them where it has a capacity of its own.
+
+        Of recurrent connections with delays, no more spikes than the capacity arrive.
+        """
+        dynamics = self.neuron.dynamics()
+        start = dynamics.initial_state(values)
+        if is_first and self.inputs.delays is not None:
+            spikes = spikes.before(duration)
+        if self.is_scanned:
+            return count_spikes(dynamics, start, self._drive(spikes, duration, is_first), duration)
+
+        def counted(spikes: Spikes) -> tuple[Array, Array]:
+            if not self.is_queued:
+                matrices, delays = self.inputs.weights, self._delays(duration)
+                return count_delayed_spikes(dynamics, start, spikes, matrices, delays, duration, inside=not is_first)
+            total = count_recurrent_spikes(
+                dynamics, start, self._within(spikes, duration, is_first), self.inputs, self._own, duration, capacity
+            )
+            return total, jnp.zeros((), jnp.int32)
+
+        return each_trial(counted, spikes)(spikes)
+
+    def _simulation(
+        self, dynamics: AbstractDynamics, start: State, capacity: Capacity, duration: Array, is_first: bool
+    ) -> Callable[[Spikes], Population]:
+        def one_by_one(spikes: Spikes) -> Population:
+            return simulate_delayed_layer(
+                dynamics, start, spikes, self.inputs.weights, self._delays(duration), duration, capacity,
+                inside=not is_first,
+            )  # fmt: skip
+
+        def queued(spikes: Spikes) -> Population:
+            spikes = self._within(spikes, duration, is_first)
+            return simulate_recurrent(dynamics, start, spikes, self.inputs, self._own, duration, capacity.total)
+
+        return queued if self.is_queued else one_by_one
+
+    @property
+    def _own(self) -> Connections:
+        """Its recurrent connections, to nobody where there are none."""
+        if self.recurrent is not None:
+            return self.recurrent
+        nobody = jnp.zeros((self.size, 0), jnp.int32)
+        return Connections(nobody, {route: jnp.zeros(nobody.shape) for route in self.inputs.weights})
+
+    def _delays(self, duration: Array) -> Float[Array, "neurons sources"]:
+        return jnp.broadcast_to(jnp.asarray(self.inputs.delays), self.inputs.shape).astype(duration.dtype)
+
+    def _within(self, spikes: Spikes, duration: Array, is_first: bool) -> Spikes:
+        """Spikes of another layer all count, one that rounding puts at the trial end included."""
+        if is_first:
+            return spikes
+        last = jnp.nextafter(duration, jnp.zeros_like(duration))
+        return Spikes(jnp.where(spikes.is_spike, not_after(spikes.times, last), jnp.inf), spikes.sources)
+
+    def _drive(self, spikes: Spikes, duration: Float[Array, ""], is_first: bool) -> Drive:
+        matrices = self.inputs.to_matrices(self.size)
+        if self.inputs.delays is None:
+            return Drive(spikes, matrices, duration, inside=not is_first)
+        delays = self.inputs.source_delays().astype(duration.dtype)
+
+        def delayed(spikes: Spikes) -> Spikes:
+            return arrivals(spikes, delays, duration, inside=not is_first)
+
+        return Drive(each_trial(delayed, spikes)(spikes), matrices, duration, inside=True)
+
+
+def each_trial(function: Callable[..., Any], spikes: Spikes) -> Callable[..., Any]:
+    """Map a function over the trials of a batch, if there is one."""
+    return jax.vmap(function) if spikes.times.ndim > 1 else function
