@@ -3,7 +3,7 @@
 A step that passes an event is repeated with the size that ends on it: the solver's dense output predicts the size,
 Newton's method corrects it. No touch of a finite threshold is missed: a maximum inside a step is located too, even
 where a minimum in the same step hides it. `diffrax.diffeqsolve` with an event would miss it, as it compares signs at
-the ends of steps, and the state at its events is interpolated: V after exp(V) + 1 errs by 2e-11 there, by 1e-14 here.
+the ends of steps, and it interpolates the state at an event: for V' = exp(V) + 1 that errs by 2e-11, and by 1e-14 here.
 """
 
 from collections.abc import Callable
