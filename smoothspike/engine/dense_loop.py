@@ -147,7 +147,8 @@ def run(
     kept = (
         jnp.zeros((rows_kept, segments.events), times.dtype),
         jnp.full((rows_kept, segments.events), -1, jnp.int32),
-        jax.tree.map(lambda leaf: jnp.zeros((rows_kept, *leaf.shape), leaf.dtype), initial),
+        # some state, of which derivatives are numbers
+        jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (rows_kept, *leaf.shape)), initial),
     )
     start = (initial, jnp.zeros((), times.dtype), jnp.array(0), jnp.array(0), kept, jnp.array(False))
     end, last, position, number, (when, which, states), _ = jax.lax.while_loop(

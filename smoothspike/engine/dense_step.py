@@ -63,14 +63,14 @@ def advance_silent_inputs(trial: Trial, ahead: int, most_events: int, progress: 
     most = jnp.minimum((coming < trial.duration).sum(dtype=jnp.int32), most_events - 1 - place)
     lengths = jnp.diff(coming, prepend=now[None])
     states, passed, silent = [state], jnp.array(0), jnp.array(True)
-    for place in range(ahead):
-        after, count = trial.dynamics.advance(states[-1], lengths[place])
-        states.append(trial.dynamics.jump(after, {route: each[place] for route, each in jumps.items()}))
+    for index in range(ahead):
+        after, count = trial.dynamics.advance(states[-1], lengths[index])
+        states.append(trial.dynamics.jump(after, {route: each[index] for route, each in jumps.items()}))
         silent &= (count == 0).all()
         passed += silent
     passed = jnp.minimum(passed, most)
-    for place, after in enumerate(states):
-        state = jax.tree.map(lambda new, old, place=place: jnp.where(passed >= place, new, old), after, state)
+    for number, after in enumerate(states):
+        state = jax.tree.map(lambda new, old, number=number: jnp.where(passed >= number, new, old), after, state)
     # what lies beyond is written over
     names = (size + position + jnp.arange(ahead)).astype(which.dtype)
     when = jax.lax.dynamic_update_slice_in_dim(when, coming, place, 0)
