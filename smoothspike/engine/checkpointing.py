@@ -97,7 +97,7 @@ def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int |
         state: Some part of their state.
         trials: How many trials there are side by side.
     """
-    if not isinstance(dynamics, AbstractVectorisedDynamics):
+    if not (isinstance(dynamics, AbstractVectorisedDynamics) and dynamics.vectorises_over_inputs):
         return None
     return _BYTES // (state.dtype.itemsize * max(1, state.size * trials))
 

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float, Int
 
+from ..kernels.earliest import earliest
 from ..neurons import AbstractDynamics, State
 from ..numerics.elementwise import not_above
 from ..spikes import Spikes
@@ -188,7 +189,7 @@ def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spike
 
 def _earliest(times: Float[Array, " spikes"], count: int) -> tuple[Array, Int[Array, " {count}"]]:
     """Return the earliest times and where they are, of equal ones the first."""
-    order = jax.lax.top_k(-stop_gradient(times), count)[1]
+    order = earliest(stop_gradient(times), count)
     return times.at[order].get(mode="promise_in_bounds"), order
 
 

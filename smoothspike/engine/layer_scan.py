@@ -200,7 +200,8 @@ def _propagated(
     Returns:
         The tangent after the intervals and all noted; the tangents at the starts of the intervals.
     """
-    lengths, at_once = inputs.lengths[:, None], isinstance(dynamics, AbstractVectorisedDynamics)
+    lengths = inputs.lengths[:, None]
+    at_once = isinstance(dynamics, AbstractVectorisedDynamics) and dynamics.vectorises_over_inputs
     # for every neuron by itself: in reverse mode their sum is then taken once, after the loop
     weight_tangents = input_jump(tangents[2].columns, inputs.sources, 1)
     size = jax.tree.leaves(states)[0].shape

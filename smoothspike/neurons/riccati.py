@@ -84,6 +84,10 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
     def resets_by_flow(self) -> bool:
         return True
 
+    @property
+    def vectorises_over_inputs(self) -> bool:
+        return bool(self.current_gains)
+
     def initial_state(self, values: Mapping[str, Neurons]) -> RiccatiState:
         currents = {name: values[name] for name in self.current_gains}
         return RiccatiState(*normalise(*self.chart.ray(values[self.chart.variable])), currents)

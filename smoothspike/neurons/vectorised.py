@@ -131,6 +131,11 @@ class EventJacobian(NamedTuple):
 class AbstractVectorisedDynamics(AbstractDynamics):
     """Dynamics with `resets_by_flow` that compute what lies between all inputs at once, and Jacobians by formula."""
 
+    @property
+    @abstractmethod
+    def vectorises_over_inputs(self) -> bool:
+        """Whether Jacobians of all intervals are best computed at once: where each neuron has rates of its own."""
+
     @abstractmethod
     def scan_inputs(self, state: State, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         """Evolve a population from input to input."""

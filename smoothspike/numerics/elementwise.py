@@ -13,55 +13,12 @@ import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array
 
 Function = Callable[..., tuple[Array, ...]]
 
 # step sizes and places of events are exact to first order alone
 _FIRST_ORDER = "this solver has no second derivatives: only first derivatives of spike times are exact"
-
-
-@jax.custom_batching.custom_vmap
-def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
-    """Return whether any flag is set: of all trials of a batch, where trials are mapped over.
-
-    A branch that is chosen by the answer stays one, while `jax.vmap` would work out both of them and choose for every
-    trial by itself. Use it where branches give the same for all entries for which they hold.
-
-    Example:
-        >>> jax.vmap(anywhere)(jnp.array([True, False])).tolist()
-        [True, True]
-    """
-    return flags.any()
-
-
-@anywhere.def_vmap
-def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
-    return anywhere(flags), False
-
-
-def reached(values: Float[Array, "*shape"], limits: tuple[float, ...]) -> Int[Array, ""]:
-    """Return how many ascending limits any value reaches, of all trials where trials are mapped over (see `anywhere`).
-
-    Example:
-        >>> jax.vmap(lambda value: reached(value, (0.5, 2.0, 5.0)))(jnp.array([1.0, 3.0])).tolist()
-        [2, 2]
-    """
-    # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
-    return _largest(sum((values >= limit).astype(jnp.int32) for limit in limits))
-
-
-@jax.custom_batching.custom_vmap
-def _largest(numbers: Int[Array, "*shape"]) -> Int[Array, ""]:
-    if numbers.ndim > 1:
-        # column by column first, which XLA does for many at a time; it must not make one step of both
-        numbers = jnp.max(numbers, tuple(range(numbers.ndim - 1)), initial=0).astype(jnp.int16)
-    return jnp.max(numbers, initial=0).astype(jnp.int32)
-
-
-@_largest.def_vmap
-def _largest_in_batch(_size: int, _is_mapped: list[bool], numbers: Int[Array, "*shape"]) -> tuple[Array, bool]:
-    return _largest(numbers), False
 
 
 def per_lane(function: Callable[..., Any], shape: tuple[int, ...]) -> Callable[..., Any]:

@@ -16,9 +16,8 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from ..kernels.fast_atan2 import upper_angle
-from .elementwise import anywhere
-from .rotation import functions
+from ..kernels.anywhere import anywhere
+from .special_functions import circular
 
 Real = Float[Array, "*#shape"]
 
@@ -29,13 +28,13 @@ class Rotation(NamedTuple):
     Attributes:
         cosine: $\cos(\sqrt d x)$.
         sine: $\sin(\sqrt d x) / \sqrt d$.
-        sine_slope: The derivative of `sine` by d; that of `cosine` is `-x sine / 2`.
+        bend: The derivative of `sine` by d, over `-x**2 / 2`, which might overflow; that of `cosine` is `-x sine / 2`.
         determinant: The square of the factor, 1 where the drive is not negative.
     """
 
     cosine: Real
     sine: Real
-    sine_slope: Real
+    bend: Real
     determinant: Real
 
 
@@ -45,8 +44,11 @@ def rotation(drive: Real, x: Real) -> Rotation:
     Differentiation:
         Forward and reverse mode, analytic everywhere.
     """
-    cosine, sine, next_order, determinant = functions(drive * x**2)
-    return Rotation(cosine, x * sine, -(x**3) / 2 * next_order, determinant)
+    angle = drive * x**2
+    cosine, sine, next_order = (circular(order, angle) for order in (-1, 0, 1))
+    # the factor of `circular`, squared
+    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(stop_gradient(-angle), 0.0)))
+    return Rotation(cosine, x * sine, x * next_order, determinant)
 
 
 @jax.custom_jvp
@@ -92,8 +94,8 @@ def _rotate_jvp(primals, tangents):
 
 def slope_by_drive(g: Real, q: Real, drive: Real, x: Real, by: Rotation) -> tuple[Real, Real]:
     """Return the derivative by the drive of the ray at the end of an interval."""
-    cosine_slope = -x * by.sine / 2
-    return cosine_slope * g + (by.sine_slope * drive + by.sine) * q, cosine_slope * q - by.sine_slope * g
+    by_g = by.sine * q - x / 2 * (by.sine * g + x * (by.bend * (drive * q)))
+    return by_g, -x / 2 * (by.sine * q - x * (by.bend * g))
 
 
 def normalise(g: Real, q: Real) -> tuple[Real, Real]:
@@ -128,7 +130,7 @@ def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
     """Angular frequency of a positive drive, angle to the first zero, and the rate of a negative one."""
     frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
     rate = jnp.sqrt(jnp.maximum(-drive, 0.0))
-    return frequency, upper_angle(frequency * q, g), rate
+    return frequency, jnp.arctan2(frequency * q, g), rate
 
 
 @jax.custom_jvp
@@ -185,4 +187,4 @@ def _zero_jvp(primals, tangents):
 def phase_and_period(g: Real, q: Real, drive: Real) -> tuple[Real, Real]:
     """Return the time to the first spike and the period of a ray under a positive constant drive."""
     frequency = jnp.sqrt(drive)
-    return upper_angle(frequency * q, g) / frequency, jnp.pi / frequency
+    return jnp.arctan2(frequency * q, g) / frequency, jnp.pi / frequency

@@ -16,14 +16,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..kernels.cosine_and_sine import cosine_and_sine
+
 # Below these sizes of the argument the power series is used, above it the recurrence, which cancels near zero.
 _CIRCULAR_SERIES, _CIRCULAR_TERMS = 4.0, 16
 _EXPONENTIAL_SERIES, _EXPONENTIAL_TERMS = 1.5, 22
-# Half of pi in two parts, the first with so few digits that its multiples have no rounding error, by bits of a float.
-_QUARTER_TURN = {64: (1.57079632673412561417, 6.07710050650619224932e-11), 32: (1.5703125, 4.83826794896619e-4)}
-# Enough terms for rounding errors at an eighth of a turn.
-_COSINE = [(-1) ** k / math.factorial(2 * k) for k in range(9)]
-_SINE = [(-1) ** k / math.factorial(2 * k + 1) for k in range(8)]
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))
@@ -47,7 +44,7 @@ def circular(order: int, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     root = jnp.sqrt(jnp.abs(x))
     nonzero = jnp.where(root > 0, root, 1.0)
     decayed = jnp.expm1(-2 * root)
-    turning_cosine, turning_sine = _cosine_and_sine(root)
+    turning_cosine, turning_sine = cosine_and_sine(root)
     cosine = jnp.where(x > 0, turning_cosine, 1 + decayed / 2)
     sine = jnp.where(x > 0, turning_sine, -decayed / 2)
     values = [cosine, jnp.where(root > 0, sine / nonzero, 1.0)]
@@ -68,25 +65,6 @@ def circular(order: int, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _circular_jvp(order, primals, tangents):
     (x,), (x_dot,) = primals, tangents
     return circular(order, x), -circular(order + 1, x) / 2 * x_dot
-
-
-def _cosine_and_sine(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
-    """Return cosine and sine of a number that is not negative, five times faster than XLA's on a CPU (jax 0.10).
-
-    Quarter turns are taken off in two parts, the first of which is exact; what is left is summed as a power series.
-    """
-    first, second = _QUARTER_TURN[jnp.finfo(x.dtype).bits]
-    quarters = jnp.round(x * (2 / math.pi))
-    rest = (x - quarters * first) - quarters * second
-    # so far out that rounding of x alone is a good part of a turn, one angle is as good as another
-    rest = jnp.where(jnp.abs(rest) < 1, rest, 0.0)
-    square = rest**2
-    cosine = jnp.polyval(jnp.asarray(_COSINE[::-1], x.dtype), square, unroll=len(_COSINE))
-    sine = rest * jnp.polyval(jnp.asarray(_SINE[::-1], x.dtype), square, unroll=len(_SINE))
-    quadrant = quarters - 4 * jnp.floor(quarters / 4)
-    is_swapped = (quadrant == 1) | (quadrant == 3)
-    along, across = jnp.where(is_swapped, sine, cosine), jnp.where(is_swapped, cosine, sine)
-    return jnp.where((quadrant == 1) | (quadrant == 2), -along, along), jnp.where(quadrant >= 2, -across, across)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0,))

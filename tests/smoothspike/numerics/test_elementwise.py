@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from smoothspike.numerics.elementwise import differentiable, reached
+from smoothspike.numerics.elementwise import differentiable
 
 X = jnp.array([0.3, 1.0, 2.5])
 
@@ -55,18 +55,3 @@ def test_values_that_do_not_change_have_no_derivative():
 
 def test_precision_is_that_of_the_arguments(dtype):
     assert power(2, jnp.ones(2), 1.0)[0].dtype == dtype
-
-
-@pytest.mark.parametrize("shape", [(6,), (2, 3), (3, 1, 2), (0,), (2, 0)])
-def test_limits_that_are_reached(shape):
-    """By the largest value wherever it is, in whatever shape, and of all trials where trials are mapped over."""
-    limits = 0.0, 1.0, 4.0
-    values = jnp.full(shape, -1.0)
-    assert reached(values, limits) == 0
-    for place in np.ndindex(shape):
-        for value, number in ((0.0, 1), (0.5, 1), (1.0, 2), (7.0, 3)):
-            assert reached(values.at[place].set(value), limits) == number
-    several = jnp.stack([values, values + 2.0])
-    np.testing.assert_array_equal(
-        jax.vmap(lambda values: reached(values, limits))(several), [2 * bool(values.size)] * 2
-    )

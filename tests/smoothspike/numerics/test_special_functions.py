@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from smoothspike.numerics.special_functions import _cosine_and_sine, circular, exponential, squareplus
+from smoothspike.numerics.special_functions import circular, exponential, squareplus
 
 # Relative to the size of the function (of its envelope where it oscillates): rounding, and a little cancellation where
 # the recurrence takes over from the series.
@@ -53,18 +53,6 @@ def test_circular(order, dtype):
             angle = 1 + np.sqrt(abs(x))
             limit = PRECISION[dtype] * angle * envelope(order + times, float(x)) * 2.0**-times
             assert abs(value - expected) <= max(limit, PRECISION[dtype] * abs(expected)), (x, times)
-
-
-def test_cosine_and_sine_of_many_turns(dtype):
-    """Rounding of the result alone up to where multiples of a quarter turn have rounding errors; then that of x."""
-    generator, exact = np.random.default_rng(5), {"float32": 1e4, "float64": 1e6}[dtype]
-    for top in (1.0, 30.0, 1e3, 1e6):
-        random = generator.uniform(0, top, 50)
-        x = np.concatenate([random, np.round(random) * np.pi / 2]).astype(dtype)
-        precision = np.finfo(dtype).eps
-        for found, function in zip(jax.jit(_cosine_and_sine)(x), (mp.cos, mp.sin), strict=True):
-            expected = [float(function(mp.mpf(float(value)))) for value in x]
-            np.testing.assert_allclose(found, expected, rtol=0, atol=precision * (1 + top * (top > exact)))
 
 
 def moment(order, y):
