@@ -15,8 +15,8 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Int
 
+from ..kernels.anywhere import anywhere
 from .adaptive_steps import NONE, PEAK, SPIKE, TIME, Flag, Path, PathSolver, Progress, Scalar
-from .elementwise import anywhere
 
 _HALVINGS, _SECANTS = 2, 10
 

@@ -149,6 +149,7 @@ def queued(neuron, weights, delays, spikes):
         waiting[index] = due(index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", only("lif"))
 def test_an_event_queue_finds_the_same_spikes(name, figures):
     weights, delays, spikes = drawn(name)
@@ -304,6 +305,7 @@ def test_the_order_of_inputs_that_arrive_together(order, delays, adds_first):
         np.testing.assert_allclose(current / np.exp(-0.25), 3 if adds_first else 1, rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_lists", [False, True])
 def test_one_delay_for_each_source_is_one_event_for_all_its_targets(as_lists):
     """The same spikes and gradients as with a delay for each connection, of which each is an event."""

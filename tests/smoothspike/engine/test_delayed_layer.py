@@ -123,6 +123,7 @@ def test_more_spikes_than_there_is_room_for():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_late", [False, True])
 def test_lists_are_like_matrices(is_late):
     """Sparse layers, without delays and with a delay for each connection: the same numbers and gradients."""

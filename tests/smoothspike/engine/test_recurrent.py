@@ -56,6 +56,7 @@ def test_time_never_runs_backwards(dtype):
     assert (np.diff(times) >= 0).all()
 
 
+@pytest.mark.slow
 def test_a_neuron_can_act_on_itself():
     """A LIF neuron whose own spike brings the next one; the jump acts after its reset."""
     net = ss.Recurrent(MODELS["lif"], 1, 1, T, recurrent_weights=[[2.0]], input_weights=[[6.0]])

@@ -180,6 +180,7 @@ def test_outside_jit_the_room_grows(build):
     assert_same_spikes(build, net(spikes_in(), capacity=FEW), net(spikes_in(), capacity=AMPLE))
 
 
+@pytest.mark.slow
 def test_the_capacity_for_inputs_holds_them_inside_jit(build):
     net = build()
     enough = net.capacity_for(spikes_in())

@@ -66,6 +66,7 @@ def test_an_input_above_the_threshold_is_a_spike_at_once(method):
     np.testing.assert_array_equal(slopes, 0)
 
 
+@pytest.mark.slow
 def test_a_solver_of_diffrax_and_its_tolerances():
     """An EIF neuron by a method of order 5 that may err more comes close to the default, and is faster."""
     model, weights = ss.models.eif(), jnp.array([12.0, 9.0])

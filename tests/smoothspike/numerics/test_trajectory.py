@@ -185,6 +185,7 @@ def test_states_before_inputs_at_spikes_and_at_the_end(name):
             assert potential == pytest.approx(1, rel=1e-12) if name == "lif" else potential > 1e12
 
 
+@pytest.mark.slow
 def test_inputs_after_the_end_do_not_come():
     late = Trials(np.array([[0.1, 2.0] + 4 * [np.inf]]), np.full((1, 6), 9.0), np.zeros((1, 2)), np.array([1.0]))
     found = run("lif", late)

@@ -358,7 +358,7 @@ EXPRESSIONS = st.recursive(
 )
 
 
-@fuzz(3000)
+@fuzz(1500)
 @given(EXPRESSIONS, st.sampled_from(["dV/dt = {}; dI/dt = -I/tau_s", "dV/dt = V^2 + I; dI/dt = {}"]))
 def test_random_expressions_are_read_or_refused(expression, equations):
     survives("equations", equations.format(expression))

@@ -108,6 +108,7 @@ def test_threshold_models_hold_exactly_if_the_drive_is_above_threshold(drive, th
     assert verify(model).verdict.name == expected
 
 
+@pytest.mark.slow
 def test_no_declaration_hangs():
     """Expressions that SymPy cannot handle in time leave the verdict open, soon."""
     a, b = sp.symbols("a b", real=True)
