@@ -22,11 +22,12 @@ from ..numerics.projective import (
     rotation,
     slope_by_drive,
     turned_by,
+    unscaled,
     wronskian,
     zero,
 )  # fmt: skip
 from ..numerics.special_functions import lifted
-from ..numerics.winding import half_turns, winding
+from ..numerics.winding import half_turns, winding, windings
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import lower
 from .interface import Neurons, VoltageRange, from_tangent_coordinates, to_tangent_coordinates
@@ -108,7 +109,10 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
 
     def scan_inputs(self, state: RiccatiState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         x, shrink = self._clock(inputs.lengths[:, None])
-        weights = input_jump(inputs.columns, inputs.sources, 1)
+        if not self.current_gains:
+            weights: Any = inputs.sources  # looked up in the loop, which keeps them out of memory
+        else:
+            weights = input_jump(inputs.columns, inputs.sources, 1)
 
         def decay(before: dict[str, Neurons], interval: tuple) -> tuple:
             shrink, weights = interval
@@ -116,21 +120,28 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
             return self.jump(state._replace(currents=decayed), weights).currents, before
 
         # currents evolve without the ray: with them, all its rotations are known at once
-        last, currents = jax.lax.scan(decay, state.currents, (shrink, weights))
+        last, currents = jax.lax.scan(decay, state.currents, (shrink, weights)) if self.current_gains else ({}, {})
         drive = self._drive(currents)
         drive = jnp.broadcast_to(drive, jnp.broadcast_shapes(drive.shape, x.shape))
 
         def step(carry: tuple, interval: tuple) -> tuple:
             ((g, q), counter), (drive, x, by, shrink, turns, weights) = carry, interval
-            g_end, q_end = rotate(g, q, drive, x, by)
+            # scaled by the ray before: the compiler would compute that after the interval twice
+            scale = unscaled(g, q)
+            g_end, q_end = rotate(scale * g, scale * q, drive, x, by)
             counter = counter.after(winding(g, q, q_end, turns))
+            weights = weights if self.current_gains else input_jump(inputs.columns, weights)
             # currents have their inputs already
             after = self.jump(RiccatiState(shrink * g_end, q_end, state.currents), weights)
-            return (normalise(after.g, after.q), counter), (g, q, counter.spiked)
+            return ((after.g, after.q), counter), (g, q, counter.spiked)
 
-        intervals = drive, x, rotation(drive, x), shrink, half_turns(drive, x), weights
+        turns = half_turns(drive, x)
+        intervals = drive, x, rotation(drive, x), shrink, turns if self.current_gains else windings(turns), weights
         (ray, counter), (gs, qs, upto) = jax.lax.scan(step, (normalise(state.g, state.q), counter), intervals)
         return ScanResult(RiccatiState(gs, qs, currents), RiccatiState(*ray, last), counter, upto)
+
+    def normalised(self, state: RiccatiState) -> RiccatiState:
+        return RiccatiState(*normalise(state.g, state.q), state.currents)
 
     def event_jacobian(
         self,

@@ -138,7 +138,11 @@ class AbstractVectorisedDynamics(AbstractDynamics):
 
     @abstractmethod
     def scan_inputs(self, state: State, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
-        """Evolve a population from input to input."""
+        """Evolve a population from input to input; the states need not be `normalised`."""
+
+    @abstractmethod
+    def normalised(self, state: State) -> State:
+        """Return the same state as all other methods return it."""
 
     @abstractmethod
     def event_jacobian(

@@ -13,10 +13,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
-from jax.lax import stop_gradient
+from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from ..kernels.anywhere import anywhere
+from ..kernels.rotation_functions import rotation_functions
+from ..kernels.upper_angle import upper_angle
 from .special_functions import circular
 
 Real = Float[Array, "*#shape"]
@@ -44,11 +46,14 @@ def rotation(drive: Real, x: Real) -> Rotation:
     Differentiation:
         Forward and reverse mode, analytic everywhere.
     """
-    angle = drive * x**2
+    cosine, sine, next_order, determinant = rotation_functions(drive * x**2, _circular_functions)
+    return Rotation(cosine, x * sine, x * next_order, determinant)
+
+
+def _circular_functions(angle: Real) -> tuple[Real, Real, Real, Real]:
     cosine, sine, next_order = (circular(order, angle) for order in (-1, 0, 1))
     # the factor of `circular`, squared
-    determinant = jnp.exp(-2 * jnp.sqrt(jnp.maximum(stop_gradient(-angle), 0.0)))
-    return Rotation(cosine, x * sine, x * next_order, determinant)
+    return cosine, sine, next_order, jnp.exp(-2 * jnp.sqrt(jnp.maximum(stop_gradient(-angle), 0.0)))
 
 
 @jax.custom_jvp
@@ -105,6 +110,21 @@ def normalise(g: Real, q: Real) -> tuple[Real, Real]:
     return scale * g, scale * q + 0.0  # adding zero turns -0.0 into 0.0, whose side of the cut matters
 
 
+def unscaled(g: Real, q: Real) -> Real:
+    """Return the power of two that scales a ray to a size of about 1: quicker to find than by division, and exact.
+
+    Example:
+        >>> [float(unscaled(jnp.array(g), jnp.array(q))) for g, q in ((0.0, 1.0), (1.0, 3.0), (0.0, 1e-3))]
+        [0.5, 0.125, 512.0]
+    """
+    size = stop_gradient(jnp.abs(g) + jnp.abs(q))
+    kind, digits = jnp.finfo(size.dtype), jnp.dtype(f"int{jnp.finfo(size.dtype).bits}")
+    exponents = ((1 << kind.nexp) - 1) << kind.nmant
+    # the sum of both exponents is that of 1/2, whatever the mantissa
+    total = ((1 << kind.nexp) - 3) << kind.nmant
+    return bitcast_convert_type(total - (bitcast_convert_type(size, digits) & exponents), size.dtype)
+
+
 def wronskian(g: Real, q: Real, g_change: Real, q_change: Real) -> Real:
     """Return the Wronskian of a ray and its change; a rotation keeps it, a shear too."""
     return g * q_change - q * g_change
@@ -130,7 +150,7 @@ def _remaining(g: Real, q: Real, drive: Real) -> tuple[Real, Real, Real]:
     """Angular frequency of a positive drive, angle to the first zero, and the rate of a negative one."""
     frequency = jnp.sqrt(jnp.maximum(drive, 0.0))
     rate = jnp.sqrt(jnp.maximum(-drive, 0.0))
-    return frequency, jnp.arctan2(frequency * q, g), rate
+    return frequency, upper_angle(frequency * q, g), rate
 
 
 @jax.custom_jvp
@@ -187,4 +207,4 @@ def _zero_jvp(primals, tangents):
 def phase_and_period(g: Real, q: Real, drive: Real) -> tuple[Real, Real]:
     """Return the time to the first spike and the period of a ray under a positive constant drive."""
     frequency = jnp.sqrt(drive)
-    return jnp.arctan2(frequency * q, g) / frequency, jnp.pi / frequency
+    return upper_angle(frequency * q, g) / frequency, jnp.pi / frequency
