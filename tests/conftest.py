@@ -28,7 +28,7 @@ LONG_EXAMPLES = (
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
 )  # fmt: skip
 CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
-SHARED = 10.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
+SHARED = 15.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
 
 hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
 hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None)

@@ -8,7 +8,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..neurons import AbstractDynamics, State, first_to_spike
 from ..neurons.event import after_event
+from ..neurons.vectorised import Inputs, SpikeCounter
 from .event_log import set_row
+from .layer_scan import normalised, scan_result
 
 
 class Trial(NamedTuple):
@@ -59,18 +61,14 @@ def advance_silent_inputs(trial: Trial, ahead: int, most_events: int, progress: 
     state, now, position, when, which, place, is_over = progress
     size = jax.tree.leaves(state)[0].shape[0]
     coming, rows = (jax.lax.dynamic_slice_in_dim(each, position, ahead) for each in (trial.until, trial.rows))
-    jumps = {route: weights[rows] for route, weights in trial.table.items()}
     most = jnp.minimum((coming < trial.duration).sum(dtype=jnp.int32), most_events - 1 - place)
-    lengths = jnp.diff(coming, prepend=now[None])
-    states, passed, silent = [state], jnp.array(0), jnp.array(True)
-    for index in range(ahead):
-        after, count = trial.dynamics.advance(states[-1], lengths[index])
-        states.append(trial.dynamics.jump(after, {route: each[index] for route, each in jumps.items()}))
-        silent &= (count == 0).all()
-        passed += silent
-    passed = jnp.minimum(passed, most)
-    for number, after in enumerate(states):
-        state = jax.tree.map(lambda new, old, number=number: jnp.where(passed >= number, new, old), after, state)
+    inputs = Inputs(jnp.diff(coming, prepend=now[None]), trial.table, rows)
+    counter = SpikeCounter.starting(jnp.zeros(size, jnp.int32), 0, coming.dtype)
+    found = scan_result(trial.dynamics, state, inputs, counter)
+    passed = jnp.minimum((found.upto == 0).all(1).sum(dtype=jnp.int32), most)
+    states = jax.tree.map(lambda leaf, end: jnp.concatenate([leaf, end[None]])[passed], found.states, found.end)
+    # where nothing is passed, a spike that is overdue must still be found
+    state = jax.tree.map(lambda a, b: jnp.where(passed > 0, a, b), normalised(trial.dynamics, states), state)
     # what lies beyond is written over
     names = (size + position + jnp.arange(ahead)).astype(which.dtype)
     when = jax.lax.dynamic_update_slice_in_dim(when, coming, place, 0)

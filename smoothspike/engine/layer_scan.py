@@ -89,7 +89,7 @@ def _scan_inputs(
     nobody = jnp.zeros(jax.tree.leaves(initial)[0].shape, jnp.int32)
     if segments.number == 1 and segments.keeps_all:
         found = _segment(most, dynamics, inputs, initial, nobody)
-        return found._replace(states=normalised(dynamics, found.states), end=normalised(dynamics, found.end))
+        return found._replace(states=normalised(dynamics, found.states))
     number = jnp.arange(most, dtype=jnp.int32).reshape(-1, *(1,) * nobody.ndim)
 
     def segment(carry: tuple, part: tuple) -> tuple:
@@ -104,7 +104,7 @@ def _scan_inputs(
     parts = segments.starts, *segments.cut((inputs.lengths, inputs.sources))
     (end, spiked, (at_spikes, place)), states = jax.lax.scan(segment, (initial, nobody, nothing), parts)
     states = joined(states) if segments.keeps_all else states
-    return Passage(normalised(dynamics, states) if keep else None, normalised(dynamics, end), at_spikes, place, spiked)
+    return Passage(normalised(dynamics, states) if keep else None, end, at_spikes, place, spiked)
 
 
 def _segment(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State, spiked: Array) -> Passage:
@@ -114,7 +114,7 @@ def _segment(most: int, dynamics: AbstractDynamics, inputs: Inputs, state: State
     # as many intervals as end before a spike come before its own; if there is no such spike, all do
     place = jnp.minimum(before.astype(jnp.int32), len(inputs.lengths) - 1)
     at_spikes = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, place, 0, mode="promise_in_bounds"), states)
-    at_spikes = normalised(dynamics, at_spikes)
+    at_spikes, end = normalised(dynamics, at_spikes), normalised(dynamics, end)
     return Passage(states, end, at_spikes, place, spiked.astype(jnp.int32), upto.astype(jnp.int32))
 
 

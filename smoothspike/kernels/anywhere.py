@@ -1,7 +1,8 @@
 """A condition for all trials of a batch at once."""
 
 import jax
-from jaxtyping import Array, Bool
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Int
 
 
 @jax.custom_batching.custom_vmap
@@ -21,3 +22,22 @@ def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
 @anywhere.def_vmap
 def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
     return anywhere(flags), False
+
+
+@jax.custom_batching.custom_vmap
+def largest(numbers: Int[Array, "*shape"]) -> Int[Array, ""]:
+    """Return the largest of numbers, or 0: of all trials of a batch, as for `anywhere`.
+
+    Example:
+        >>> jax.vmap(largest)(jnp.array([1, 2])).tolist()
+        [2, 2]
+    """
+    if numbers.ndim > 1:
+        # column by column first, which XLA does for many at a time; it must not make one step of both
+        numbers = jnp.max(numbers, tuple(range(numbers.ndim - 1)), initial=0).astype(jnp.int16)
+    return jnp.max(numbers, initial=0).astype(jnp.int32)
+
+
+@largest.def_vmap
+def _largest_in_batch(size: int, is_mapped: list[bool], numbers: Int[Array, "*shape"]) -> tuple[Array, bool]:
+    return largest(numbers), False

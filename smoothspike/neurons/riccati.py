@@ -42,6 +42,9 @@ from .vectorised import (
     input_jump,
 )  # fmt: skip
 
+#: Up to so many inputs are scanned without a loop.
+_UNROLLED = 4
+
 
 class RiccatiState(NamedTuple):
     """A ray `(g, q)` with the potential `V = g / (gain q) + offset`, and the currents."""
@@ -109,6 +112,9 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
 
     def scan_inputs(self, state: RiccatiState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         x, shrink = self._clock(inputs.lengths[:, None])
+        unroll = len(inputs.lengths) <= _UNROLLED
+        # a spike that is overdue comes before everything else
+        counter = counter._replace(spiked=counter.spiked + jnp.where(state.q < 0, 1.0, 0.0))
         if not self.current_gains:
             weights: Any = inputs.sources  # looked up in the loop, which keeps them out of memory
         else:
@@ -120,7 +126,9 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
             return self.jump(state._replace(currents=decayed), weights).currents, before
 
         # currents evolve without the ray: with them, all its rotations are known at once
-        last, currents = jax.lax.scan(decay, state.currents, (shrink, weights)) if self.current_gains else ({}, {})
+        last, currents = {}, {}
+        if self.current_gains:
+            last, currents = jax.lax.scan(decay, state.currents, (shrink, weights), unroll=unroll)
         drive = self._drive(currents)
         drive = jnp.broadcast_to(drive, jnp.broadcast_shapes(drive.shape, x.shape))
 
@@ -137,7 +145,8 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
 
         turns = half_turns(drive, x)
         intervals = drive, x, rotation(drive, x), shrink, turns if self.current_gains else windings(turns), weights
-        (ray, counter), (gs, qs, upto) = jax.lax.scan(step, (normalise(state.g, state.q), counter), intervals)
+        start = normalise(state.g, state.q), counter
+        (ray, counter), (gs, qs, upto) = jax.lax.scan(step, start, intervals, unroll=unroll)
         return ScanResult(RiccatiState(gs, qs, currents), RiccatiState(*ray, last), counter, upto)
 
     def normalised(self, state: RiccatiState) -> RiccatiState:
