@@ -39,6 +39,7 @@ def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.Fee
 
 def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, steps: int) -> tuple[np.ndarray, list]:
     """Fit the time constants; return them, with the loss and time constants of every step."""
+    capacity = [4 * INPUTS * student.sizes[-1]]
     mask = jax.tree.map(lambda _: False, student)
     mask = eqx.tree_at(lambda net: net.neurons[0].unconstrained, mask, dict.fromkeys(NAMES, True))
     raw: Any
@@ -46,7 +47,7 @@ def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, ste
     optimizer = optax.lbfgs(memory_size=_MEMORY)
 
     def loss(raw: Any) -> jax.Array:
-        return jnp.mean((eqx.combine(raw, rest)(patterns).spike_times(SPIKES) - targets) ** 2)
+        return jnp.mean((eqx.combine(raw, rest)(patterns, capacity=capacity).spike_times(SPIKES) - targets) ** 2)
 
     def current(raw: Any) -> np.ndarray:
         neuron = eqx.combine(raw, rest).neurons[0]
