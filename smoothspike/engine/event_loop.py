@@ -16,9 +16,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ..neurons import AbstractDynamics, State
 from ..neurons.event import after_event
-from .adjoint import propagate_tangents
 from .connections import OUT_OF_RANGE
 from .event_log import EventLog, of_neurons, pack_state, set_row, unpack_state
+from .event_tangents import propagate_tangents
 from .priority_queue import PriorityQueue
 from .target_groups import Arrivals, TargetGroups
 

@@ -11,9 +11,9 @@ from jaxtyping import Array, Float, Int
 
 from ..neurons import AbstractDynamics, State, until_spike
 from ..neurons.vectorised import Inputs
-from .checkpointing import Segments, best_at_once, segments_for
 from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
 from .layer_scan import scan_inputs
+from .rematerialisation import Segments, best_at_once, segments_for
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
 _MOST_CAUGHT = 8

@@ -30,7 +30,7 @@ from ..neurons.vectorised import (
     input_jump,
 )  # fmt: skip
 from ..numerics.elementwise import once_only
-from .checkpointing import MOST_KEPT, Segments, joined
+from .rematerialisation import MOST_KEPT, Segments, joined
 
 # JAX drops derivative rules where it transposes what is recomputed, and some are needed there
 _FIRST_ORDER = f"a layer with more than {MOST_KEPT} inputs has no second derivatives: it does not keep all states"

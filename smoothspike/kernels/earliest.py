@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from . import PLAIN
-from .anywhere import anywhere
+from .batch_reductions import anywhere
 
 
 def plain_earliest(times: Float[Array, " spikes"], count: int) -> Int[Array, " {count}"]:

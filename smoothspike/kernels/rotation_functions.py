@@ -11,7 +11,7 @@ from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
 from . import PLAIN
-from .anywhere import largest
+from .batch_reductions import largest
 
 Real = Float[Array, "*#shape"]
 #: Functions of squared angles: cosine, sine, the next of their row, and the square of the factor that all three have.

@@ -8,6 +8,6 @@ from .interface import first_to_spike as first_to_spike
 from .interface import solver_failed as solver_failed
 from .interface import until_spike as until_spike
 from .linear import LinearDynamics as LinearDynamics
-from .rays import RayChart as RayChart
+from .projective_chart import RayChart as RayChart
 from .riccati import RiccatiDynamics as RiccatiDynamics
 from .riccati_series import RiccatiSeriesDynamics as RiccatiSeriesDynamics

@@ -31,7 +31,7 @@ from ..numerics.winding import half_turns, winding, windings
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import lower
 from .interface import Neurons, VoltageRange, from_tangent_coordinates, to_tangent_coordinates
-from .rays import RayChart
+from .projective_chart import RayChart
 from .vectorised import (
     AbstractVectorisedDynamics,
     EventJacobian,

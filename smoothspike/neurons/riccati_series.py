@@ -24,7 +24,7 @@ from .interface import (
     from_tangent_coordinates,
     to_tangent_coordinates,
 )  # fmt: skip
-from .rays import RayChart
+from .projective_chart import RayChart
 
 
 class RiccatiSeriesState(NamedTuple):

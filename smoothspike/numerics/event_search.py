@@ -15,7 +15,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Int
 
-from ..kernels.anywhere import anywhere
+from ..kernels.batch_reductions import anywhere
 from .adaptive_steps import NONE, PEAK, SPIKE, TIME, Flag, Path, PathSolver, Progress, Scalar
 
 _HALVINGS, _SECANTS = 2, 10

@@ -16,7 +16,7 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from ..kernels.anywhere import anywhere
+from ..kernels.batch_reductions import anywhere
 from ..kernels.rotation_functions import rotation_functions
 from ..kernels.upper_angle import upper_angle
 from .special_functions import circular

@@ -17,7 +17,7 @@ from jax.experimental import multihost_utils
 from ..engine import Capacity
 from ..networks._capacity import Capacities
 from .checkpoint_file import read, write
-from .identity import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
+from .fingerprint import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
 
 _FILE = "checkpoint.ss"
 _SHOWN, _LONG = 4, 100

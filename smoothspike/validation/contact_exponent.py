@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..numerics.time_left import shift_by_input
+from ..numerics.time_to_spike import shift_by_input
 from .equations import NumericModel
 from .random_trials import draw_weights
 

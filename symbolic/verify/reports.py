@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..algebra import tidy
 from ..declare import InputRoute
-from .asymptotics.clock import NEVER, Order
+from .asymptotics.time_at_infinity import NEVER, Order
 from .conditions.neuron import FROM_THE_SPIKE_ON
 from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
 from .context import Case

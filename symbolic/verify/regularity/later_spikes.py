@@ -14,7 +14,16 @@ import sympy as sp
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
 from ..asymptotics.branches import beside
-from ..asymptotics.clock import NEVER, Clock, Order, clock_after, clock_before, compare_orders, smallest, with_values
+from ..asymptotics.time_at_infinity import (
+    NEVER,
+    Clock,
+    Order,
+    clock_after,
+    clock_before,
+    compare_orders,
+    smallest,
+    with_values,
+)
 from ..context import Case
 from ..reason import Reason, after, before, listed
 from ..results import Regularity

@@ -14,7 +14,7 @@ import sympy as sp
 
 from ...algebra import expanded
 from ...declare import InputRoute, NeuronModel
-from ..asymptotics.clock import Clock, Order, clock_before, smallest, with_values
+from ..asymptotics.time_at_infinity import Clock, Order, clock_before, smallest, with_values
 from ..context import Case
 from ..reason import Reason, before
 from ..results import Regularity

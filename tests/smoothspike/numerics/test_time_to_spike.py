@@ -7,7 +7,7 @@ import pytest
 from reference import mp, number
 
 from smoothspike.numerics.adaptive_steps import Line
-from smoothspike.numerics.time_left import shift_by_input, time_left
+from smoothspike.numerics.time_to_spike import shift_by_input, time_left
 from smoothspike.numerics.trajectory import Equations
 
 pytestmark = pytest.mark.usefixtures("float64")
