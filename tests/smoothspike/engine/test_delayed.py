@@ -249,7 +249,7 @@ def as_channels(weights, delays, times=(0.5, 1.25)):
 @pytest.mark.slow
 def test_several_synapses_between_the_same_two_neurons():
     """Spikes, and gradients by weights, delays and times, are those of as many channels with later spikes."""
-    weights = jnp.array([[4.0, 2.5], [3.0, 3.5]]), jnp.array([[4.5, 3.0], [0.0, 0.0]])
+    weights = jnp.array([[4.5, 2.5], [3.0, 3.5]]), jnp.array([[4.5, 3.0], [0.0, 0.0]])
     delays = jnp.array([[0.25, 1.5], [0.5, 2.0]]), jnp.array([[0.125, 0.75], [0.0, 0.0]])
     cotangent = jnp.array([1.0, -0.5, 0.3])
 

@@ -111,3 +111,13 @@ def test_a_state_that_spikes_do_not_depend_on_may_be_reset_at_will():
 
 def test_every_class_is_true():
     assert all(bool(regularity) for regularity in Regularity)
+
+
+def test_a_kink_in_the_field_is_not_analytic():
+    """Inputs take the current through zero, where its absolute value bends the field."""
+    V, w = sp.symbols("V w", real=True)
+    model = NeuronModel(
+        "kink", dynamics={V: V**2 + sp.Abs(w), w: -w}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=w
+    )
+    report = verify(model).route("w")
+    assert (report.own_spike, report.later_spikes) == (Regularity.CONTINUOUS, Regularity.CONTINUOUS)
