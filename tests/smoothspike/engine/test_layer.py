@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 
 import smoothspike as ss
-from smoothspike.engine import Capacity, Drive, checkpointing, layer, simulate_layer
+from smoothspike.engine import Capacity, Drive, layer, rematerialisation, simulate_layer
 
 T, SIZE, CHANNELS = 4.0, 3, 5
 ROOM = Capacity(64, 32)
@@ -129,10 +130,39 @@ def test_states_that_are_recomputed(name, monkeypatch):
     expected = derivatives()
     assert np.isfinite(expected[0][1]).sum() > 3
     for most_kept, most_caught in ((0, 32), (0, 0)):
-        monkeypatch.setattr(checkpointing, "MOST_KEPT", most_kept)
+        monkeypatch.setattr(rematerialisation, "MOST_KEPT", most_kept)
         monkeypatch.setattr(layer, "_MOST_CAUGHT_OF_MANY", most_caught)
-        assert checkpointing.segments_for(12) == checkpointing.Segments(4, 3, keeps_all=False)
+        assert rematerialisation.segments_for(12) == rematerialisation.Segments(4, 3, keeps_all=False)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-11), derivatives(), expected)
         if most_caught:
             with pytest.raises(NotImplementedError, match="more than 512 inputs has no second derivatives"):
                 jax.jacfwd(jax.grad(total, has_aux=True), has_aux=True)(weights, times)
+
+
+@pytest.mark.parametrize("name", ["qif_delta", "lif_delta"])
+def test_simultaneous_spikes_come_by_the_index_of_their_neurons(name):
+    neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
+    net = ss.FeedForward(neuron, (1, 3), T, weights=[[[4.0], [4.0], [4.0]]])
+    spikes = eqx.filter_jit(lambda: net(ss.Spikes([0.5], [0]), capacity=8).spikes[0])()
+    assert spikes.num_events == 3
+    assert spikes.sources[:3].tolist() == [0, 1, 2]
+
+
+def test_every_route_has_its_weights():
+    """Two currents that decay alike: it is their sum that counts."""
+    V, I, J = sp.symbols("V I J", real=True)
+    model = ss.NeuronModel(
+        "two currents", dynamics={V: V * (V - 1) + I + J, I: -2 * I, J: -2 * J}, spike=ss.at_infinity(V),
+        reset={V: -sp.oo}, inputs={"one": I, "other": J},
+    )  # fmt: skip
+    neuron = ss.Neuron(model)
+
+    @eqx.filter_jit
+    def first(one, other):
+        net = ss.FeedForward(neuron, (1, 1), T, weights=[{"one": [[one]], "other": [[other]]}])
+        return net(ss.Spikes([0.5], [0]), capacity=8).spike_times(2)
+
+    both = first(jnp.array(5.0), jnp.array(3.0))
+    assert both[0, 0] < T
+    np.testing.assert_allclose(both, first(jnp.array(8.0), jnp.array(0.0)), rtol=1e-6)
+    np.testing.assert_allclose(both, first(jnp.array(0.0), jnp.array(8.0)), rtol=1e-6)

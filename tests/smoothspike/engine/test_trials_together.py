@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import smoothspike as ss
-from smoothspike.engine import Capacity, checkpointing, events
+from smoothspike.engine import Capacity, events, rematerialisation
 
 T, SIZES, TRIALS, INPUTS = 4.0, (4, 3, 2), 4, 7
 ROOM = {"qif": Capacity(16, 4), "theta_neuron": Capacity(16, 4), "lif": Capacity(128, 64)}
@@ -66,7 +66,7 @@ def test_a_batch_is_its_trials(name, monkeypatch):
     for run in ways:
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), derivatives(run, name), expected)
     if name == "qif":
-        monkeypatch.setattr(checkpointing, "_BYTES", 1)
+        monkeypatch.setattr(rematerialisation, "_BYTES", 1)
         found = derivatives(together, name)
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12), found, expected)
 
