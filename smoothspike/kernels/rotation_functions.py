@@ -48,8 +48,9 @@ def plain_rotation_functions(angle: Real, exactly: Callable[[Real], Functions]) 
 def fast_rotation_functions(angle: Real, exactly: Callable[[Real], Functions]) -> Functions:
     """Return the same up to a common factor, by series where no angle is large.
 
-    GAIN
-    The choice is made once for all neurons, which also keeps the compiler from computing them again for each use.
+    A gradient of the `yin_yang` benchmark takes 2.7 instead of 3.7 ms, one of `recurrent` 33 instead of 44 (AMD EPYC,
+    jax 0.10). The choice is made once for all neurons, which also keeps the compiler from computing them again for each
+    use.
     """
     size = jnp.abs(stop_gradient(angle))
     # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
