@@ -73,7 +73,7 @@ class DeclaredField:
         rates = [compiled(self.model.dynamics[state], self.symbols)(*states, *parameters) for state in order]
         return jnp.stack([jnp.asarray(rate, states.dtype) for rate in rates])
 
-    def rate(self, variable: Array, others: Array, parameters: Any) -> Array:
+    def rate(self, variable: Array, others: Any, parameters: Any) -> Array:
         """Return the rate of change of the spiking variable."""
         value = compiled(self.model.field, self.symbols)(variable, *others, *parameters)
         return jnp.asarray(value, variable.dtype)
