@@ -4,6 +4,8 @@
 
 PYTHON ?= python3
 WORKERS ?= 2
+# CPU seconds that a test may take by default
+BUDGET ?= 3
 # questions and options of `python -m benchmarks`, such as BENCH="mnist --peer spikegd=FOLDER"; all questions by default
 BENCH ?=
 # files or folders of tests; all by default
@@ -37,7 +39,7 @@ demo-quick: $(VENV)/.installed-datasets
 	$(BIN)/smoothspike demo --quick
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) --budget 3 --costs 10 $(TESTS)
+	$(PYTEST) --budget $(BUDGET) --costs 10 $(TESTS)
 
 test-slow: $(VENV)/.installed-dev
 	$(PYTEST) --thorough -m slow $(TESTS)

@@ -28,7 +28,7 @@ LONG_EXAMPLES = (
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
 )  # fmt: skip
 CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
-SHARED = 15.0  # the limit for the fixtures of a test in CPU seconds: they may serve a whole module
+SHARED = 5  # times the budget is the limit for the fixtures of a test: they may serve a whole module
 
 hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
 hypothesis.settings.register_profile("thorough", derandomize=True, deadline=None)
@@ -149,7 +149,7 @@ def pytest_runtest_makereport(item: pytest.Item):
         report.cpu_seconds = costs[report.when]
     budget = item.config.getoption("budget")
     if report.when == "teardown" and report.passed and budget and not item.get_closest_marker("slow"):
-        for phase, limit in (("call", budget), ("setup", SHARED)):
+        for phase, limit in (("call", budget), ("setup", SHARED * budget)):
             if costs.get(phase, 0.0) > limit:
                 report.outcome = "failed"
                 report.longrepr = (
