@@ -24,7 +24,7 @@ from ..neurons.event import (
     tangent_coordinates,
 )
 from ..neurons.interface import from_tangent_coordinates
-from .dense_step import Progress, Trial, advance_silent_inputs, next_event
+from .dense_step import LOOKAHEAD, Progress, Trial, advance_silent_inputs, next_event, size_of
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
@@ -33,9 +33,6 @@ Table = dict[str, Float[Array, "sources neurons"]]
 
 #: How many segments of long trials are computed again side by side: a step of eight costs little more than one of one.
 _GROUP = 8
-
-#: How many inputs are looked at together, in trials of more inputs than spikes.
-LOOKAHEAD = 3
 
 
 class DenseLog(NamedTuple):
@@ -86,7 +83,7 @@ def simulate(
     """Simulate one trial; arguments as for `run`."""
     segments = segments_for(capacity + times.shape[0])
     log = run(dynamics, initial, times, table, sources, duration, segments=segments)
-    which, size = log.which.ravel(), _size(initial)
+    which, size = log.which.ravel(), size_of(initial)
     spikes = spikes_among(log.times.ravel(), which, (which >= 0) & (which < size), capacity)
     trajectory = _trajectory(dynamics, log, table, sources, dynamics.flow(log.end, duration - log.last))
     return Population(spikes, trajectory, log.total, jnp.zeros((), jnp.int32))
@@ -120,7 +117,7 @@ def run(
     inputs = times.shape[0]
     ahead = LOOKAHEAD if dynamics.resets_by_flow and 2 * inputs >= segments.number * segments.events else 0
     until = jnp.append(times, jnp.full(1 + ahead, duration))
-    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + _size(initial)
+    rows = jnp.append(sources, jnp.zeros(1 + ahead, sources.dtype)) + size_of(initial)
     trial = Trial(dynamics, table, until, rows, duration)
 
     def goes_on(progress):
@@ -131,9 +128,8 @@ def run(
 
     def segment(carry):
         state, now, position, number, kept, _ = carry
-        # looking ahead writes beyond the end
-        room = segments.events + ahead
-        nothing = jnp.zeros(room, now.dtype), jnp.full(room, -1, jnp.int32), jnp.array(0)
+        entries = segments.events + ahead  # looking ahead writes beyond the end
+        nothing = jnp.zeros(entries, now.dtype), jnp.full(entries, -1, jnp.int32), jnp.array(0)
         end = jax.lax.while_loop(goes_on, step, Progress(state, now, position, *nothing, jnp.array(False)))
         is_event = jnp.arange(segments.events) < end.place
         record = end.when[: segments.events], jnp.where(is_event, end.which[: segments.events], -1), state
@@ -164,7 +160,7 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
     dynamics, initial, times, table, sources, duration = primals
     dynamics_tangents, initial_tangents, times_tangent, table_tangents, _, _ = tangents
     log = run(*primals, segments=segments)
-    size = _size(initial)
+    size = size_of(initial)
     is_input = log.which >= size
     position = jnp.where(is_input, log.which - size, 0)
     previous = jnp.concatenate([jnp.zeros(1, times.dtype), log.times.ravel()[:-1]]).reshape(log.times.shape)
@@ -232,11 +228,11 @@ def _coefficients(
     duration: Float[Array, ""],
     events: Any,
 ) -> tuple[EventJacobian, list[Array], Array, Array]:
-    """Work out, for all events of a group side by side, all of the recursion that does not depend on what it carries.
+    """Compute, for all events of a group at once, the coefficients of the recursion.
 
     Returns:
-        What each event makes of the state; how the time to it moves with the state of the neuron that spikes, and with
-        all else; whether it is an input, which comes when it comes, whenever the event before it came.
+        The Jacobian of each event; the derivative of the time to it by the state of the neuron that spikes, and its
+        tangent by all else; whether it is an input, whose time does not depend on the event before it.
     """
     starts, times, which, come, previous, rows = events
     size = jax.tree.leaves(starts)[0].shape[-1]
@@ -282,7 +278,7 @@ def _trajectory(
     dynamics: AbstractDynamics, log: DenseLog, table: Table, sources: Int[Array, " inputs"], end: State
 ) -> Trajectory:
     """Compute the states at the starts of all intervals again; not done where nobody asks for them."""
-    size = _size(log.end)
+    size = size_of(log.end)
     starts = jnp.concatenate([jnp.zeros(1, log.times.dtype), log.times.ravel()])
     lengths = jnp.diff(starts).reshape(log.times.shape)
     own = log.which[..., None] == jnp.arange(size)
@@ -300,7 +296,3 @@ def _rows(which: Int[Array, "*events"], sources: Int[Array, " inputs"], size: in
     if not sources.size:
         return jnp.maximum(which, 0)
     return jnp.where(which >= size, size + sources[jnp.maximum(which - size, 0)], jnp.maximum(which, 0))
-
-
-def _size(state: State) -> int:
-    return jax.tree.leaves(state)[0].shape[0]

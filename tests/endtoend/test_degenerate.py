@@ -130,7 +130,7 @@ def cases():
         *((n, f) for n in ("QIF (delta)", "theta") for f in (single, recurrent)),
     )
     for (name, network), dtype in itertools.product(networks, ("float32", "float64")):
-        is_quick = network is single and (name, dtype) != ("QIF (delta)", "float32")
+        is_quick = network is single
         yield pytest.param(name, network, dtype, marks=() if is_quick else pytest.mark.slow)
 
 
