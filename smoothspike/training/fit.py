@@ -83,10 +83,9 @@ def fit(
             the same arguments; the first one saves, to a folder that all can read.
         chunk: Samples of a batch to simulate and differentiate at a time, to save memory.
         memory: Choose the largest chunk with which a step needs no more on each device: bytes, or text such as
-            `"2 GiB"`. See `largest_chunk`.
-
-        capacity: How many spikes each population has room for at first, such as what `network.capacity_for` returns; it
-            grows by itself.
+            `"2 GiB"`. See `parallel.largest_chunk`.
+        capacity: The capacity of each population at the start, such as `network.capacity_for(spikes)`; it grows
+            automatically.
 
     None of the last four changes the result by more than rounding.
 
