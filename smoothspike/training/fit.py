@@ -16,7 +16,7 @@ from tqdm.auto import tqdm
 from ..datasets import Dataset
 from ..networks import Network
 from ..networks._arguments import CapacityLike, given_capacities
-from ..networks._capacity import with_capacity
+from ..networks._capacity import Capacities, with_capacity
 from ..networks._execute import enough
 from ..networks.recording import Recording
 from ..parallel.devices import gather, replicate, require_divisible, shard_batch
@@ -116,10 +116,7 @@ def fit(
     require_key(key)
     require_count("epochs", epochs, 0)
     require_count("batch_size", batch_size, 1)
-    # augment may add spikes of channels that are silent in the data
-    require_dataset("dataset", dataset, network, readout, every_input=augment is None)
-    if validation is not None:
-        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
+    _require_data(network, dataset, validation, readout, augment)
     batch_size = min(batch_size, len(dataset))
     batches = len(dataset) // batch_size
     if mesh is not None:
@@ -139,18 +136,13 @@ def fit(
     quiet = not progress or jax.process_index() > 0
     with tqdm(total=epochs * batches, initial=len(history) * batches, disable=quiet, unit="batch") as bar:
         for epoch in range(len(history), epochs):
-            total = 0.0
             shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, epoch))
-            shuffled = dataset.batches(batch_size, shuffle_key)
-            for number, (spikes, labels) in enumerate(shuffled):
+            total = 0.0
+            for number, (spikes, labels) in enumerate(dataset.batches(batch_size, shuffle_key)):
                 if augment is not None:
                     spikes = augmented(augment(spikes, jax.random.fold_in(augment_key, number)), network)
-                if mesh is not None:
-                    spikes, labels = shard_batch((spikes, labels), mesh)
-                take_step = partial(step, network, state, spikes, labels)
-                # counted on one device; several have shares of a batch
-                measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-                (network, state, value), capacities, _ = with_capacity(take_step, capacities, measure=measure)
+                stepped, capacities = _one_step(step, network, state, (spikes, labels), capacities, mesh)
+                network, state, value = stepped
                 total += _finite(float(value), epoch)
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}
@@ -160,6 +152,27 @@ def fit(
             bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
             saved.save((network, state), history, capacities)
     return Fit(network if mesh is None else gather(network), history)
+
+
+def _require_data(
+    network: Network, dataset: Dataset, validation: Dataset | None, readout: Callable, augment: Callable | None
+) -> None:
+    # augment may add spikes of channels that are silent in the data
+    require_dataset("dataset", dataset, network, readout, every_input=augment is None)
+    if validation is not None:
+        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
+
+
+def _one_step(
+    step: Callable, network: Network, state: Any, batch: tuple[Spikes, Any], capacities: Capacities, mesh: Mesh | None
+) -> tuple[tuple[Network, Any, Any], Capacities]:
+    """Take a step, with more capacity where the batch needs it."""
+    spikes, labels = batch if mesh is None else shard_batch(batch, mesh)
+    # counted on one device; several have shares of a batch
+    measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
+    take_step = partial(step, network, state, spikes, labels)
+    taken, capacities, _ = with_capacity(take_step, capacities, measure=measure)
+    return taken, capacities
 
 
 def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
