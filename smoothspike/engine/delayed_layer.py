@@ -1,4 +1,4 @@
-"""A layer to whose neurons every input comes after a delay: each has arrivals of its own, and is a layer by itself."""
+"""Feed-forward layers with delays, simulated as one single-neuron layer per neuron."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,10 +30,10 @@ def simulate_delayed_layer(
     Arrivals at or after the trial end do nothing. Of spikes that another layer emitted `inside` the trial, one that
     rounding puts at its very end counts, as in `Drive`.
     """
-    room = Capacity(capacity.per_neuron, capacity.per_neuron)
+    alike = Capacity(capacity.per_neuron, capacity.per_neuron)
 
     def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> Population:
-        return simulate_layer(dynamics, initial, drive, duration, room)
+        return simulate_layer(dynamics, initial, drive, duration, alike)
 
     found = _each_alone(alone, dynamics, initial, spikes, weights, delays, duration, inside)
     starts, states = jax.tree.map(lambda leaf: leaf[..., 0].T, (found.trajectory.starts, found.trajectory.states))
@@ -52,7 +52,7 @@ def count_delayed_spikes(
     *,
     inside: bool,
 ) -> tuple[Int[Array, ""], Int[Array, ""]]:
-    """Count the spikes of a layer with delays, and of its per_neuron neuron; see `count_spikes`."""
+    """Count the spikes of a layer with delays, and of the neuron with the most; see `count_spikes`."""
 
     def alone(dynamics: AbstractDynamics, initial: State, drive: Drive) -> tuple[Array, Array]:
         return count_spikes(dynamics, initial, drive, duration)

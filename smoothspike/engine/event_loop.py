@@ -22,7 +22,7 @@ from .event_tangents import propagate_tangents
 from .priority_queue import PriorityQueue
 from .target_groups import Arrivals, TargetGroups
 
-#: So many events beyond those that there is room for, a trial is given up: too large a weight may bring any number.
+#: How many events beyond its capacity a trial may have before it is stopped: too large a weight may cause any number.
 MOST_BEYOND = 2**22
 
 

@@ -157,9 +157,9 @@ def spike_times(
 
     Args:
         dynamics: The neurons.
-        times: Where stretches begin and end.
-        states: For every spike of a neuron the state where its stretch begins.
-        place: Which stretch that is.
+        times: Where intervals begin and end.
+        states: For every spike of a neuron the state at the start of its interval.
+        place: Which interval that is.
         spiked: How many spikes each neuron has.
     """
     number = jnp.arange(len(place)).reshape(-1, *(1,) * spiked.ndim)
@@ -178,7 +178,7 @@ def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spike
 
     Args:
         times: The spikes of every neuron, in one trial or in several along one more axis.
-        capacity: How many spikes of a trial there is room for.
+        capacity: How many spikes of a trial can be held.
     """
     size, found = times.shape[1], times.reshape(-1, *times.shape[2:])
     count = min(capacity, len(found))
@@ -204,22 +204,22 @@ def collect(
 
     Args:
         dynamics: The neurons.
-        times: Where stretches begin and end.
+        times: Where intervals begin and end.
         states: The states where each begins.
         upto: How many spikes each neuron has had when it ends.
-        capacity: How many there is room for.
+        capacity: How many can be held.
     """
     steps, size = upto.shape
     of_neurons, slots = jnp.cumsum(upto[-1]), jnp.arange(capacity)
     exists = slots < of_neurons[-1]
     neuron = jnp.minimum(_first_above(of_neurons, slots), size - 1)
     number = jnp.where(exists, slots - (of_neurons - upto[-1])[neuron], 0)
-    stretch = jnp.minimum(_first_above(upto, number, neuron), steps - 1)
-    index = number - jnp.where(stretch > 0, upto[jnp.maximum(stretch - 1, 0), neuron], 0)
-    picked = jax.tree.map(lambda leaf: leaf[stretch, neuron], states)
-    start, length = times[stretch], jnp.diff(times)[stretch]
+    interval = jnp.minimum(_first_above(upto, number, neuron), steps - 1)
+    index = number - jnp.where(interval > 0, upto[jnp.maximum(interval - 1, 0), neuron], 0)
+    picked = jax.tree.map(lambda leaf: leaf[interval, neuron], states)
+    start, length = times[interval], jnp.diff(times)[interval]
     chosen = jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, dynamics)
-    # counted inside the stretch, so rounding may not carry a spike out of it
+    # counted inside the interval, so rounding may not carry a spike out of it
     elapsed = not_after(chosen.time_to_spike(picked, index.astype(start.dtype), length), length)
     return Spikes(jnp.where(exists, start + elapsed, jnp.inf), jnp.where(exists, neuron, 0)).sorted()
 
@@ -240,6 +240,6 @@ def gathered(spike_times: Float[Array, "steps neurons"], capacity: int) -> Spike
     steps, size = spike_times.shape
     times, sources = spike_times.ravel(), jnp.tile(jnp.arange(size), steps)
     order = jnp.argsort(stop_gradient(times), stable=True)[:capacity]
-    room = capacity - order.shape[0]
-    chosen = jnp.pad(times[order], (0, room), constant_values=jnp.inf)
-    return Spikes(chosen, jnp.pad(jnp.where(jnp.isfinite(times[order]), sources[order], 0), (0, room)))
+    unused = capacity - order.shape[0]
+    chosen = jnp.pad(times[order], (0, unused), constant_values=jnp.inf)
+    return Spikes(chosen, jnp.pad(jnp.where(jnp.isfinite(times[order]), sources[order], 0), (0, unused)))

@@ -19,7 +19,7 @@ from .rematerialisation import Segments, best_at_once, segments_for
 _MOST_CAUGHT = 8
 #: The same where a search would have to keep the states at many inputs.
 _MOST_CAUGHT_OF_MANY = 32
-#: Up to so many spikes of a neuron there is room for without being asked for: beyond, a weight is too large.
+#: The most spikes of a neuron for which capacity grows automatically: with more, a weight is too large.
 MOST_COUNTED = 2**17
 
 

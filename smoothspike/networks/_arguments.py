@@ -1,4 +1,4 @@
-"""What networks accept: each argument is checked where it enters, and brought to one form."""
+"""Arguments of networks: checked on entry and converted to one form."""
 
 import numbers
 from collections.abc import Mapping, Sequence

@@ -88,7 +88,7 @@ class Layer(NamedTuple):
             values: Initial values of its states.
             sources: What drives it. Spikes of input channels may lie beyond the trial; those of a layer do not, but
                 for rounding.
-            capacity: How many spikes there is room for.
+            capacity: How many spikes can be held.
             duration: The trial end.
             is_first: Whether the sources are input channels.
         """

@@ -95,7 +95,7 @@ def _stored(values: Array, neuron: Neuron, route: str, where: str, counts: Any) 
     if not sign:
         return values
     ranges = ", ".join(f"{state} in {ends}" for state, ends in neuron.model.bounds.items())
-    reason = f"weights have to be at {'least' if sign > 0 else 'most'} 0 by the declared range of states, {ranges}"
+    reason = f"weights must be at {'least' if sign > 0 else 'most'} 0 by the declared range of states, {ranges}"
     sizes = jnp.where(counts, sign * values, 0.0)
     known = revealed(sizes)
     if known is None:

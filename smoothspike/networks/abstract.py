@@ -46,14 +46,14 @@ class AbstractNetwork(eqx.Module):
             spikes: The input. Inputs at or after the trial end do nothing.
             initial: Initial values of states by name, instead of the declared ones: for every population, or for the
                 only one.
-            capacity: How many spikes each population has room for: one number, one for each, or what `capacity_for`
+            capacity: The capacity of each population: one number, one for each, or what `capacity_for`
                 returns. Static under `jax.jit`, where the default is the larger of 16 and twice the number of neurons,
                 and 2 to 8 for each neuron of a layer without recurrent connections. Elsewhere it grows by itself.
 
         Raises:
             ValueError: if sources are out of range, times negative or NaN, or initial values do not fit; if a delay
                 has become negative or infinite.
-            RuntimeError: under `jax.jit`, for the same, or if a population emits more spikes than it has room for.
+            RuntimeError: under `jax.jit`, for the same, or if a population emits more spikes than its capacity.
         """
         if is_constant(self, spikes):
             return self  # pyright: ignore[reportReturnType]

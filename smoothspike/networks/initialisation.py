@@ -16,7 +16,7 @@ def critical_weight(neuron: Neuron, route: str, duration: float) -> Float[Array,
     """Return the smallest weight of one input at time 0 after which the neuron spikes in the first half of a trial.
 
     For a neuron that fires by itself it is the weight that halves the time to its first spike. Found on a grid of
-    powers of 2 to the 1/4, by asking the neuron's own solver; with one value per neuron, the median. It is worked out
+    powers of 2 to the 1/4, by asking the neuron's own solver; with one value per neuron, the median. It is computed
     once for every neuron, route and duration.
 
     Example:

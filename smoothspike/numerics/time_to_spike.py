@@ -25,7 +25,7 @@ def time_left(
         equations: The neuron.
         line: Where its spike is.
         x: Where it is now.
-        states: The other states now. The spiking variable has to grow from here to the spike.
+        states: The other states now. The spiking variable must grow from here to the spike.
 
     Returns:
         The time; NaN if the spiking variable does not grow all the way.

@@ -45,7 +45,7 @@ class Trial(NamedTuple):
 
     Attributes:
         spike_times: The times of spikes, padded with inf.
-        num_spikes: How many there were; one more than there was room for if there were too many.
+        num_spikes: How many there were; one more than the capacity if there were too many.
         status: DONE, or why the trial ended early: ESCAPED to minus infinity, STALLED (so stiff that steps
             ran out, at a place from which the spiking variable hardly moves until the end), TOO_MANY_STEPS,
             TOO_MANY_SPIKES.
@@ -137,7 +137,7 @@ def simulate(
 
 def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
     trial = carry.trial
-    room = trial.spike_times.shape[0]
+    capacity = trial.spike_times.shape[0]
     before = states_of(carry.progress.path)
     states = equations.reset(before)
     x = jnp.where(jnp.isneginf(states[0]), line.bottom, jnp.arcsinh(states[0]))
@@ -145,7 +145,7 @@ def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
         spike_times=trial.spike_times.at[trial.num_spikes].set(carry.progress.path[0], mode="drop"),
         at_spikes=trial.at_spikes.at[trial.num_spikes].set(before, mode="drop"),
         num_spikes=trial.num_spikes + 1,
-        status=jnp.where(trial.num_spikes >= room, TOO_MANY_SPIKES, trial.status),
+        status=jnp.where(trial.num_spikes >= capacity, TOO_MANY_SPIKES, trial.status),
     )
     path = jnp.concatenate([carry.progress.path[:1], x[None], states[1:]])
     return carry._replace(progress=carry.progress._replace(path=path), trial=trial)

@@ -34,7 +34,7 @@ def evaluate(
         dataset: The samples.
         batch_size: How many to simulate at a time.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
-        capacity: How many spikes each population has room for at first; it grows by itself.
+        capacity: The capacity of each population at the start; it grows automatically.
 
     Returns:
         `accuracy`: with pseudospikes; `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any

@@ -87,11 +87,11 @@ def check_gradients(
     with jax.enable_x64(True):
         double = jax.tree.map(_double, (eqx.filter(network, eqx.is_inexact_array), spikes.times))
         rest = eqx.filter(network, eqx.is_inexact_array, inverse=True)
-        room = eqx.combine(double[0], rest).capacity_for(Spikes(double[1], spikes.sources))
+        capacity = eqx.combine(double[0], rest).capacity_for(Spikes(double[1], spikes.sources))
 
         def outputs(arrays):
             changed, times = arrays
-            return eqx.combine(changed, rest)(Spikes(times, spikes.sources), capacity=room).spike_times(count)
+            return eqx.combine(changed, rest)(Spikes(times, spikes.sources), capacity=capacity).spike_times(count)
 
         return _report(outputs, double, entries, step, source)
 

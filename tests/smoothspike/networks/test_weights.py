@@ -59,10 +59,10 @@ def test_weights_read_as_given_and_wrong_ones_are_refused():
     given = np.array([[0.5, 0.0], [2.0, 0.25]])
     net = ss.FeedForward(CONDUCTANCE, (2, 2), T, weights=[given])
     np.testing.assert_allclose(net.weights[0]["g"], given, rtol=1e-14)
-    message = r"layer 0: weights for g\[1, 0\] is -2.0, but weights have to be at least 0 by the declared range"
+    message = r"layer 0: weights for g\[1, 0\] is -2.0, but weights must be at least 0 by the declared range"
     with pytest.raises(ValueError, match=message):
         ss.FeedForward(CONDUCTANCE, (2, 2), T, weights=[[[0.5, 0.0], [-2.0, 0.25]]])
-    with pytest.raises(RuntimeError, match="layer 0: weights for g: weights have to be at least 0"):
+    with pytest.raises(RuntimeError, match="layer 0: weights for g: weights must be at least 0"):
         jax.jit(lambda w: ss.FeedForward(CONDUCTANCE, (2, 2), T, weights=[w]).weights)(-given)
     lists = ss.Connections([[1, -1], [0, 1]], [[1.0, -9.0], [0.5, 2.0]])
     kept = ss.Recurrent(CONDUCTANCE, 2, 2, T, recurrent_weights=lists, input_weights=given).recurrent_weights
