@@ -28,30 +28,32 @@ class Flat(NamedTuple):
         return np.diff(self.starts)
 
 
-def flat_from_trials(trials: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], factor: float, named: str) -> Flat:
+def flat_from_trials(
+    trials: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], factor: float, named: Callable[[int], str]
+) -> Flat:
     """Join trials, check them, and sort each by time; entries with time inf are left out.
 
     Args:
         trials: Times and sources of each.
         factor: Times are multiplied by it.
-        named: What a trial is called in messages, such as `trials[{}]`.
+        named: What a trial is called in messages, given its place in the sequence.
 
     Raises:
         ValueError: naming the trial and the entry that is wrong.
     """
     times, sources = [], []
     for number, trial in enumerate(trials):
-        given = _pair(trial, named.format(number))
-        times.append(_numbers(given[0], f"{named.format(number)}: times"))
-        sources.append(_numbers(given[1], f"{named.format(number)}: sources", whole=True))
+        given = _pair(trial, named(number))
+        times.append(_numbers(given[0], f"{named(number)}: times"))
+        sources.append(_numbers(given[1], f"{named(number)}: sources", whole=True))
         if times[-1].shape != sources[-1].shape:
             raise ValueError(
-                f"{named.format(number)} has {times[-1].size} times and {sources[-1].size} sources, but must have one "
+                f"{named(number)} has {times[-1].size} times and {sources[-1].size} sources, but must have one "
                 "source per time"
             )
     starts = np.concatenate([[0], np.cumsum([each.size for each in times], dtype=np.int64)])
     joined = Flat(_joined(times, float), _joined(sources, np.int64), starts)
-    return _checked(joined, factor, lambda trial, entry: f"{named.format(trial)}: {{}}[{entry}]")
+    return _checked(joined, factor, lambda trial, entry: f"{named(trial)}: {{}}[{entry}]")
 
 
 def flat_from_events(

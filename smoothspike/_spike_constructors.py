@@ -39,7 +39,7 @@ def from_trials(
         >>> Spikes.from_trials([([0.02, 0.01], [3, 7])], unit="s", to="20 ms").times.tolist()
         [[0.5, 1.0]]
     """
-    return cls(*padded(flat_from_trials(trials, time_factor(unit, to), "trials[{}]")))
+    return cls(*padded(flat_from_trials(trials, time_factor(unit, to), "trials[{}]".format)))
 
 
 def from_events(

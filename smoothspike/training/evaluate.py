@@ -8,7 +8,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
 
-from ..datasets import Dataset
+from ..datasets import AbstractDataset
 from ..networks import Network, simulate
 from ..networks._arguments import CapacityLike, given_capacities
 from ..networks._capacity import Capacities, with_capacity
@@ -21,7 +21,7 @@ from .checks import require_count, require_dataset, require_network
 
 def evaluate(
     network: Network,
-    dataset: Dataset,
+    dataset: AbstractDataset,
     *,
     batch_size: int = 256,
     mesh: Mesh | None = None,
@@ -49,6 +49,7 @@ def evaluate(
         >>> import jax
         >>> from symbolic import models
         >>> from smoothspike import Neuron, FeedForward
+        >>> from smoothspike.datasets import Dataset
         >>> data = Dataset(Spikes([[0.5], [1.0]], [[0], [1]]), [0, 1], num_classes=2, num_sources=2)
         >>> net = FeedForward(Neuron(models.qif()), (2, 2), 4.0, weights=[4.0 * jnp.eye(2)])
         >>> evaluate(net, data)["accuracy"]

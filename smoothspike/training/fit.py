@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from tqdm.auto import tqdm
 
-from ..datasets import Dataset
+from ..datasets import AbstractDataset
 from ..networks import Network
 from ..networks._arguments import CapacityLike, given_capacities
 from ..networks._capacity import Capacities, with_capacity
@@ -44,7 +44,7 @@ class Fit(NamedTuple):
 
 def fit(
     network: Network,
-    dataset: Dataset,
+    dataset: AbstractDataset,
     loss: Loss,
     *,
     optimizer: optax.GradientTransformation | None = None,
@@ -53,7 +53,7 @@ def fit(
     key: PRNGKeyArray | None = None,
     readout: Callable[[Recording], Any] = Recording.first_spike_times,
     augment: Callable[[Spikes, PRNGKeyArray], Spikes] | None = None,
-    validation: Dataset | None = None,
+    validation: AbstractDataset | None = None,
     checkpoint: str | Path | None = None,
     progress: bool = True,
     mesh: Mesh | None = None,
@@ -155,7 +155,11 @@ def fit(
 
 
 def _require_data(
-    network: Network, dataset: Dataset, validation: Dataset | None, readout: Callable, augment: Callable | None
+    network: Network,
+    dataset: AbstractDataset,
+    validation: AbstractDataset | None,
+    readout: Callable,
+    augment: Callable | None,
 ) -> None:
     # augment may add spikes of channels that are silent in the data
     require_dataset("dataset", dataset, network, readout, every_input=augment is None)
