@@ -1,12 +1,10 @@
 """Data files that a user has: found, unpacked, and refused with a reason if they are missing, damaged or foreign."""
 
 import gzip
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 _GZIP = b"\x1f\x8b"
 
@@ -84,19 +82,3 @@ def reading(path: Path, kind: str, source: str) -> Iterator[None]:
     except Exception as error:
         reason = str(error).strip() or type(error).__name__
         raise ValueError(f"{path} is damaged or no {kind} ({reason}); get it again from {source}") from error
-
-
-def open_hdf5(path: Path, source: str) -> Any:
-    """Open an HDF5 file, unpacked in memory if it is compressed by gzip.
-
-    Raises:
-        ImportError: if h5py is not installed.
-        ValueError: if it is damaged, or another kind of file.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise ImportError('HDF5 files need h5py; run pip install "smoothspike[datasets]"') from error
-    given = io.BytesIO(content(path, source)) if is_packed(path) else path
-    with reading(path, "HDF5 file", source):
-        return h5py.File(given, "r")

@@ -13,7 +13,8 @@ from .._time_units import MILLISECONDS, time_factor
 from ..spikes import Spikes
 from .abstract import AbstractDataset, as_count
 from .dataset import Dataset
-from .files import found, is_packed, open_hdf5, reading
+from .files import found, is_packed, reading
+from .hdf5 import open_hdf5
 from .streamed import StreamedDataset
 
 _SOURCE = "https://zenkelab.org/datasets/"
@@ -71,7 +72,7 @@ def shd(
     names = ("shd_train.h5", "shd_test.h5")
     known, unknown = (_File(found(folder, [name], _SOURCE), 20, **options) for name in names)
     speakers = known.column("extra/speaker")
-    is_held_out = np.isin(speakers, _held_out(np.unique(speakers), validation_speakers))
+    is_held_out = np.isin(speakers, _held_out(np.unique(speakers), validation_speakers, known.path))
     parts = (known, np.flatnonzero(~is_held_out)), (known, np.flatnonzero(is_held_out)), (unknown, None)
     train, validation, test = (file.dataset(numbers, buckets, stream) for file, numbers in parts)
     return train, validation, test
@@ -120,13 +121,13 @@ def ssc(
     return train, validation, test
 
 
-def _held_out(speakers: np.ndarray, chosen: Any) -> np.ndarray:
+def _held_out(speakers: np.ndarray, chosen: Any, path: Path) -> np.ndarray:
     """Return the speakers for validation.
 
     Raises:
         ValueError: if they are not in the training file, or all of them.
     """
-    there = f"the training file has the speakers {', '.join(map(str, speakers.tolist()))}"
+    there = f"{path} has the speakers {', '.join(map(str, speakers.tolist()))}"
     if np.ndim(chosen) == 0:
         if not is_whole(chosen) or not 0 <= chosen < len(speakers):
             raise ValueError(f"validation_speakers is {chosen!r}, but must be below {len(speakers)}: {there}")
