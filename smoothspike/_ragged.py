@@ -1,5 +1,6 @@
 """Trials of different lengths as padded arrays, in NumPy on the host."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -98,7 +99,7 @@ def flat_from_raster(raster: npt.ArrayLike, dt: float, factor: float) -> tuple[F
     if is_wrong.any():
         raise ValueError(f"{first_entry('raster', counts, is_wrong)}, but must be the count of spikes in a time bin")
     *batch, bins, sources = counts.shape
-    counts = counts.reshape(-1, bins, sources)
+    counts = counts.reshape(math.prod(batch), bins, sources)
     trial, step, source = (np.repeat(each, counts[counts > 0].astype(np.int64)) for each in np.nonzero(counts))
     return flat_from_events(step * float(dt), source, trial, len(counts), factor), tuple(batch)
 

@@ -150,7 +150,7 @@ class _File:
         if window is not None and not 0 <= window[0] < window[1]:
             raise ValueError(f"window is {window!r}, but must be a first and a later last time, at least 0")
         self.window = window
-        file = open_hdf5(path, _SOURCE)
+        file = open_hdf5(path, ("spikes/times", "spikes/units"), _SOURCE)
         with reading(path, "file of spikes", _SOURCE):
             self.times, self.units = file["spikes/times"], file["spikes/units"]
             self.labels, self.file = file["labels"][:], file
