@@ -58,7 +58,7 @@ def traces(
         >>> plt.close(ax.figure)
     """
     require_one_trial("traces", recording.spikes[layer])
-    size = recording.layers[layer].pseudospikes.first.shape[-1]
+    size = recording.layers[layer].size
     chosen = list(range(min(size, MOST)) if neurons is None else neurons)
     palette = [COLORS[place % len(COLORS)] for place in range(len(chosen))] if colors is None else list(colors)
     _check(chosen, palette, size, layer)
