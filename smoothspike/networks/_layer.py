@@ -97,6 +97,11 @@ class Layer(NamedTuple):
             duration: The trial end.
             is_first: Whether the sources are input channels.
         """
+        if self.is_readout and self.is_queued:
+            raise ValueError(
+                f"{self.name} is a readout of sparse connections with a delay each: give matrices of weights and delays, "
+                "or one delay for each source"
+            )
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(values)
         if is_first and self.inputs.delays is not None:
