@@ -113,12 +113,13 @@ def _blamed(layer: Layer) -> str:
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
-    """All that a recording says of ordinary spikes."""
-    return recording.spikes, *(layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    """All that a recording says of ordinary spikes, and when they reach a readout, whose voltages depend on them all."""
+    found = (layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    return recording.spikes, *found, *(layer.trajectory.starts for layer in recording.layers if layer.is_readout)
 
 
-def _pseudospikes(recording: Recording) -> list[Pseudospikes | None]:
-    return [layer.pseudospikes for layer in recording.layers]
+def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
+    return [layer.pseudospikes for layer in recording.layers if layer.pseudospikes is not None]
 
 
 def capacity_for(network: "AbstractNetwork", spikes: Spikes, states: States) -> Capacities:
