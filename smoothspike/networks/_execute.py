@@ -113,7 +113,7 @@ def _blamed(layer: Layer) -> str:
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
-    """All that a recording says of ordinary spikes, and when they reach a readout, whose voltages depend on them all."""
+    """All that a recording says of ordinary spikes, and when they reach a readout, whose voltages depend on all."""
     found = (layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
     return recording.spikes, *found, *(layer.trajectory.starts for layer in recording.layers if layer.is_readout)
 

@@ -99,8 +99,8 @@ class Layer(NamedTuple):
         """
         if self.is_readout and self.is_queued:
             raise ValueError(
-                f"{self.name} is a readout of sparse connections with a delay each: give matrices of weights and delays, "
-                "or one delay for each source"
+                f"{self.name} is a readout of sparse connections with a delay each: give matrices of weights and "
+                "delays, or one delay for each source"
             )
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(values)

@@ -18,8 +18,8 @@ from ._arguments import (
     check_size,
     checked_duration,
     checked_sizes,
-    required_key,
     require_readouts_last,
+    required_key,
 )
 from ._layer import Layer
 from ._weights import actual, drawn_connections, given_connections

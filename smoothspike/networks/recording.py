@@ -131,7 +131,7 @@ class Recording(eqx.Module):
         return self._voltages("mean_over_time", voltages.weighted_mean, layer, 0.0)
 
     def exponentially_weighted(self, tau: Float[ArrayLike, ""], layer: int = -1) -> Float[Array, "*batch neurons"]:
-        r"""Return $\frac1T \int_0^T e^{-t/\tau} V\,dt$ of every readout neuron, in closed form: early voltages count more.
+        r"""Return $\frac1T \int_0^T e^{-t/\tau} V\,dt$ of every readout neuron: early voltages count more.
 
         Args:
             tau: The time constant of the weight; the authors take the trial duration T.
@@ -145,9 +145,7 @@ class Recording(eqx.Module):
 
         Source: Nowotny, Turner & Knight, arXiv:2212.01232.
         """
-        return self._voltages(
-            "exponentially_weighted", voltages.weighted_mean, layer, 1 / positive_number("tau", tau)
-        )
+        return self._voltages("exponentially_weighted", voltages.weighted_mean, layer, 1 / positive_number("tau", tau))
 
     def states_at(self, ts: ArrayLike, layer: int = -1) -> dict[str, Float[Array, "*batch samples neurons"]]:
         """Return every declared state of a layer at any times within the trial; a potential is infinite at its spike.

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from ..engine import Trajectory
 from ..neurons import ReadoutDynamics
-from ..numerics.peaks import UnsupportedCircle
+from ..numerics.stationary_points import UnsupportedCircle
 
 Neurons = Float[Array, " neurons"]
 

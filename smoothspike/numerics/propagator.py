@@ -125,9 +125,7 @@ def _exponential(structure: Structure, duration: Real, *rates: Real) -> tuple[Re
                     square[row, column] = square[row, column] + part if (row, column) in square else part
         square = with_diagonal(square, 2 * length)
         goes_on = left > 0
-        moved = tuple(
-            jnp.where(goes_on, square[place], value) for place, value in zip(reached, values, strict=True)
-        )
+        moved = tuple(jnp.where(goes_on, square[place], value) for place, value in zip(reached, values, strict=True))
         return moved, jnp.where(goes_on, 2 * length, length), left - 1, count + 1
 
     entries = with_diagonal(_series(structure, matrix, length), length)

@@ -37,8 +37,8 @@ def evaluate(
         network: The network.
         dataset: The samples.
         batch_size: How many to simulate at a time.
-        readout: For a network that ends in a readout, a function of a batched recording that returns one number for each
-            class, of which the largest decides; by default `max_over_time`. Other networks do without.
+        readout: For a network that ends in a readout, a function of a batched recording that returns one number for
+            each class, of which the largest decides; by default `max_over_time`. Other networks do without.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
         capacity: The capacity of each population at the start; it grows automatically.
 
@@ -74,7 +74,9 @@ def evaluate(
         if mesh is not None:
             spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
         measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-        result, capacities, _ = with_capacity(partial(_sums, network, readout, spikes, labels), capacities, measure=measure)
+        result, capacities, _ = with_capacity(
+            partial(_sums, network, readout, spikes, labels), capacities, measure=measure
+        )
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
     named = {"accuracy": means[0], "accuracy_without_pseudospikes": means[1]}

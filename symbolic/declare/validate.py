@@ -19,8 +19,8 @@ from .solution import Solution, time
 
 def validate(model: Declaration) -> None:
     """Check a declaration."""
-    for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
-                  _threshold, _solution):  # fmt: skip
+    for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds,
+                  _initial, _threshold, _solution):  # fmt: skip
         check(model)
 
 

@@ -23,8 +23,8 @@ from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
 from .general import derive_numeric
 from .linear import derive_affine, derive_leaky
-from .removable_singularities import Singularity as Singularity
 from .readout import derive_readout
+from .removable_singularities import Singularity as Singularity
 from .riccati import derive_projective
 from .riccati_series import derive_transfer
 from .scalar.phase import derive_phase
