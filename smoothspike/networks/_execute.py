@@ -61,7 +61,7 @@ def _run_layers(network: Any, spikes: Spikes, states: States, capacities: Capaci
     sources, records, all_spikes, needed = Sources(spikes, None), [], [], []
     for index, (layer, values) in enumerate(zip(network.layers, states, strict=True)):
         population, pseudospikes = layer.run(values, sources, capacities[index], duration, index == 0)
-        sources = Sources(population.spikes, pseudospikes.rates)
+        sources = Sources(population.spikes, None if pseudospikes is None else pseudospikes.rates)
         all_spikes.append(population.spikes)
         dynamics = layer.neuron.dynamics()
         needed.append((jax.vmap(_needed) if batch else _needed)(population))
@@ -79,8 +79,10 @@ def _needed(population: Population) -> Int[Array, "2"]:
 
 def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:
     """In which layers a solver gave up on pseudospikes."""
-    pseudospikes = (layer.pseudospikes for layer in recording.layers)
-    return jnp.stack([jnp.isnan(each.first + each.period).any(-1) for each in pseudospikes], -1)
+    batch = recording.spikes[0].times.shape[:-1]
+    each = [layer.pseudospikes for layer in recording.layers]
+    lost = [jnp.zeros(batch, bool) if one is None else jnp.isnan(one.first + one.period).any(-1) for one in each]
+    return jnp.stack(lost, -1)
 
 
 def run(network: "AbstractNetwork", spikes: Spikes, states: States, capacities: Capacities) -> Recording:
@@ -111,12 +113,13 @@ def _blamed(layer: Layer) -> str:
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
-    """All that a recording says of ordinary spikes."""
-    return recording.spikes, *(layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    """All that a recording says of ordinary spikes, and when they reach a readout, whose voltages depend on all."""
+    found = (layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    return recording.spikes, *found, *(layer.trajectory.starts for layer in recording.layers if layer.is_readout)
 
 
 def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
-    return [layer.pseudospikes for layer in recording.layers]
+    return [layer.pseudospikes for layer in recording.layers if layer.pseudospikes is not None]
 
 
 def capacity_for(network: "AbstractNetwork", spikes: Spikes, states: States) -> Capacities:
@@ -147,6 +150,8 @@ def enough(network: "AbstractNetwork", spikes: Spikes, states: States, capacitie
 
 
 def _enough(network: Any, index: int, layer: Layer, values: Any, spikes: Spikes, capacity: Capacity) -> Capacity:
+    if layer.is_readout:
+        return capacity
     _, largest = largest_weight(layer.weights)
     if layer.is_counted and index == 0:
         # all spikes have been counted, whether or not they had a place

@@ -60,6 +60,11 @@ class Layer(NamedTuple):
         }
 
     @property
+    def is_readout(self) -> bool:
+        """Whether its neurons emit no spikes."""
+        return self.neuron.model.is_readout
+
+    @property
     def is_scanned(self) -> bool:
         """Whether all neurons go through the same arrivals, so that a scan over these is fastest."""
         return self.recurrent is None and self.inputs.arrives_at_once
@@ -81,7 +86,7 @@ class Layer(NamedTuple):
         capacity: Capacity,
         duration: Float[Array, ""],
         is_first: bool,
-    ) -> tuple[Population, Pseudospikes]:
+    ) -> tuple[Population, Pseudospikes | None]:
         """Simulate one trial, or a batch of trials with one leading axis, and continue it beyond the trial end.
 
         Args:
@@ -92,6 +97,11 @@ class Layer(NamedTuple):
             duration: The trial end.
             is_first: Whether the sources are input channels.
         """
+        if self.is_readout and self.is_queued:
+            raise ValueError(
+                f"{self.name} is a readout of sparse connections with a delay each: give matrices of weights and "
+                "delays, or one delay for each source"
+            )
         dynamics = self.neuron.dynamics()
         start = dynamics.initial_state(values)
         if is_first and self.inputs.delays is not None:
@@ -108,6 +118,8 @@ class Layer(NamedTuple):
             recurrent = None if self.recurrent is None else (self.recurrent, population.spikes)
             return continue_beyond(dynamics, population.trajectory.end, (self.inputs, sources), recurrent, duration)
 
+        if self.is_readout:
+            return population, None
         return population, each_trial(continued, sources.spikes)(population, sources)
 
     def count_spikes(

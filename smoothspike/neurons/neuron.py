@@ -40,7 +40,7 @@ class Neuron(eqx.Module):
     """A neuron model with values for its parameters, some of which may be trained.
 
     Args:
-        model: The declared neuron.
+        model: The declared neuron, or a readout, which is not verified as it has no spikes.
         trainable: Names of the parameters that an optimiser may change. Those declared positive stay positive: what
             is trained is their logarithm. A parameter with one value per neuron is trained per neuron.
         allow_discontinuous: Build the neuron even where its spikes do not provably change continuously.
@@ -91,8 +91,9 @@ class Neuron(eqx.Module):
         rtol: float | None = None,
         atol: float | None = None,
     ) -> None:
-        certificate = certificate_of(model)
-        if not certificate.holds and not allow_discontinuous:
+        # a readout has no spikes whose continuity could be proven
+        certificate = None if model.is_readout else certificate_of(model)
+        if certificate is not None and not certificate.holds and not allow_discontinuous:
             raise ContinuityError(_refusal(certificate))
         self.model = model
         symbols = {symbol.name: symbol for symbol in model.parameters}
@@ -156,8 +157,8 @@ class Neuron(eqx.Module):
     def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """Return the ends of the range of a state, declared or needed by the certificate; by default infinite."""
         symbol = next(symbol for symbol in self.model.states if symbol.name == state)
-        certificate = certificate_of(self.model)
-        needed = dict(certificate.derived_ranges) if certificate.holds else {}
+        certificate = None if self.model.is_readout else certificate_of(self.model)
+        needed = {} if certificate is None or not certificate.holds else dict(certificate.derived_ranges)
         ends: Any = self.model.bounds.get(symbol, needed.get(symbol, (-sp.oo, sp.oo)))
         low, high = (_array(end) if end.is_infinite else lower(end, self._values()) for end in ends)
         return low, high

@@ -55,7 +55,8 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
     labels = known(dataset.labels)
-    if readout is Recording.first_spike_times and labels is not None and (is_wrong := labels >= outputs).any():
+    is_default = readout in (Recording.first_spike_times, Recording.max_over_time)
+    if is_default and labels is not None and (is_wrong := labels >= outputs).any():
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(
             f"{first_entry('labels', labels, is_wrong)}{advice}, but the network has {outputs} outputs, 0 to "

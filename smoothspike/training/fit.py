@@ -31,7 +31,7 @@ from .checks import (
     require_network,
     require_optimizer,
 )
-from .evaluate import evaluate
+from .evaluate import default_readout, evaluate
 from .step import Loss, make_step
 
 
@@ -51,7 +51,7 @@ def fit(
     epochs: int = 10,
     batch_size: int = 64,
     key: PRNGKeyArray | None = None,
-    readout: Callable[[Recording], Any] = Recording.first_spike_times,
+    readout: Callable[[Recording], Any] | None = None,
     augment: Callable[[Spikes, PRNGKeyArray], Spikes] | None = None,
     validation: AbstractDataset | None = None,
     checkpoint: str | Path | None = None,
@@ -74,7 +74,8 @@ def fit(
         batch_size: Samples per step.
         key: Random key for shuffling.
         readout: A function of a batched recording whose result is passed to the loss; by default first spike times,
-            including pseudospikes. Every label must then be the index of an output.
+            including pseudospikes, or `max_over_time` of a network that ends in a readout. Every label must then be the
+            index of an output.
         augment: A function of every batch of inputs, such as `partial(jittered, scale=0.1)`.
         validation: Data to evaluate after each epoch (see `evaluate`).
         checkpoint: A folder to which every epoch is saved, and from which an interrupted training resumes, bit for bit.
@@ -111,6 +112,7 @@ def fit(
     optimizer = optax.adabelief(4e-3) if optimizer is None else optimizer
     key = jax.random.key(0) if key is None else key
     require_network(network)
+    readout = default_readout(network) if readout is None else readout
     require_optimizer(optimizer)
     require_functions(loss=loss, readout=readout, **({} if augment is None else {"augment": augment}))
     require_key(key)
@@ -147,7 +149,7 @@ def fit(
                 bar.update()
             row = {"epoch": epoch + 1, "loss": total / batches}
             if validation is not None:
-                row |= evaluate(network, validation, mesh=mesh, capacity=capacities)
+                row |= evaluate(network, validation, readout=readout, mesh=mesh, capacity=capacities)
             history.append(row)
             bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
             saved.save((network, state), history, capacities)
@@ -164,7 +166,7 @@ def _require_data(
     # augment may add spikes of channels that are silent in the data
     require_dataset("dataset", dataset, network, readout, every_input=augment is None)
     if validation is not None:
-        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
+        require_dataset("validation", validation, network, default_readout(network), every_input=False)
 
 
 def _one_step(

@@ -24,7 +24,8 @@ class NeuronModel(Declaration):
     Args:
         name: What the model is called in reports.
         dynamics: The time derivative of every state. The equations are autonomous: they do not name time.
-        spike: `at_infinity(V)` or `crosses(V, threshold)`.
+        spike: `at_infinity(V)` or `crosses(V, threshold)`. Without a spike rule the model is a readout: equations that
+            are affine in the states, of which the first is read out, such as a leaky integrator.
         reset: New values of states after a spike; states not named keep their value.
         inputs: The state that an input spike of weight w increases by w, or a `jump`, or a dictionary of
             either for named routes.
@@ -101,6 +102,7 @@ class NeuronModel(Declaration):
             **declaration: The other parts of the declaration, as text where they are formulas:
                 `name`: What the model is called in reports.
                 `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
+                Without it the model is a readout.
                 `reset`: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
                 `inputs`: The state that an input spike of weight w increases by w, or what it does instead, with the
                 weight called `weight`: `theta = 2*atan(tan(theta/2) + weight)`; a dictionary of either for named
@@ -186,8 +188,11 @@ class NeuronModel(Declaration):
     def __repr__(self) -> str:
         lines = [f"{self.name}"]
         lines += [f"  d{state}/dt = {rate}" for state, rate in self.dynamics.items()]
-        lines += [f"  spike: {self.spike}"]
-        lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
+        if self.is_readout:
+            lines += [f"  no spikes: a readout of {self.variable}"]
+        else:
+            lines += [f"  spike: {self.spike}"]
+            lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
         lines += [f"  input {route}" for route in self.routes]
         if self.parameters:
             values = {symbol: "?" if value is None else value for symbol, value in self.parameters.items()}
@@ -199,9 +204,10 @@ class NeuronModel(Declaration):
 
     def _repr_latex_(self) -> str:
         rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
-        changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
-        rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
-        rows += [rf"\text{{reset}} &: {changes}"]
+        if not self.is_readout:
+            changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
+            rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
+            rows += [rf"\text{{reset}} &: {changes}"]
         for route in self.routes:
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
             # the name stands as a symbol, whatever letters it has

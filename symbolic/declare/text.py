@@ -23,8 +23,8 @@ def parse_declaration(
     equations: str,
     *,
     name: str,
-    spike: str = "",
-    reset: str = "",
+    spike: str | None = None,
+    reset: str | None = None,
     inputs: str | Mapping[str, str] = "",
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     initial: Mapping[str, Any] | None = None,
@@ -127,7 +127,9 @@ def _equals(reader: Reader) -> None:
         raise reader.source.error(reader.next.position, f"expected '=', found {reader.next}{advice}")
 
 
-def _spike(text: str, symbols: _Symbols) -> SpikeRule:
+def _spike(text: str | None, symbols: _Symbols) -> SpikeRule | None:
+    if text is None:
+        return None
     source = _source("spike", text, "V = oo")
     reader = _only_statement(source, "V = oo or V = V_th")
     variable = symbols.state(source, reader.name("the spiking variable"))
@@ -140,7 +142,9 @@ def _spike(text: str, symbols: _Symbols) -> SpikeRule:
     return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.constants))
 
 
-def _reset(text: str, symbols: _Symbols) -> dict[sp.Symbol, sp.Expr]:
+def _reset(text: str | None, symbols: _Symbols) -> dict[sp.Symbol, sp.Expr]:
+    if text is None:
+        return {}
     source = _source("reset", text, "V = -oo")
     found = [Reader(source, statement) for statement in statements(source, commas=True)]
     return _assignments(source, found, symbols, symbols.all)

@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..algebra import sign
+from ..algebra import affine_split, sign
 from ..algebra import value as number_of
 from ..errors import ModelError
 from .declaration import Declaration
@@ -19,8 +19,8 @@ from .solution import Solution, time
 
 def validate(model: Declaration) -> None:
     """Check a declaration."""
-    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
-                  _threshold, _solution):  # fmt: skip
+    for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds,
+                  _initial, _threshold, _solution):  # fmt: skip
         check(model)
 
 
@@ -57,6 +57,8 @@ def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
 
 
 def _spike(model: Declaration) -> None:
+    if model.is_readout:
+        return
     if not isinstance(model.spike, SpikeRule):
         raise ModelError(f"{model.name}: no spike rule; pass spike=at_infinity(V) or spike=crosses(V, V_th)")
     if model.variable not in model.dynamics:
@@ -71,7 +73,26 @@ def _equations(model: Declaration) -> None:
         _only(model, rate, f"d{state}/dt", states=True)
 
 
+def _readout(model: Declaration) -> None:
+    """Check what has no spike rule: it is either a readout, or the rule was forgotten."""
+    if not model.is_readout:
+        return
+    advice = "pass spike=at_infinity(V) or spike=crosses(V, V_th)"
+    for state, rate in model.dynamics.items():
+        if affine_split(rate, model.states) is None:
+            raise ModelError(
+                f"{model.name}: no spike rule; {advice}. Without one it is a readout, whose equations must be linear, "
+                f"but d{state}/dt = {rate} is not"
+            )
+    if model.reset:
+        raise ModelError(f"{model.name}: a reset, but no spike rule; {advice}, or leave out the reset of a readout")
+    if model.solution is not None:
+        raise ModelError(f"{model.name}: a readout is solved exactly as it is declared; leave out the solution")
+
+
 def _reset(model: Declaration) -> None:
+    if model.is_readout:
+        return
     if model.variable not in model.reset:
         raise ModelError(f"no reset of the spiking variable; pass reset={{{model.variable}: ...}}")
     for state, value in model.reset.items():
@@ -158,6 +179,8 @@ def _initial(model: Declaration) -> None:
 
 
 def _threshold(model: Declaration) -> None:
+    if model.is_readout:
+        return
     variable, threshold = model.variable, model.spike.threshold
     if threshold is sp.oo:
         return

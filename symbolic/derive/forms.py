@@ -109,6 +109,23 @@ class AffineForm:
 
 
 @dataclass(frozen=True)
+class ReadoutForm:
+    """Affine equations without spikes: `y' = couplings y + sources`, the state that is read out first.
+
+    Attributes:
+        states: All states.
+        couplings: For every state, what the states that drive it are multiplied by.
+        sources: The constant part of its equation, where there is one.
+        routes: What an input of weight 1 adds to which states, for every route.
+    """
+
+    states: tuple[sp.Symbol, ...]
+    couplings: FrozenMapping[sp.Symbol, StateMap]
+    sources: StateMap
+    routes: FrozenMapping[str, StateMap]
+
+
+@dataclass(frozen=True)
 class NumericForm:
     """No form at all: the declared equations are integrated as they stand.
 

@@ -34,6 +34,7 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         strict: Raise instead of returning a certificate that does not hold.
 
     Raises:
+        ModelError: if the model is a readout, which has no spikes and so no certificate.
         ContinuityError: if `strict` and the verdict is not HOLDS; it gives the reason.
 
     Example:
@@ -44,6 +45,11 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         dV/dt at V = V_th is (I - V_th)/tau_m; it vanishes or is negative for admissible states, for example at \
 I = V_th: trajectories graze.
     """
+    if model.is_readout:
+        raise ModelError(
+            f"{model.name} is a readout: it has no spike rule, hence no spikes whose continuity could be proven or "
+            "refuted; verify the neurons that drive it"
+        )
     certificate = _verified(model, _MAX_CASES)
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
