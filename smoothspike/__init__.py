@@ -33,6 +33,8 @@ from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
 from .neurons.neuron import Neuron as Neuron
+from .saving import load as load
+from .saving import save as save
 from .spikes import Spikes as Spikes
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate

@@ -16,7 +16,8 @@ from jax.experimental import multihost_utils
 
 from ..engine import Capacity
 from ..networks._capacity import Capacities
-from .checkpoint_file import read, write
+from ..saving.content import Writer
+from ..saving.file import read, write
 from .fingerprint import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
 
 _FILE = "checkpoint.ss"
@@ -83,7 +84,9 @@ class Checkpoint:
         """Write what is trained, its history and capacities; with several processes, the first one does."""
         if self.folder is None or self.identity is None or jax.process_index() > 0:
             return
+        writer = Writer()  # whose arrays are those of the trained network
         description = {
+            "kind": "checkpoint", "network": writer.content(trained[0], "[0]"), "models": writer.models,
             "history": history, "capacities": [list(each) for each in capacities], "facts": self.identity.facts,
             "free": self.identity.free,
         }  # fmt: skip
