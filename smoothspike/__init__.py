@@ -39,5 +39,7 @@ from .spikes import Spikes as Spikes
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .training import named_parameters as named_parameters
+from .training import parameter_groups as parameter_groups
 from .validation import find_witness as find_witness
 from .validation import simulate_witness as simulate_witness

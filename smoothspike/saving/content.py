@@ -71,7 +71,7 @@ class Writer:
         return {
             _CLASS: "Neuron", "model": self.models.index(model), "trainable": list(neuron.trainable),
             "method": _method(neuron), "solver": _solver(integration.solver), "rtol": integration.rtol,
-            "atol": integration.atol, "allow_discontinuous": not certificate_of(neuron.model).holds, **options,
+            "atol": integration.atol, "allow_discontinuous": _is_discontinuous(neuron.model), **options,
             "unconstrained": self.content(neuron.unconstrained, f"{place}.unconstrained"),
         }  # fmt: skip
 
@@ -141,10 +141,15 @@ def _made(name: Any, parts: dict[str, Any]) -> Any:
     return made
 
 
+def _is_discontinuous(model: NeuronModel) -> bool:
+    """Whether a neuron was accepted without a certificate; a readout, which has no spikes, needs none."""
+    return model.spike is not None and not certificate_of(model).holds
+
+
 def _method(neuron: Neuron) -> str | None:
     """The method that was insisted on, None for the best one."""
     try:
-        is_best = derive(neuron.model, trainable=_parameters(neuron)).method == neuron.derivation.method
+        is_best = derive(neuron.derivation.model, trainable=_parameters(neuron)).method == neuron.derivation.method
     except DerivationError:
         is_best = False
     return None if is_best else neuron.derivation.method

@@ -5,3 +5,5 @@ from .fit import Fit as Fit
 from .fit import fit as fit
 from .gradients import GradientReport as GradientReport
 from .gradients import check_gradients as check_gradients
+from .groups import named_parameters as named_parameters
+from .groups import parameter_groups as parameter_groups

@@ -41,7 +41,7 @@ def integrated():
 NETWORKS = {
     "delays": lambda: layers(delays=[0.1 * jnp.ones((3, 4)), None]),
     "sparse": sparse,
-    "ranges": lambda: ss.FeedForward(ss.Neuron(ss.models.qif_conductance()), (2, 1), 4.0, weights=[{"g": [[0.3, 0.0]]}]),
+    "ranges": lambda: ss.FeedForward(ss.Neuron(ss.models.qif_conductance()), (2, 1), 4.0, weights=[[[0.3, 0.0]]]),
     "sequential": lambda: ss.Sequential(
         layers(), ss.FeedForward(integrated(), (2, 2), 4.0, weights=[jnp.eye(2) / 3])
     ),
@@ -150,7 +150,7 @@ def test_forged_content_is_refused(tmp_path, old, new, message):
 
 def test_double_precision_is_not_rounded_silently(tmp_path, float64):
     ss.save(layers(), tmp_path / "net.ss")
-    with jax.enable_x64(False), pytest.raises(ValueError, match="was saved as float64.*jax_enable_x64"):
+    with jax.enable_x64(False), pytest.raises(ValueError, match=r"was saved as float64.*jax_enable_x64"):
         ss.load(tmp_path / "net.ss")
 
 

@@ -208,7 +208,7 @@ def test_no_flipped_bit_and_no_lost_byte_is_ever_loaded(tmp_path):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(chance.integers(8))
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="is damaged|first bytes are damaged"):
+        with pytest.raises(ValueError, match="damaged"):
             checkpoint_file.read(path)
     for length in (0, 1, 22, 31, 40, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
