@@ -1,5 +1,6 @@
 """Training, evaluation and gradient checks; all optional beside a plain optax loop."""
 
+from . import callbacks as callbacks
 from .evaluate import evaluate as evaluate
 from .fit import Fit as Fit
 from .fit import fit as fit
