@@ -35,9 +35,14 @@ from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
 from .neurons.neuron import Neuron as Neuron
+from .saving import load as load
+from .saving import save as save
 from .spikes import Spikes as Spikes
+from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .training import named_parameters as named_parameters
+from .training import parameter_groups as parameter_groups
 from .validation import find_witness as find_witness
 from .validation import simulate_witness as simulate_witness

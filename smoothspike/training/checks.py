@@ -93,6 +93,15 @@ def require_functions(**functions: Any) -> None:
             raise TypeError(f"{name} is {_what(function)}; pass {forms[name]}")
 
 
+def require_callbacks(callbacks: Any) -> tuple[Any, ...]:
+    """Return callbacks as a tuple, or raise a TypeError that names one that is not callable."""
+    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    for callback in found:
+        if not callable(callback):
+            raise TypeError(f"callbacks: {_what(callback)} is no function of the network and the history")
+    return found
+
+
 def require_key(key: Any) -> None:
     """Raise a TypeError unless it is a random key."""
     is_array = isinstance(key, jax.Array)
