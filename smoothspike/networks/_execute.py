@@ -13,7 +13,7 @@ from ..neurons import solver_failed
 from ..spikes import Spikes
 from ._arguments import States, given_capacities, valid_delays
 from ._capacity import FAILED, Capacities, checked, fitting, gave_up, measured, unless_lost, with_capacity
-from ._driven import with_own_currents
+from ._driven import driven_by_currents, with_own_currents
 from ._layer import Layer
 from ._weights import largest_weight
 from .pseudospikes import Pseudospikes, Sources
@@ -36,6 +36,7 @@ def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities)
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
+    network, spikes, _ = driven_by_currents(network, None, spikes)
     return _simulate(network, valid_delays(network, spikes), network.states(None), capacities)
 
 

@@ -4,9 +4,10 @@ A neuron is its rates as a function of (t, states), with the current put in as a
 break to break, where a break is an input, a step or a kink of the current.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.integrate import solve_ivp
-from scipy.optimize import brentq
 
 
 def piecewise_constant(times, values):
@@ -20,7 +21,7 @@ def piecewise_linear(times, values):
 
 
 def quadratic(a, b, c):
-    """A quadratic neuron V' = a V**2 + b V + c(t, others), as an angle 2 atan(V): the spike is at pi, where it goes on."""
+    """A quadratic neuron V' = a V**2 + b V + c(t, others), as the angle 2 atan(V), which spikes at pi."""
 
     def rate(t, angle, *others):
         sine, cosine = np.sin(angle / 2), np.cos(angle / 2)
@@ -49,7 +50,7 @@ def spike_times(rates, start, duration, breaks, *, threshold, reset, inputs=()):
         return y[0] - threshold
 
     crossing.terminal, crossing.direction = True, 1
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges):
         for time, effect in inputs:
             if time == begin:
                 states = np.array(effect(states), float)
@@ -65,14 +66,7 @@ def spike_times(rates, start, duration, breaks, *, threshold, reset, inputs=()):
             if not solved.t_events[0].size:
                 states = solved.y[:, -1]
                 break
-            # the event is found again on the dense solution, whose tolerance is that of the integration
-            near = solved.t_events[0][0]
-            step = solved.t[-1] - solved.t[-2] if len(solved.t) > 1 else near - now
-            low = max(now, near - 0.5 * step)
-            try:
-                near = brentq(lambda t: solved.sol(t)[0] - threshold, low, solved.t[-1], xtol=1e-15, rtol=1e-15)
-            except ValueError:
-                pass
-            found.append(near)
-            states, now = np.array(reset(solved.sol(near)), float), near
+            now = float(solved.t_events[0][0])
+            found.append(now)
+            states = np.array(reset(solved.sol(now)), float)
     return found
