@@ -177,7 +177,7 @@ def given_capacities(network: Any, given: CapacityLike | None) -> tuple[Capacity
     layers = network.layers
     if given is None:
         # capacity for one more spike of a neuron costs little where it stops at them, but something where it passes
-        each = [2 if layer.is_readout or layer.neuron.dynamics().resets_by_flow else 8 for layer in layers]
+        each = [2 if layer.is_readout or layer.dynamics().resets_by_flow else 8 for layer in layers]
         return tuple(Capacity(max(16, 2 * layer.size), most) for layer, most in zip(layers, each, strict=True))
     advice = f"capacity {given}: pass one positive whole number, or one for each of {len(layers)} layers"
     is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]
