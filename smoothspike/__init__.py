@@ -26,6 +26,8 @@ from . import losses as losses
 from . import parallel as parallel
 from . import plot as plot
 from . import validation as validation
+from .currents import PiecewiseConstant as PiecewiseConstant
+from .currents import PiecewiseLinear as PiecewiseLinear
 from .encoding import encode_latency as encode_latency
 from .encoding import encode_level_crossings as encode_level_crossings
 from .encoding import encode_rate as encode_rate
@@ -35,9 +37,14 @@ from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
 from .neurons.neuron import Neuron as Neuron
+from .saving import load as load
+from .saving import save as save
 from .spikes import Spikes as Spikes
+from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .training import named_parameters as named_parameters
+from .training import parameter_groups as parameter_groups
 from .validation import find_witness as find_witness
 from .validation import simulate_witness as simulate_witness

@@ -55,7 +55,8 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
     labels = known(dataset.labels)
-    if readout is Recording.first_spike_times and labels is not None and (is_wrong := labels >= outputs).any():
+    is_default = readout in (Recording.first_spike_times, Recording.max_over_time)
+    if is_default and labels is not None and (is_wrong := labels >= outputs).any():
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(
             f"{first_entry('labels', labels, is_wrong)}{advice}, but the network has {outputs} outputs, 0 to "
@@ -90,6 +91,15 @@ def require_functions(**functions: Any) -> None:
     for name, function in functions.items():
         if not callable(function):
             raise TypeError(f"{name} is {_what(function)}; pass {forms[name]}")
+
+
+def require_callbacks(callbacks: Any) -> tuple[Any, ...]:
+    """Return callbacks as a tuple, or raise a TypeError that names one that is not callable."""
+    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    for callback in found:
+        if not callable(callback):
+            raise TypeError(f"callbacks: {_what(callback)} is no function of the network and the history")
+    return found
 
 
 def require_key(key: Any) -> None:
