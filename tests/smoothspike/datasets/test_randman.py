@@ -33,20 +33,20 @@ def test_spike_times_are_those_of_the_definition(alpha, frequencies, dim, num_sp
                 values[sample, spike, unit] = by_definition(theta[unit], points[sample], alpha)
         low, high = values.min(0), values.max(0)
         times = 2.0 * (values - low) / (high - low + 1e-7)
-        expected += [(label, sorted((time, unit) for row in each for unit, time in enumerate(row))) for each in times]
+        expected += [(label, sorted((unit, time) for row in each for unit, time in enumerate(row))) for each in times]
     splits = randman(
         classes, units, dim=dim, num_spikes=num_spikes, samples=samples, alpha=alpha, duration=2.0, seed=7,
         fractions=(0.2, 0.1),
     )  # fmt: skip
     assert [len(data) for data in splits] == [7, 2, 1]
     found = [
-        (int(label), list(zip(spikes.times.tolist(), spikes.sources.tolist(), strict=True)))
+        (int(label), sorted(zip(spikes.sources.tolist(), spikes.times.tolist(), strict=True)))
         for data in splits
         for spikes, label in (data[n] for n in range(len(data)))
     ]
     for label, events in found:
         close = [
-            all(abs(t - s) < 1e-5 and u == v for (t, u), (s, v) in zip(events, other, strict=True))
+            all(abs(t - s) < 1e-5 and u == v for (u, t), (v, s) in zip(events, other, strict=True))
             for number, other in expected
             if number == label
         ]
