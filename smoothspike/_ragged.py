@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import first_entry, require_positive
+from ._checks import first_entry, known, require_positive
 
 _LARGEST_SOURCE = np.iinfo(np.int32).max
 #: Names an entry for error messages, given the number of its trial and its place in it.
@@ -138,7 +138,7 @@ def _pair(trial: Any, name: str) -> tuple[Any, Any]:
 
 def _numbers(values: npt.ArrayLike, name: str, whole: bool = False) -> np.ndarray:
     """Return numbers as a NumPy array with one axis."""
-    if isinstance(values, jax.core.Tracer):
+    if known(values) is None:
         raise ValueError(f"{name} are traced, but must be known: make spikes outside jit, vmap and grad")
     try:
         array = np.asarray(values)

@@ -66,9 +66,8 @@ class Spikes(eqx.Module):
         if not filled:
             return cls.empty(0)
         # in NumPy where possible: JAX would compile for every combination of lengths
-        values = [known(train) for train in filled]
-        is_known = not any(value is None for value in values)
-        return cls((np if is_known else jnp).concatenate(values if is_known else filled), sources).sorted()
+        concatenate = jnp.concatenate if any(known(train) is None for train in filled) else np.concatenate
+        return cls(concatenate(filled), sources).sorted()
 
     from_trials = classmethod(from_trials)
     from_events = classmethod(from_events)
