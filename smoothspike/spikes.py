@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
@@ -128,7 +129,7 @@ class Spikes(eqx.Module):
         """Select trials along the batch axes, with an integer, a slice or an array.
 
         Raises:
-            IndexError: if there is no batch axis, or if an integer is out of range.
+            IndexError: if there is no batch axis, or if an index is out of range; inside jit, only an integer.
 
         Example:
             >>> batch = Spikes.stack([Spikes([0.5], [1]), Spikes([0.25], [0])])
@@ -139,7 +140,10 @@ class Spikes(eqx.Module):
             raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
             raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
-        return Spikes(self.times[index], self.sources[index])
+        if _is_traced(self) or isinstance(index, Tracer):
+            return Spikes(self.times[index], self.sources[index])
+        # in NumPy, which refuses what is out of range
+        return Spikes(np.asarray(self.times)[index], np.asarray(self.sources)[index])
 
     def sorted(self) -> "Spikes":
         """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.

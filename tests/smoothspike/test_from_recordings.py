@@ -74,10 +74,11 @@ def test_units(unit, to, factor):
 
 
 @pytest.mark.parametrize(
-    ("unit", "to"), [("parsec", "ms"), ("s", "-1 ms"), ("s", "0 ms"), (0, "ms"), (-1.0, "ms"), ("s", 3)]
+    ("unit", "to"),
+    [("parsec", "ms"), ("s", "-1 ms"), ("s", "0 ms"), ("s", 3), (0, "ms"), (-1.0, "ms"), (None, "20 ms"), (2.0, "s")],
 )
 def test_refuses_units(unit, to):
-    with pytest.raises(ValueError, match=r"(unit|to) is .* must be"):
+    with pytest.raises(ValueError, match=r"(unit|to) is .* (must be|has a meaning only)"):
         Spikes.from_trials([([1.0], [0])], unit=unit, to=to)
 
 

@@ -26,6 +26,10 @@ def test_selection(dataset):
     assert dataset[np.array([9, 0])].labels.tolist() == [0, 0]
     assert len(dataset[dataset.labels == 2]) == 3
     assert len(list(dataset)) == SIZE
+    assert dataset[[3, 1]].labels.tolist() == [0, 1]
+    for index in (SIZE, np.int64(SIZE), [0, SIZE], -SIZE - 1):
+        with pytest.raises(IndexError, match=r"does not exist|out of bounds"):
+            dataset[index]
 
 
 def test_every_minibatch_has_one_shape(dataset):
