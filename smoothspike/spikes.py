@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
 from ._describe import described_spikes
+from ._distinct_times import count_distinct, is_misgrouped
 
 
 @final
@@ -23,6 +24,8 @@ class Spikes(eqx.Module):
     Args:
         times: Spike times, at or after time 0. Integers and half precision become JAX's default floating-point type.
         sources: The neuron or input channel of each spike, counted from 0.
+        distinct_times: How many different spike times a trial has at most, if each trial is ascending and this is
+            known; see `grouped`.
 
     Raises:
         ValueError: if the shapes differ, a time is negative or NaN, or a source is negative, not an integer or above
@@ -38,12 +41,18 @@ class Spikes(eqx.Module):
 
     times: Float[Array, "*batch events"]
     sources: Int[Array, "*batch events"]
+    distinct_times: int | None = eqx.field(static=True)
 
-    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike) -> None:
+    def __init__(
+        self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None
+    ) -> None:
         self.times = floating("times", times)
         self.sources = _as_sources(sources, self.times)
+        self.distinct_times = distinct_times
         _check_shapes(self.times, self.sources)
         _check_values(self.times, self.sources)
+        if distinct_times is not None:
+            _check_distinct(self.times, distinct_times)
 
     @classmethod
     def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
@@ -125,7 +134,26 @@ class Spikes(eqx.Module):
             raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
             raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
-        return Spikes(self.times[index], self.sources[index])
+        return Spikes(self.times[index], self.sources[index], distinct_times=self.distinct_times)
+
+    def grouped(self) -> "Spikes":
+        """Sort each trial by time, and count its different spike times; not available inside `jit`.
+
+        Where inputs arrive together, such as the pixels of an image with few grey levels, a network then takes them for
+        one event with the sum of their weights, which saves time. It does so by itself for spikes whose values it
+        knows; a `Dataset` groups its spikes when it is made. Their times are then constants: to differentiate with
+        respect to them, use `Spikes(spikes.times, spikes.sources)`.
+
+        Example:
+            >>> Spikes([1.0, 0.5, 1.0, jnp.inf], [0, 1, 2, 0]).grouped().distinct_times
+            2
+        """
+        if self.distinct_times is not None:
+            return self
+        times, sources = _host(self.times, "grouped"), _host(self.sources, "grouped")
+        order = np.argsort(times, axis=-1, kind="stable")
+        times, sources = (np.take_along_axis(each, order, axis=-1) for each in (times, sources))
+        return Spikes(times, sources, distinct_times=int(np.max(count_distinct(times), initial=0)))
 
     def sorted(self) -> "Spikes":
         """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.
@@ -134,6 +162,8 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
+        if self.distinct_times is not None:
+            return self
         order = jnp.argsort(self.times, axis=-1, stable=True)
         return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
 
@@ -145,7 +175,8 @@ class Spikes(eqx.Module):
             [0.5, 1.0, inf]
         """
         ordered = self.sorted()
-        return Spikes(jnp.where(ordered.times < end, ordered.times, jnp.inf), ordered.sources)
+        times = jnp.where(ordered.times < end, ordered.times, jnp.inf)
+        return Spikes(times, ordered.sources, distinct_times=self.distinct_times)
 
     def padded(self, capacity: int) -> "Spikes":
         """Increase the capacity with padding.
@@ -163,7 +194,8 @@ class Spikes(eqx.Module):
                 f"{self.capacity} events do not fit in a capacity of {capacity}; trimmed() removes padding."
             )
         widths = [(0, 0)] * (self.times.ndim - 1) + [(0, missing)]
-        return Spikes(jnp.pad(self.times, widths, constant_values=jnp.inf), jnp.pad(self.sources, widths))
+        times = jnp.pad(self.times, widths, constant_values=jnp.inf)
+        return Spikes(times, jnp.pad(self.sources, widths), distinct_times=self.distinct_times)
 
     def trimmed(self) -> "Spikes":
         """Sort each trial by time and reduce the capacity to the largest number of spikes; not available inside `jit`.
@@ -174,7 +206,8 @@ class Spikes(eqx.Module):
         """
         longest = int(np.max(_host(self.num_events, "trimmed"), initial=0))
         ordered = self.sorted()
-        return Spikes(ordered.times[..., :longest], ordered.sources[..., :longest])
+        kept = ordered.times[..., :longest], ordered.sources[..., :longest]
+        return Spikes(*kept, distinct_times=self.distinct_times)
 
     def counts(self, size: int) -> Int[Array, "*batch size"]:
         """Count the spikes of each of `size` sources.
@@ -283,6 +316,15 @@ def _check_values(times: Array, sources: Array) -> None:
     if is_wrong.any():
         entry = first_entry("sources", source_values, is_wrong)
         raise ValueError(f"{entry}, but sources must be numbered from 0; padding has the time inf.")
+
+
+def _check_distinct(times: Array, distinct_times: int) -> None:
+    values = known(times)
+    if values is not None and np.any(is_misgrouped(values, distinct_times)):
+        raise ValueError(
+            f"distinct_times is {distinct_times}, but the times of a trial are not ascending, or more of them differ; "
+            "leave it out, or let Spikes(...).grouped() count them."
+        )
 
 
 def _host(array: Array, method: str) -> np.ndarray:

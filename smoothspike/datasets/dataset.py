@@ -47,7 +47,8 @@ class Dataset(eqx.Module):
         for name, number in (("num_classes", num_classes), ("num_sources", num_sources)):
             if not is_whole(number) or number < 1:
                 raise ValueError(f"{name} is {number!r}, but must be an integer, at least 1.")
-        self.spikes = spikes
+        # inputs that arrive together are then one event
+        self.spikes = spikes if known(spikes.times) is None else spikes.grouped()
         self.labels = _as_labels(labels, num_classes)
         self.num_classes = int(num_classes)
         self.num_sources = int(num_sources)

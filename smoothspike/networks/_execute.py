@@ -50,7 +50,7 @@ def _run_batch(network: Any, spikes: Spikes, states: States, capacities: Capacit
     *batch, events = spikes.times.shape
     if len(batch) <= 1:
         return _run_layers(network, spikes, states, capacities)
-    flat = Spikes(spikes.times.reshape(-1, events), spikes.sources.reshape(-1, events))
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, events), spikes)
     found = _run_layers(network, flat, states, capacities)
     return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 

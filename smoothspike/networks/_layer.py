@@ -16,10 +16,12 @@ from ..engine import (
     count_delayed_spikes,
     count_recurrent_spikes,
     count_spikes,
+    is_summed,
     not_after,
     simulate_delayed_layer,
     simulate_layer,
     simulate_recurrent,
+    summed,
 )
 from ..neurons import AbstractDynamics, State
 from ..neurons.neuron import Neuron
@@ -97,9 +99,8 @@ class Layer(NamedTuple):
         if is_first and self.inputs.delays is not None:
             sources = sources._replace(spikes=sources.spikes.before(duration))
         if self.is_scanned:
-            population = simulate_layer(
-                dynamics, start, self._drive(sources.spikes, duration, is_first), duration, capacity
-            )
+            drive = self._drive(sources.spikes, duration, is_first)
+            population = simulate_layer(dynamics, start, drive, duration, capacity)
         else:
             simulate = self._simulation(dynamics, start, capacity, duration, is_first)
             population = each_trial(simulate, sources.spikes)(sources.spikes)
@@ -133,12 +134,20 @@ class Layer(NamedTuple):
             if not self.is_queued:
                 matrices, delays = self.inputs.weights, self._delays(duration)
                 return count_delayed_spikes(dynamics, start, spikes, matrices, delays, duration, inside=not is_first)
+            layer, spikes = self._with_summed_inputs(self._within(spikes, duration, is_first))
             total = count_recurrent_spikes(
-                dynamics, start, self._within(spikes, duration, is_first), self.inputs, self._own, duration, capacity
+                dynamics, start, spikes, layer.inputs, self._own, duration, capacity
             )
             return total, jnp.zeros((), jnp.int32)
 
         return each_trial(counted, spikes)(spikes)
+
+    def _with_summed_inputs(self, spikes: Spikes) -> tuple["Layer", Spikes]:
+        """Return a layer and inputs that do the same, where it pays to simulate those that arrive together as one."""
+        if not (is_summed(spikes) and self.inputs.is_dense and self.inputs.delays is None and self.neuron.sums_inputs):
+            return self, spikes
+        spikes, weights = summed(spikes, self.inputs.weights)
+        return self._replace(inputs=Connections.dense(weights)), spikes
 
     def _simulation(
         self, dynamics: AbstractDynamics, start: State, capacity: Capacity, duration: Array, is_first: bool
@@ -150,8 +159,8 @@ class Layer(NamedTuple):
             )  # fmt: skip
 
         def queued(spikes: Spikes) -> Population:
-            spikes = self._within(spikes, duration, is_first)
-            return simulate_recurrent(dynamics, start, spikes, self.inputs, self._own, duration, capacity.total)
+            layer, spikes = self._with_summed_inputs(self._within(spikes, duration, is_first))
+            return simulate_recurrent(dynamics, start, spikes, layer.inputs, self._own, duration, capacity.total)
 
         return queued if self.is_queued else one_by_one
 
@@ -174,7 +183,8 @@ class Layer(NamedTuple):
         return Spikes(jnp.where(spikes.is_spike, not_after(spikes.times, last), jnp.inf), spikes.sources)
 
     def _drive(self, spikes: Spikes, duration: Float[Array, ""], is_first: bool) -> Drive:
-        matrices = self.inputs.to_matrices(self.size)
+        layer, spikes = self._with_summed_inputs(spikes)
+        matrices = layer.inputs.to_matrices(self.size)
         if self.inputs.delays is None:
             return Drive(spikes, matrices, duration, inside=not is_first)
         delays = self.inputs.source_delays().astype(duration.dtype)
