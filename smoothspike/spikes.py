@@ -43,9 +43,7 @@ class Spikes(eqx.Module):
     sources: Int[Array, "*batch events"]
     distinct_times: int | None = eqx.field(static=True)
 
-    def __init__(
-        self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None
-    ) -> None:
+    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None) -> None:
         self.times = floating("times", times)
         self.sources = _as_sources(sources, self.times)
         self.distinct_times = distinct_times

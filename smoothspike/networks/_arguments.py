@@ -62,8 +62,10 @@ def _in_precision(spikes: Spikes, network: Any) -> Spikes:
     """Bring spike times to the precision of the network, whose parameters have JAX's default precision at least."""
     held = [leaf.dtype for leaf in jax.tree.leaves(network) if eqx.is_inexact_array(leaf)]
     dtype = jnp.result_type(float, spikes.times.dtype, *held)
-    return spikes if spikes.times.dtype == dtype else Spikes(
-        spikes.times.astype(dtype), spikes.sources, distinct_times=spikes.distinct_times
+    return (
+        spikes
+        if spikes.times.dtype == dtype
+        else Spikes(spikes.times.astype(dtype), spikes.sources, distinct_times=spikes.distinct_times)
     )
 
 

@@ -135,9 +135,7 @@ class Layer(NamedTuple):
                 matrices, delays = self.inputs.weights, self._delays(duration)
                 return count_delayed_spikes(dynamics, start, spikes, matrices, delays, duration, inside=not is_first)
             layer, spikes = self._with_summed_inputs(self._within(spikes, duration, is_first))
-            total = count_recurrent_spikes(
-                dynamics, start, spikes, layer.inputs, self._own, duration, capacity
-            )
+            total = count_recurrent_spikes(dynamics, start, spikes, layer.inputs, self._own, duration, capacity)
             return total, jnp.zeros((), jnp.int32)
 
         return each_trial(counted, spikes)(spikes)
