@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float, Int
 
-from .._distinct_times import is_new
+from .._spike_checks import is_later
 from ..spikes import Spikes
 
 #: Events are only summed where this halves their number at least.
@@ -41,7 +41,7 @@ def summed(
     most, times = spikes.distinct_times, _constant(spikes.times)
     assert most is not None
     *batch, _ = times.shape
-    later = jnp.cumsum(is_new(times).astype(jnp.int32), axis=-1)
+    later = jnp.cumsum(is_later(times).astype(jnp.int32), axis=-1)
     number = jnp.where(spikes.is_spike, jnp.concatenate([jnp.zeros_like(later[..., :1]), later], axis=-1), most)
     trial = jnp.arange(times.shape[0])[:, None] if batch else 0
     # one more place in each trial, for padding
