@@ -162,9 +162,8 @@ class Spikes(eqx.Module):
         """
         if self.distinct_times is not None:
             return self
-        ordered = Spikes(_host(self.times, "grouped"), _host(self.sources, "grouped")).sorted()
-        number = int(np.max(count_distinct(np.asarray(ordered.times)), initial=0))
-        return Spikes(ordered.times, ordered.sources, distinct_times=number)
+        times, sources = _in_order(_host(self.times, "grouped"), _host(self.sources, "grouped"))
+        return Spikes(times, sources, distinct_times=int(np.max(count_distinct(times), initial=0)))
 
     def sorted(self) -> "Spikes":
         """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.
@@ -180,10 +179,8 @@ class Spikes(eqx.Module):
             return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
         # known spikes on the host: not again in every program that they are a part of
         times, sources = np.asarray(self.times), np.asarray(self.sources)
-        order = in_order(times)
-        if order is None:
-            return self
-        return Spikes(*(np.take_along_axis(each, order, axis=-1) for each in (times, sources)))
+        ordered = _in_order(times, sources)
+        return self if ordered[0] is times else Spikes(*ordered)
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and replace spikes at or after an end by padding.
@@ -288,6 +285,14 @@ class Spikes(eqx.Module):
 
 def _is_traced(spikes: Spikes) -> bool:
     return known(spikes.times) is None or known(spikes.sources) is None
+
+
+def _in_order(times: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort each trial by time; return the same arrays if they are."""
+    order = in_order(times)
+    if order is None:
+        return times, sources
+    return np.take_along_axis(times, order, axis=-1), np.take_along_axis(sources, order, axis=-1)
 
 
 def _host(array: Array, method: str) -> np.ndarray:
