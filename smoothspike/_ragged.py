@@ -121,11 +121,12 @@ def floating_type(dtype: Any) -> np.dtype:
     return np.dtype(canonical if canonical in (np.float32, np.float64) else jax.dtypes.canonicalize_dtype(float))
 
 
-def in_order(times: np.ndarray) -> np.ndarray | None:
-    """Return the stable order of times along the last axis, or None if they are in order."""
+def in_order(times: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort each trial by time, simultaneous spikes in the given order; return the same arrays if they are sorted."""
     if (times[..., 1:] >= times[..., :-1]).all():
-        return None
-    return np.argsort(times, axis=-1, kind="stable")
+        return times, sources
+    order = np.argsort(times, axis=-1, kind="stable")
+    return np.take_along_axis(times, order, axis=-1), np.take_along_axis(sources, order, axis=-1)
 
 
 def _pair(trial: Any, name: str) -> tuple[Any, Any]:
