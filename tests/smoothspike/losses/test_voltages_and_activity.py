@@ -136,6 +136,7 @@ def test_rates_and_silence_against_loops(network):
         losses.silence_regulariser(record, margin=2.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not DOUBLE, reason="differences need double precision")
 def test_activity_is_continuous_and_has_exact_gradients_of_silent_neurons(network):
     spikes = ss.Spikes([0.2], [0])
