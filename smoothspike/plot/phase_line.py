@@ -43,7 +43,7 @@ def phase_line(
             threshold, or the whole circle.
 
     Raises:
-        ValueError: if a parameter has no value, or one per neuron.
+        ValueError: if a parameter has no value, or one per neuron; if the model is a readout.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -53,6 +53,8 @@ def phase_line(
         '$V$'
         >>> plt.close(ax.figure)
     """
+    if model.is_readout:
+        raise ValueError(f"phase_line: {model.name} is a readout, without threshold and reset; draw a spiking neuron")
     field = _field(model)
     currents = _default_currents(model) if currents is None else [float(current) for current in currents]
     threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
