@@ -187,10 +187,10 @@ class Recording(eqx.Module):
                 "without a spike rule"
             )
         dtype = record.trajectory.starts.dtype
-        duration, *others = (jnp.asarray(each, dtype) for each in (self.duration, *others))
+        duration, *numbers = (jnp.asarray(each, dtype) for each in (self.duration, *others))
 
         def of_trial(dynamics: ReadoutDynamics, trajectory: Trajectory) -> Array:
-            return read(dynamics, trajectory, duration, *others)
+            return read(dynamics, trajectory, duration, *numbers)
 
         for _ in range(self.spikes[-1].times.ndim - 1):
             of_trial = jax.vmap(of_trial)
