@@ -13,6 +13,7 @@ from ..neurons import solver_failed
 from ..spikes import Spikes
 from ._arguments import States, given_capacities, valid_delays
 from ._capacity import FAILED, Capacities, checked, fitting, gave_up, measured, unless_lost, with_capacity
+from ._driven import driven_by_currents, with_own_currents
 from ._layer import Layer
 from ._weights import largest_weight
 from .pseudospikes import Pseudospikes, Sources
@@ -35,6 +36,7 @@ def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities)
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
+    network, spikes, _ = driven_by_currents(network, None, spikes)
     return _simulate(network, valid_delays(network, spikes), network.states(None), capacities)
 
 
@@ -48,10 +50,14 @@ def _simulate(network: Any, spikes: Spikes, states: States, capacities: Capaciti
 def _run_batch(network: Any, spikes: Spikes, states: States, capacities: Capacities) -> tuple[Recording, Needed]:
     """Run a network on a batch of any shape."""
     *batch, events = spikes.times.shape
-    if len(batch) <= 1:
+
+    def run(network: Any, spikes: Spikes) -> tuple[Recording, Needed]:
         return _run_layers(network, spikes, states, capacities)
-    flat = Spikes(spikes.times.reshape(-1, events), spikes.sources.reshape(-1, events))
-    found = _run_layers(network, flat, states, capacities)
+
+    if len(batch) <= 1:
+        return with_own_currents(run, network, spikes)
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, events), spikes)
+    found = with_own_currents(run, network, flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 
 
@@ -63,7 +69,7 @@ def _run_layers(network: Any, spikes: Spikes, states: States, capacities: Capaci
         population, pseudospikes = layer.run(values, sources, capacities[index], duration, index == 0)
         sources = Sources(population.spikes, None if pseudospikes is None else pseudospikes.rates)
         all_spikes.append(population.spikes)
-        dynamics = layer.neuron.dynamics()
+        dynamics = layer.dynamics()
         needed.append((jax.vmap(_needed) if batch else _needed)(population))
         # every trial of a recording stands for itself
         dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
@@ -167,14 +173,22 @@ def _enough(network: Any, index: int, layer: Layer, values: Any, spikes: Spikes,
 @eqx.filter_jit
 def _count(network: Any, index: int, values: Any, spikes: Spikes, capacity: int) -> tuple[Array, Array]:
     duration = jnp.asarray(network.duration, spikes.times.dtype)
-    return network.layers[index].count_spikes(values, spikes, capacity, duration, index == 0)
+
+    def count(network: Any, spikes: Spikes) -> tuple[Array, Array]:
+        return network.layers[index].count_spikes(values, spikes, capacity, duration, index == 0)
+
+    return with_own_currents(count, network, spikes)
 
 
 @eqx.filter_jit
 def _emitted(network: Any, index: int, values: Any, spikes: Spikes, capacity: Capacity) -> Spikes:
     # pseudospikes are not computed
     duration = jnp.asarray(network.duration, spikes.times.dtype)
-    return network.layers[index].run(values, Sources(spikes, None), capacity, duration, index == 0)[0].spikes
+
+    def emitted(network: Any, spikes: Spikes) -> Spikes:
+        return network.layers[index].run(values, Sources(spikes, None), capacity, duration, index == 0)[0].spikes
+
+    return with_own_currents(emitted, network, spikes)
 
 
 def _still(leaf: Any) -> Any:

@@ -91,6 +91,7 @@ class FeedForward(AbstractNetwork):
         shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
         for each, (size, _) in zip(self.neurons, shapes, strict=True):
             check_size(each, size)
+        self.neurons = tuple(each.for_layer(size) for each, (size, _) in zip(self.neurons, shapes, strict=True))
         if weights is not None and len(weights) != layers:
             raise ValueError(f"{len(weights)} weight matrices for {layers} layers; pass one for each layer")
         if delays is not None and len(delays) != layers:

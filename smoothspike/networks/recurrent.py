@@ -93,6 +93,7 @@ class Recurrent(AbstractNetwork):
         self.neuron, self.duration = as_neuron(neuron), checked_duration(duration)
         self.inputs, self.size = (int(number) for number in checked_sizes((inputs, size)))
         check_size(neuron, size)
+        self.neuron = neuron.for_layer(size)
         missing = recurrent_weights is None or input_weights is None
         keys = jax.random.split(required_key(key), 2) if missing else (None, None)
 

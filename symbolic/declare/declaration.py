@@ -30,6 +30,7 @@ class Declaration:
     initial: FrozenMapping[sp.Symbol, sp.Expr]
     bounds: FrozenMapping[sp.Symbol, Bounds]
     solution: Solution | None
+    currents: tuple[sp.Symbol, ...] = ()
 
     @property
     def states(self) -> tuple[sp.Symbol, ...]:

@@ -32,8 +32,10 @@ class NeuronModel(Declaration):
         parameters: Values of the symbols that are not states: a number, one number per neuron, or None to leave
             a parameter open. A collection of symbols leaves all of them open.
         initial: Values of the states at time 0; zero where not named.
-        bounds: Ranges that states never leave, such as `{g: (0, oo)}`; any real number where not named.
+        bounds: Ranges that states and currents never leave, such as `{g: (0, oo)}`; any real number where not named.
         solution: Formulas for flow and time to spike, if you know them; they are checked before they are used.
+        currents: A symbol, or several, of input currents that are given when a network is run, as functions of time;
+            0 where none is given. They may stand in the equations and in bounds, and are neither states nor parameters.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
@@ -63,6 +65,7 @@ class NeuronModel(Declaration):
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
+        currents: sp.Symbol | Iterable[sp.Symbol] = (),
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, NeuronModel.__init__)
@@ -82,6 +85,7 @@ class NeuronModel(Declaration):
             "initial": FrozenMapping(values),
             "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
             "solution": solution,
+            "currents": _symbols(currents),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
@@ -112,6 +116,7 @@ class NeuronModel(Declaration):
                 `initial`: Values of the states at time 0, as numbers or text; zero where not named.
                 `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
                 `solution`: Formulas for flow and time to spike, in SymPy.
+                `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
 
         Returns:
             The model.
@@ -147,7 +152,7 @@ class NeuronModel(Declaration):
         raise ModelError(f"{self.name} has no input route {name!r}; its routes are: {known}")
 
     def range_of(self, state: sp.Symbol) -> sp.Set:
-        """The declared range of a state, all real numbers by default."""
+        """The declared range of a state or current, all real numbers by default."""
         low, high = self.bounds.get(state, (-sp.oo, sp.oo))
         return sp.Interval(low, high)
 
@@ -181,7 +186,7 @@ class NeuronModel(Declaration):
         declared: dict[str, Any] = {
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
-            "solution": self.solution,
+            "solution": self.solution, "currents": self.currents,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
@@ -194,6 +199,7 @@ class NeuronModel(Declaration):
             lines += [f"  spike: {self.spike}"]
             lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
         lines += [f"  input {route}" for route in self.routes]
+        lines += [f"  current {symbol}: given at run time" for symbol in self.currents]
         if self.parameters:
             values = {symbol: "?" if value is None else value for symbol, value in self.parameters.items()}
             lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items())]
@@ -213,6 +219,9 @@ class NeuronModel(Declaration):
             # the name stands as a symbol, whatever letters it has
             name = "" if len(self.routes) == 1 else rf"\ {latex(sp.Symbol(route.name))}"
             rows += [rf"\text{{input}}{name} &: {changes}"]
+        if self.currents:
+            given = ", ".join(rf"{latex(symbol)} = {latex(symbol)}(t)" for symbol in self.currents)
+            rows += [rf"\text{{currents}} &: {given}"]
         if self.parameters:
             rows += [r"\text{parameters} &: " + ", ".join(self._equal(self.parameters))]
         rows += [r"\text{initial} &: " + ", ".join(self._equal(self.initial))]
@@ -243,6 +252,17 @@ def _items(mapping: Any, where: str) -> list[tuple[sp.Symbol, Any]]:
         if not isinstance(symbol, sp.Symbol):
             raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
     return list(mapping.items())
+
+
+def _symbols(currents: Any) -> tuple[sp.Symbol, ...]:
+    found = (currents,) if isinstance(currents, sp.Symbol) else currents
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        raise ModelError(f"currents: expected a SymPy symbol or several, got {currents!r}")
+    symbols = tuple(found)
+    for symbol in symbols:
+        if not isinstance(symbol, sp.Symbol):
+            raise ModelError(f"currents: {symbol!r} is not a SymPy symbol; write sp.Symbol('I_ext', real=True)")
+    return symbols
 
 
 def _value(symbol: Any, value: Any) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, driven_by
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
 from .derivation import Attempt as Attempt
@@ -71,6 +71,8 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     bounded size and evaluation at points: it always ends, and what it returns depends on the declaration alone. Equal
     models are derived once; any thread may call it.
 
+    Currents that are given at run time are states of rate 0 here: they are constant between their steps.
+
     Example:
         >>> from symbolic import models
         >>> derive(models.qif()).rheobase
@@ -82,6 +84,8 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     """
     if method is not None and method not in METHODS:
         raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
+    if model.currents:
+        model = driven_by(model, {current.name: False for current in model.currents})
     with _ONE_AT_A_TIME:
         return _derived(model, model.order, method, tuple(sorted(trainable)))
 
