@@ -27,7 +27,11 @@ from . import losses as losses
 from . import parallel as parallel
 from . import plot as plot
 from . import validation as validation
+from .currents import PiecewiseConstant as PiecewiseConstant
+from .currents import PiecewiseLinear as PiecewiseLinear
 from .encoding import encode_latency as encode_latency
+from .encoding import encode_level_crossings as encode_level_crossings
+from .encoding import encode_rate as encode_rate
 from .encoding import jittered as jittered
 from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward

@@ -11,6 +11,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
 from ._describe import described_spikes
+from ._ragged import in_order
+from ._spike_checks import as_sources, check_shapes, check_values
+from ._spike_constructors import from_events, from_raster, from_trials
 
 
 @final
@@ -41,9 +44,9 @@ class Spikes(eqx.Module):
 
     def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike) -> None:
         self.times = floating("times", times)
-        self.sources = _as_sources(sources, self.times)
-        _check_shapes(self.times, self.sources)
-        _check_values(self.times, self.sources)
+        self.sources = as_sources(sources, self.times)
+        check_shapes(self.times, self.sources)
+        check_values(self.times, self.sources)
 
     @classmethod
     def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
@@ -57,10 +60,19 @@ class Spikes(eqx.Module):
             [0, 2, 0]
         """
         times = [floating(f"trains[{index}]", train).ravel() for index, train in enumerate(trains)]
-        sources = np.repeat(np.arange(len(times)), [train.size for train in times])
+        sources = np.repeat(np.arange(len(times), dtype=np.int32), [train.size for train in times])
         # an empty list has no floating-point type, and must not determine that of the others
         filled = [train for train in times if train.size > 0]
-        return cls(jnp.concatenate(filled), sources).sorted() if filled else cls.empty(0)
+        if not filled:
+            return cls.empty(0)
+        # in NumPy where possible: JAX would compile for every combination of lengths
+        values = [known(train) for train in filled]
+        is_known = not any(value is None for value in values)
+        return cls((np if is_known else jnp).concatenate(values if is_known else filled), sources).sorted()
+
+    from_trials = classmethod(from_trials)
+    from_events = classmethod(from_events)
+    from_raster = classmethod(from_raster)
 
     @classmethod
     def empty(cls, capacity: int) -> "Spikes":
@@ -89,8 +101,11 @@ class Spikes(eqx.Module):
         if len(batches) > 1:
             raise ValueError(f"Spikes.stack needs trials with equal batch axes, but they are {sorted(batches)}.")
         capacity = max(part.capacity for part in spikes)
-        padded = [part.padded(capacity) for part in spikes]
-        return cls(jnp.stack([part.times for part in padded]), jnp.stack([part.sources for part in padded]))
+        widened = [part.padded(capacity) for part in spikes]
+        # in NumPy where possible: JAX would compile for every number of trials
+        is_known = not any(_is_traced(part) for part in widened)
+        stack = np.stack if is_known else jnp.stack
+        return cls(stack([part.times for part in widened]), stack([part.sources for part in widened]))
 
     @property
     def capacity(self) -> int:
@@ -134,8 +149,15 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
-        order = jnp.argsort(self.times, axis=-1, stable=True)
-        return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
+        if _is_traced(self):
+            order = jnp.argsort(self.times, axis=-1, stable=True)
+            return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
+        # known spikes on the host: not again in every program that they are a part of
+        times, sources = np.asarray(self.times), np.asarray(self.sources)
+        order = in_order(times)
+        if order is None:
+            return self
+        return Spikes(*(np.take_along_axis(each, order, axis=-1) for each in (times, sources)))
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and replace spikes at or after an end by padding.
@@ -163,7 +185,9 @@ class Spikes(eqx.Module):
                 f"{self.capacity} events do not fit in a capacity of {capacity}; trimmed() removes padding."
             )
         widths = [(0, 0)] * (self.times.ndim - 1) + [(0, missing)]
-        return Spikes(jnp.pad(self.times, widths, constant_values=jnp.inf), jnp.pad(self.sources, widths))
+        # JAX would compile for every width
+        pad = jnp.pad if _is_traced(self) else np.pad
+        return Spikes(pad(self.times, widths, constant_values=np.inf), pad(self.sources, widths))
 
     def trimmed(self) -> "Spikes":
         """Sort each trial by time and reduce the capacity to the largest number of spikes; not available inside `jit`.
@@ -172,9 +196,10 @@ class Spikes(eqx.Module):
             >>> Spikes([jnp.inf, 0.5, jnp.inf], [0, 1, 0]).trimmed().times.tolist()
             [0.5]
         """
-        longest = int(np.max(_host(self.num_events, "trimmed"), initial=0))
+        longest = int(np.max(np.isfinite(_host(self.times, "trimmed")).sum(-1), initial=0))
         ordered = self.sorted()
-        return Spikes(ordered.times[..., :longest], ordered.sources[..., :longest])
+        times, sources = (_host(each, "trimmed")[..., :longest] for each in (ordered.times, ordered.sources))
+        return Spikes(times, sources)
 
     def counts(self, size: int) -> Int[Array, "*batch size"]:
         """Count the spikes of each of `size` sources.
@@ -233,56 +258,8 @@ class Spikes(eqx.Module):
             raise ValueError(f"{entry}, but there are only {size} sources, 0 to {size - 1}.")
 
 
-def _as_sources(sources: npt.ArrayLike, times: Array) -> Int[Array, "*shape"]:
-    """Convert to 32-bit integers; empty lists of any type are allowed.
-
-    Raises:
-        ValueError: if they are not integers, or the source of a spike does not fit.
-    """
-    numbers, time_values = known(sources), known(times)
-    dtype = sources.dtype if numbers is None else numbers.dtype  # pyright: ignore[reportAttributeAccessIssue]
-    if np.size(sources) and not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"sources are of type {dtype}, but must be integers that number neurons or channels.")
-    if numbers is None:
-        return jnp.asarray(sources).astype(jnp.int32)
-    limits = np.iinfo(np.int32)
-    is_beyond = np.asarray((numbers < limits.min) | (numbers > limits.max))
-    if time_values is not None and time_values.shape == numbers.shape:
-        # the source of padding is ignored
-        numbers, is_beyond = (
-            np.where(is_beyond & ~np.isfinite(time_values), 0, numbers),
-            is_beyond & np.isfinite(time_values),
-        )
-    if is_beyond.any():
-        entry = first_entry("sources", numbers, is_beyond) if numbers.ndim else f"sources is {numbers}"
-        raise ValueError(f"{entry}, but sources must be numbered from 0 to at most {limits.max}; renumber them.")
-    return jnp.asarray(numbers.astype(np.int32))
-
-
-def _check_shapes(times: Array, sources: Array) -> None:
-    if times.shape != sources.shape:
-        raise ValueError(
-            f"times have shape {times.shape} and sources {sources.shape}, but must have the same shape, for example by "
-            "jnp.broadcast_to(sources, times.shape)."
-        )
-    if times.ndim == 0:
-        raise ValueError("times and sources are single numbers, but must be arrays of events, such as [0.5].")
-
-
-def _check_values(times: Array, sources: Array) -> None:
-    time_values, source_values = known(times), known(sources)
-    if time_values is None:
-        return
-    is_wrong = ~(time_values >= 0)
-    if is_wrong.any():
-        entry = first_entry("times", time_values, is_wrong)
-        raise ValueError(f"{entry}, but spike times must be at least 0; padding has the time inf.")
-    if source_values is None:
-        return
-    is_wrong = np.isfinite(time_values) & (source_values < 0)
-    if is_wrong.any():
-        entry = first_entry("sources", source_values, is_wrong)
-        raise ValueError(f"{entry}, but sources must be numbered from 0; padding has the time inf.")
+def _is_traced(spikes: Spikes) -> bool:
+    return known(spikes.times) is None or known(spikes.sources) is None
 
 
 def _host(array: Array, method: str) -> np.ndarray:

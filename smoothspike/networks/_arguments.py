@@ -106,6 +106,16 @@ def as_neuron(given: Any) -> Neuron:
     raise TypeError(f"neuron is of type {type(given).__name__}: give ss.Neuron(model), or one for each layer")
 
 
+def require_readouts_last(neurons: Sequence[Neuron]) -> None:
+    """Refuse readouts in all layers but the last."""
+    for layer, neuron in enumerate(neurons[:-1]):
+        if neuron.model.is_readout:
+            raise ValueError(
+                f"layer {layer} is the readout {neuron.model.name}, which emits no spikes to the layer after it: a "
+                "readout can only be the last layer. Give the layers before it neurons with a spike rule"
+            )
+
+
 def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
     """Check numbers of channels and neurons."""
     advice = f"sizes {sizes}: give the number of inputs and of neurons per layer, each a whole number and at least 1"
@@ -167,7 +177,7 @@ def given_capacities(network: Any, given: CapacityLike | None) -> tuple[Capacity
     layers = network.layers
     if given is None:
         # capacity for one more spike of a neuron costs little where it stops at them, but something where it passes
-        each = [2 if layer.neuron.dynamics().resets_by_flow else 8 for layer in layers]
+        each = [2 if layer.is_readout or layer.dynamics().resets_by_flow else 8 for layer in layers]
         return tuple(Capacity(max(16, 2 * layer.size), most) for layer, most in zip(layers, each, strict=True))
     advice = f"capacity {given}: pass one positive whole number, or one for each of {len(layers)} layers"
     is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]

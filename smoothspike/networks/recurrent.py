@@ -85,6 +85,11 @@ class Recurrent(AbstractNetwork):
         recurrent_delays: DelaysLike = None,
         input_delays: DelaysLike = None,
     ) -> None:
+        if as_neuron(neuron).model.is_readout:
+            raise ValueError(
+                f"{neuron.model.name} is a readout, which emits no spikes to itself: use it as the last layer of a "
+                "FeedForward network, after a Recurrent one by Sequential"
+            )
         self.neuron, self.duration = as_neuron(neuron), checked_duration(duration)
         self.inputs, self.size = (int(number) for number in checked_sizes((inputs, size)))
         check_size(neuron, size)

@@ -1,7 +1,9 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
 import threading
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, final
 
 import diffrax
@@ -11,7 +13,7 @@ import sympy as sp
 from jaxtyping import Array, Float
 
 from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify, weight
-from symbolic.declare import FrozenMapping
+from symbolic.declare import FrozenMapping, driven_by, without_currents
 from symbolic.derive import NumericForm
 
 from .._describe import described_neuron
@@ -41,7 +43,7 @@ class Neuron(eqx.Module):
     """A neuron model with values for its parameters, some of which may be trained.
 
     Args:
-        model: The declared neuron.
+        model: The declared neuron, or a readout, which is not verified as it has no spikes.
         trainable: Names of the parameters that an optimiser may change, and of the states whose initial value it may.
             Parameters declared positive stay positive: what is trained is their logarithm. Initial values stay in the
             range of their state, and below the threshold. One value serves all neurons of a layer; a parameter that is
@@ -101,8 +103,9 @@ class Neuron(eqx.Module):
         rtol: float | None = None,
         atol: float | None = None,
     ) -> None:
-        certificate = certificate_of(model)
-        if not certificate.holds and not allow_discontinuous:
+        # a readout has no spikes whose continuity could be proven
+        certificate = None if model.is_readout else certificate_of(model)
+        if certificate is not None and not certificate.holds and not allow_discontinuous:
             raise ContinuityError(_refusal(certificate))
         self.model = model
         symbols = {symbol.name: symbol for symbol in model.parameters}
@@ -115,7 +118,7 @@ class Neuron(eqx.Module):
                 f"model.with_parameters({open_ones[0]}=1.0)"
             )
         chosen = {symbols[name] for name in trainable}
-        self.derivation = derive(model, method, trainable=trainable)
+        self.derivation = derive(without_currents(model), method, trainable=trainable)
         self.integration = self._integration(solver, rtol, atol)
         self.fixed = FrozenMapping({symbol: value for symbol, value in model.values.items() if symbol not in chosen})
         self.unconstrained = {
@@ -167,14 +170,14 @@ class Neuron(eqx.Module):
         return _sign(self.model, route)
 
     def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
-        """Return the ends of the range of a state, declared or needed by the certificate; by default infinite."""
+        """Return the ends of the range of a state or current, declared or needed by the certificate; else infinite."""
         low, high = (_array(end) if end.is_infinite else lower(end, self._values()) for end in self._range(state))
         return low, high
 
     def _range(self, state: str) -> Any:
-        symbol = next(symbol for symbol in self.model.states if symbol.name == state)
-        certificate = certificate_of(self.model)
-        needed = dict(certificate.derived_ranges) if certificate.holds else {}
+        symbol = next(symbol for symbol in (*self.model.states, *self.model.currents) if symbol.name == state)
+        certificate = None if self.model.is_readout else certificate_of(self.model)
+        needed = {} if certificate is None or not certificate.holds else dict(certificate.derived_ranges)
         return self.model.bounds.get(symbol, needed.get(symbol, (-sp.oo, sp.oo)))
 
     def parameter(self, name: str) -> Float[Array, "..."]:
@@ -220,9 +223,24 @@ class Neuron(eqx.Module):
             found[state.name] = jnp.broadcast_to(value, (size,))
         return found
 
-    def dynamics(self) -> AbstractDynamics:
-        """Build the solver at the present parameter values."""
-        return from_form(self.derivation.form, self.derivation, self._values(), self.integration)
+    def dynamics(self, currents: Mapping[str, bool] = MappingProxyType({})) -> AbstractDynamics:
+        """Build the solver at the present parameter values.
+
+        Args:
+            currents: The names of the currents that are given, as states of their own, and whether each has a slope.
+        """
+        derivation = self.derivation_under(currents)
+        return from_form(derivation.form, derivation, self._values(), self.integration)
+
+    def derivation_under(self, currents: Mapping[str, bool]) -> Derivation:
+        """Return how the neuron is solved where these currents are given, and whether each has a slope.
+
+        Where none is given, all are 0, and it is `derivation`.
+        """
+        if not currents:
+            return self.derivation
+        method = "numeric" if isinstance(self.derivation.form, NumericForm) else None
+        return derive(driven_by(self.model, currents), method, trainable=self.trainable)
 
     def _values(self) -> dict[sp.Symbol, Float[Array, "..."]]:
         symbols = {symbol.name: symbol for symbol in self.model.parameters}

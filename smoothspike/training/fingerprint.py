@@ -128,7 +128,7 @@ class _Walk:
     def _model(self, model: NeuronModel, place: str) -> None:
         for field in dataclasses.fields(model):
             self.found[f"{place}.{field.name}"] = str(getattr(model, field.name))
-        symbols = (*model.states, *model.parameters)
+        symbols = (*model.states, *model.parameters, *model.currents)
         self.found[f"{place} assumes"] = "; ".join(f"{s}: {sorted(s._assumptions_orig.items())}" for s in symbols)
 
     def _mapping(self, value: Mapping[Any, Any], place: str) -> None:

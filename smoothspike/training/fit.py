@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from tqdm.auto import tqdm
 
-from ..datasets import Dataset
+from ..datasets import AbstractDataset
 from ..networks import Network
 from ..networks._arguments import CapacityLike, given_capacities
 from ..networks.recording import Recording
@@ -30,7 +30,7 @@ from .checks import (
     require_optimizer,
 )
 from .epoch import Trained, shown, stops, train_epoch, warn_if_silent
-from .evaluate import evaluate
+from .evaluate import default_readout, evaluate
 from .rates import learning_rates
 from .step import Loss, make_step
 
@@ -44,16 +44,16 @@ class Fit(NamedTuple):
 
 def fit(
     network: Network,
-    dataset: Dataset,
+    dataset: AbstractDataset,
     loss: Loss,
     *,
     optimizer: optax.GradientTransformation | None = None,
     epochs: int = 10,
     batch_size: int = 64,
     key: PRNGKeyArray | None = None,
-    readout: Callable[[Recording], Any] = Recording.first_spike_times,
+    readout: Callable[[Recording], Any] | None = None,
     augment: Callable[[Spikes, PRNGKeyArray], Spikes] | None = None,
-    validation: Dataset | None = None,
+    validation: AbstractDataset | None = None,
     checkpoint: str | Path | None = None,
     callbacks: Sequence[Callback] | Callback = (),
     keep_best: bool | str = False,
@@ -76,7 +76,8 @@ def fit(
         batch_size: Samples per step.
         key: Random key for shuffling.
         readout: A function of a batched recording whose result is passed to the loss; by default first spike times,
-            including pseudospikes. Every label must then be the index of an output.
+            including pseudospikes, or `max_over_time` of a network that ends in a readout. Every label must then be the
+            index of an output.
         augment: A function of every batch of inputs, such as `partial(jittered, scale=0.1)`.
         validation: Data to evaluate after each epoch (see `evaluate`).
         checkpoint: A folder to which every epoch is saved, and from which an interrupted training resumes, bit for bit.
@@ -122,6 +123,7 @@ def fit(
     optimizer = optax.adabelief(4e-3) if optimizer is None else optimizer
     key = jax.random.key(0) if key is None else key
     require_network(network)
+    readout = default_readout(network) if readout is None else readout
     require_optimizer(optimizer)
     require_functions(loss=loss, readout=readout, **({} if augment is None else {"augment": augment}))
     callbacks = require_callbacks(callbacks)
@@ -187,12 +189,16 @@ def _kept(keep_best: bool | str, network: Any | None, history: list[dict[str, fl
 
 
 def _require_data(
-    network: Network, dataset: Dataset, validation: Dataset | None, readout: Callable, augment: Callable | None
+    network: Network,
+    dataset: AbstractDataset,
+    validation: AbstractDataset | None,
+    readout: Callable,
+    augment: Callable | None,
 ) -> None:
     # augment may add spikes of channels that are silent in the data
     require_dataset("dataset", dataset, network, readout, every_input=augment is None)
     if validation is not None:
-        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
+        require_dataset("validation", validation, network, default_readout(network), every_input=False)
 
 
 def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:

@@ -83,7 +83,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
     gains, constant = {state: a * split[0].get(state, sp.S.Zero) for state in others}, split[1]
     discriminant = tidy(b**2 - 4 * a * constant)
-    if not others:
+    if all(model.dynamics[state] == 0 for state in others):
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), tidy(-discriminant / 4), None
     else:
         decay = sp.sqrt(discriminant)
