@@ -18,8 +18,8 @@ _TAKEN = frozenset(
 )
 _FUNCTIONS = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Abs": "abs", "sign": "sign", "floor": "floor",
-    "ceiling": "ceil",
+    "tanh": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Abs": "abs", "sign": "sign",
+    "floor": "floor", "ceiling": "ceil",
 }  # fmt: skip
 _KNOWN = ("name", "dynamics", "spike", "reset", "routes", "parameters", "initial", "bounds", "solution")
 

@@ -20,8 +20,8 @@ def to_numpy(network: Network) -> dict[str, np.ndarray]:
 
     Returns:
         `duration`, `sizes`, and for every layer (counted from 0): `weights.<layer>.<route>`, a matrix (neurons,
-        sources); of sparse connections lists (sources, out_degree) with `targets.<layer>`, -1 for none; `delays.<layer>` where
-        there are delays; `recurrent_weights.<layer>.<route>` and so on of recurrent connections;
+        sources); of sparse connections lists (sources, out_degree) with `targets.<layer>`, -1 for none;
+        `delays.<layer>` where there are delays; `recurrent_weights.<layer>.<route>` and so on of recurrent connections;
         `parameters.<layer>.<name>` and `initial.<layer>.<state>` of its neurons; and `declaration.<layer>`, their
         equations in JSON.
 

@@ -4,11 +4,13 @@ Source: Pedersen et al., Neuromorphic intermediate representation: A unified ins
 brain-inspired computing, Nature Communications 15 (2024).
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import sympy as sp
+
+from symbolic import NeuronModel
 
 from ..engine import Connections
 from ..networks import FeedForward, Network, Recurrent, Sequential
@@ -25,10 +27,10 @@ _WHY = (
 def to_nir(network: Network) -> Any:
     """Turn a network of leaky integrate-and-fire neurons into a NIR graph.
 
-    Each layer becomes a `Linear` node and a `CubaLIF` node, or `LIF` where inputs add to the potential itself; delays
-    become `Delay` nodes before it. By NIR's equations an input of weight w adds `w * w_in / tau_syn` to the current of
-    a `CubaLIF`, and `w * r / tau` to the potential of a `LIF`; `w_in` or `r` are chosen such that it adds w. Times are in
-    the network's unit; the duration of trials is not part of a graph.
+    Each layer becomes a `Linear` node and a `CubaLIF` node, or `LIF` where inputs add to the potential itself (`CubaLI`
+    and `LI` for readouts); delays become `Delay` nodes before it. By NIR's equations an input of weight w adds
+    `w * w_in / tau_syn` to the current of a `CubaLIF`, and `w * r / tau` to the potential of a `LIF`; `w_in` or `r` are
+    chosen such that it adds w. Times are in the network's unit; the duration of trials is not part of a graph.
 
     Args:
         network: A `FeedForward`, `Recurrent` or `Sequential` network. Trained parameters have their present values.
@@ -67,7 +69,7 @@ def to_nir(network: Network) -> Any:
 
 
 def from_nir(graph: Any, duration: float, *, allow_discontinuous: bool = False) -> Any:
-    """Turn a NIR graph of `Linear`, `Delay`, `LIF` and `CubaLIF` nodes into a network.
+    """Turn a NIR graph of `Linear`, `Delay`, `LIF`, `CubaLIF`, `LI` and `CubaLI` nodes into a network.
 
     Args:
         graph: A `nir.NIRGraph`, or the path of a file that `nir.write` wrote: a chain of layers, each of which may be
@@ -142,41 +144,65 @@ def _connect(
 
 
 def _neurons(nir: Any, layer: Layer) -> Any:
-    neuron, model = layer.neuron, layer.neuron.model
-    route = model.routes[0]
-    target = route.additive_target if len(model.routes) == 1 else None
-    if target is None or model.spike is None or model.spike.is_at_infinity or len(model.states) > 2:
-        raise ValueError(f"{layer.name}, {model.name}: {_WHY}")
-    if any(getattr(model, name, None) for name in ("refractory", "currents")):
-        raise ValueError(f"{layer.name}, {model.name}: refractoriness and currents have no counterpart in NIR")
-    variable, rate = model.variable, sp.expand(model.field)
-    leak = -sp.diff(rate, variable)
-    others = [state for state in model.states if state != variable]
-    gain = sp.diff(rate, others[0]) if others else sp.Integer(1)
-    rest = sp.simplify(rate + leak * variable - (gain * others[0] if others else 0))
-    free = {symbol for part in (leak, gain, rest) for symbol in part.free_symbols}
-    if free & set(model.states) or set(model.reset) != {variable} or target != (others[0] if others else variable):
-        raise ValueError(f"{layer.name}, {model.name}: {_WHY}")
-    if model.reset_value.free_symbols & set(model.states):
-        raise ValueError(f"{layer.name}, {model.name}: a reset to {model.reset_value} has no counterpart in NIR")
+    """Return the node of a layer's neurons.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    model, where = layer.neuron.model, f"{layer.name}, {layer.neuron.model.name}"
+    if any(getattr(model, part, None) not in (None, (), {}) for part in ("refractory", "currents")):
+        raise ValueError(f"{where}: refractoriness and currents have no counterpart in NIR")
+    if any(np.any(np.asarray(start)) for start in layer.neuron.initial(layer.size).values()):
+        raise ValueError(f"{where}: NIR has no initial values, and simulators start at 0; start the neuron there")
+    leaky = _leaky(model)
+    if leaky is None:
+        raise ValueError(f"{where}: {_WHY}")
 
     def value(expression: Any) -> np.ndarray:
-        return _value(neuron, expression, layer.size)
+        return _value(layer.neuron, expression, layer.size)
 
-    if any(np.any(np.asarray(start)) for start in neuron.initial(layer.size).values()):
-        raise ValueError(f"{layer.name}, {model.name}: NIR has no initial values, and simulators start at 0")
-    common = {
-        "v_leak": value(rest / leak), "v_threshold": value(model.spike.threshold), "v_reset": value(model.reset_value)
-    }  # fmt: skip
-    if (common["v_leak"] * 0 != 0).any() or (value(leak) <= 0).any():
-        raise ValueError(f"{layer.name}, {model.name}: its potential does not leak, tau would be infinite or negative")
-    if not others:
-        return nir.LIF(tau=value(1 / leak), r=value(1 / leak), **common)
-    decay = -sp.diff(model.dynamics[others[0]], others[0])
-    if sp.simplify(model.dynamics[others[0]] + decay * others[0]) != 0 or decay.free_symbols & set(model.states):
-        raise ValueError(f"{layer.name}, {model.name}: {_WHY}")
-    times = value(1 / decay)
-    return nir.CubaLIF(tau_syn=times, tau_mem=value(1 / leak), r=value(gain / leak), w_in=times, **common)
+    if (value(leaky.leak) <= 0).any() or (leaky.decay is not None and (value(leaky.decay) <= 0).any()):
+        raise ValueError(f"{where}: its potential or current does not decay, so that it has no time constant")
+    common = {"v_leak": value(leaky.constant / leaky.leak)}
+    if model.spike is not None:
+        common |= {"v_threshold": value(model.spike.threshold), "v_reset": value(model.reset_value)}
+    if leaky.decay is None:
+        kind = nir.LI if model.spike is None else nir.LIF
+        return kind(tau=value(1 / leaky.leak), r=value(1 / leaky.leak), **common)
+    kind, tau_syn = nir.CubaLI if model.spike is None else nir.CubaLIF, value(1 / leaky.decay)
+    gain = value(leaky.gain / leaky.leak)
+    return kind(tau_syn=tau_syn, tau_mem=value(1 / leaky.leak), r=gain, w_in=tau_syn, **common)
+
+
+class _Leaky(NamedTuple):
+    """`dV/dt = -leak*V + gain*I + constant`, and `dI/dt = -decay*I`, or no current."""
+
+    leak: Any
+    constant: Any
+    gain: Any
+    decay: Any
+
+
+def _leaky(model: NeuronModel) -> _Leaky | None:
+    """Recognise a leaky neuron or integrator; None for any other model."""
+    variable, others = model.variable, [state for state in model.states if state != model.variable]
+    target = model.routes[0].additive_target if len(model.routes) == 1 else None
+    if len(others) > 1 or target is None or target != (others[0] if others else variable):
+        return None
+    if model.spike is not None:
+        at_reset = model.reset_value.free_symbols & set(model.states)
+        if model.spike.is_at_infinity or set(model.reset) != {variable} or at_reset:
+            return None
+    rate: Any = sp.expand(model.dynamics[variable])
+    leak, gain = -sp.diff(rate, variable), sp.diff(rate, others[0]) if others else sp.Integer(1)
+    decay = -sp.diff(model.dynamics[others[0]], others[0]) if others else None
+    states = dict.fromkeys(model.states, 0)
+    parts: list[Any] = [leak, gain, *([] if decay is None else [decay])]
+    if any(part.free_symbols & states.keys() for part in parts):
+        return None
+    if others and (variable in model.dynamics[others[0]].free_symbols or model.dynamics[others[0]].subs(states) != 0):
+        return None
+    return _Leaky(leak, rate.subs(states), gain, decay)
 
 
 def _value(neuron: Neuron, expression: Any, size: int) -> np.ndarray:

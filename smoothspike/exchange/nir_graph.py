@@ -10,7 +10,7 @@ from symbolic import NeuronModel, crosses
 from ..networks import FeedForward, Recurrent, Sequential
 from ..neurons.neuron import Neuron
 
-_SUPPORTED = "Input, Output, Linear, Affine without bias, Delay, LIF and CubaLIF"
+_SUPPORTED = "Input, Output, Linear, Affine without bias, Delay, LIF, CubaLIF, LI and CubaLI"
 
 
 class _Link(NamedTuple):
@@ -72,7 +72,8 @@ class _Reader:
         self.before: dict[str, list[str]] = {name: [] for name in graph.nodes}
         for source, target in dict.fromkeys(map(tuple, graph.edges)):
             self.before[target].append(source)
-        known = nir.Input, nir.Output, nir.Linear, nir.Affine, nir.Delay, nir.LIF, nir.CubaLIF
+        self.neurons = nir.LIF, nir.CubaLIF, nir.LI, nir.CubaLI
+        known = nir.Input, nir.Output, nir.Linear, nir.Affine, nir.Delay, *self.neurons
         for name, node in graph.nodes.items():
             if not isinstance(node, known):
                 raise ValueError(f"node {name!r} is a {type(node).__name__}, but supported are {_SUPPORTED}")
@@ -89,8 +90,8 @@ class _Reader:
         name = self.before[outputs[0]][0]
         found: list[tuple[str, _Link, _Link | None]] = []
         while not isinstance(self.nodes[name], self.nir.Input):
-            if not isinstance(self.nodes[name], self.nir.LIF | self.nir.CubaLIF):
-                raise ValueError(f"node {name!r} must be a LIF or CubaLIF: every chain ends in a population of neurons")
+            if not isinstance(self.nodes[name], self.neurons):
+                raise ValueError(f"node {name!r} must be a population of neurons: LIF, CubaLIF, LI or CubaLI")
             if name in [each for each, *_ in found]:
                 raise ValueError(f"node {name!r} is driven by a later population; only loops to itself are supported")
             links = [self._link(name, before) for before in self.before[name]]
@@ -138,8 +139,8 @@ class _Reader:
 
 
 def _gain(nir: Any, node: Any) -> np.ndarray:
-    """How much an input of weight 1 adds to the current of a CubaLIF, or to the potential of a LIF."""
-    gain = node.w_in / node.tau_syn if isinstance(node, nir.CubaLIF) else node.r / node.tau
+    """How much an input of weight 1 adds to the current of a node, or else to its potential."""
+    gain = node.w_in / node.tau_syn if isinstance(node, nir.CubaLIF | nir.CubaLI) else node.r / node.tau
     return np.asarray(gain).ravel()
 
 
@@ -157,17 +158,14 @@ def _model(nir: Any, name: str, node: Any) -> NeuronModel:
         parameters[made] = float(found[0]) if same else found.tolist()
         return made
 
-    is_cuba = isinstance(node, nir.CubaLIF)
+    is_cuba = isinstance(node, nir.CubaLIF | nir.CubaLI)
     tau = value("tau_m", node.tau_mem if is_cuba else node.tau, positive=True)
-    leak, threshold = value("V_leak", node.v_leak), value("V_th", node.v_threshold)
-    reset = value("V_r", node.v_reset)
+    leak = value("V_leak", node.v_leak)
+    spikes: dict[str, Any] = {}
+    if isinstance(node, nir.LIF | nir.CubaLIF):
+        spikes = {"spike": crosses(V, value("V_th", node.v_threshold)), "reset": {V: value("V_r", node.v_reset)}}
     if not is_cuba:
-        return NeuronModel(
-            name, dynamics={V: (leak - V) / tau}, spike=crosses(V, threshold), reset={V: reset}, inputs=V,
-            parameters=parameters,
-        )  # fmt: skip
+        return NeuronModel(name, dynamics={V: (leak - V) / tau}, inputs=V, parameters=parameters, **spikes)
     gain, decay = value("R", node.r), value("tau_s", node.tau_syn, positive=True)
-    return NeuronModel(
-        name, dynamics={V: (leak - V + gain * I) / tau, I: -I / decay}, spike=crosses(V, threshold), reset={V: reset},
-        inputs=I, parameters=parameters,
-    )  # fmt: skip
+    dynamics = {V: (leak - V + gain * I) / tau, I: -I / decay}
+    return NeuronModel(name, dynamics=dynamics, inputs=I, parameters=parameters, **spikes)
