@@ -1,5 +1,7 @@
 """Currents as functions of time: their values, slopes and means, and what is refused."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -45,8 +47,7 @@ def test_one_for_each_neuron():
 def test_the_mean_over_a_trial(kind, duration):
     current = kind(TIMES, VALUES)
     edges = [0.0, *(time for time in TIMES if 0 < time < duration), duration]
-    pieces = zip(edges[:-1], edges[1:], strict=True)
-    total = sum(quad(lambda t: float(current.at([t])[0]), *ends, epsabs=1e-12)[0] for ends in pieces)
+    total = sum(quad(lambda t: float(current.at([t])[0]), *ends, epsabs=1e-12)[0] for ends in pairwise(edges))
     np.testing.assert_allclose(current.mean(jnp.asarray(duration)), [total / duration], rtol=1e-9)
     gradients = jax.grad(lambda each: each.mean(jnp.asarray(duration)).sum())(current)
     assert np.isfinite(gradients.times).all()
