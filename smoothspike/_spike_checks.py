@@ -1,5 +1,7 @@
 """Checks of times and sources, as `Spikes` and its constructors make them."""
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -58,3 +60,28 @@ def check_values(times: Array, sources: Array) -> None:
     if is_wrong.any():
         entry = first_entry("sources", source_values, is_wrong)
         raise ValueError(f"{entry}, but sources must be numbered from 0; padding has the time inf.")
+
+
+def is_later(times: Any) -> Any:
+    """Which of ascending times, of NumPy or JAX, but for the first, are not padding and later than the one before."""
+    return (times[..., 1:] != times[..., :-1]) & (times[..., 1:] < float("inf"))
+
+
+def count_distinct(times: Any) -> Any:
+    """Return how many finite numbers differ along the last axis, which is ascending."""
+    return (times[..., :1] < float("inf")).sum(-1) + is_later(times).sum(-1)
+
+
+def is_misgrouped(times: Any, distinct_times: int) -> Any:
+    """Whether times are not ascending, or more of them differ than was stated."""
+    return (times[..., 1:] < times[..., :-1]).any() | (count_distinct(times) > distinct_times).any()
+
+
+def check_distinct(times: Array, distinct_times: int) -> None:
+    """Raise a ValueError for `is_misgrouped` times that are known."""
+    values = known(times)
+    if values is not None and np.any(is_misgrouped(values, distinct_times)):
+        raise ValueError(
+            f"distinct_times is {distinct_times}, but the times of a trial are not ascending, or more of them differ; "
+            "leave it out, or let Spikes(...).grouped() count them."
+        )

@@ -12,7 +12,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ._checks import first_entry, floating, known
 from ._describe import described_spikes
 from ._ragged import in_order
-from ._spike_checks import as_sources, check_shapes, check_values
+from ._spike_checks import as_sources, check_distinct, check_shapes, check_values, count_distinct
 from ._spike_constructors import from_events, from_raster, from_trials
 
 
@@ -26,6 +26,8 @@ class Spikes(eqx.Module):
     Args:
         times: Spike times, at or after time 0. Integers and half precision become JAX's default floating-point type.
         sources: The neuron or input channel of each spike, counted from 0.
+        distinct_times: How many different spike times a trial has at most, if each trial is ascending and this is
+            known; see `grouped`.
 
     Raises:
         ValueError: if the shapes differ, a time is negative or NaN, or a source is negative, not an integer or above
@@ -41,12 +43,16 @@ class Spikes(eqx.Module):
 
     times: Float[Array, "*batch events"]
     sources: Int[Array, "*batch events"]
+    distinct_times: int | None = eqx.field(static=True)
 
-    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike) -> None:
+    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None) -> None:
         self.times = floating("times", times)
         self.sources = as_sources(sources, self.times)
+        self.distinct_times = distinct_times
         check_shapes(self.times, self.sources)
         check_values(self.times, self.sources)
+        if distinct_times is not None:
+            check_distinct(self.times, distinct_times)
 
     @classmethod
     def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
@@ -140,7 +146,24 @@ class Spikes(eqx.Module):
             raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
             raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
-        return Spikes(self.times[index], self.sources[index])
+        return Spikes(self.times[index], self.sources[index], distinct_times=self.distinct_times)
+
+    def grouped(self) -> "Spikes":
+        """Sort each trial by time, and count its different spike times; not available inside `jit`.
+
+        Where inputs arrive together, such as the pixels of an image with few grey levels, a network then takes them for
+        one event with the sum of their weights, which saves time. It does so by itself for spikes whose values it
+        knows; a `Dataset` groups its spikes when it is made. Their times are then constants: to differentiate with
+        respect to them, use `Spikes(spikes.times, spikes.sources)`.
+
+        Example:
+            >>> Spikes([1.0, 0.5, 1.0, jnp.inf], [0, 1, 2, 0]).grouped().distinct_times
+            2
+        """
+        if self.distinct_times is not None:
+            return self
+        times, sources = _in_order(_host(self.times, "grouped"), _host(self.sources, "grouped"))
+        return Spikes(times, sources, distinct_times=int(np.max(count_distinct(times), initial=0)))
 
     def sorted(self) -> "Spikes":
         """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.
@@ -149,15 +172,15 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
+        if self.distinct_times is not None:
+            return self
         if _is_traced(self):
             order = jnp.argsort(self.times, axis=-1, stable=True)
             return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
         # known spikes on the host: not again in every program that they are a part of
         times, sources = np.asarray(self.times), np.asarray(self.sources)
-        order = in_order(times)
-        if order is None:
-            return self
-        return Spikes(*(np.take_along_axis(each, order, axis=-1) for each in (times, sources)))
+        ordered = _in_order(times, sources)
+        return self if ordered[0] is times else Spikes(*ordered)
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and replace spikes at or after an end by padding.
@@ -167,7 +190,8 @@ class Spikes(eqx.Module):
             [0.5, 1.0, inf]
         """
         ordered = self.sorted()
-        return Spikes(jnp.where(ordered.times < end, ordered.times, jnp.inf), ordered.sources)
+        times = jnp.where(ordered.times < end, ordered.times, jnp.inf)
+        return Spikes(times, ordered.sources, distinct_times=self.distinct_times)
 
     def padded(self, capacity: int) -> "Spikes":
         """Increase the capacity with padding.
@@ -187,7 +211,8 @@ class Spikes(eqx.Module):
         widths = [(0, 0)] * (self.times.ndim - 1) + [(0, missing)]
         # JAX would compile for every width
         pad = jnp.pad if _is_traced(self) else np.pad
-        return Spikes(pad(self.times, widths, constant_values=np.inf), pad(self.sources, widths))
+        times = pad(self.times, widths, constant_values=np.inf)
+        return Spikes(times, pad(self.sources, widths), distinct_times=self.distinct_times)
 
     def trimmed(self) -> "Spikes":
         """Sort each trial by time and reduce the capacity to the largest number of spikes; not available inside `jit`.
@@ -199,7 +224,7 @@ class Spikes(eqx.Module):
         longest = int(np.max(np.isfinite(_host(self.times, "trimmed")).sum(-1), initial=0))
         ordered = self.sorted()
         times, sources = (_host(each, "trimmed")[..., :longest] for each in (ordered.times, ordered.sources))
-        return Spikes(times, sources)
+        return Spikes(times, sources, distinct_times=self.distinct_times)
 
     def counts(self, size: int) -> Int[Array, "*batch size"]:
         """Count the spikes of each of `size` sources.
@@ -260,6 +285,14 @@ class Spikes(eqx.Module):
 
 def _is_traced(spikes: Spikes) -> bool:
     return known(spikes.times) is None or known(spikes.sources) is None
+
+
+def _in_order(times: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort each trial by time; return the same arrays if they are."""
+    order = in_order(times)
+    if order is None:
+        return times, sources
+    return np.take_along_axis(times, order, axis=-1), np.take_along_axis(sources, order, axis=-1)
 
 
 def _host(array: Array, method: str) -> np.ndarray:

@@ -62,7 +62,8 @@ class Dataset(AbstractDataset):
             )
         spikes.check_sources(self.num_sources)
         is_known = known(spikes.times) is not None and known(spikes.sources) is not None
-        self.spikes = spikes.sorted() if is_known else spikes
+        # inputs that arrive together are then one event
+        self.spikes = spikes.grouped() if is_known else spikes
 
     @overload
     def __getitem__(self, index: int) -> tuple[Spikes, Int[Array, ""]]: ...
@@ -95,7 +96,11 @@ class Dataset(AbstractDataset):
             selections = in_any_length(len(self), batch_size, key, drop_last)
             return ((self.spikes[selection], self.labels[selection]) for selection in selections)
         lengths = np.isfinite(times).sum(-1)
+        most = self.spikes.distinct_times
         return (
-            (Spikes(times[chosen, :capacity], sources[chosen, :capacity]), jnp.asarray(labels[chosen]))
+            (
+                Spikes(times[chosen, :capacity], sources[chosen, :capacity], distinct_times=most),
+                jnp.asarray(labels[chosen]),
+            )
             for chosen, capacity in by_length(lengths, batch_size, self.buckets, key, drop_last)
         )

@@ -132,7 +132,9 @@ class StreamedDataset(AbstractDataset):
 
 
 def _on_device(times: np.ndarray, sources: np.ndarray, labels: np.ndarray) -> tuple[Spikes, Int[Array, " batch"]]:
-    return Spikes(times, sources), jnp.asarray(labels)
+    ordered = Spikes(times, sources).sorted()
+    # in order: no program sorts them again
+    return Spikes(ordered.times, ordered.sources, distinct_times=times.shape[-1]), jnp.asarray(labels)
 
 
 class _Trials:

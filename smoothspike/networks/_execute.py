@@ -56,7 +56,7 @@ def _run_batch(network: Any, spikes: Spikes, states: States, capacities: Capacit
 
     if len(batch) <= 1:
         return with_own_currents(run, network, spikes)
-    flat = Spikes(spikes.times.reshape(-1, events), spikes.sources.reshape(-1, events))
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, events), spikes)
     found = with_own_currents(run, network, flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 

@@ -17,10 +17,12 @@ from ..engine import (
     count_delayed_spikes,
     count_recurrent_spikes,
     count_spikes,
+    is_summed,
     not_after,
     simulate_delayed_layer,
     simulate_layer,
     simulate_recurrent,
+    summed,
 )
 from ..neurons import AbstractDynamics, State
 from ..neurons.neuron import Neuron
@@ -161,14 +163,22 @@ class Layer(NamedTuple):
 
         return each_trial(counted, spikes)(spikes)
 
+    def _with_summed_inputs(self, spikes: Spikes) -> tuple["Layer", Spikes]:
+        """Return a layer and inputs that do the same, where it pays to simulate those that arrive together as one."""
+        if not (is_summed(spikes) and self.inputs.is_dense and self.inputs.delays is None and self.neuron.sums_inputs):
+            return self, spikes
+        spikes, weights = summed(spikes, self.inputs.weights)
+        return self._replace(inputs=Connections.dense(weights)), spikes
+
     def _begun(
         self, dynamics: AbstractDynamics, values: dict[str, Array], spikes: Spikes, duration: Array
     ) -> tuple["Layer", State, Spikes]:
         """Return what is simulated: with currents, a layer whose inputs are their steps too, and begins with them."""
+        layer, spikes = self._with_summed_inputs(spikes)
         if not self.currents:
-            return self, dynamics.initial_state(values), spikes
+            return layer, dynamics.initial_state(values), spikes
         as_matrices = self.inputs.arrives_at_once and (self.recurrent is None or self.recurrent.is_dense)
-        spikes, inputs = driven(self.currents, spikes, self.inputs, self.size, as_matrices, duration)
+        spikes, inputs = driven(self.currents, spikes, layer.inputs, self.size, as_matrices, duration)
         recurrent = None if self.recurrent is None else silent(self.recurrent, self.currents)
         start = dynamics.initial_state(values | begun(self.currents, self.size))
         return self._replace(inputs=inputs, recurrent=recurrent), start, spikes

@@ -154,6 +154,11 @@ class Neuron(eqx.Module):
         """Names of the input routes."""
         return tuple(route.name for route in self.model.routes)
 
+    @property
+    def sums_inputs(self) -> bool:
+        """Whether inputs that arrive together do the same as one input with the sums of their weights."""
+        return _sums_inputs(self.model)
+
     def weight_sign(self, route: str) -> int:
         """Return the only sign that weights of a route may have: 1 or -1, or 0 for both.
 
@@ -250,6 +255,19 @@ class Neuron(eqx.Module):
                 continue
             values[symbols[name]] = jnp.exp(raw) if symbols[name].is_positive else raw
         return values
+
+
+@lru_cache(maxsize=256)
+def _sums_inputs(model: NeuronModel) -> bool:
+    changed = [state for route in model.routes for state in route.jump]
+    # no input changes or reads what another one changes
+    is_apart = len(changed) == len(set(changed)) and not any(
+        value.has(state)
+        for route in model.routes
+        for value in route.jump.values()
+        for state in set(changed) - set(route.jump)
+    )
+    return is_apart and all(route.adds_up for route in model.routes)
 
 
 def _array(value: Any) -> Float[Array, "..."]:
