@@ -37,6 +37,7 @@ from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
+from .neurons.beyond import Softplus as Softplus
 from .neurons.neuron import Neuron as Neuron
 from .saving import load as load
 from .saving import save as save
