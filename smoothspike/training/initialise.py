@@ -129,15 +129,11 @@ def _factor(network: Network, index: int, spikes: Spikes, wanted: float) -> floa
 def _unreachable(network: Network, name: str, wanted: float, found: dict[float, float], alone: float) -> str:
     reached = ", ".join(f"{rate:.3g} with weights times {factor:.3g}" for factor, rate in found.items())
     if alone > wanted:
-        advice = (
-            f"without any input it spikes {alone:.3g} times: ask for more, lower its own drive, or shorten the trial"
-        )
+        advice = f"without any input it spikes {alone:.3g} times: ask for more, or lower its own drive"
     elif max(found.values()) < wanted:
         advice = "its inputs may be too few, too late or inhibitory: draw weights with a larger mean, or ask for less"
     else:
-        advice = (
-            "its rate jumps, as recurrent excitation explodes: draw recurrent weights with a smaller or negative mean"
-        )
+        advice = "its rate jumps, as recurrent excitation explodes: draw weights with a smaller or negative mean"
     return f"{name} cannot spike {wanted:.3g} times per neuron and trial: it reaches {reached}; {advice}"
 
 
