@@ -32,7 +32,7 @@ def main(file: str | None, epochs: int) -> dict[str, float]:
         train, validation, test = ss.datasets.braille(file, duration=INPUT)
     sizes = train.num_sources, 100, train.num_classes
     net = ss.FeedForward(ss.Neuron(ss.models.qif()), sizes, TRIAL, key=jax.random.key(0))
-    net = ss.initialise(net, train, rate=(0.5, 0.3))
+    net = ss.initialise(net, train, rate=(0.5, 0.1))
     steps = epochs * (len(train) // BATCH)
     optimizer = optax.chain(
         optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(3e-2, steps, alpha=0.05))
@@ -52,4 +52,4 @@ if __name__ == "__main__":
     parser.add_argument("file", nargs="?", help="braille_touch.npz; without it, data are generated")
     parser.add_argument("--quick", action="store_true", help="train for 2 epochs, to see that it runs")
     options = parser.parse_args()
-    main(options.file, epochs=2 if options.quick else 60)
+    main(options.file, epochs=2 if options.quick else 40)

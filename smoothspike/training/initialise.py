@@ -71,11 +71,8 @@ def initialise(
             continue
         factor = _factor(network, index, inputs, rates[index])
         network = _scaled(network, index, factor)
-        values = network.states(None)[index]
-        capacity = _enough(
-            network, index, network.layers[index], values, inputs, given_capacities(network, None)[index]
-        )
-        inputs = _shortened(_emitted(network, index, values, inputs, capacity))
+        if index + 1 < len(layers) and not layers[index + 1].is_readout:
+            inputs = _spikes_of(network, index, inputs)
     return network
 
 
@@ -176,9 +173,12 @@ def _scaled(network: Any, index: int, factor: float) -> Any:
     )
 
 
-def _shortened(spikes: Spikes) -> Spikes:
-    """Leave out places that no trial fills, but for few sizes of arrays."""
+def _spikes_of(network: Network, index: int, inputs: Spikes) -> Spikes:
+    """Return the spikes of a layer, in few sizes of arrays."""
+    values, room = network.states(None)[index], given_capacities(network, None)[index]
+    capacity = _enough(network, index, network.layers[index], values, inputs, room)
+    spikes = _emitted(network, index, values, inputs, capacity)
     most = int(np.isfinite(np.asarray(known(spikes.times))).sum(-1).max(initial=0))
     room = max(8, 1 << max(0, most - 1).bit_length())
-    times, order = jax.lax.sort_key_val(spikes.times, spikes.sources)
-    return Spikes(times[:, :room], order[:, :room])
+    times, sources = jax.lax.sort_key_val(spikes.times, spikes.sources)
+    return Spikes(times[:, :room], sources[:, :room])

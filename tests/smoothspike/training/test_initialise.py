@@ -27,6 +27,12 @@ def rates(net, spikes):
     ]
 
 
+def test_a_layer_spikes_at_its_rate(spikes):
+    net = ss.FeedForward(QIF, (6, 20), 4.0, key=jax.random.key(1))
+    assert rates(ss.initialise(net, spikes, rate=0.8), spikes) == pytest.approx([0.8], rel=0.01)
+
+
+@pytest.mark.slow
 def test_layers_spike_at_their_rates_and_the_readout_spreads_by_one(spikes):
     net = ss.FeedForward((QIF, QIF, LEAKY), (6, 20, 10, 4), 4.0, key=jax.random.key(1))
     woken = ss.initialise(net, spikes, rate=(0.4, 1.5))
@@ -39,6 +45,7 @@ def test_layers_spike_at_their_rates_and_the_readout_spreads_by_one(spikes):
     assert all((a["I"] == b["I"]).all() for a, b in zip(again.weights, woken.weights, strict=True))
 
 
+@pytest.mark.slow
 def test_populations_with_bounded_weights_and_recurrence(spikes):
     keys = jax.random.split(jax.random.key(2), 2)
     bounded = ss.FeedForward(ss.Neuron(ss.models.qif_conductance()), (6, 8), 4.0, key=keys[0])
