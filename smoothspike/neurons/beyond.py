@@ -79,8 +79,8 @@ def require_beyond(beyond: Any, model: NeuronModel, derivation: Derivation, valu
 
 def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
     """Refuse a potential on which anything else acts, and a field that may be negative out of sight."""
-    others = {*model.other_states, *model.currents}
-    acting = sorted(symbol.name for symbol in (model.field.free_symbols | model.reset_value.free_symbols) & others)
+    used = model.field.free_symbols | model.reset_value.free_symbols
+    acting = [symbol.name for symbol in (*model.other_states, *model.currents) if symbol in used]
     if acting:
         raise ModelError(
             f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field or its reset '
@@ -102,6 +102,7 @@ def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
 def lift_of(beyond: Beyond, derivation: Derivation, values: Values) -> AbstractLift:
     """Return the lift of a choice, at given values of parameters."""
     if isinstance(beyond, Softplus):
+        assert derivation.rheobase is not None
         rheobase = lower(derivation.rheobase, values)
         return SoftplusLift(beyond.alpha + 0 * rheobase, rheobase)
     return OwnLift() if beyond == "own" else SquareplusLift()
