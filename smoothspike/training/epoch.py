@@ -91,10 +91,10 @@ def warn_if_silent(network: Network, told: Told) -> None:
     if told.output_spikes == 0 and network.layers[-1].neuron.model.spike is not None:
         warnings.warn(
             "the network ends without output spikes: in the last epoch no neuron of its last layer spiked within a "
-            "trial, so that all its answers are pseudospikes, beyond the trial. Bring late times close to the trial "
-            "end in the loss, by losses.bounded_times, with a small early_weight; let the trial last longer than the "
-            "input; start with spikes, by ss.initialise(network, dataset, rate=0.5), and try a larger learning rate. "
-            "See docs/silent_networks.md",
+            "trial, so that all its answers are pseudospikes, beyond the trial. Let the trial last longer than the "
+            "input, give the loss a small early_weight, clip gradients and try a larger learning rate, start with "
+            "spikes, by ss.initialise(network, dataset, rate=0.5), and bring late times close to the trial end, by "
+            "losses.bounded_times; docs/silent_networks.md says what each does",
             stacklevel=3,
         )
 
