@@ -22,6 +22,7 @@ from . import AbstractDynamics
 from ._trained import chosen_names, initial_unconstrained, initial_value
 from .compile.from_form import from_form
 from .compile.to_jax import lower
+from .refractory import with_refractory_time
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 
@@ -235,7 +236,9 @@ class Neuron(eqx.Module):
             currents: The names of the currents that are given, as states of their own, and whether each has a slope.
         """
         derivation = self.derivation_under(currents)
-        return from_form(derivation.form, derivation, self._values(), self.integration)
+        values = self._values()
+        own = from_form(derivation.form, derivation, values, self.integration)
+        return with_refractory_time(own, derivation, values, self.integration)
 
     def derivation_under(self, currents: Mapping[str, bool]) -> Derivation:
         """Return how the neuron is solved where these currents are given, and whether each has a slope.

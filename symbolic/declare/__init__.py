@@ -8,6 +8,7 @@ from .currents import with_any_currents as with_any_currents
 from .currents import without_currents as without_currents
 from .frozen import FrozenMapping as FrozenMapping
 from .model import NeuronModel as NeuronModel
+from .refractoriness import held_equations as held_equations
 from .roles import time_constants as time_constants
 from .rules import InputRoute as InputRoute
 from .rules import Jump as Jump

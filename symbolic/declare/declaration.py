@@ -31,6 +31,7 @@ class Declaration:
     bounds: FrozenMapping[sp.Symbol, Bounds]
     solution: Solution | None
     currents: tuple[sp.Symbol, ...] = ()
+    refractory: sp.Expr | None = None
 
     @property
     def states(self) -> tuple[sp.Symbol, ...]:

@@ -36,6 +36,9 @@ class NeuronModel(Declaration):
         solution: Formulas for flow and time to spike, if you know them; they are checked before they are used.
         currents: A symbol, or several, of input currents that are given when a network is run, as functions of time;
             0 where none is given. They may stand in the equations and in bounds, and are neither states nor parameters.
+        refractory: The absolute refractory time, a positive number or an expression in parameters: for so long after
+            a spike its variable is held at the value that the reset gave it, whatever inputs come, while other states
+            and inputs to them go on as ever.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
@@ -66,6 +69,7 @@ class NeuronModel(Declaration):
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
         currents: sp.Symbol | Iterable[sp.Symbol] = (),
+        refractory: Any = None,
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, NeuronModel.__init__)
@@ -86,6 +90,7 @@ class NeuronModel(Declaration):
             "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
             "solution": solution,
             "currents": _symbols(currents),
+            "refractory": None if refractory is None else exact(refractory, "refractory"),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
@@ -102,7 +107,8 @@ class NeuronModel(Declaration):
         an equation, or a decay of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
 
         Args:
-            equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
+            equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time. Lines such as
+                `Isyn = g*(E - V)` give a part of them a name, in any order.
             **declaration: The other parts of the declaration, as text where they are formulas:
                 `name`: What the model is called in reports.
                 `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
@@ -117,6 +123,7 @@ class NeuronModel(Declaration):
                 `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
                 `solution`: Formulas for flow and time to spike, in SymPy.
                 `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
+                `refractory`: The refractory time, a number or text such as `t_ref`.
 
         Returns:
             The model.
@@ -186,7 +193,7 @@ class NeuronModel(Declaration):
         declared: dict[str, Any] = {
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
-            "solution": self.solution, "currents": self.currents,
+            "solution": self.solution, "currents": self.currents, "refractory": self.refractory,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
@@ -198,6 +205,8 @@ class NeuronModel(Declaration):
         else:
             lines += [f"  spike: {self.spike}"]
             lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
+        if self.refractory is not None:
+            lines += [f"  refractory: {self.variable} is held for a time {self.refractory} after a spike"]
         lines += [f"  input {route}" for route in self.routes]
         lines += [f"  current {symbol}: given at run time" for symbol in self.currents]
         if self.parameters:
@@ -214,6 +223,8 @@ class NeuronModel(Declaration):
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
             rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
             rows += [rf"\text{{reset}} &: {changes}"]
+        if self.refractory is not None:
+            rows += [rf"\text{{refractory}} &: {latex(self.refractory)}"]
         for route in self.routes:
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
             # the name stands as a symbol, whatever letters it has

@@ -12,6 +12,7 @@ from ..algebra import value as number_of
 from ..errors import ModelError
 from .declaration import Declaration
 from .defined import require_defined
+from .refractoriness import require_refractory_time
 from .roles import time_constants
 from .rules import SpikeRule, weight
 from .solution import Solution, time
@@ -20,7 +21,7 @@ from .solution import Solution, time
 def validate(model: Declaration) -> None:
     """Check a declaration."""
     for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds,
-                  _initial, _threshold, _solution):  # fmt: skip
+                  _initial, _threshold, _refractory, _solution):  # fmt: skip
         check(model)
 
 
@@ -210,6 +211,12 @@ def _threshold(model: Declaration) -> None:
             )
 
 
+def _refractory(model: Declaration) -> None:
+    if model.refractory is not None:
+        _only(model, model.refractory, "refractory")
+    require_refractory_time(model)
+
+
 def _only(model: Declaration, expression: sp.Expr, where: str, *, states: bool = False, also: Iterable = ()) -> None:
     """Refuse symbols that are not declared, and expressions that are not finite and real."""
     if not isinstance(expression, sp.Expr):
@@ -265,6 +272,7 @@ def _used_symbols(model: Declaration) -> set[sp.Symbol]:
     named: set[Any] = {*model.reset, *model.initial, *model.bounds, *jumped}
     if isinstance(model.spike, SpikeRule):
         expressions.append(model.spike.threshold)
+        expressions.append(model.refractory)
         named.add(model.variable)
     return named.union(*(item.free_symbols for item in expressions if isinstance(item, sp.Basic)))  # pyright: ignore[reportReturnType]
 
