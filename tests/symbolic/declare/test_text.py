@@ -68,10 +68,8 @@ def test_time_constants_are_told_by_what_they_do():
 
 
 def test_keywords_that_a_declaration_does_not_have_are_refused():
-    with pytest.raises(
-        ModelError, match="unknown keyword 'refractory'; A declaration has equations, name, spike, reset"
-    ):
-        NeuronModel.from_equations(**QIF, refractory=2)
+    with pytest.raises(ModelError, match="unknown keyword 'noise'; A declaration has equations, name, spike, reset"):
+        NeuronModel.from_equations(**QIF, noise=2)
     with pytest.raises(ModelError, match=r"'input'; did you mean 'inputs'\?"):
         NeuronModel("QIF", dynamics={V: V**2}, spike=at_infinity(V), reset={V: 0}, input=V)
     with pytest.raises(ModelError, match="no name; pass name='QIF'"):
@@ -234,7 +232,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"spike": "V = I"}, "column 5: this may not depend on the state 'I'"),
         ({"spike": "V = 1\nI = 1"}, "spike, line 2, column 1: expected one statement, found 2"),
         ({"spike": ""}, "spike, line 1, column 1: expected one statement, found 0; write V = oo or V = V_th"),
-        ({"spike": None}, "spike: expected text such as 'V = oo', got None"),
+        ({"spike": None}, "QIF: no spike rule; pass spike="),
         ({"spike": "V = 1"}, "reset of V to -oo: only a variable that spikes at infinity"),
         ({"reset": "V = -oo,"}, "reset, line 1, column 8: nothing to separate here; remove the comma"),
         ({"reset": ", V = -oo"}, "reset, line 1, column 1: nothing to separate here"),
@@ -243,7 +241,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"reset": "V = -oo, 3"}, "column 10: expected a state, found '3'"),
         ({"reset": "V = oo"}, "reset of V to oo"),
         ({"reset": ""}, "no reset of the spiking variable"),
-        ({"reset": None}, "reset: expected text such as 'V = -oo', got None"),
+        ({"reset": None}, "no reset of the spiking variable; pass reset={V: ...}"),
         ({"inputs": "J"}, "inputs, line 1, column 1: 'J' has no equation; add dJ/dt = ..."),
         ({"inputs": "I += weight"}, r"column 3: expected '=', found '\+='; write V = V \+ ... in full"),
         ({"inputs": "I = I + wait"}, "column 9: .* did you mean 'weight'"),
