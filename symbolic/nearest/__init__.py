@@ -47,8 +47,8 @@ later.
     """
     if model.currents:
         raise ModelError(
-            f"{model.name}: a current that is given at run time has no counterpart here; declare {model.currents[0]} as "
-            "a parameter, and add the current to the proposal"
+            f"{model.name}: a current that is given at run time has no counterpart here; declare {model.currents[0]} "
+            "as a parameter, and add the current to the proposal"
         )
     certificate = verify(model)
     if certificate.holds:

@@ -29,7 +29,7 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
     always crossed transversally; and nothing jumps when an input and the neuron's own spike change places. A step that
     cannot be taken leaves the verdict UNDECIDED and is named in the reason; a failure is reported only if it is proven.
 
-    Currents that are given at run time may be any piecewise smooth functions within their bounds: each is taken as a
+    Currents that are given at run time may be any piecewise linear functions within their bounds: each is taken as a
     state that may step to any of these values at any time, and so may its rate of change. The report on the route of
     its name is on steps, that on the route of its rate on kinks.
 
