@@ -18,7 +18,7 @@ import smoothspike as ss
 
 DATA = {  # loader, duration, time constants of membrane and synapse in the same unit
     "braille": (ss.datasets.braille, 4.0, 1.0, 0.5),
-    "shd": (lambda folder: ss.datasets.shd(folder, group=10, max_events=1000), 1000.0, 40.0, 20.0),
+    "shd": (lambda folder: ss.datasets.shd(folder, group=10, max_events=1000, buckets=1), 1000.0, 40.0, 20.0),
     "mnist": (lambda folder: ss.datasets.mnist(folder, split=(7000, 1000, 2000)), 4.0, 1.0, 0.5),
     "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0, 1.0, 0.5),
 }
