@@ -18,14 +18,14 @@ class Steps(NamedTuple):
     """What a current does to each neuron, at each of its times.
 
     Attributes:
-        by: How much is added to its value, where this is not `ends` and `begins`.
-        ends: Minus the value, or the slope of a piecewise linear current, until then.
-        begins: The value or slope from then on.
+        by: By how much the value of a piecewise linear current jumps.
+        falls: Minus the value, or the slope of a piecewise linear current, until then.
+        rises: The value or slope from then on.
     """
 
     by: Float[Array, " pieces #neurons"]
-    ends: Float[Array, " pieces #neurons"]
-    begins: Float[Array, " pieces #neurons"]
+    falls: Float[Array, " pieces #neurons"]
+    rises: Float[Array, " pieces #neurons"]
 
 
 class AbstractCurrent(eqx.Module):

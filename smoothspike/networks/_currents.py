@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from symbolic.declare import BEGINS, ENDS
+from symbolic.declare import FALLS, RISES
 
 from ..currents import AbstractCurrent, Steps
 from ..engine import Connections
@@ -38,7 +38,7 @@ def held_at_mean(dynamics: AbstractDynamics, end: State, currents: Currents, dur
     """
     now = dynamics.readout(end)
     moves = dict.fromkeys(dynamics.routes, jnp.zeros_like(next(iter(now.values()))))
-    moves |= {BEGINS.format(name): current.mean(duration) - now[name] for name, current in currents.items()}
+    moves |= {RISES.format(name): current.mean(duration) - now[name] for name, current in currents.items()}
     return dynamics.jump(end, moves)
 
 
@@ -75,7 +75,7 @@ def _moves_of(currents: Currents) -> list[str]:
     found = []
     for name, current in currents.items():
         steps = slope_of(name) if current.has_slope else name
-        found += dict.fromkeys((BEGINS.format(name), ENDS.format(steps), BEGINS.format(steps)))
+        found += dict.fromkeys((RISES.format(name), FALLS.format(steps), RISES.format(steps)))
     return found
 
 
@@ -89,9 +89,9 @@ def _events(currents: Currents, size: int) -> tuple[Float[Array, " events"], Mov
         steps: Steps = current.steps()
         place = slice(first, first + current.times.shape[-1])
         of = slope_of(name) if current.has_slope else name
-        added = {ENDS.format(of): steps.ends, BEGINS.format(of): steps.begins}
+        added = {FALLS.format(of): steps.falls, RISES.format(of): steps.rises}
         if current.has_slope:
-            added[BEGINS.format(name)] = steps.by
+            added[RISES.format(name)] = steps.by
         for route, rows in added.items():
             moves[route] = moves[route].at[place].set(jnp.broadcast_to(rows, (rows.shape[0], size)))
         first = place.stop

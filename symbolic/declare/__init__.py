@@ -1,7 +1,7 @@
 """Declaring a neuron: equations, spike rule, reset, inputs."""
 
-from .currents import BEGINS as BEGINS
-from .currents import ENDS as ENDS
+from .currents import FALLS as FALLS
+from .currents import RISES as RISES
 from .currents import driven_by as driven_by
 from .currents import rate_of as rate_of
 from .currents import with_any_currents as with_any_currents

@@ -17,8 +17,8 @@ from .model import NeuronModel
 from .rules import Jump, weight
 from .solution import Solution
 
-#: What a step of a current does: first its old value ends, then its new one begins; it is exactly that value then.
-ENDS, BEGINS = "{} ends", "{} begins"
+#: What a step of a current does, in the order of these names: it falls to 0, then it rises to its new value, exactly.
+FALLS, RISES = "{} falls", "{} rises"
 
 
 def rate_of(current: sp.Symbol) -> sp.Symbol:
@@ -52,9 +52,9 @@ def _driven_by(model: NeuronModel, order: Any, given: FrozenMapping[str, bool]) 
     currents = [symbol for symbol in model.currents if symbol.name in given]
     inputs: dict[str, Any] = {}
     for current in currents:
-        # a continuous current has no value that ends, only a rate; where it jumps all the same, it begins by more
+        # a continuous current does not fall to 0, only its rate does; where it jumps all the same, it rises by that
         steps = rate_of(current) if given[current.name] else current
-        for state, name in ((current, BEGINS), (steps, ENDS), (steps, BEGINS)):
+        for state, name in ((steps, FALLS), (steps, RISES), (current, RISES)):
             inputs[name.format(state.name)] = _adding(state)
     slopes = {current: rate_of(current) for current in currents if given[current.name]}
     return _with_states(model, {current: slopes.get(current, sp.Integer(0)) for current in currents}, inputs)

@@ -22,7 +22,7 @@ def parse_declaration(
     *,
     name: str,
     spike: str | None = None,
-    reset: str | None = None,
+    reset: str = "",
     inputs: str | Mapping[str, str] = "",
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     initial: Mapping[str, Any] | None = None,
@@ -46,7 +46,7 @@ def parse_declaration(
         name=name,
         dynamics={symbols.states[state]: reader.whole_expression(scope) for state, reader in rates.items()},
         spike=_spike(spike, symbols),
-        reset=_reset(reset, symbols),
+        reset={} if spike is None and reset == "" else _reset(reset, symbols),
         inputs=_inputs(inputs, symbols),
         parameters={symbols.parameters[key]: _given(value, f"parameter {key}") for key, value in parameters.items()},
         initial=_initial(initial or {}, symbols),
@@ -138,9 +138,7 @@ def _spike(text: str | None, symbols: DeclaredNames) -> SpikeRule | None:
     return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.constants))
 
 
-def _reset(text: str | None, symbols: DeclaredNames) -> dict[sp.Symbol, sp.Expr]:
-    if text is None:
-        return {}
+def _reset(text: str, symbols: DeclaredNames) -> dict[sp.Symbol, sp.Expr]:
     source = _source("reset", text, "V = -oo")
     found = [Reader(source, statement) for statement in statements(source, commas=True)]
     return _assignments(source, found, symbols, symbols.all)

@@ -61,8 +61,6 @@ def _currents(model: Declaration) -> None:
             raise ModelError(f"currents: {symbol} is named twice; name it once")
         if symbol.name in routes:
             raise ModelError(f"{symbol} names both a current and an input route; rename one of them")
-        if not any(symbol in rate.free_symbols for rate in model.dynamics.values()):
-            raise ModelError(f"current {symbol} stands in no equation; add it to one, or remove it from currents")
 
 
 def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
@@ -88,6 +86,9 @@ def _spike(model: Declaration) -> None:
 def _equations(model: Declaration) -> None:
     for state, rate in model.dynamics.items():
         _only(model, rate, f"d{state}/dt", states=True, also=model.currents)
+    for symbol in model.currents:
+        if not any(symbol in rate.free_symbols for rate in model.dynamics.values()):
+            raise ModelError(f"current {symbol} stands in no equation; add it to one, or remove it from currents")
 
 
 def _readout(model: Declaration) -> None:

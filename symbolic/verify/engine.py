@@ -31,7 +31,7 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
 
     After a refractory time, inputs meet the release as they meet the spike: what happens there is decided, too.
 
-    Currents that are given at run time may be any piecewise smooth functions within their bounds: each is taken as a
+    Currents that are given at run time may be any piecewise linear functions within their bounds: each is taken as a
     state that may step to any of these values at any time, and so may its rate of change. The report on the route of
     its name is on steps, that on the route of its rate on kinks.
 

@@ -81,7 +81,7 @@ def _time_matters(case: Case, found: Ties) -> bool:
 
 
 def is_quiet(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
-    """Tell whether the other states are smooth functions of input times, spike times apart, and V restarts without them."""
+    """Whether other states are smooth functions of input times, spike times apart, and V restarts without them."""
     jumps = [value for state, value in route.jump.items() if state != model.variable]
     if found.following or any(value.has(model.variable) for value in jumps):
         return False
@@ -219,7 +219,7 @@ def hoelder_order(case: Case, route: InputRoute, own: Order, found: Ties) -> Ord
 
 
 def at_most_one(order: Order, case: Case) -> sp.Expr | None:
-    """Return a Hoelder exponent from the order of a change; none where a factor that varies slowly may make it worse."""
+    """Return a Hoelder exponent from the order of a change; None where a slowly varying factor may make it worse."""
     facts = case.with_weight
     if order.exponent == sp.oo:
         return sp.S.One

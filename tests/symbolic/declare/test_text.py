@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbolic import ModelError, NeuronModel, at_infinity, crosses, jump, models, weight
-from symbolic.declare.names import declared_symbol
+from symbolic.declare.text import declared_symbol
 
 V, I, w, theta = sp.symbols("V I w theta", real=True)
 tau_m, tau_s = sp.symbols("tau_m tau_s", positive=True)
@@ -232,7 +232,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"spike": "V = I"}, "column 5: this may not depend on the state 'I'"),
         ({"spike": "V = 1\nI = 1"}, "spike, line 2, column 1: expected one statement, found 2"),
         ({"spike": ""}, "spike, line 1, column 1: expected one statement, found 0; write V = oo or V = V_th"),
-        ({"spike": None}, "QIF: no spike rule; pass spike="),
+        ({"spike": None}, r"QIF: no spike rule; pass spike=at_infinity\(V\)"),
         ({"spike": "V = 1"}, "reset of V to -oo: only a variable that spikes at infinity"),
         ({"reset": "V = -oo,"}, "reset, line 1, column 8: nothing to separate here; remove the comma"),
         ({"reset": ", V = -oo"}, "reset, line 1, column 1: nothing to separate here"),
@@ -241,7 +241,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"reset": "V = -oo, 3"}, "column 10: expected a state, found '3'"),
         ({"reset": "V = oo"}, "reset of V to oo"),
         ({"reset": ""}, "no reset of the spiking variable"),
-        ({"reset": None}, "no reset of the spiking variable; pass reset={V: ...}"),
+        ({"reset": None}, "reset: expected text such as 'V = -oo', got None"),
         ({"inputs": "J"}, "inputs, line 1, column 1: 'J' has no equation; add dJ/dt = ..."),
         ({"inputs": "I += weight"}, r"column 3: expected '=', found '\+='; write V = V \+ ... in full"),
         ({"inputs": "I = I + wait"}, "column 9: .* did you mean 'weight'"),

@@ -8,8 +8,8 @@ from symbolic import NeuronModel, Regularity, Verdict, models, verify
 CONTINUOUS, C1, C2, C3 = Regularity.CONTINUOUS, Regularity.C1, Regularity.C2, Regularity.C3
 
 
-def held(model, period=sp.Rational(1, 2)):
-    return model._replaced(refractory=period)
+def held(model):
+    return model._replaced(refractory=sp.Rational(1, 2))
 
 
 @pytest.mark.parametrize(
