@@ -23,6 +23,7 @@ from ._trained import chosen_names, initial_unconstrained, initial_value
 from ._weight_signs import weight_sign
 from .compile.from_form import from_form
 from .compile.to_jax import lower
+from .moving_threshold import with_declared_states
 from .refractory import with_refractory_time
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
@@ -239,7 +240,8 @@ class Neuron(eqx.Module):
         derivation = self.derivation_under(currents)
         values = self._values()
         own = from_form(derivation.form, derivation, values, self.integration)
-        return with_refractory_time(own, derivation, values, self.integration)
+        own = with_refractory_time(own, derivation, values, self.integration)
+        return with_declared_states(own, self.model, values)
 
     def derivation_under(self, currents: Mapping[str, bool]) -> Derivation:
         """Return how the neuron is solved where these currents are given, and whether each has a slope.

@@ -57,6 +57,7 @@ class DeclaredNames:
         self.rates = Scope(self.states | self.parameters | self.currents, {"weight": _WEIGHT_ELSEWHERE})
         self.all = Scope(self.states | self.parameters, no_weight | no_current)
         self.jumps = Scope(self.states | self.parameters | {"weight": weight}, no_weight | no_current)
+        self.thresholds = Scope(self.states | self.parameters, no_weight | no_current)
         self.constants = Scope(self.parameters, no_weight | no_state | no_current)
 
     def state(self, source: Source, token: Token) -> sp.Symbol:

@@ -91,7 +91,8 @@ def at_infinity(variable: sp.Symbol) -> SpikeRule:
 def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
     """Declare that a neuron spikes when `variable` crosses `threshold` upwards.
 
-    `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike.
+    `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike. It may
+    depend on other states, too: a threshold that moves, such as one that each spike raises.
 
     Raises:
         ModelError: if `variable` is not a SymPy symbol or `threshold` is infinite or not real.

@@ -135,7 +135,7 @@ def _spike(text: str | None, symbols: DeclaredNames) -> SpikeRule | None:
     threshold = reader.infinity()
     if threshold == -sp.oo:
         raise source.error(start.position, "a neuron cannot spike at -oo; write oo, or turn the variable's sign around")
-    return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.constants))
+    return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.thresholds))
 
 
 def _reset(text: str, symbols: DeclaredNames) -> dict[sp.Symbol, sp.Expr]:

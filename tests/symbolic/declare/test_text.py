@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbolic import ModelError, NeuronModel, at_infinity, crosses, jump, models, weight
-from symbolic.declare.text import declared_symbol
+from symbolic.declare.names import declared_symbol
 
 V, I, w, theta = sp.symbols("V I w theta", real=True)
 tau_m, tau_s = sp.symbols("tau_m tau_s", positive=True)
