@@ -21,7 +21,7 @@ _FUNCTIONS = {
     "tanh": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Abs": "abs", "sign": "sign",
     "floor": "floor", "ceiling": "ceil",
 }  # fmt: skip
-_KNOWN = ("name", "dynamics", "spike", "reset", "routes", "parameters", "initial", "bounds", "solution")
+_KNOWN = ("name", "dynamics", "spike", "reset", "routes", "parameters", "initial", "bounds", "solution", "units")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,14 @@ import sympy as sp
 from ..errors import ModelError
 from ..typesetting import latex
 from .declaration import Bounds, Declaration, Value
+from .dimensions import resolved
 from .frozen import FrozenMapping
 from .keywords import refuse_unknown
+from .plain import Plain
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .solution import Solution
 from .text import parse_declaration
+from .units import MS
 from .validate import validate
 
 
@@ -39,9 +42,15 @@ class NeuronModel(Declaration):
         refractory: The absolute refractory time, a positive number or an expression in parameters: for so long after
             a spike its variable is held at the value that the reset gave it, whatever inputs come, while other states
             and inputs to them go on as ever.
+        units: Units of states and parameters that are given as plain numbers, such as `{V: "mV"}`. Values may also be
+            text with a unit, such as `"20 ms"`; see `Quantities` below.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
+
+    Quantities: parameters, initial values, bounds, the refractory time and a constant threshold or reset may be text
+    with a unit, such as `"20 ms"` or `"0.5 nF"` (the extra `units`). All are converted to ms, mV, nA, MOhm, nF and uS,
+    which fit together, and the dimensions of all equations are checked; times of networks are in ms then.
 
     Time is in the unit of the declared time constants. Models are immutable, equal and hashable by content.
 
@@ -70,12 +79,17 @@ class NeuronModel(Declaration):
         solution: Solution | None = None,
         currents: sp.Symbol | Iterable[sp.Symbol] = (),
         refractory: Any = None,
+        units: Mapping[sp.Symbol, str] | None = None,
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, NeuronModel.__init__)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
         field = _sympified(dynamics, "dynamics")
+        plain = Plain(units or {})
+        spike, reset = plain.spike(spike), plain.mapping(reset, "reset")
+        parameters, initial = plain.mapping(parameters, "parameter"), plain.mapping(initial, "initial")
+        bounds, refractory = plain.ranges(bounds), plain.value(refractory, "refractory", MS)
         values = {state: sp.Integer(0) for state in field} | _sympified(initial or {}, "initial")
         fields: dict[str, Any] = {
             "name": str(name),
@@ -91,10 +105,13 @@ class NeuronModel(Declaration):
             "solution": solution,
             "currents": _symbols(currents),
             "refractory": None if refractory is None else exact(refractory, "refractory"),
+            "units": FrozenMapping({}),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
         validate(self)
+        if plain.is_used:
+            object.__setattr__(self, "units", FrozenMapping(resolved(self, plain.dimensions)))
 
     @classmethod
     def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
@@ -123,7 +140,8 @@ class NeuronModel(Declaration):
                 `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
                 `solution`: Formulas for flow and time to spike, in SymPy.
                 `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
-                `refractory`: The refractory time, a number or text such as `t_ref`.
+                `refractory`: The refractory time, a number or text such as `t_ref` or `2 ms`.
+                `units`: Units of states and parameters that are given as plain numbers, by name.
 
         Returns:
             The model.
@@ -194,6 +212,7 @@ class NeuronModel(Declaration):
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
             "solution": self.solution, "currents": self.currents, "refractory": self.refractory,
+            "units": self.units,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
@@ -215,6 +234,10 @@ class NeuronModel(Declaration):
         lines += ["  initial: " + ", ".join(f"{state} = {value}" for state, value in self.initial.items())]
         if self.bounds:
             lines += ["  bounds: " + ", ".join(_between(ends, str(s), "<=", str) for s, ends in self.bounds.items())]
+        if self.units:
+            lines += [
+                "  units: " + ", ".join(f"{symbol} in {unit}" for symbol, unit in self.units.items()) + "; time in ms"
+            ]
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:

@@ -60,6 +60,13 @@ class DeclaredNames:
         self.thresholds = Scope(self.states | self.parameters, no_weight | no_current)
         self.constants = Scope(self.parameters, no_weight | no_state | no_current)
 
+    def any(self, name: Any) -> sp.Symbol:
+        """The state, parameter or current of this name."""
+        known = self.states | self.parameters | self.currents
+        if name not in known:
+            raise ModelError(f"units of {name!r}: no such state or parameter; there are {', '.join(known)}")
+        return known[name]
+
     def state(self, source: Source, token: Token) -> sp.Symbol:
         """The state of this name."""
         name = token.text

@@ -9,6 +9,7 @@ import sympy as sp
 from ..errors import ModelError
 from .frozen import FrozenMapping
 from .sizes import require_size
+from .units import is_quantity
 
 #: Stands for the weight of an input spike inside `jump`.
 weight = sp.Symbol("weight", real=True)
@@ -23,7 +24,8 @@ class SpikeRule:
 
     def __post_init__(self) -> None:
         _symbol(self.variable, "SpikeRule")
-        object.__setattr__(self, "threshold", exact(self.threshold, "the spike threshold"))
+        if not is_quantity(self.threshold):  # which the model converts
+            object.__setattr__(self, "threshold", exact(self.threshold, "the spike threshold"))
 
     @property
     def is_at_infinity(self) -> bool:
@@ -92,7 +94,7 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
     """Declare that a neuron spikes when `variable` crosses `threshold` upwards.
 
     `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike. It may
-    depend on other states, too: a threshold that moves, such as one that each spike raises.
+    depend on other states, too: a threshold that moves, such as one that each spike raises. It may be text with a unit.
 
     Raises:
         ModelError: if `variable` is not a SymPy symbol or `threshold` is infinite or not real.
@@ -101,6 +103,8 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
         >>> crosses(sp.Symbol("V", real=True), 1).threshold
         1
     """
+    if is_quantity(threshold):
+        return SpikeRule(_symbol(variable, "crosses"), threshold)
     level = exact(threshold, f"crosses({variable}, ...)")
     if level is sp.oo:
         raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")

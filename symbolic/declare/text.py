@@ -15,6 +15,7 @@ from .rules import Jump, SpikeRule, at_infinity, crosses, jump
 from .solution import Solution
 from .subexpressions import Subexpression, with_subexpressions
 from .tokens import Source, statements, tokenize
+from .units import is_quantity
 
 
 def parse_declaration(
@@ -30,6 +31,7 @@ def parse_declaration(
     solution: Solution | None = None,
     currents: str | Iterable[str] = (),
     refractory: Any = None,
+    units: Mapping[str, str] | None = None,
     **unknown: Never,
 ) -> dict[str, Any]:
     """Read a declaration from text: the arguments of the same model declared with SymPy symbols."""
@@ -54,12 +56,13 @@ def parse_declaration(
         bounds=_bounds(bounds or {}, symbols),
         currents=tuple(symbols.currents.values()),
         refractory=_given(refractory, "refractory", symbols),
+        units={symbols.any(key): text for key, text in _mapping(units or {}, "units").items()},
     )
 
 
 def _named_in(refractory: Any) -> frozenset[str]:
     """The names of parameters that are times, as a refractory time is made of them."""
-    if not isinstance(refractory, str):
+    if not isinstance(refractory, str) or is_quantity(refractory):
         return frozenset()
     return frozenset(token.text for token in tokenize(Source("refractory", refractory)) if token.kind == "name")
 
@@ -132,6 +135,8 @@ def _spike(text: str | None, symbols: DeclaredNames) -> SpikeRule | None:
     if reader.take(">", ">=", "=", "->") is None:
         raise source.error(reader.next.position, f"expected '=' or '>', found {reader.next}; write V = oo or V = V_th")
     start = reader.next
+    if is_quantity(text[start.position :]):
+        return crosses(variable, text[start.position :].strip())
     threshold = reader.infinity()
     if threshold == -sp.oo:
         raise source.error(start.position, "a neuron cannot spike at -oo; write oo, or turn the variable's sign around")
@@ -147,13 +152,17 @@ def _reset(text: str, symbols: DeclaredNames) -> dict[sp.Symbol, sp.Expr]:
 def _assignments(
     source: Source, readers: list[Reader], symbols: DeclaredNames, scope: Scope
 ) -> dict[sp.Symbol, sp.Expr]:
-    changes: dict[sp.Symbol, sp.Expr] = {}
+    changes: dict[sp.Symbol, Any] = {}
     for reader in readers:
         token = reader.name("a state")
         state = symbols.state(source, token)
         if state in changes:
             raise source.error(token.position, f"{token.text!r} is given two values; remove one")
         _equals(reader)
+        last = reader.tokens[-1].position
+        if scope is not symbols.jumps and is_quantity(source.text[reader.next.position : last]):
+            changes[state] = source.text[reader.next.position : last].strip()
+            continue
         infinity = None if scope is symbols.jumps else reader.infinity()
         changes[state] = reader.whole_expression(scope) if infinity is None else infinity
     return changes
@@ -192,7 +201,7 @@ def _bounds(bounds: Any, symbols: DeclaredNames) -> dict[sp.Symbol, tuple[Any, A
 
 def _given(value: Any, what: str, symbols: DeclaredNames | None = None, *, infinite: bool = False) -> Any:
     """A value that is a number, or text in which parameters may be named."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or is_quantity(value):
         return value
     reader = _only_statement(Source(what, value), "a number")
     infinity = reader.infinity() if infinite else None
