@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import sympy as sp
+from sympy.core.relational import Relational
 
 from ..errors import ModelError
 from .declaration import Declaration
@@ -72,10 +73,11 @@ class Dimensions:
         if isinstance(expression, sp.Abs):
             return self._of_expression(expression.args[0])
         if isinstance(expression, sp.Piecewise):
-            for _, condition in expression.args:
-                for relation in condition.atoms(sp.core.relational.Relational):
+            pieces: Any = expression.args
+            for _, condition in pieces:
+                for relation in condition.atoms(Relational):
                     self._same(relation.args)
-            return self._same([value for value, _ in expression.args])
+            return self._same([value for value, _ in pieces])
         for argument in expression.args:
             self._plain(argument)
         return _ZERO

@@ -57,12 +57,13 @@ class InputRoute:
         if self.additive_target is not None:
             return True
         first, second = sp.symbols("first second", real=True)
-        after_first = {state: value.subs(weight, first) for state, value in self.jump.items()}
+        values: list[Any] = list(self.jump.values())
+        after_first: Any = {state: value.subs(weight, first) for state, value in self.jump.items()}
         return all(
             sp.expand(
                 value.subs(weight, second).subs(after_first, simultaneous=True) - value.subs(weight, first + second)
             ) == 0
-            for value in self.jump.values()
+            for value in values
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -96,7 +96,8 @@ def _registry() -> Any:
         import pint
     except ImportError as error:
         raise ImportError('quantities such as "20 ms" need pint; run pip install "smoothspike[units]"') from error
-    registry = pint.UnitRegistry(non_int_type=Fraction)
+    exactly: Any = Fraction
+    registry = pint.UnitRegistry(non_int_type=exactly)
     registry.default_system = "SI"
     return registry
 

@@ -89,8 +89,9 @@ def _order_of_step(case: Case, jump: Any) -> Order | None:
     """The first power of the distance from a finite reset with which a jump that leaves it in place grows."""
     model, facts = case.model, case.with_weight
     place: dict[Any, Any] = {model.variable: model.reset_value}
-    slope = sp.diff(jump, model.variable).replace(sp.tan, lambda angle: sp.sin(angle) / sp.cos(angle))
-    change = sp.factor_terms(sp.together(slope - 1))  # of sines and cosines: finite
+    slope: Any = sp.diff(jump, model.variable).replace(sp.tan, lambda angle: sp.sin(angle) / sp.cos(angle))
+    together: Any = sp.together(slope - 1)
+    change: Any = sp.factor_terms(together)  # of sines and cosines: finite
     for number in range(1, _MAX_DERIVATIVE):
         value = change.subs(place)
         if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo):

@@ -26,8 +26,11 @@ def run(model, duration=4.0, **options):
 
 def by_scipy(duration):
     """Spike times, and the states at 1.0, by integration from event to event."""
-    crossing = lambda t, y: y[0] - y[1]  # noqa: E731
-    crossing.terminal, crossing.direction = True, 1.0
+
+    def crossing(_, y):
+        return y[0] - y[1]
+
+    crossing.__dict__.update(terminal=True, direction=1.0)
     now, states, spikes, seen = 0.0, np.array([0.0, 1.0, 0.0]), [], None
     for until, weight in [*((time, WEIGHT) for time in TIMES), (duration, 0.0)]:
         while now < until:

@@ -103,8 +103,11 @@ def stepped(rates, start, inputs, duration, *, threshold, reset, period):
     """Spike times by SciPy: pieces between events, with the first state constant while it is held."""
     times, now, states, until = [], 0.0, np.array(start, float), -1.0
     queue = [*inputs, (duration, None)]
-    crossing = lambda _, y: y[0] - threshold  # noqa: E731
-    crossing.terminal, crossing.direction = True, 1.0
+
+    def crossing(_, y):
+        return y[0] - threshold
+
+    crossing.__dict__.update(terminal=True, direction=1.0)
     while queue:
         is_held = until > now
         end = min(queue[0][0], until) if is_held else queue[0][0]

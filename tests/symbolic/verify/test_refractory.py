@@ -47,6 +47,7 @@ def test_with_a_finite_reset_inputs_to_the_variable_jump_at_the_release_and_no_l
     assert failure.name.startswith(at_release)
     assert "leaves V = V_r, one just after it V = V_r + weight: later spikes jump" in failure.reason
     report = certificate.route("V")
+    assert report.later_spikes is not None
     assert (report.later_spikes >= CONTINUOUS, report.release) == (True, Regularity.DISCONTINUOUS)
     assert certificate.regularity == Regularity.DISCONTINUOUS
 
