@@ -22,6 +22,7 @@ from symbolic import verify as verify
 from symbolic import weight as weight
 
 from . import datasets as datasets
+from . import exchange as exchange
 from . import losses as losses
 from . import parallel as parallel
 from . import plot as plot

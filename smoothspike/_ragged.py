@@ -1,5 +1,6 @@
 """Trials of different lengths as padded arrays, in NumPy on the host."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from ._checks import first_entry, require_positive
+from ._checks import first_entry, known, require_positive
 
 _LARGEST_SOURCE = np.iinfo(np.int32).max
 #: Names an entry for error messages, given the number of its trial and its place in it.
@@ -98,7 +99,7 @@ def flat_from_raster(raster: npt.ArrayLike, dt: float, factor: float) -> tuple[F
     if is_wrong.any():
         raise ValueError(f"{first_entry('raster', counts, is_wrong)}, but must be the count of spikes in a time bin")
     *batch, bins, sources = counts.shape
-    counts = counts.reshape(-1, bins, sources)
+    counts = counts.reshape(math.prod(batch), bins, sources)
     trial, step, source = (np.repeat(each, counts[counts > 0].astype(np.int64)) for each in np.nonzero(counts))
     return flat_from_events(step * float(dt), source, trial, len(counts), factor), tuple(batch)
 
@@ -120,11 +121,12 @@ def floating_type(dtype: Any) -> np.dtype:
     return np.dtype(canonical if canonical in (np.float32, np.float64) else jax.dtypes.canonicalize_dtype(float))
 
 
-def in_order(times: np.ndarray) -> np.ndarray | None:
-    """Return the stable order of times along the last axis, or None if they are in order."""
+def in_order(times: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort each trial by time, simultaneous spikes in the given order; return the same arrays if they are sorted."""
     if (times[..., 1:] >= times[..., :-1]).all():
-        return None
-    return np.argsort(times, axis=-1, kind="stable")
+        return times, sources
+    order = np.argsort(times, axis=-1, kind="stable")
+    return np.take_along_axis(times, order, axis=-1), np.take_along_axis(sources, order, axis=-1)
 
 
 def _pair(trial: Any, name: str) -> tuple[Any, Any]:
@@ -137,7 +139,7 @@ def _pair(trial: Any, name: str) -> tuple[Any, Any]:
 
 def _numbers(values: npt.ArrayLike, name: str, whole: bool = False) -> np.ndarray:
     """Return numbers as a NumPy array with one axis."""
-    if isinstance(values, jax.core.Tracer):
+    if known(values) is None:
         raise ValueError(f"{name} are traced, but must be known: make spikes outside jit, vmap and grad")
     try:
         array = np.asarray(values)

@@ -20,12 +20,16 @@ def time_factor(unit: str | float | None, to: str | float) -> float:
         to: The unit of the result, text as well.
 
     Raises:
-        ValueError: if a unit is unknown or not positive.
+        ValueError: if a unit is unknown or not positive, or only `to` is given.
 
     Example:
         >>> time_factor("s", "ms"), time_factor("ms", "20 ms"), time_factor(1000, "ms"), time_factor(None, "ms")
         (1000.0, 0.05, 1000.0, 1.0)
     """
+    if not isinstance(unit, str) and to != MILLISECONDS:
+        raise ValueError(
+            f"to is {to!r}, but has a meaning only with the unit of the given times as text, as in unit='s'"
+        )
     if unit is None:
         return 1.0
     if isinstance(unit, str):

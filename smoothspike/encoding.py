@@ -1,5 +1,6 @@
 """Encodings of numbers as spike times, and noisy presentations of spikes."""
 
+import math
 from typing import Any
 
 import jax
@@ -137,7 +138,8 @@ def encode_level_crossings(signal: npt.ArrayLike, dt: float, step: float) -> Spi
         raise ValueError(f"signal has shape {values.shape}, but must have the shape (..., samples, signals)")
     *batch, samples, signals = values.shape
     # one row per signal, in steps from its first sample
-    rows = np.moveaxis(values.reshape(-1, samples, signals), 2, 1).reshape(-1, samples)
+    number = math.prod(batch)
+    rows = np.moveaxis(values.reshape(number, samples, signals), 2, 1).reshape(number * signals, samples)
     heights = (rows - rows[:, :1]) / step
     row, place, rises = _crossings(heights)
     sources = 2 * (row % max(signals, 1)) + ~rises
@@ -186,7 +188,7 @@ def _generator(key: PRNGKeyArray) -> np.random.Generator:
 
 def _batch(times: np.ndarray, sources: np.ndarray, trials: np.ndarray, batch: tuple[int, ...], dtype: Any) -> Spikes:
     """Pad the spikes of a batch of any shape."""
-    flat = flat_from_events(times.astype(dtype), sources, trials, int(np.prod(batch, dtype=int)), 1.0)
+    flat = flat_from_events(times.astype(dtype), sources, trials, math.prod(batch), 1.0)
     padded_times, padded_sources = padded(flat)
     shape = (*batch, padded_times.shape[-1])
     return Spikes(padded_times.reshape(shape), padded_sources.reshape(shape))

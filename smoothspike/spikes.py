@@ -7,6 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
@@ -72,9 +73,8 @@ class Spikes(eqx.Module):
         if not filled:
             return cls.empty(0)
         # in NumPy where possible: JAX would compile for every combination of lengths
-        values = [known(train) for train in filled]
-        is_known = not any(value is None for value in values)
-        return cls((np if is_known else jnp).concatenate(values if is_known else filled), sources).sorted()
+        concatenate = jnp.concatenate if any(known(train) is None for train in filled) else np.concatenate
+        return cls(concatenate(filled), sources).sorted()
 
     from_trials = classmethod(from_trials)
     from_events = classmethod(from_events)
@@ -135,7 +135,7 @@ class Spikes(eqx.Module):
         """Select trials along the batch axes, with an integer, a slice or an array.
 
         Raises:
-            IndexError: if there is no batch axis, or if an integer is out of range.
+            IndexError: if there is no batch axis, or if an index is out of range; inside jit, only an integer.
 
         Example:
             >>> batch = Spikes.stack([Spikes([0.5], [1]), Spikes([0.25], [0])])
@@ -146,7 +146,11 @@ class Spikes(eqx.Module):
             raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
             raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
-        return Spikes(self.times[index], self.sources[index], distinct_times=self.distinct_times)
+        if _is_traced(self) or isinstance(index, Tracer):
+            times, sources = self.times[index], self.sources[index]
+        else:  # in NumPy, which refuses what is out of range
+            times, sources = np.asarray(self.times)[index], np.asarray(self.sources)[index]
+        return Spikes(times, sources, distinct_times=self.distinct_times)
 
     def grouped(self) -> "Spikes":
         """Sort each trial by time, and count its different spike times; not available inside `jit`.
@@ -162,7 +166,7 @@ class Spikes(eqx.Module):
         """
         if self.distinct_times is not None:
             return self
-        times, sources = _in_order(_host(self.times, "grouped"), _host(self.sources, "grouped"))
+        times, sources = in_order(_host(self.times, "grouped"), _host(self.sources, "grouped"))
         return Spikes(times, sources, distinct_times=int(np.max(count_distinct(times), initial=0)))
 
     def sorted(self) -> "Spikes":
@@ -179,7 +183,7 @@ class Spikes(eqx.Module):
             return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
         # known spikes on the host: not again in every program that they are a part of
         times, sources = np.asarray(self.times), np.asarray(self.sources)
-        ordered = _in_order(times, sources)
+        ordered = in_order(times, sources)
         return self if ordered[0] is times else Spikes(*ordered)
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
@@ -285,14 +289,6 @@ class Spikes(eqx.Module):
 
 def _is_traced(spikes: Spikes) -> bool:
     return known(spikes.times) is None or known(spikes.sources) is None
-
-
-def _in_order(times: np.ndarray, sources: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sort each trial by time; return the same arrays if they are."""
-    order = in_order(times)
-    if order is None:
-        return times, sources
-    return np.take_along_axis(times, order, axis=-1), np.take_along_axis(sources, order, axis=-1)
 
 
 def _host(array: Array, method: str) -> np.ndarray:

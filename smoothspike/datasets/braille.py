@@ -48,7 +48,8 @@ def braille(file: str | Path, *, step: float = 0.04, duration: float = 4.0) -> t
     """
     require_positive("duration", duration)
     path = existing(file, _SOURCE)
-    with reading(path, "npz file of Braille readings", _SOURCE), np.load(path, allow_pickle=False) as arrays:
+    with reading(path, "npz file of Braille readings", _SOURCE), path.open("rb") as content:
+        arrays = np.load(content, allow_pickle=False)
         pressure, letter, repetition = (arrays[name] for name in ("pressure", "letter", "repetition"))
         if pressure.ndim != 3 or pressure.dtype != np.uint8:
             raise ValueError(f"pressure is {pressure.dtype} in shape {pressure.shape}")

@@ -71,6 +71,7 @@ class Dataset(AbstractDataset):
     def __getitem__(self, index: slice | npt.NDArray[Any] | Array) -> "Dataset": ...
     def __getitem__(self, index: Any) -> "tuple[Spikes, Int[Array, '']] | Dataset":
         """Return one sample's spikes and label, or the data set of the samples in a slice or index array."""
+        index = np.asarray(index) if isinstance(index, list) else index
         spikes, labels = self.spikes[index], self.labels[index]
         if labels.ndim == 0:
             return spikes, labels

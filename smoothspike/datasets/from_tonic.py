@@ -1,17 +1,39 @@
 """Any data set of events from the package tonic, or one with the same interface."""
 
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from .._time_units import MILLISECONDS
 from ..spikes import Spikes
-from .abstract import AbstractDataset, as_count
+from .abstract import as_count
 from .dataset import Dataset
 from .streamed import StreamedDataset
 
 
+@overload
+def from_tonic(
+    dataset: Any,
+    *,
+    sensor_size: tuple[int, int, int] | None = ...,
+    num_classes: int | None = ...,
+    unit: str | float = ...,
+    to: str = ...,
+    buckets: int = ...,
+    stream: Literal[False] = ...,
+) -> Dataset: ...
+@overload
+def from_tonic(
+    dataset: Any,
+    *,
+    sensor_size: tuple[int, int, int] | None = ...,
+    num_classes: int | None = ...,
+    unit: str | float = ...,
+    to: str = ...,
+    buckets: int = ...,
+    stream: Literal[True],
+) -> StreamedDataset: ...
 def from_tonic(
     dataset: Any,
     *,
@@ -21,7 +43,7 @@ def from_tonic(
     to: str = MILLISECONDS,
     buckets: int = 4,
     stream: bool = False,
-) -> AbstractDataset:
+) -> Dataset | StreamedDataset:
     """Convert a data set of tonic, with whatever transforms it has, to spikes.
 
     An event at (x, y) with polarity p comes from the source `p * width * height + y * width + x`; there is no y in data

@@ -112,8 +112,8 @@ class Recording(eqx.Module):
             >>> import smoothspike as ss
             >>> leaky = ss.Neuron(ss.NeuronModel.from_equations("dV/dt = I - V; dI/dt = -I", name="LI", inputs="I"))
             >>> net = ss.FeedForward(leaky, sizes=(1, 2), duration=4.0, weights=[[[1.0], [2.0]]])
-            >>> net(ss.Spikes([1.0], [0])).max_over_time().round(6).tolist()
-            [0.367879, 0.735759]
+            >>> [f"{value:.5f}" for value in net(ss.Spikes([1.0], [0])).max_over_time()]
+            ['0.36788', '0.73576']
         """
         return self._voltages("max_over_time", voltages.largest, layer)
 
@@ -187,10 +187,10 @@ class Recording(eqx.Module):
                 "without a spike rule"
             )
         dtype = record.trajectory.starts.dtype
-        duration, *others = (jnp.asarray(each, dtype) for each in (self.duration, *others))
+        duration, *numbers = (jnp.asarray(each, dtype) for each in (self.duration, *others))
 
         def of_trial(dynamics: ReadoutDynamics, trajectory: Trajectory) -> Array:
-            return read(dynamics, trajectory, duration, *others)
+            return read(dynamics, trajectory, duration, *numbers)
 
         for _ in range(self.spikes[-1].times.ndim - 1):
             of_trial = jax.vmap(of_trial)

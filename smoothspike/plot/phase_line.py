@@ -44,7 +44,7 @@ def phase_line(
             threshold, or the whole circle.
 
     Raises:
-        ValueError: if a parameter has no value, or one per neuron.
+        ValueError: if a parameter has no value, or one per neuron; if the model is a readout.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -54,6 +54,8 @@ def phase_line(
         '$V$'
         >>> plt.close(ax.figure)
     """
+    if model.is_readout:
+        raise ValueError(f"phase_line: {model.name} is a readout, without threshold and reset; draw a spiking neuron")
     model = without_currents(model)
     field = _field(model)
     currents = _default_currents(model) if currents is None else [float(current) for current in currents]

@@ -8,7 +8,6 @@ training that is interrupted and resumed ends as it would have ended.
 
 import csv
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -137,7 +136,7 @@ def _to_file(path: str | Path, text: Callable[[History], str]) -> Callback:
         if jax.process_index() > 0:
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+        beside = path.with_name(f"{path.name}.new")
         beside.write_text(text(history))
         beside.replace(path)
 

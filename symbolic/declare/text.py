@@ -24,7 +24,7 @@ def parse_declaration(
     *,
     name: str,
     spike: str | None = None,
-    reset: str | None = None,
+    reset: str = "",
     inputs: str | Mapping[str, str] = "",
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     initial: Mapping[str, Any] | None = None,
@@ -45,7 +45,7 @@ def parse_declaration(
         name=name,
         dynamics={symbols.states[state]: reader.whole_expression(symbols.rates) for state, reader in rates.items()},
         spike=_spike(spike, symbols),
-        reset=_reset(reset, symbols),
+        reset={} if spike is None and reset == "" else _reset(reset, symbols),
         inputs=_inputs(inputs, symbols),
         parameters={symbols.parameters[key]: _given(value, f"parameter {key}") for key, value in parameters.items()},
         initial=_initial(initial or {}, symbols),
@@ -157,9 +157,7 @@ def _spike(text: str | None, symbols: _Symbols) -> SpikeRule | None:
     return at_infinity(variable) if threshold else crosses(variable, reader.whole_expression(symbols.constants))
 
 
-def _reset(text: str | None, symbols: _Symbols) -> dict[sp.Symbol, sp.Expr]:
-    if text is None:
-        return {}
+def _reset(text: str, symbols: _Symbols) -> dict[sp.Symbol, sp.Expr]:
     source = _source("reset", text, "V = -oo")
     found = [Reader(source, statement) for statement in statements(source, commas=True)]
     return _assignments(source, found, symbols, symbols.all)

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import sympy as sp
 
 import smoothspike as ss
 from smoothspike.saving import file
@@ -46,6 +47,18 @@ NETWORKS = {
         layers(), ss.FeedForward(integrated(), (2, 2), 4.0, weights=[jnp.eye(2) / 3])
     ),
 }  # fmt: skip
+
+
+def readout():
+    tau = sp.Symbol("tau", positive=True)
+    V, I, given = sp.symbols("V I given", real=True)
+    dynamics = {V: (I - V + given) / tau, I: -I}
+    model = ss.NeuronModel("readout", dynamics=dynamics, inputs=I, parameters={tau: 0.3}, currents=given)
+    neurons = ss.Neuron(ss.models.qif()), ss.Neuron(model, trainable=("tau", "V"), per_neuron="V")
+    return ss.FeedForward(neurons, (2, 3, 2), 4.0, weights=[jnp.ones((3, 2)), jnp.ones((2, 3))])
+
+
+NETWORKS["readout"] = readout
 
 
 def equal(one, other):

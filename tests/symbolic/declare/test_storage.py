@@ -32,6 +32,17 @@ def strange():
     )
 
 
+def readout_with_currents():
+    given = sp.symbols("I_ext other", real=True)
+    return NeuronModel(
+        "readout",
+        dynamics={V: -V / TAU + given[1] + I * given[0], I: -I},
+        inputs=I,
+        parameters=[TAU],
+        currents=given[::-1],
+    )
+
+
 def with_solution():
     # V' = V/tau; its flow is known, and its formulas have decimal numbers that are kept as such
     flow = {V: V * sp.exp(time / TAU)}
@@ -55,7 +66,9 @@ def same(one, other):
     return one == other and orders[0] == orders[1] and assumed[0] == assumed[1]
 
 
-@pytest.mark.parametrize("build", [strange, with_solution, *(getattr(models, name) for name in models.names())])
+@pytest.mark.parametrize(
+    "build", [strange, with_solution, readout_with_currents, *(getattr(models, name) for name in models.names())]
+)
 def test_a_declaration_comes_back_equal(build):
     model = build()
     text = json.dumps(to_json(model))
