@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool
+from jaxtyping import Array
 
 from symbolic import Derivation
 from symbolic.derive import AffineForm
@@ -20,6 +20,7 @@ from ..numerics.special_functions import exponential, lifted
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import Update, lower
 from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
+from .reset_scan import Passing, scan_inputs
 from .vectorised import (
     AbstractVectorisedDynamics,
     EventJacobian,
@@ -27,7 +28,6 @@ from .vectorised import (
     InterEventInterval,
     ScanResult,
     SpikeCounter,
-    input_jump,
 )  # fmt: skip
 
 LinearState = dict[str, Neurons]
@@ -116,38 +116,23 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
 
     def scan_inputs(self, state: LinearState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         lengths = inputs.lengths[:, None]
-        shape, rates, sources = self._shape, self._rates, self._sources
-        nobody = jnp.zeros_like(counter.spiked)
-        matrix, forces = rates_matrix(shape, rates), dict(zip(shape.sources, sources, strict=True))
+        matrix, forces = rates_matrix(self._shape, self._rates), dict(zip(self._shape.sources, self._sources, strict=True))
 
-        def step(carry: tuple, interval: tuple) -> tuple:
-            (state, counter), (length, flow, bends, source) = carry, interval
+        def without_spikes(state: LinearState, known: tuple) -> tuple[LinearState, Array]:
+            flow, bends = known
             values = tuple(state[name] for name in self.order)
             end = flow(values)
             speeds = [combined(row, values, forces.get(place)) for place, row in enumerate(matrix)]
-            highest = jnp.maximum(values[0], end[0]) + sum(
-                by * jnp.abs(speed) for by, speed in zip(bends, speeds, strict=True)
-            )
-            may_spike = ~(highest < self.threshold)
-            end, count = jax.lax.cond(
-                may_spike.any(), lambda: self._through(state, length, may_spike, end), lambda: (end, nobody)
-            )
-            counter = counter.after(count)
-            after = self.jump(self._state(end), input_jump(inputs.columns, source))
-            return (after, counter), (state, counter.spiked)
+            rises = sum(by * jnp.abs(speed) for by, speed in zip(bends, speeds, strict=True))
+            return self._state(end), ~(jnp.maximum(values[0], end[0]) + rises < self.threshold)
 
-        intervals = lengths, self._transfer(lengths), bend(shape, lengths, rates), inputs.sources
-        (end, counter), (states, upto) = jax.lax.scan(step, (state, counter), intervals)
-        return ScanResult(states, end, counter, upto)
+        def through(state: LinearState, length: Neurons) -> tuple[LinearState, Neurons]:
+            setting, arguments = self._passing(state)
+            _, *values, count = pass_crossings(setting, length, jnp.full_like(length, jnp.inf), self.threshold, *arguments)
+            return self._state(tuple(values)), count
 
-    def _through(
-        self, state: LinearState, length: Neurons, may_spike: Bool[Array, "*shape"], end: tuple[Neurons, ...]
-    ) -> tuple[tuple[Neurons, ...], Neurons]:
-        """Evolve those neurons that may spike, through their spikes; the states at the end of the others are known."""
-        setting, arguments = self._passing(state)
-        within = jnp.where(may_spike, length, 0.0)
-        _, *values, count = pass_crossings(setting, within, jnp.full_like(within, jnp.inf), self.threshold, *arguments)
-        return tuple(jnp.where(may_spike, a, b) for a, b in zip(values, end, strict=True)), count
+        known = self._transfer(lengths), bend(self._shape, lengths, self._rates)
+        return scan_inputs(Passing(without_spikes, through, self.jump), state, inputs, known, counter)
 
     def normalised(self, state: LinearState) -> LinearState:
         return state
