@@ -34,17 +34,15 @@ class Passing(NamedTuple):
 
 
 class _Searched(NamedTuple):
-    """The interval of every neuron that was searched last; -1 for none yet, and beyond the last where all is known.
+    """The interval of every neuron that was searched last, and how it ended.
 
     Attributes:
-        place: Which it is.
+        place: Which it is; -1 for none yet, and beyond the last where all is known.
         end: The state at its end.
-        count: How many spikes it has.
     """
 
     place: Int[Array, " neurons *trials"]
     end: State
-    count: Values
 
 
 class _Run(NamedTuple):
@@ -52,69 +50,62 @@ class _Run(NamedTuple):
 
     Attributes:
         states: At the start of each.
-        counts: How many spikes each has.
-        end: The state after the last.
+        end: After the last.
         place: The first that is to be searched, for every neuron; their number for none.
-        at: The state at its start.
-        length: Its length.
     """
 
     states: State
-    counts: Float[Array, "inputs neurons *trials"]
     end: State
     place: Int[Array, " neurons *trials"]
-    at: State
-    length: Values
 
 
-def scan_inputs(
-    passing: Passing, state: State, inputs: Inputs, known: Any, counter: SpikeCounter
-) -> ScanResult:
+def scan_inputs(passing: Passing, state: State, inputs: Inputs, known: Any, counter: SpikeCounter) -> ScanResult:
     """Implement `AbstractVectorisedDynamics.scan_inputs`; `known` is what is known of every interval."""
-    number = len(inputs.lengths)
-    nobody = jnp.zeros_like(counter.spiked)
-    before = jnp.full(nobody.shape, -1, jnp.int32)
-    empty = jax.tree.map(lambda leaf: jnp.zeros((number, *leaf.shape), leaf.dtype), (state, nobody))
-    first = _Run(*empty, state, before, state, nobody)
-    found = _run(passing, state, inputs, known, first, _Searched(before, state, nobody))
+    number, lengths = len(inputs.lengths), inputs.lengths[:, None]
+    # looked up once, not again for every turn
+    intervals = jnp.arange(number, dtype=jnp.int32), input_jump(inputs.columns, inputs.sources, 1), known
+    before = jnp.full(counter.spiked.shape, -1, jnp.int32)
+    empty = jax.tree.map(lambda leaf: jnp.zeros((number, *leaf.shape), leaf.dtype), (state, counter.spiked))
+    found = _run(passing, state, intervals, _Run(empty[0], state, before), _Searched(before, state))
 
-    def going(found: _Run) -> Bool[Array, ""]:
-        return (found.place < number).any()
+    def going(looped: tuple) -> Bool[Array, ""]:
+        return (looped[0].place < number).any()
 
-    def onward(found: _Run) -> _Run:
-        end, count = passing.through(found.at, jnp.where(found.place < number, found.length, 0.0))
-        return _run(passing, state, inputs, known, found, _Searched(found.place, end, count))
-
-    found = jax.lax.while_loop(going, onward, found)
+    def onward(looped: tuple) -> tuple:
+        found, counts = looped
+        place = jnp.minimum(found.place, number - 1)[None]
+        at, length = jax.tree.map(
+            lambda leaf: jnp.take_along_axis(leaf, place, 0, mode="promise_in_bounds")[0], (found.states, lengths)
+        )
+        end, count = passing.through(at, jnp.where(found.place < number, length, 0.0))
+        is_here = intervals[0].reshape(-1, *(1,) * count.ndim) == found.place
+        found = _run(passing, state, intervals, found, _Searched(found.place, end))
+        return found, jnp.where(is_here, count, counts)
 
     def counted(counter: SpikeCounter, count: Values) -> tuple[SpikeCounter, Values]:
         counter = counter.after(count)
         return counter, counter.spiked
 
-    counter, upto = jax.lax.scan(counted, counter, found.counts)
+    found, counts = jax.lax.while_loop(going, onward, (found, empty[1]))
+    counter, upto = jax.lax.scan(counted, counter, counts)
     return ScanResult(found.states, found.end, counter, upto)
 
 
-def _run(passing: Passing, state: State, inputs: Inputs, known: Any, before: _Run, searched: _Searched) -> _Run:
+def _run(passing: Passing, state: State, intervals: tuple, before: _Run, searched: _Searched) -> _Run:
     """Run on from the ends of the intervals that were searched last."""
-    number = len(inputs.lengths)
+    number = len(intervals[0])
 
     def step(carry: tuple, interval: tuple) -> tuple:
-        (state, first, at, at_length), (here, length, source, known, (old, count)) = carry, interval
+        (state, first), ((here, added, known), old) = carry, interval
         state = _chosen(here <= searched.place, old, state)
         end, may_spike = passing.without_spikes(state, known)
         end = _chosen(here == searched.place, searched.end, end)
-        count = jnp.where(here == searched.place, searched.count, count)
         is_first = may_spike & (here > searched.place) & (first == number)
-        at, at_length = _chosen(is_first, (state, length), (at, at_length))
-        after = passing.jump(end, input_jump(inputs.columns, source))
-        return (after, jnp.where(is_first, here, first), at, at_length), (state, count)
+        return (passing.jump(end, added), jnp.where(is_first, here, first)), state
 
-    places = jnp.arange(number, dtype=jnp.int32)
-    intervals = places, inputs.lengths[:, None], inputs.sources, known, (before.states, before.counts)
-    start = state, jnp.full_like(before.place, number), before.at, before.length
-    (end, place, at, length), (states, counts) = jax.lax.scan(step, start, intervals)
-    return _Run(states, counts, _chosen(searched.place < number, end, before.end), place, at, length)
+    start = state, jnp.full_like(before.place, number)
+    (end, place), states = jax.lax.scan(step, start, (intervals, before.states))
+    return _Run(states, _chosen(searched.place < number, end, before.end), place)
 
 
 def _chosen(condition: Bool[Array, "*shape"], one: Any, other: Any) -> Any:
