@@ -10,4 +10,5 @@ from .interface import until_spike as until_spike
 from .linear import LinearDynamics as LinearDynamics
 from .projective_chart import RayChart as RayChart
 from .riccati import RiccatiDynamics as RiccatiDynamics
+from .riccati_polynomials import RiccatiPolynomialDynamics as RiccatiPolynomialDynamics
 from .riccati_series import RiccatiSeriesDynamics as RiccatiSeriesDynamics
