@@ -133,7 +133,9 @@ def answer(options: Options) -> Report:
     batch, checked = (16, 3) if options.quick else (256, 20)
     with jax.enable_x64(True):
         samples = ss.datasets.yin_yang(batch, bias_time=0.5)
-        times, labels = np.asarray(samples.spikes.times, float), np.asarray(samples.labels)
+        by_channel = np.argsort(samples.spikes.sources, axis=1)
+        times = np.take_along_axis(np.asarray(samples.spikes.times, float), by_channel, axis=1)
+        labels = np.asarray(samples.labels)
         given = weights()
         capacity, events = room(times, given)
         functions, comparison = {OURS: of_smoothspike(capacity)}, Comparison()

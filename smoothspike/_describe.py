@@ -60,8 +60,11 @@ def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays
 
 
 def described_recording(recording: Any) -> str:
-    """Summarise the spikes of every layer."""
-    layers = "".join(f"\n  layer {number}: {spikes!r}" for number, spikes in enumerate(recording.spikes))
+    """Summarise the spikes of every layer, or what a readout reads out."""
+    layers = ""
+    for number, (spikes, layer) in enumerate(zip(recording.spikes, recording.layers, strict=True)):
+        what = f"readout {layer.dynamics.variable} of {layer.size} neurons" if layer.is_readout else repr(spikes)
+        layers += f"\n  layer {number}: {what}"
     return f"Recording of {recording.duration:g}{layers}"
 
 

@@ -7,10 +7,14 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
 from ._checks import first_entry, floating, known
 from ._describe import described_spikes
+from ._ragged import in_order
+from ._spike_checks import as_sources, check_distinct, check_shapes, check_values, count_distinct
+from ._spike_constructors import from_events, from_raster, from_trials
 
 
 @final
@@ -23,6 +27,8 @@ class Spikes(eqx.Module):
     Args:
         times: Spike times, at or after time 0. Integers and half precision become JAX's default floating-point type.
         sources: The neuron or input channel of each spike, counted from 0.
+        distinct_times: How many different spike times a trial has at most, if each trial is ascending and this is
+            known; see `grouped`.
 
     Raises:
         ValueError: if the shapes differ, a time is negative or NaN, or a source is negative, not an integer or above
@@ -38,12 +44,16 @@ class Spikes(eqx.Module):
 
     times: Float[Array, "*batch events"]
     sources: Int[Array, "*batch events"]
+    distinct_times: int | None = eqx.field(static=True)
 
-    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike) -> None:
+    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None) -> None:
         self.times = floating("times", times)
-        self.sources = _as_sources(sources, self.times)
-        _check_shapes(self.times, self.sources)
-        _check_values(self.times, self.sources)
+        self.sources = as_sources(sources, self.times)
+        self.distinct_times = distinct_times
+        check_shapes(self.times, self.sources)
+        check_values(self.times, self.sources)
+        if distinct_times is not None:
+            check_distinct(self.times, distinct_times)
 
     @classmethod
     def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
@@ -57,10 +67,18 @@ class Spikes(eqx.Module):
             [0, 2, 0]
         """
         times = [floating(f"trains[{index}]", train).ravel() for index, train in enumerate(trains)]
-        sources = np.repeat(np.arange(len(times)), [train.size for train in times])
+        sources = np.repeat(np.arange(len(times), dtype=np.int32), [train.size for train in times])
         # an empty list has no floating-point type, and must not determine that of the others
         filled = [train for train in times if train.size > 0]
-        return cls(jnp.concatenate(filled), sources).sorted() if filled else cls.empty(0)
+        if not filled:
+            return cls.empty(0)
+        # in NumPy where possible: JAX would compile for every combination of lengths
+        concatenate = jnp.concatenate if any(known(train) is None for train in filled) else np.concatenate
+        return cls(concatenate(filled), sources).sorted()
+
+    from_trials = classmethod(from_trials)
+    from_events = classmethod(from_events)
+    from_raster = classmethod(from_raster)
 
     @classmethod
     def empty(cls, capacity: int) -> "Spikes":
@@ -89,8 +107,11 @@ class Spikes(eqx.Module):
         if len(batches) > 1:
             raise ValueError(f"Spikes.stack needs trials with equal batch axes, but they are {sorted(batches)}.")
         capacity = max(part.capacity for part in spikes)
-        padded = [part.padded(capacity) for part in spikes]
-        return cls(jnp.stack([part.times for part in padded]), jnp.stack([part.sources for part in padded]))
+        widened = [part.padded(capacity) for part in spikes]
+        # in NumPy where possible: JAX would compile for every number of trials
+        is_known = not any(_is_traced(part) for part in widened)
+        stack = np.stack if is_known else jnp.stack
+        return cls(stack([part.times for part in widened]), stack([part.sources for part in widened]))
 
     @property
     def capacity(self) -> int:
@@ -114,7 +135,7 @@ class Spikes(eqx.Module):
         """Select trials along the batch axes, with an integer, a slice or an array.
 
         Raises:
-            IndexError: if there is no batch axis, or if an integer is out of range.
+            IndexError: if there is no batch axis, or if an index is out of range; inside jit, only an integer.
 
         Example:
             >>> batch = Spikes.stack([Spikes([0.5], [1]), Spikes([0.25], [0])])
@@ -125,7 +146,28 @@ class Spikes(eqx.Module):
             raise IndexError("a single trial has no batch axis; index its times and sources instead")
         if isinstance(index, int) and not -len(self.times) <= index < len(self.times):
             raise IndexError(f"trial {index} does not exist: the batch has {len(self.times)} trials")
-        return Spikes(self.times[index], self.sources[index])
+        if _is_traced(self) or isinstance(index, Tracer):
+            times, sources = self.times[index], self.sources[index]
+        else:  # in NumPy, which refuses what is out of range
+            times, sources = np.asarray(self.times)[index], np.asarray(self.sources)[index]
+        return Spikes(times, sources, distinct_times=self.distinct_times)
+
+    def grouped(self) -> "Spikes":
+        """Sort each trial by time, and count its different spike times; not available inside `jit`.
+
+        Where inputs arrive together, such as the pixels of an image with few grey levels, a network then takes them for
+        one event with the sum of their weights, which saves time. It does so by itself for spikes whose values it
+        knows; a `Dataset` groups its spikes when it is made. Their times are then constants: to differentiate with
+        respect to them, use `Spikes(spikes.times, spikes.sources)`.
+
+        Example:
+            >>> Spikes([1.0, 0.5, 1.0, jnp.inf], [0, 1, 2, 0]).grouped().distinct_times
+            2
+        """
+        if self.distinct_times is not None:
+            return self
+        times, sources = in_order(_host(self.times, "grouped"), _host(self.sources, "grouped"))
+        return Spikes(times, sources, distinct_times=int(np.max(count_distinct(times), initial=0)))
 
     def sorted(self) -> "Spikes":
         """Sort each trial by time; padding comes last, and simultaneous spikes keep their order.
@@ -134,8 +176,15 @@ class Spikes(eqx.Module):
             >>> Spikes([2.0, jnp.inf, 1.0], [0, 0, 1]).sorted().times.tolist()
             [1.0, 2.0, inf]
         """
-        order = jnp.argsort(self.times, axis=-1, stable=True)
-        return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
+        if self.distinct_times is not None:
+            return self
+        if _is_traced(self):
+            order = jnp.argsort(self.times, axis=-1, stable=True)
+            return Spikes(*(jnp.take_along_axis(each, order, axis=-1) for each in (self.times, self.sources)))
+        # known spikes on the host: not again in every program that they are a part of
+        times, sources = np.asarray(self.times), np.asarray(self.sources)
+        ordered = in_order(times, sources)
+        return self if ordered[0] is times else Spikes(*ordered)
 
     def before(self, end: float | Float[Array, ""]) -> "Spikes":
         """Sort each trial by time, and replace spikes at or after an end by padding.
@@ -145,7 +194,8 @@ class Spikes(eqx.Module):
             [0.5, 1.0, inf]
         """
         ordered = self.sorted()
-        return Spikes(jnp.where(ordered.times < end, ordered.times, jnp.inf), ordered.sources)
+        times = jnp.where(ordered.times < end, ordered.times, jnp.inf)
+        return Spikes(times, ordered.sources, distinct_times=self.distinct_times)
 
     def padded(self, capacity: int) -> "Spikes":
         """Increase the capacity with padding.
@@ -163,7 +213,10 @@ class Spikes(eqx.Module):
                 f"{self.capacity} events do not fit in a capacity of {capacity}; trimmed() removes padding."
             )
         widths = [(0, 0)] * (self.times.ndim - 1) + [(0, missing)]
-        return Spikes(jnp.pad(self.times, widths, constant_values=jnp.inf), jnp.pad(self.sources, widths))
+        # JAX would compile for every width
+        pad = jnp.pad if _is_traced(self) else np.pad
+        times = pad(self.times, widths, constant_values=np.inf)
+        return Spikes(times, pad(self.sources, widths), distinct_times=self.distinct_times)
 
     def trimmed(self) -> "Spikes":
         """Sort each trial by time and reduce the capacity to the largest number of spikes; not available inside `jit`.
@@ -172,9 +225,10 @@ class Spikes(eqx.Module):
             >>> Spikes([jnp.inf, 0.5, jnp.inf], [0, 1, 0]).trimmed().times.tolist()
             [0.5]
         """
-        longest = int(np.max(_host(self.num_events, "trimmed"), initial=0))
+        longest = int(np.max(np.isfinite(_host(self.times, "trimmed")).sum(-1), initial=0))
         ordered = self.sorted()
-        return Spikes(ordered.times[..., :longest], ordered.sources[..., :longest])
+        times, sources = (_host(each, "trimmed")[..., :longest] for each in (ordered.times, ordered.sources))
+        return Spikes(times, sources, distinct_times=self.distinct_times)
 
     def counts(self, size: int) -> Int[Array, "*batch size"]:
         """Count the spikes of each of `size` sources.
@@ -233,56 +287,8 @@ class Spikes(eqx.Module):
             raise ValueError(f"{entry}, but there are only {size} sources, 0 to {size - 1}.")
 
 
-def _as_sources(sources: npt.ArrayLike, times: Array) -> Int[Array, "*shape"]:
-    """Convert to 32-bit integers; empty lists of any type are allowed.
-
-    Raises:
-        ValueError: if they are not integers, or the source of a spike does not fit.
-    """
-    numbers, time_values = known(sources), known(times)
-    dtype = sources.dtype if numbers is None else numbers.dtype  # pyright: ignore[reportAttributeAccessIssue]
-    if np.size(sources) and not jnp.issubdtype(dtype, jnp.integer):
-        raise ValueError(f"sources are of type {dtype}, but must be integers that number neurons or channels.")
-    if numbers is None:
-        return jnp.asarray(sources).astype(jnp.int32)
-    limits = np.iinfo(np.int32)
-    is_beyond = np.asarray((numbers < limits.min) | (numbers > limits.max))
-    if time_values is not None and time_values.shape == numbers.shape:
-        # the source of padding is ignored
-        numbers, is_beyond = (
-            np.where(is_beyond & ~np.isfinite(time_values), 0, numbers),
-            is_beyond & np.isfinite(time_values),
-        )
-    if is_beyond.any():
-        entry = first_entry("sources", numbers, is_beyond) if numbers.ndim else f"sources is {numbers}"
-        raise ValueError(f"{entry}, but sources must be numbered from 0 to at most {limits.max}; renumber them.")
-    return jnp.asarray(numbers.astype(np.int32))
-
-
-def _check_shapes(times: Array, sources: Array) -> None:
-    if times.shape != sources.shape:
-        raise ValueError(
-            f"times have shape {times.shape} and sources {sources.shape}, but must have the same shape, for example by "
-            "jnp.broadcast_to(sources, times.shape)."
-        )
-    if times.ndim == 0:
-        raise ValueError("times and sources are single numbers, but must be arrays of events, such as [0.5].")
-
-
-def _check_values(times: Array, sources: Array) -> None:
-    time_values, source_values = known(times), known(sources)
-    if time_values is None:
-        return
-    is_wrong = ~(time_values >= 0)
-    if is_wrong.any():
-        entry = first_entry("times", time_values, is_wrong)
-        raise ValueError(f"{entry}, but spike times must be at least 0; padding has the time inf.")
-    if source_values is None:
-        return
-    is_wrong = np.isfinite(time_values) & (source_values < 0)
-    if is_wrong.any():
-        entry = first_entry("sources", source_values, is_wrong)
-        raise ValueError(f"{entry}, but sources must be numbered from 0; padding has the time inf.")
+def _is_traced(spikes: Spikes) -> bool:
+    return known(spikes.times) is None or known(spikes.sources) is None
 
 
 def _host(array: Array, method: str) -> np.ndarray:

@@ -66,7 +66,7 @@ def recognise(model: NeuronModel) -> Structure:
 
 def is_periodic(model: NeuronModel) -> bool:
     """Whether all equations are periodic, with reset and threshold one period apart."""
-    if model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
+    if model.is_readout or model.spike.is_at_infinity or model.reset_value.free_symbols & set(model.states):
         return False
     return all(_repeats(model, rate) for rate in model.dynamics.values())
 

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 import sympy as sp
 
-from symbolic import DerivationError, NeuronModel, Verdict, derive, models, verify
+from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models, verify
 from symbolic.derive import METHODS, singularities
 
 from .model_file import FileError, model_in
@@ -108,7 +108,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    certificate = verify(_model(options.model))
+    model = _model(options.model)
+    try:
+        certificate = verify(model)
+    except ModelError as error:
+        raise _UsageError(str(error)) from error
     is_searched = certificate.verdict is Verdict.FAILS and not options.no_witness
     witness = examined = None
     if is_searched or options.examine:

@@ -15,3 +15,5 @@ from .layer import count_spikes as count_spikes
 from .layer import simulate_layer as simulate_layer
 from .recurrent import count_recurrent_spikes as count_recurrent_spikes
 from .recurrent import simulate_recurrent as simulate_recurrent
+from .simultaneous import is_summed as is_summed
+from .simultaneous import summed as summed

@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..neurons import AbstractDynamics, State, until_spike
+from ..neurons import AbstractDynamics, AbstractReadoutDynamics, State, until_spike
 from ..neurons.vectorised import Inputs
 from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
 from .layer_scan import scan_inputs
+from .readout import simulate_readout
 from .rematerialisation import Segments, best_at_once, segments_for
 
 #: Up to this many spikes of a neuron are caught on the way; more are searched for afterwards, which takes longer.
@@ -40,6 +41,8 @@ def simulate_layer(
     Neurons that can pass through spikes go from input to input, and their spikes are counted on the way and solved for
     afterwards, all together. Other neurons go from their own next event to the one after it.
     """
+    if isinstance(dynamics, AbstractReadoutDynamics):
+        return simulate_readout(dynamics, initial, drive, duration)
     if dynamics.resets_by_flow or (dynamics.passes_spikes and capacity.per_neuron <= _MOST_RESETS):
         return _from_input_to_input(dynamics, initial, drive, duration, capacity)
     run = partial(_from_event_to_event, dynamics, initial, duration, capacity)

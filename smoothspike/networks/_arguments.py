@@ -14,11 +14,12 @@ from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 from symbolic import NeuronModel
 
 from .._checks import DELAYS, floating, is_whole, known, require_delays, require_positive, wrong_delays
+from .._spike_checks import is_misgrouped
 from .._tracing import revealed
 from ..engine import Capacity
 from ..neurons.neuron import Neuron
 from ..spikes import Spikes
-from ._capacity import after, is_known
+from ._capacity import after, is_known, rounded_finely
 
 Initial = Mapping[str, ArrayLike]
 States = tuple[dict[str, Float[Array, " neurons"]], ...]
@@ -37,21 +38,35 @@ def valid(network: Any, spikes: Any) -> Spikes:
     spikes = _in_precision(spikes, network)
     require_ordinary_duration(network.duration, spikes.times.dtype)
     if is_known(spikes):
-        Spikes(spikes.times, spikes.sources).check_sources(num_sources)
-        return spikes
+        spikes.check_sources(num_sources)
+        return spikes if spikes.distinct_times is not None else grouped(spikes)
     beyond = spikes.is_spike & ((spikes.sources >= num_sources) | (spikes.sources < 0))
     passed = jnp.zeros((), jnp.int32)
     passed = eqx.error_if(passed, beyond, f"an input spike comes from a source outside 0 to {num_sources - 1}")
     wrong = ~(spikes.times >= 0)
     passed = eqx.error_if(passed, wrong, "an input spike time is negative or NaN; pad with inf")
+    if spikes.distinct_times is not None:
+        wrong = is_misgrouped(spikes.times, spikes.distinct_times)
+        passed = eqx.error_if(passed, wrong, "the input times are not ascending, or more differ than distinct_times")
     return after(passed, spikes)
+
+
+def grouped(spikes: Spikes) -> Spikes:
+    """Put known spikes in order, in NumPy; a rounded number of different times compiles few programs."""
+    spikes = spikes.grouped()
+    needed = spikes.distinct_times or 0
+    return Spikes(spikes.times, spikes.sources, distinct_times=min(rounded_finely(needed), spikes.capacity))
 
 
 def _in_precision(spikes: Spikes, network: Any) -> Spikes:
     """Bring spike times to the precision of the network, whose parameters have JAX's default precision at least."""
     held = [leaf.dtype for leaf in jax.tree.leaves(network) if eqx.is_inexact_array(leaf)]
     dtype = jnp.result_type(float, spikes.times.dtype, *held)
-    return spikes if spikes.times.dtype == dtype else Spikes(spikes.times.astype(dtype), spikes.sources)
+    return (
+        spikes
+        if spikes.times.dtype == dtype
+        else Spikes(spikes.times.astype(dtype), spikes.sources, distinct_times=spikes.distinct_times)
+    )
 
 
 def valid_delays(network: Any, spikes: Spikes) -> Spikes:
@@ -104,6 +119,16 @@ def as_neuron(given: Any) -> Neuron:
     if isinstance(given, NeuronModel):
         raise TypeError(f"{given.name} is a model, but networks are built of neurons: give ss.Neuron(model)")
     raise TypeError(f"neuron is of type {type(given).__name__}: give ss.Neuron(model), or one for each layer")
+
+
+def require_readouts_last(neurons: Sequence[Neuron]) -> None:
+    """Refuse readouts in all layers but the last."""
+    for layer, neuron in enumerate(neurons[:-1]):
+        if neuron.model.is_readout:
+            raise ValueError(
+                f"layer {layer} is the readout {neuron.model.name}, which emits no spikes to the layer after it: a "
+                "readout can only be the last layer. Give the layers before it neurons with a spike rule"
+            )
 
 
 def checked_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
@@ -167,7 +192,7 @@ def given_capacities(network: Any, given: CapacityLike | None) -> tuple[Capacity
     layers = network.layers
     if given is None:
         # capacity for one more spike of a neuron costs little where it stops at them, but something where it passes
-        each = [2 if layer.neuron.dynamics().resets_by_flow else 8 for layer in layers]
+        each = [2 if layer.is_readout or layer.dynamics().resets_by_flow else 8 for layer in layers]
         return tuple(Capacity(max(16, 2 * layer.size), most) for layer, most in zip(layers, each, strict=True))
     advice = f"capacity {given}: pass one positive whole number, or one for each of {len(layers)} layers"
     is_one = isinstance(given, Capacity) or np.ndim(given) == 0  # pyright: ignore[reportArgumentType]

@@ -43,15 +43,15 @@ def fitting(needed: np.ndarray | Int[Array, "*batch layers 2"]) -> Capacities:
     """Return capacity for what was needed and a quarter more; all of it takes time, whether or not spikes fill it."""
     most = np.max(np.reshape(needed, (-1, *needed.shape[-2:])), axis=0, initial=0)
     return tuple(
-        Capacity(_rounded_finely(5 * total // 4), rounded_up(per_neuron, least=2))
+        Capacity(max(8, rounded_finely(5 * total // 4)), rounded_up(per_neuron, least=2))
         for total, per_neuron in most.tolist()
     )
 
 
-def _rounded_finely(needed: int) -> int:
+def rounded_finely(needed: int) -> int:
     """Return the next of few sizes, four for every power of two."""
-    step = max(2, (1 << needed.bit_length()) // 8)
-    return max(8, -(-needed // step) * step)
+    step = max(1, (1 << needed.bit_length()) // 8)
+    return -(-needed // step) * step
 
 
 def grown(

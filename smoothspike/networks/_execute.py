@@ -13,6 +13,7 @@ from ..neurons import solver_failed
 from ..spikes import Spikes
 from ._arguments import States, given_capacities, valid_delays
 from ._capacity import FAILED, Capacities, checked, fitting, gave_up, measured, unless_lost, with_capacity
+from ._driven import driven_by_currents, with_own_currents
 from ._layer import Layer
 from ._weights import largest_weight
 from .pseudospikes import Pseudospikes, Sources
@@ -35,6 +36,7 @@ def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities)
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
+    network, spikes, _ = driven_by_currents(network, None, spikes)
     return _simulate(network, valid_delays(network, spikes), network.states(None), capacities)
 
 
@@ -48,10 +50,14 @@ def _simulate(network: Any, spikes: Spikes, states: States, capacities: Capaciti
 def _run_batch(network: Any, spikes: Spikes, states: States, capacities: Capacities) -> tuple[Recording, Needed]:
     """Run a network on a batch of any shape."""
     *batch, events = spikes.times.shape
-    if len(batch) <= 1:
+
+    def run(network: Any, spikes: Spikes) -> tuple[Recording, Needed]:
         return _run_layers(network, spikes, states, capacities)
-    flat = Spikes(spikes.times.reshape(-1, events), spikes.sources.reshape(-1, events))
-    found = _run_layers(network, flat, states, capacities)
+
+    if len(batch) <= 1:
+        return with_own_currents(run, network, spikes)
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, events), spikes)
+    found = with_own_currents(run, network, flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), found)
 
 
@@ -61,9 +67,9 @@ def _run_layers(network: Any, spikes: Spikes, states: States, capacities: Capaci
     sources, records, all_spikes, needed = Sources(spikes, None), [], [], []
     for index, (layer, values) in enumerate(zip(network.layers, states, strict=True)):
         population, pseudospikes = layer.run(values, sources, capacities[index], duration, index == 0)
-        sources = Sources(population.spikes, pseudospikes.rates)
+        sources = Sources(population.spikes, None if pseudospikes is None else pseudospikes.rates)
         all_spikes.append(population.spikes)
-        dynamics = layer.neuron.dynamics()
+        dynamics = layer.dynamics()
         needed.append((jax.vmap(_needed) if batch else _needed)(population))
         # every trial of a recording stands for itself
         dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
@@ -79,8 +85,10 @@ def _needed(population: Population) -> Int[Array, "2"]:
 
 def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:
     """In which layers a solver gave up on pseudospikes."""
-    pseudospikes = (layer.pseudospikes for layer in recording.layers)
-    return jnp.stack([jnp.isnan(each.first + each.period).any(-1) for each in pseudospikes], -1)
+    batch = recording.spikes[0].times.shape[:-1]
+    each = [layer.pseudospikes for layer in recording.layers]
+    lost = [jnp.zeros(batch, bool) if one is None else jnp.isnan(one.first + one.period).any(-1) for one in each]
+    return jnp.stack(lost, -1)
 
 
 def run(network: "AbstractNetwork", spikes: Spikes, states: States, capacities: Capacities) -> Recording:
@@ -111,12 +119,13 @@ def _blamed(layer: Layer) -> str:
 
 
 def _spikes(recording: Recording) -> tuple[Any, ...]:
-    """All that a recording says of ordinary spikes."""
-    return recording.spikes, *(layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    """All that a recording says of ordinary spikes, and when they reach a readout, whose voltages depend on all."""
+    found = (layer.by_neuron for layer in recording.layers if layer.by_neuron is not None)
+    return recording.spikes, *found, *(layer.trajectory.starts for layer in recording.layers if layer.is_readout)
 
 
 def _pseudospikes(recording: Recording) -> list[Pseudospikes]:
-    return [layer.pseudospikes for layer in recording.layers]
+    return [layer.pseudospikes for layer in recording.layers if layer.pseudospikes is not None]
 
 
 def capacity_for(network: "AbstractNetwork", spikes: Spikes, states: States) -> Capacities:
@@ -147,6 +156,8 @@ def enough(network: "AbstractNetwork", spikes: Spikes, states: States, capacitie
 
 
 def _enough(network: Any, index: int, layer: Layer, values: Any, spikes: Spikes, capacity: Capacity) -> Capacity:
+    if layer.is_readout:
+        return capacity
     _, largest = largest_weight(layer.weights)
     if layer.is_counted and index == 0:
         # all spikes have been counted, whether or not they had a place
@@ -162,14 +173,22 @@ def _enough(network: Any, index: int, layer: Layer, values: Any, spikes: Spikes,
 @eqx.filter_jit
 def _count(network: Any, index: int, values: Any, spikes: Spikes, capacity: int) -> tuple[Array, Array]:
     duration = jnp.asarray(network.duration, spikes.times.dtype)
-    return network.layers[index].count_spikes(values, spikes, capacity, duration, index == 0)
+
+    def count(network: Any, spikes: Spikes) -> tuple[Array, Array]:
+        return network.layers[index].count_spikes(values, spikes, capacity, duration, index == 0)
+
+    return with_own_currents(count, network, spikes)
 
 
 @eqx.filter_jit
 def _emitted(network: Any, index: int, values: Any, spikes: Spikes, capacity: Capacity) -> Spikes:
     # pseudospikes are not computed
     duration = jnp.asarray(network.duration, spikes.times.dtype)
-    return network.layers[index].run(values, Sources(spikes, None), capacity, duration, index == 0)[0].spikes
+
+    def emitted(network: Any, spikes: Spikes) -> Spikes:
+        return network.layers[index].run(values, Sources(spikes, None), capacity, duration, index == 0)[0].spikes
+
+    return with_own_currents(emitted, network, spikes)
 
 
 def _still(leaf: Any) -> Any:

@@ -1,6 +1,7 @@
 """One population of a network, driven by spikes: how it is simulated, continued beyond the trial, and counted."""
 
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -16,14 +17,17 @@ from ..engine import (
     count_delayed_spikes,
     count_recurrent_spikes,
     count_spikes,
+    is_summed,
     not_after,
     simulate_delayed_layer,
     simulate_layer,
     simulate_recurrent,
+    summed,
 )
 from ..neurons import AbstractDynamics, State
 from ..neurons.neuron import Neuron
 from ..spikes import Spikes
+from ._currents import Currents, begun, driven, held_at_mean, silent
 from .pseudospikes import Pseudospikes, Sources, continue_beyond
 
 
@@ -37,6 +41,7 @@ class Layer(NamedTuple):
         recurrent: Connections among its neurons, None for none.
         name: What messages call it.
         names: What messages call its connections: `inputs`, then `recurrent`, each with the names of delays.
+        currents: The currents that are given to it in one trial.
     """
 
     neuron: Neuron
@@ -45,6 +50,11 @@ class Layer(NamedTuple):
     recurrent: Connections | None
     name: str
     names: tuple[tuple[str, str], ...]
+    currents: Currents = MappingProxyType({})
+
+    def dynamics(self) -> AbstractDynamics:
+        """Build the solver of its neurons, at the present values of their parameters."""
+        return self.neuron.dynamics({name: current.has_slope for name, current in self.currents.items()})
 
     @property
     def connections(self) -> list[tuple[Connections, str, str]]:
@@ -58,6 +68,11 @@ class Layer(NamedTuple):
         return {
             f"{name}[{route!r}]": values for each, name, _ in self.connections for route, values in each.weights.items()
         }
+
+    @property
+    def is_readout(self) -> bool:
+        """Whether its neurons emit no spikes."""
+        return self.neuron.model.is_readout
 
     @property
     def is_scanned(self) -> bool:
@@ -81,7 +96,7 @@ class Layer(NamedTuple):
         capacity: Capacity,
         duration: Float[Array, ""],
         is_first: bool,
-    ) -> tuple[Population, Pseudospikes]:
+    ) -> tuple[Population, Pseudospikes | None]:
         """Simulate one trial, or a batch of trials with one leading axis, and continue it beyond the trial end.
 
         Args:
@@ -92,22 +107,30 @@ class Layer(NamedTuple):
             duration: The trial end.
             is_first: Whether the sources are input channels.
         """
-        dynamics = self.neuron.dynamics()
-        start = dynamics.initial_state(values)
+        if self.is_readout and self.is_queued:
+            raise ValueError(
+                f"{self.name} is a readout of sparse connections with a delay each: give matrices of weights and "
+                "delays, or one delay for each source"
+            )
+        dynamics = self.dynamics()
         if is_first and self.inputs.delays is not None:
             sources = sources._replace(spikes=sources.spikes.before(duration))
+        layer, start, spikes = self._begun(dynamics, values, sources.spikes, duration)
         if self.is_scanned:
-            population = simulate_layer(
-                dynamics, start, self._drive(sources.spikes, duration, is_first), duration, capacity
-            )
+            population = simulate_layer(dynamics, start, layer._drive(spikes, duration, is_first), duration, capacity)
         else:
-            simulate = self._simulation(dynamics, start, capacity, duration, is_first)
-            population = each_trial(simulate, sources.spikes)(sources.spikes)
+            simulate = layer._simulation(dynamics, start, capacity, duration, is_first)
+            population = each_trial(simulate, spikes)(spikes)
 
         def continued(population: Population, sources: Sources) -> Pseudospikes:
             recurrent = None if self.recurrent is None else (self.recurrent, population.spikes)
-            return continue_beyond(dynamics, population.trajectory.end, (self.inputs, sources), recurrent, duration)
+            end = population.trajectory.end
+            if self.currents:
+                end = held_at_mean(dynamics, end, self.currents, duration)
+            return continue_beyond(dynamics, end, (self.inputs, sources), recurrent, duration)
 
+        if self.is_readout:
+            return population, None
         return population, each_trial(continued, sources.spikes)(population, sources)
 
     def count_spikes(
@@ -122,23 +145,43 @@ class Layer(NamedTuple):
 
         Of recurrent connections with delays, no more spikes than the capacity arrive.
         """
-        dynamics = self.neuron.dynamics()
-        start = dynamics.initial_state(values)
+        dynamics = self.dynamics()
         if is_first and self.inputs.delays is not None:
             spikes = spikes.before(duration)
+        layer, start, spikes = self._begun(dynamics, values, spikes, duration)
         if self.is_scanned:
-            return count_spikes(dynamics, start, self._drive(spikes, duration, is_first), duration)
+            return count_spikes(dynamics, start, layer._drive(spikes, duration, is_first), duration)
 
         def counted(spikes: Spikes) -> tuple[Array, Array]:
             if not self.is_queued:
-                matrices, delays = self.inputs.weights, self._delays(duration)
+                matrices, delays = layer.inputs.weights, layer._delays(duration)
                 return count_delayed_spikes(dynamics, start, spikes, matrices, delays, duration, inside=not is_first)
             total = count_recurrent_spikes(
-                dynamics, start, self._within(spikes, duration, is_first), self.inputs, self._own, duration, capacity
+                dynamics, start, layer._within(spikes, duration, is_first), layer.inputs, layer._own, duration, capacity
             )
             return total, jnp.zeros((), jnp.int32)
 
         return each_trial(counted, spikes)(spikes)
+
+    def _with_summed_inputs(self, spikes: Spikes) -> tuple["Layer", Spikes]:
+        """Return a layer and inputs that do the same, where it pays to simulate those that arrive together as one."""
+        if not (is_summed(spikes) and self.inputs.is_dense and self.inputs.delays is None and self.neuron.sums_inputs):
+            return self, spikes
+        spikes, weights = summed(spikes, self.inputs.weights)
+        return self._replace(inputs=Connections.dense(weights)), spikes
+
+    def _begun(
+        self, dynamics: AbstractDynamics, values: dict[str, Array], spikes: Spikes, duration: Array
+    ) -> tuple["Layer", State, Spikes]:
+        """Return what is simulated: with currents, a layer whose inputs are their steps too, and begins with them."""
+        layer, spikes = self._with_summed_inputs(spikes)
+        if not self.currents:
+            return layer, dynamics.initial_state(values), spikes
+        as_matrices = self.inputs.arrives_at_once and (self.recurrent is None or self.recurrent.is_dense)
+        spikes, inputs = driven(self.currents, spikes, layer.inputs, self.size, as_matrices, duration)
+        recurrent = None if self.recurrent is None else silent(self.recurrent, self.currents)
+        start = dynamics.initial_state(values | begun(self.currents, self.size))
+        return self._replace(inputs=inputs, recurrent=recurrent), start, spikes
 
     def _simulation(
         self, dynamics: AbstractDynamics, start: State, capacity: Capacity, duration: Array, is_first: bool

@@ -13,6 +13,8 @@ from ..engine import Capacity
 from ..spikes import Spikes
 from . import _execute
 from ._arguments import CapacityLike, Initial, States, given_capacities, initial_states, valid, valid_delays
+from ._currents import Currents
+from ._driven import driven_by_currents
 from ._layer import Layer
 from .recording import Recording
 
@@ -39,6 +41,7 @@ class AbstractNetwork(eqx.Module):
         *,
         initial: Initial | Sequence[Initial | None] | None = None,
         capacity: CapacityLike | None = None,
+        currents: Currents | Sequence[Currents | None] | None = None,
     ) -> Recording:
         """Run one trial, or a batch of trials with leading axes.
 
@@ -49,10 +52,13 @@ class AbstractNetwork(eqx.Module):
             capacity: The capacity of each population: one number, one for each, or what `capacity_for`
                 returns. Static under `jax.jit`, where the default is the larger of 16 and twice the number of neurons,
                 and 2 to 8 for each neuron of a layer without recurrent connections. Elsewhere it grows by itself.
+            currents: `PiecewiseConstant` or `PiecewiseLinear` by the names of declared currents, for the only
+                population that declares such a current, or a mapping (or None) for every population. One that is not
+                given is 0. Leading axes are those of the spikes.
 
         Raises:
-            ValueError: if sources are out of range, times negative or NaN, or initial values do not fit; if a delay
-                has become negative or infinite.
+            ValueError: if sources are out of range, times negative or NaN, or initial values or currents do not fit; if
+                a delay has become negative or infinite.
             RuntimeError: under `jax.jit`, for the same, or if a population emits more spikes than its capacity.
         """
         if is_constant(self, spikes):
@@ -62,18 +68,27 @@ class AbstractNetwork(eqx.Module):
         for layer in self.layers:
             for name, values in layer.weights.items():
                 require_finite(name, values)
-        return _execute.run(self, spikes, states, given_capacities(self, capacity))
+        network, spikes, batch = driven_by_currents(self, currents, spikes)
+        recording = _execute.run(network, spikes, states, given_capacities(network, capacity))
+        return (
+            recording if batch is None else jax.tree.map(lambda leaf: leaf.reshape(*batch, *leaf.shape[1:]), recording)
+        )
 
-    def first_spike_times(self, spikes: Spikes) -> Float[Array, "*batch neurons"]:
+    def first_spike_times(
+        self, spikes: Spikes, *, currents: Currents | Sequence[Currents | None] | None = None
+    ) -> Float[Array, "*batch neurons"]:
         """Return the first spike times of the last population, pseudospikes included: always finite."""
-        return self(spikes).first_spike_times()
+        return self(spikes, currents=currents).first_spike_times()
 
-    def capacity_for(self, spikes: Spikes) -> tuple[Capacity, ...]:
+    def capacity_for(
+        self, spikes: Spikes, *, currents: Currents | Sequence[Currents | None] | None = None
+    ) -> tuple[Capacity, ...]:
         """Return the capacity that these inputs need and a quarter more, to be passed as `capacity` under `jax.jit`.
 
         All capacity takes time, whether or not spikes fill it.
         """
-        return _execute.capacity_for(self, valid_delays(self, valid(self, spikes)), self.states(None))
+        network, spikes, _ = driven_by_currents(self, currents, valid_delays(self, valid(self, spikes)))
+        return _execute.capacity_for(network, spikes, self.states(None))
 
     def states(self, initial: Initial | Sequence[Initial | None] | None) -> States:
         """Return initial values of all states of every population."""

@@ -12,7 +12,15 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .._describe import described_network
 from ..engine import Connections
 from ..neurons.neuron import Neuron
-from ._arguments import DelaysLike, as_neuron, check_size, checked_duration, checked_sizes, required_key
+from ._arguments import (
+    DelaysLike,
+    as_neuron,
+    check_size,
+    checked_duration,
+    checked_sizes,
+    require_readouts_last,
+    required_key,
+)
 from ._layer import Layer
 from ._weights import actual, drawn_connections, given_connections
 from .abstract import AbstractNetwork
@@ -23,7 +31,8 @@ class FeedForward(AbstractNetwork):
     """Layers of neurons, each driven by the spikes of the one before.
 
     Args:
-        neuron: The neuron of all layers, or one for each layer.
+        neuron: The neuron of all layers, or one for each layer. The last may be a readout, a model without a spike
+            rule: its voltages are read from the recording, by `max_over_time()`, for example.
         sizes: Number of input channels, then of neurons in every layer.
         duration: The trial end.
         key: Draws the weights; see `initialisation.normal`. They start the network silent.
@@ -78,9 +87,11 @@ class FeedForward(AbstractNetwork):
         self.neurons = tuple(as_neuron(each) for each in (neuron if several else (neuron,) * layers))
         if len(self.neurons) != layers:
             raise ValueError(f"{len(self.neurons)} neurons for {layers} layers; pass one, or one for each layer")
+        require_readouts_last(self.neurons)
         shapes = list(zip(self.sizes[1:], self.sizes[:-1], strict=True))
         for each, (size, _) in zip(self.neurons, shapes, strict=True):
             check_size(each, size)
+        self.neurons = tuple(each.for_layer(size) for each, (size, _) in zip(self.neurons, shapes, strict=True))
         if weights is not None and len(weights) != layers:
             raise ValueError(f"{len(weights)} weight matrices for {layers} layers; pass one for each layer")
         if delays is not None and len(delays) != layers:

@@ -9,11 +9,16 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ..engine import Trajectory
+from ..neurons import ReadoutDynamics
 from ..neurons.neuron import Neuron
+from .voltages import largest
 
 
 def critical_weight(neuron: Neuron, route: str, duration: float) -> Float[Array, ""]:
     """Return the smallest weight of one input at time 0 after which the neuron spikes in the first half of a trial.
+
+    For a readout it is the weight of an input to which the response is at most 1.
 
     For a neuron that fires by itself it is the weight that halves the time to its first spike. Found on a grid of
     powers of 2 to the 1/4, by asking the neuron's own solver; with one value per neuron, the median. It is computed
@@ -56,6 +61,8 @@ def _remembered(neuron: _Same, route: str, duration: float, _: object) -> float:
 def _critical_weight(neuron: Neuron, route: str, duration: Float[Array, ""]) -> Float[Array, ""]:
     size = neuron.per_neuron_size() or 1
     dynamics = neuron.dynamics()
+    if isinstance(dynamics, ReadoutDynamics):
+        return _unit_response(dynamics, route, duration, size)
     state = dynamics.initial_state(neuron.initial(size))
     sizes = 2.0 ** jnp.arange(-12, 16, 0.25)
 
@@ -67,6 +74,17 @@ def _critical_weight(neuron: Neuron, route: str, duration: Float[Array, ""]) -> 
     found = jax.vmap(first_spike)(jnp.append(sizes, 0.0))
     enough = found[:-1] <= jnp.minimum(found[-1], duration) / 2
     return jnp.median(jnp.where(enough.any(0), sizes[jnp.argmax(enough, 0)], 1.0))
+
+
+def _unit_response(dynamics: ReadoutDynamics, route: str, duration: Float[Array, ""], size: int) -> Float[Array, ""]:
+    """Return the weight of one input whose response, upwards or downwards, is at most 1 in a trial."""
+    still = eqx.tree_at(lambda each: each.sources, dynamics, {})
+    weights = {name: jnp.full(size, float(name == route)) for name in dynamics.routes}
+    start = still.jump(dict.fromkeys(dynamics.order, jnp.zeros(size)), weights)
+    trajectory = Trajectory(jnp.zeros((1, 1)), {name: value[None] for name, value in start.items()}, start)
+    turned = jax.tree.map(jnp.negative, trajectory)
+    response = jnp.maximum(*(largest(still, each, duration) for each in (trajectory, turned)))
+    return jnp.median(jnp.where(response > 0, 1 / jnp.where(response > 0, response, 1.0), 1.0))
 
 
 def normal(

@@ -67,7 +67,9 @@ def continue_beyond(
     def driven(state: State, connections: Connections, sources: Sources) -> State:
         if sources.rates is None and connections.delays is None:
             return state
-        return dynamics.jump(state, _pseudo_input(connections, sources, jax.tree.leaves(end)[0].shape[0], duration))
+        size = jax.tree.leaves(end)[0].shape[0]
+        nothing = dict.fromkeys(dynamics.routes, jnp.zeros(size, duration.dtype))
+        return dynamics.jump(state, nothing | _pseudo_input(connections, sources, size, duration))
 
     state = driven(end, *inputs)
     if recurrent is not None:

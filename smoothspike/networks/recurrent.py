@@ -85,9 +85,15 @@ class Recurrent(AbstractNetwork):
         recurrent_delays: DelaysLike = None,
         input_delays: DelaysLike = None,
     ) -> None:
+        if as_neuron(neuron).model.is_readout:
+            raise ValueError(
+                f"{neuron.model.name} is a readout, which emits no spikes to itself: use it as the last layer of a "
+                "FeedForward network, after a Recurrent one by Sequential"
+            )
         self.neuron, self.duration = as_neuron(neuron), checked_duration(duration)
         self.inputs, self.size = (int(number) for number in checked_sizes((inputs, size)))
         check_size(neuron, size)
+        self.neuron = neuron.for_layer(size)
         missing = recurrent_weights is None or input_weights is None
         keys = jax.random.split(required_key(key), 2) if missing else (None, None)
 

@@ -49,6 +49,12 @@ class Sequential(AbstractNetwork):
                     f"populations[{index}] has {each.sizes[-1]} neurons, but populations[{index + 1}] "
                     f"{following.sizes[0]} input channels"
                 )
+            last = each.layers[-1].neuron.model
+            if last.is_readout:
+                raise ValueError(
+                    f"populations[{index}] ends in the readout {last.name}, which emits no spikes to "
+                    f"populations[{index + 1}]: a readout can only come last"
+                )
             if following.duration != each.duration:
                 raise ValueError(
                     f"populations[{index}] has a trial end of {each.duration:g}, but populations[{index + 1}] of "

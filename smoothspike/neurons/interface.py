@@ -15,6 +15,9 @@ State = Any
 Neurons = Float[Array, "*#neurons"]
 
 
+_NO_SPIKES = "a readout emits no spikes"
+
+
 class VoltageRange(NamedTuple):
     """The values between which the spiking variable runs from reset to spike.
 
@@ -104,6 +107,52 @@ class AbstractOnePassDynamics(AbstractDynamics):
     @abstractmethod
     def until_spike(self, state: State, within: Neurons) -> tuple[Neurons, State]:
         """Implement the function `until_spike`."""
+
+
+class AbstractReadoutDynamics(AbstractDynamics):
+    """Dynamics without spikes, of which all intervals between inputs are propagated alike."""
+
+    @abstractmethod
+    def propagator(self, durations: Neurons) -> Any:
+        """Return what propagates states over intervals of these durations."""
+
+    @abstractmethod
+    def propagated(self, propagator: Any, state: State) -> State:
+        """Propagate a state."""
+
+    @property
+    def resets_by_flow(self) -> bool:
+        """False: there are no spikes to pass through."""
+        return False
+
+    @property
+    def voltage_range(self) -> VoltageRange:
+        """There is none."""
+        raise TypeError(_NO_SPIKES)
+
+    def flow(self, state: State, duration: Neurons) -> State:
+        """Evolve a state over an interval without events."""
+        return self.propagated(self.propagator(duration), state)
+
+    def advance(self, state: State, duration: Neurons) -> tuple[State, Neurons]:
+        """Refuse to count spikes."""
+        raise TypeError(_NO_SPIKES)
+
+    def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:
+        """Return that no spike comes."""
+        return jnp.full_like(within, jnp.inf)
+
+    def reset(self, state: State) -> State:
+        """Refuse to reset."""
+        raise TypeError(_NO_SPIKES)
+
+    def pseudo_phase_and_period(self, state: State, duration: Neurons) -> tuple[Neurons, Neurons]:
+        """Refuse to continue spikes."""
+        raise TypeError(_NO_SPIKES)
+
+    def zero_synaptic_state(self, state: State) -> State:
+        """Refuse, as no pseudospikes need it."""
+        raise TypeError(_NO_SPIKES)
 
 
 def until_spike(dynamics: AbstractDynamics, state: State, within: Neurons) -> tuple[Neurons, State]:

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
-from .affine import Shape, carry
+from .affine import Shape
+from .propagator import Structure, propagator
 from .special_functions import exponential
 
 Real = Float[Array, "*#shape"]
@@ -52,7 +53,7 @@ def transfer(shape: Shape, duration: Real, rates: tuple[Real, ...], sources: tup
         sources: The parts of f that are not zero.
 
     Differentiation:
-        Both modes; to any order where states drive the first one alone.
+        Both modes; to any order where states drive the first one alone, else first order.
 
     Example:
         >>> decay = transfer(Shape(1, ((0, 0),), ()), jnp.array(2.0), (jnp.array(-1.0),), ())
@@ -61,14 +62,11 @@ def transfer(shape: Shape, duration: Real, rates: tuple[Real, ...], sources: tup
     """
     if _is_star(shape):
         return _star(rates_matrix(shape, rates), duration, sources)
-    nothing = jnp.zeros_like(duration)
-    still = tuple(jnp.zeros_like(source) for source in sources)
-    columns = [
-        carry(shape, duration, *(nothing + float(i == j) for i in range(shape.states)), *rates, *still)
-        for j in range(shape.states)
-    ]
-    shift = carry(shape, duration, *[nothing] * shape.states, *rates, *sources) if sources else [None] * shape.states
-    return Transfer(tuple(zip(*columns, strict=True)), tuple(shift))
+    # a state that is always 1 carries the sources
+    size, driven = shape.states, tuple((index, shape.states) for index in shape.sources)
+    entries = propagator(Structure(size + 1, shape.couplings + driven), duration, (*rates, *sources))
+    matrix = tuple(tuple(entries.get((i, j)) for j in range(size)) for i in range(size))
+    return Transfer(matrix, tuple(entries.get((i, size)) for i in range(size)))
 
 
 def _is_star(shape: Shape) -> bool:

@@ -1,4 +1,6 @@
-"""Numbers that stay positive whatever a step of an optimiser does: each stands for the softplus of any real number."""
+"""Numbers that stay positive, or in a range, whatever a step of an optimiser does: any real numbers stand for them."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,3 +25,30 @@ def any_real(numbers: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     some = numbers > 0
     safe = jnp.where(some, numbers, 1.0)
     return jnp.where(some, safe + jnp.log(-jnp.expm1(-safe)), jnp.asarray(_NOTHING, numbers.dtype))
+
+
+def inside(numbers: Float[Array, "*shape"], low: Any, high: Any) -> Float[Array, "*shape"]:
+    """Return numbers between two ends, either of which may be None for no end, that any real numbers stand for.
+
+    Example:
+        >>> inside(any_inside(jnp.array([0.2, 0.9]), 0.0, 1.0), 0.0, 1.0).round(6).tolist()
+        [0.2, 0.9]
+    """
+    if low is None and high is None:
+        return numbers
+    if high is None:
+        return low + positive(numbers)
+    if low is None:
+        return high - positive(numbers)
+    return low + (high - low) * jax.nn.sigmoid(numbers)
+
+
+def any_inside(numbers: Float[Array, "*shape"], low: Any, high: Any) -> Float[Array, "*shape"]:
+    """Return what `inside` makes these numbers of, which lie strictly between the ends."""
+    if low is None and high is None:
+        return numbers
+    if high is None:
+        return any_real(numbers - low)
+    if low is None:
+        return any_real(high - numbers)
+    return jnp.log(numbers - low) - jnp.log(high - numbers)

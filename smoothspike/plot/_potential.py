@@ -14,7 +14,7 @@ Curve = tuple[np.ndarray, np.ndarray]
 
 
 class Variable(NamedTuple):
-    """The spiking variable, with its values at a spike and after it, for each curve."""
+    """The spiking variable, with its values at a spike and after it, for each curve; NaN for a readout."""
 
     name: str
     threshold: np.ndarray
@@ -59,9 +59,9 @@ def window(variable: Variable, curves: list[Curve], start: float, end: float) ->
         return float(variable.reset.min()), float(variable.threshold.max())
     curves = [(times, np.where(np.isfinite(values), values, np.nan)) for times, values in curves]
     lines = [values for _, values in curves]
-    if np.isfinite(variable.threshold).all():
-        low, high = min(map(np.nanmin, lines)), max(variable.threshold.max(), *map(np.nanmax, lines))
-        margin = 0.06
+    if not np.isinf(variable.threshold).any():
+        low, high = min(map(np.nanmin, lines)), max(map(np.nanmax, lines))
+        high, margin = np.fmax(high, variable.threshold.max()), 0.06
     else:
         uniform = np.linspace(start, end, 1000)
         ranges = [np.nanquantile(np.interp(uniform, *curve), [0.1, 0.9]) for curve in curves]

@@ -22,4 +22,4 @@ def last_time(duration: float, later: np.ndarray) -> float:
 
 def pseudospike_times(recording: Recording, layer: int) -> np.ndarray:
     """Return the time of each neuron's first pseudospike."""
-    return recording.duration + np.asarray(recording.layers[layer].pseudospikes.first)
+    return recording.duration + np.asarray(recording.layers[layer].spiking.first)

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
 from symbolic import DerivationError, NeuronModel, derive, weight
+from symbolic.declare import without_currents
 
 from .style import COLORS, GREY, mathematics, prepared, show_angles
 
@@ -32,7 +33,7 @@ def phase_line(
 
     Fixed points are filled if stable, hollow if unstable, and half filled if semistable. The current is the constant
     value of the state to which the first input route adds, or a constant rate of change if inputs act on the spiking
-    variable itself. Other states keep their initial values.
+    variable itself. Other states keep their initial values, and currents that are given at run time are 0.
 
     Args:
         model: The declared neuron; all parameters must have a single value.
@@ -43,7 +44,7 @@ def phase_line(
             threshold, or the whole circle.
 
     Raises:
-        ValueError: if a parameter has no value, or one per neuron.
+        ValueError: if a parameter has no value, or one per neuron; if the model is a readout.
 
     Example:
         >>> from matplotlib import pyplot as plt
@@ -53,6 +54,9 @@ def phase_line(
         '$V$'
         >>> plt.close(ax.figure)
     """
+    if model.is_readout:
+        raise ValueError(f"phase_line: {model.name} is a readout, without threshold and reset; draw a spiking neuron")
+    model = without_currents(model)
     field = _field(model)
     currents = _default_currents(model) if currents is None else [float(current) for current in currents]
     threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))

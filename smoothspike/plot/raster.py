@@ -53,7 +53,7 @@ def raster(
     recording = spikes if isinstance(spikes, Recording) else None
     if isinstance(spikes, Recording):
         duration = spikes.duration if duration is None else duration
-        size = spikes.layers[layer].pseudospikes.first.shape[-1] if size is None else size
+        size = spikes.layers[layer].size if size is None else size
         spikes = spikes.spikes[layer]
     if pseudospikes and recording is None:
         raise ValueError("raster: pseudospikes=True needs a Recording; Spikes contain ordinary spikes only")

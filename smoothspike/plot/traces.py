@@ -8,8 +8,8 @@ import sympy as sp
 from jaxtyping import Array
 from matplotlib.axes import Axes
 
-from ..networks.recording import Recording
-from ..neurons import VoltageRange
+from ..networks.recording import LayerRecord, Recording
+from ..neurons import ReadoutDynamics
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
 from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles
@@ -30,6 +30,8 @@ def traces(
     colors: Sequence[str] | None = None,
 ) -> Axes:
     """Plot the membrane potential (or the angle) of neurons in one trial, with spikes as triangles above the panel.
+
+    Of a readout, which has no spikes, it is the voltage that is read out.
 
     Curves are interrupted at spikes. Divergences are cut: the panel shows where potentials are most of the time
     (change it with `ax.set_ylim`). A dotted line marks a finite threshold, a dashed line the trial end.
@@ -58,13 +60,14 @@ def traces(
         >>> plt.close(ax.figure)
     """
     require_one_trial("traces", recording.spikes[layer])
-    size = recording.layers[layer].pseudospikes.first.shape[-1]
+    size = recording.layers[layer].size
     chosen = list(range(min(size, MOST)) if neurons is None else neurons)
     palette = [COLORS[place % len(COLORS)] for place in range(len(chosen))] if colors is None else list(colors)
     _check(chosen, palette, size, layer)
-    variable = _variable(recording.layers[layer].dynamics.voltage_range, size)
+    variable = _variable(recording.layers[layer], size)
+    pseudospikes = pseudospikes and not recording.layers[layer].is_readout
     trains = recording.spikes[layer].to_trains(size)
-    later = pseudospike_times(recording, layer)
+    later = pseudospike_times(recording, layer) if pseudospikes else np.zeros(size)
     curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
 
     end = last_time(recording.duration, later[chosen] if pseudospikes else later[:0]) if until is None else until
@@ -92,7 +95,11 @@ def _check(chosen: list[int], palette: list[str], size: int, layer: int) -> None
         raise ValueError(f"traces: {len(palette)} colours for {len(chosen)} neurons; pass one per neuron")
 
 
-def _variable(ends: VoltageRange, size: int) -> Variable:
+def _variable(layer: LayerRecord, size: int) -> Variable:
+    if isinstance(layer.dynamics, ReadoutDynamics):
+        nothing = np.full(size, np.nan)
+        return Variable(layer.dynamics.variable, nothing, nothing, False)
+    ends = layer.dynamics.voltage_range
     at, after = (np.broadcast_to(np.asarray(value, float), (size,)) for value in (ends.threshold, ends.reset))
     return Variable(ends.variable, at, after, ends.is_angle)
 

@@ -16,10 +16,12 @@ from jax.experimental import multihost_utils
 
 from ..engine import Capacity
 from ..networks._capacity import Capacities
-from .checkpoint_file import read, write
+from ..saving.content import Writer
+from ..saving.file import read, write
 from .fingerprint import CODE, array_digest, as_numpy, described, is_rate, optimizer_described, schedule_states
 
 _FILE = "checkpoint.ss"
+_BEST = "best"
 _SHOWN, _LONG = 4, 100
 #: Networks from the same key on different devices may differ by rounding.
 _ROUNDING = 1e3
@@ -65,10 +67,14 @@ class Checkpoint:
 
     Raises:
         ValueError: if the folder is a file, or contains an older format.
+
+    Attributes:
+        best: The best network of the training that is resumed, None if the checkpoint keeps none.
     """
 
     def __init__(self, folder: Path | None, identity: Identity | None, start: Any) -> None:
         self.folder, self.identity = folder, identity
+        self.best: Any = None
         self.start = {f"start{name}": leaf for name, leaf in _arrays(eqx.filter(start, eqx.is_inexact_array)).items()}
         if folder is None:
             return
@@ -79,15 +85,20 @@ class Checkpoint:
         if jax.process_index() == 0:
             folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, trained: Any, history: list[dict[str, float]], capacities: Capacities) -> None:
-        """Write what is trained, its history and capacities; with several processes, the first one does."""
+    def save(
+        self, trained: Any, history: list[dict[str, float]], capacities: Capacities, best: Any | None = None
+    ) -> None:
+        """Write what is trained, its history and capacities, and the best network; of several processes the first."""
         if self.folder is None or self.identity is None or jax.process_index() > 0:
             return
+        writer = Writer()  # whose arrays are those of the trained network
         description = {
+            "kind": "checkpoint", "network": writer.content(trained[0], "[0]"), "models": writer.models,
             "history": history, "capacities": [list(each) for each in capacities], "facts": self.identity.facts,
             "free": self.identity.free,
         }  # fmt: skip
-        write(self.folder / _FILE, description, self.start | _arrays(trained))
+        kept = {f"{_BEST}{name}": leaf for name, leaf in _arrays(best).items()}
+        write(self.folder / _FILE, description, self.start | _arrays(trained) | kept)
 
     def resumed(
         self, fresh: Any, capacities: Capacities, *, epochs: int, steps: int
@@ -145,6 +156,7 @@ class Checkpoint:
                 stacklevel=4,
             )
         self.start = {name: array for name, array in arrays.items() if name in self.start}
+        self.best = _best(trained[0], arrays)
         return trained, history, tuple(Capacity(*each) for each in description["capacities"])
 
     def _other_start(self, arrays: Mapping[str, np.ndarray]) -> list[str]:
@@ -155,6 +167,17 @@ class Checkpoint:
             if not unlike:
                 return []
         return [f"the network's {name.removeprefix('start')} starts from other values" for name in unlike]
+
+
+def _best(network: Any, arrays: Mapping[str, np.ndarray]) -> Any | None:
+    """Return the best network of a checkpoint, None if it keeps none."""
+    if not any(name.startswith(_BEST) for name in arrays):
+        return None
+
+    def number(path: tuple[Any, ...], leaf: Any) -> Any:
+        return _like(leaf, arrays[f"{_BEST}{jax.tree_util.keystr(path)}"]) if _is_number(leaf) else leaf
+
+    return jax.tree_util.tree_map_with_path(number, network)
 
 
 def _arrays(tree: Any) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import first_entry, known
-from ..datasets import Dataset
+from ..datasets import AbstractDataset, Dataset
 from ..networks import Network
 from ..networks.recording import Recording
 from ..spikes import Spikes
@@ -30,10 +30,10 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         every_input: Whether every input of the network must be a channel of the data.
 
     Raises:
-        TypeError: if it is not a `Dataset`.
+        TypeError: if it is not a data set.
         ValueError: if it is empty, its channels differ from the network's inputs, or its labels from the outputs.
     """
-    if not isinstance(dataset, Dataset):
+    if not isinstance(dataset, AbstractDataset):
         raise TypeError(
             f"{name} is {_what(dataset)}; pass datasets.Dataset(spikes, labels, num_classes=..., num_sources=...), "
             "with spikes = Spikes(times, sources)"
@@ -52,9 +52,11 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
             f"which would never learn. Build it with {dataset.num_sources}; or, if channels may be silent, make the "
             f"data with num_sources={inputs}"
         )
-    dataset.spikes.check_sources(inputs)
+    if isinstance(dataset, Dataset):  # others are checked as they are read
+        dataset.spikes.check_sources(inputs)
     labels = known(dataset.labels)
-    if readout is Recording.first_spike_times and labels is not None and (is_wrong := labels >= outputs).any():
+    is_default = readout in (Recording.first_spike_times, Recording.max_over_time)
+    if is_default and labels is not None and (is_wrong := labels >= outputs).any():
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(
             f"{first_entry('labels', labels, is_wrong)}{advice}, but the network has {outputs} outputs, 0 to "
@@ -89,6 +91,15 @@ def require_functions(**functions: Any) -> None:
     for name, function in functions.items():
         if not callable(function):
             raise TypeError(f"{name} is {_what(function)}; pass {forms[name]}")
+
+
+def require_callbacks(callbacks: Any) -> tuple[Any, ...]:
+    """Return callbacks as a tuple, or raise a TypeError that names one that is not callable."""
+    found = (callbacks,) if callable(callbacks) else tuple(callbacks)
+    for callback in found:
+        if not callable(callback):
+            raise TypeError(f"callbacks: {_what(callback)} is no function of the network and the history")
+    return found
 
 
 def require_key(key: Any) -> None:

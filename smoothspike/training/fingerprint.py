@@ -22,7 +22,7 @@ from symbolic import Derivation, NeuronModel
 CODE = " (code)"
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))
 #: The functions of optax that close over a learning rate, by name, and the variable's name.
-_RATES = {
+RATES = {
     "scale.<locals>.update_fn": "step_size", "init_empty_state": "",
     "scale_by_schedule.<locals>.update_fn": "step_size_fn", "scale_by_schedule.<locals>.init_fn": "",
 }  # fmt: skip
@@ -128,7 +128,7 @@ class _Walk:
     def _model(self, model: NeuronModel, place: str) -> None:
         for field in dataclasses.fields(model):
             self.found[f"{place}.{field.name}"] = str(getattr(model, field.name))
-        symbols = (*model.states, *model.parameters)
+        symbols = (*model.states, *model.parameters, *model.currents)
         self.found[f"{place} assumes"] = "; ".join(f"{s}: {sorted(s._assumptions_orig.items())}" for s in symbols)
 
     def _mapping(self, value: Mapping[Any, Any], place: str) -> None:
@@ -147,7 +147,7 @@ class _Walk:
 
     def _function(self, function: FunctionType, place: str) -> None:
         code = function.__code__
-        rate = _RATES.get(function.__qualname__) if (function.__module__ or "").startswith("optax.") else None
+        rate = RATES.get(function.__qualname__) if (function.__module__ or "").startswith("optax.") else None
         self.found[place] = function.__qualname__ if rate is None else "scale"
         for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
             try:

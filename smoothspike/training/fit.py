@@ -1,29 +1,27 @@
 """`fit`: an optax loop with a progress bar, automatic capacity and resumable checkpoints."""
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
 from jaxtyping import PRNGKeyArray
 from tqdm.auto import tqdm
 
-from ..datasets import Dataset
+from ..datasets import AbstractDataset
 from ..networks import Network
 from ..networks._arguments import CapacityLike, given_capacities
-from ..networks._capacity import Capacities, with_capacity
-from ..networks._execute import enough
 from ..networks.recording import Recording
-from ..parallel.devices import gather, replicate, require_divisible, shard_batch
+from ..parallel.devices import gather, replicate, require_divisible
 from ..spikes import Spikes
+from .best import Best
+from .callbacks import Callback
 from .checkpoint import Checkpoint, Identity
 from .checks import (
-    augmented,
+    require_callbacks,
     require_count,
     require_dataset,
     require_functions,
@@ -31,7 +29,9 @@ from .checks import (
     require_network,
     require_optimizer,
 )
-from .evaluate import evaluate
+from .epoch import Trained, shown, stops, train_epoch, warn_if_silent
+from .evaluate import default_readout, evaluate
+from .rates import learning_rates
 from .step import Loss, make_step
 
 
@@ -44,17 +44,19 @@ class Fit(NamedTuple):
 
 def fit(
     network: Network,
-    dataset: Dataset,
+    dataset: AbstractDataset,
     loss: Loss,
     *,
     optimizer: optax.GradientTransformation | None = None,
     epochs: int = 10,
     batch_size: int = 64,
     key: PRNGKeyArray | None = None,
-    readout: Callable[[Recording], Any] = Recording.first_spike_times,
+    readout: Callable[[Recording], Any] | None = None,
     augment: Callable[[Spikes, PRNGKeyArray], Spikes] | None = None,
-    validation: Dataset | None = None,
+    validation: AbstractDataset | None = None,
     checkpoint: str | Path | None = None,
+    callbacks: Sequence[Callback] | Callback = (),
+    keep_best: bool | str = False,
     progress: bool = True,
     mesh: Mesh | None = None,
     chunk: int | None = None,
@@ -74,10 +76,16 @@ def fit(
         batch_size: Samples per step.
         key: Random key for shuffling.
         readout: A function of a batched recording whose result is passed to the loss; by default first spike times,
-            including pseudospikes. Every label must then be the index of an output.
+            including pseudospikes, or `max_over_time` of a network that ends in a readout. Every label must then be the
+            index of an output.
         augment: A function of every batch of inputs, such as `partial(jittered, scale=0.1)`.
         validation: Data to evaluate after each epoch (see `evaluate`).
         checkpoint: A folder to which every epoch is saved, and from which an interrupted training resumes, bit for bit.
+        callbacks: Functions of the network and the history that are called after every epoch; a training stops where
+            one returns True. See `callbacks`: early stopping, metrics in files.
+        keep_best: Return the network of the best epoch, not of the last. True for the highest accuracy on the
+            validation data: by ordinary spikes, among equal ones with pseudospikes, then for the lowest loss there. Or
+            the name of a metric in the history, of which the least is best if it contains "loss", else the greatest.
         progress: Whether to show a progress bar.
         mesh: Devices that share every batch, such as `parallel.data_mesh()`. Several processes must all call `fit` with
             the same arguments; the first one saves, to a folder that all can read.
@@ -95,24 +103,30 @@ def fit(
     Functions are compared by name, byte code, and the values that they are bound to, close over, have as defaults or
     read from their own module, and so are the functions that they call from there; those of installed packages by name,
     and byte code only under the same version of Python. What a function reads from elsewhere (files, objects of other
-    modules) is not compared, nor are `mesh`, `chunk`, `memory` and `capacity`. The learning rate (of optax's `scale`,
-    `scale_by_schedule` and `inject_hyperparams`), `validation` and the versions of packages may change; a warning then
-    says so. More epochs go on, too.
+    modules) is not compared, nor are `callbacks`, `keep_best`, `mesh`, `chunk`, `memory` and `capacity`. The learning
+    rate (of optax's `scale`, `scale_by_schedule` and `inject_hyperparams`), `validation` and the versions of packages
+    may change; a warning then says so. More epochs go on, too.
 
     Returns:
-        The trained network and the history: for each epoch its number, the mean training loss and the evaluation.
+        The trained network and the history: for each epoch its number, the mean training loss, the learning rate where
+        it can be read off the optimiser (one for every group of `optax.multi_transform`), and on the validation data
+        the mean loss, `validation_loss`, and what `evaluate` returns.
 
     Raises:
         TypeError: if an argument is of the wrong type.
         ValueError: if the data or the optimiser do not fit the network, a count is too small, the checkpoint is damaged
             or of another training, devices cannot share a batch evenly, or no chunk is within the memory budget.
         FloatingPointError: if the loss is not finite.
+
+    A warning says so if the output neurons do not spike within a trial at the end.
     """
     optimizer = optax.adabelief(4e-3) if optimizer is None else optimizer
     key = jax.random.key(0) if key is None else key
     require_network(network)
+    readout = default_readout(network) if readout is None else readout
     require_optimizer(optimizer)
     require_functions(loss=loss, readout=readout, **({} if augment is None else {"augment": augment}))
+    callbacks = require_callbacks(callbacks)
     require_key(key)
     require_count("epochs", epochs, 0)
     require_count("batch_size", batch_size, 1)
@@ -130,49 +144,61 @@ def fit(
     saved = Checkpoint(folder, identity, network)
     first = given_capacities(network, capacity)
     (network, state), history, capacities = saved.resumed(fresh, first, epochs=epochs, steps=batches)
+    best = _kept(keep_best, saved.best, history, validation)
     step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory)
     if mesh is not None:
         network, state = replicate((network, state), mesh)
+    trained, told = Trained(network, state, capacities), None
+    # for an epoch that was saved, but not followed by its callbacks
+    is_over = bool(history) and stops(callbacks, trained.network, history)
     quiet = not progress or jax.process_index() > 0
     with tqdm(total=epochs * batches, initial=len(history) * batches, disable=quiet, unit="batch") as bar:
-        for epoch in range(len(history), epochs):
-            shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, epoch))
-            total = 0.0
-            for number, (spikes, labels) in enumerate(dataset.batches(batch_size, shuffle_key)):
-                if augment is not None:
-                    spikes = augmented(augment(spikes, jax.random.fold_in(augment_key, number)), network)
-                stepped, capacities = _one_step(step, network, state, (spikes, labels), capacities, mesh)
-                network, state, value = stepped
-                total += _finite(float(value), epoch)
-                bar.update()
-            row = {"epoch": epoch + 1, "loss": total / batches}
+        while len(history) < epochs and not is_over:
+            shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, len(history)))
+            varied = augment and (lambda spikes, n, own=augment_key: augment(spikes, jax.random.fold_in(own, n)))
+            trained, told = train_epoch(
+                step, trained, dataset.batches(batch_size, shuffle_key), varied, epoch=len(history), mesh=mesh, bar=bar
+            )
+            row = {"epoch": len(history) + 1, "loss": told.loss} | learning_rates(optimizer, trained.state)
             if validation is not None:
-                row |= evaluate(network, validation, mesh=mesh, capacity=capacities)
+                found = evaluate(
+                    trained.network, validation, mesh=mesh, capacity=trained.capacities, loss=loss, readout=readout
+                )
+                row |= {"validation_loss" if name == "loss" else name: value for name, value in found.items()}
             history.append(row)
-            bar.set_postfix({name: f"{row[name]:.4f}" for name in ("loss", "accuracy") if name in row})
-            saved.save((network, state), history, capacities)
+            bar.set_postfix_str(shown(row))
+            best.see(trained.network, history)
+            saved.save(trained[:2], history, trained.capacities, best.network)
+            is_over = stops(callbacks, trained.network, history)
+    if told is not None and (validation is not None or readout is Recording.first_spike_times):
+        warn_if_silent(trained.network, told)
+    network = best.network if best.wanted and best.network is not None else trained.network
     return Fit(network if mesh is None else gather(network), history)
 
 
+def _kept(keep_best: bool | str, network: Any | None, history: list[dict[str, float]], validation: Any) -> Best:
+    """Begin to keep the best network, or go on."""
+    if keep_best is True and validation is None:
+        raise ValueError("keep_best=True compares networks on validation=...; pass data, or name a metric instead")
+    if keep_best and history and network is None:
+        raise ValueError(
+            f"the checkpoint has {len(history)} epochs without their best network; resume with keep_best=False, or "
+            "choose another folder"
+        )
+    return Best(keep_best, network)
+
+
 def _require_data(
-    network: Network, dataset: Dataset, validation: Dataset | None, readout: Callable, augment: Callable | None
+    network: Network,
+    dataset: AbstractDataset,
+    validation: AbstractDataset | None,
+    readout: Callable,
+    augment: Callable | None,
 ) -> None:
     # augment may add spikes of channels that are silent in the data
     require_dataset("dataset", dataset, network, readout, every_input=augment is None)
     if validation is not None:
-        require_dataset("validation", validation, network, Recording.first_spike_times, every_input=False)
-
-
-def _one_step(
-    step: Callable, network: Network, state: Any, batch: tuple[Spikes, Any], capacities: Capacities, mesh: Mesh | None
-) -> tuple[tuple[Network, Any, Any], Capacities]:
-    """Take a step, with more capacity where the batch needs it."""
-    spikes, labels = batch if mesh is None else shard_batch(batch, mesh)
-    # counted on one device; several have shares of a batch
-    measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-    take_step = partial(step, network, state, spikes, labels)
-    taken, capacities, _ = with_capacity(take_step, capacities, measure=measure)
-    return taken, capacities
+        require_dataset("validation", validation, network, default_readout(network), every_input=False)
 
 
 def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
@@ -190,12 +216,3 @@ def _state(optimizer: optax.GradientTransformation, network: Network) -> Any:
             "the parameters, eqx.filter(network, eqx.is_inexact_array), or be a function of them, as in "
             "optax.multi_transform({'a': ...}, lambda parameters: jax.tree.map(lambda _: 'a', parameters))"
         ) from error
-
-
-def _finite(value: float, epoch: int) -> float:
-    if not jnp.isfinite(value):
-        raise FloatingPointError(
-            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so check the loss "
-            "function and the learning rate"
-        )
-    return value

@@ -49,19 +49,20 @@ def make_step(
     def in_chunks_of(size: int | None) -> Step:
         return _step(optimizer, loss, readout, mesh, size)
 
-    chosen: dict[Capacities, int] = {}
+    chosen: dict[tuple[Capacities, int], int] = {}
 
     def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], capacities: Capacities) -> Any:
         arguments = network, state, spikes, labels, capacities
         if budget is None:
             return in_chunks_of(chunk)(*arguments)
-        if capacities not in chosen:
+        sizes = capacities, spikes.capacity
+        if sizes not in chosen:
 
             def needed(size: int) -> int:
                 return memory_needed(in_chunks_of(size), *arguments)
 
-            chosen[capacities] = largest_within(budget, needed, labels.shape[0], devices)
-        return in_chunks_of(chosen[capacities])(*arguments)
+            chosen[sizes] = largest_within(budget, needed, labels.shape[0], devices)
+        return in_chunks_of(chosen[sizes])(*arguments)
 
     return step
 

@@ -6,6 +6,7 @@ from itertools import islice, product
 import sympy as sp
 
 from symbolic import Certificate, ModelError, NeuronModel
+from symbolic.declare import with_any_currents
 
 _NUMBERS = tuple(sp.Rational(number) for number in ("1", "1/2", "2", "-1", "3", "1/5", "0", "-2", "5", "3/2"))
 _MAX_TRIED = 500
@@ -14,12 +15,14 @@ _MAX_TRIED = 500
 def instantiate(certificate: Certificate) -> Iterator[NeuronModel]:
     """Yield models with numbers for all parameters that satisfy the certificate's assumptions.
 
+    Currents that are given at run time are states in them, which inputs move.
+
     Example:
         >>> from symbolic import models, verify
         >>> next(instantiate(verify(models.lif(V_th=None)))).values
         {tau_m: 1, tau_s: 1/2, V_th: 1, V_r: 0}
     """
-    for model in _single_neurons(certificate.model):
+    for model in _single_neurons(with_any_currents(certificate.model)):
         undetermined = [symbol for symbol, value in model.parameters.items() if value is None]
         if not undetermined:
             yield model

@@ -1,5 +1,11 @@
 """Declaring a neuron: equations, spike rule, reset, inputs."""
 
+from .currents import FALLS as FALLS
+from .currents import RISES as RISES
+from .currents import driven_by as driven_by
+from .currents import rate_of as rate_of
+from .currents import with_any_currents as with_any_currents
+from .currents import without_currents as without_currents
 from .frozen import FrozenMapping as FrozenMapping
 from .model import NeuronModel as NeuronModel
 from .roles import time_constants as time_constants

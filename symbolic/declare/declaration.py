@@ -16,7 +16,10 @@ Value = sp.Expr | sp.Tuple | None
 
 @dataclass(frozen=True)
 class Declaration:
-    """The fields of `NeuronModel`, and properties that are read off them."""
+    """The fields of `NeuronModel`, and properties that are read off them.
+
+    A readout has no spike rule: its `spike` is None, and `verify` and every solver of spikes refuse it first.
+    """
 
     name: str
     dynamics: FrozenMapping[sp.Symbol, sp.Expr]
@@ -27,6 +30,7 @@ class Declaration:
     initial: FrozenMapping[sp.Symbol, sp.Expr]
     bounds: FrozenMapping[sp.Symbol, Bounds]
     solution: Solution | None
+    currents: tuple[sp.Symbol, ...] = ()
 
     @property
     def states(self) -> tuple[sp.Symbol, ...]:
@@ -39,9 +43,14 @@ class Declaration:
         return tuple(self.dynamics), tuple(self.parameters), tuple(self.reset)
 
     @property
+    def is_readout(self) -> bool:
+        """Whether it emits no spikes."""
+        return self.spike is None
+
+    @property
     def variable(self) -> sp.Symbol:
-        """The spiking variable."""
-        return self.spike.variable
+        """The spiking variable; of a readout, its first state."""
+        return self.states[0] if self.is_readout else self.spike.variable
 
     @property
     def field(self) -> sp.Expr:

@@ -26,7 +26,8 @@ def _expressions(model: Declaration) -> Iterator[tuple[str, Any]]:
     for route in model.routes:
         yield from ((f"input route {route.name!r}", value) for value in route.jump.values())
     yield from ((f"the initial value of {state}", value) for state, value in model.initial.items())
-    yield "the spike threshold", model.spike.threshold
+    if not model.is_readout:
+        yield "the spike threshold", model.spike.threshold
     for state, limits in model.bounds.items():
         yield from ((f"the bounds of {state}", limit) for limit in limits)
 

@@ -24,15 +24,18 @@ class NeuronModel(Declaration):
     Args:
         name: What the model is called in reports.
         dynamics: The time derivative of every state. The equations are autonomous: they do not name time.
-        spike: `at_infinity(V)` or `crosses(V, threshold)`.
+        spike: `at_infinity(V)` or `crosses(V, threshold)`. Without a spike rule the model is a readout: equations that
+            are affine in the states, of which the first is read out, such as a leaky integrator.
         reset: New values of states after a spike; states not named keep their value.
         inputs: The state that an input spike of weight w increases by w, or a `jump`, or a dictionary of
             either for named routes.
         parameters: Values of the symbols that are not states: a number, one number per neuron, or None to leave
             a parameter open. A collection of symbols leaves all of them open.
         initial: Values of the states at time 0; zero where not named.
-        bounds: Ranges that states never leave, such as `{g: (0, oo)}`; any real number where not named.
+        bounds: Ranges that states and currents never leave, such as `{g: (0, oo)}`; any real number where not named.
         solution: Formulas for flow and time to spike, if you know them; they are checked before they are used.
+        currents: A symbol, or several, of input currents that are given when a network is run, as functions of time;
+            0 where none is given. They may stand in the equations and in bounds, and are neither states nor parameters.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
@@ -62,6 +65,7 @@ class NeuronModel(Declaration):
         initial: Mapping[sp.Symbol, Any] | None = None,
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
+        currents: sp.Symbol | Iterable[sp.Symbol] = (),
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, NeuronModel.__init__)
@@ -81,6 +85,7 @@ class NeuronModel(Declaration):
             "initial": FrozenMapping(values),
             "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
             "solution": solution,
+            "currents": _symbols(currents),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
@@ -101,6 +106,7 @@ class NeuronModel(Declaration):
             **declaration: The other parts of the declaration, as text where they are formulas:
                 `name`: What the model is called in reports.
                 `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
+                Without it the model is a readout.
                 `reset`: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
                 `inputs`: The state that an input spike of weight w increases by w, or what it does instead, with the
                 weight called `weight`: `theta = 2*atan(tan(theta/2) + weight)`; a dictionary of either for named
@@ -110,6 +116,7 @@ class NeuronModel(Declaration):
                 `initial`: Values of the states at time 0, as numbers or text; zero where not named.
                 `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
                 `solution`: Formulas for flow and time to spike, in SymPy.
+                `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
 
         Returns:
             The model.
@@ -145,7 +152,7 @@ class NeuronModel(Declaration):
         raise ModelError(f"{self.name} has no input route {name!r}; its routes are: {known}")
 
     def range_of(self, state: sp.Symbol) -> sp.Set:
-        """The declared range of a state, all real numbers by default."""
+        """The declared range of a state or current, all real numbers by default."""
         low, high = self.bounds.get(state, (-sp.oo, sp.oo))
         return sp.Interval(low, high)
 
@@ -179,16 +186,20 @@ class NeuronModel(Declaration):
         declared: dict[str, Any] = {
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
-            "solution": self.solution,
+            "solution": self.solution, "currents": self.currents,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
     def __repr__(self) -> str:
         lines = [f"{self.name}"]
         lines += [f"  d{state}/dt = {rate}" for state, rate in self.dynamics.items()]
-        lines += [f"  spike: {self.spike}"]
-        lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
+        if self.is_readout:
+            lines += [f"  no spikes: a readout of {self.variable}"]
+        else:
+            lines += [f"  spike: {self.spike}"]
+            lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
         lines += [f"  input {route}" for route in self.routes]
+        lines += [f"  current {symbol}: given at run time" for symbol in self.currents]
         if self.parameters:
             values = {symbol: "?" if value is None else value for symbol, value in self.parameters.items()}
             lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items())]
@@ -199,14 +210,18 @@ class NeuronModel(Declaration):
 
     def _repr_latex_(self) -> str:
         rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
-        changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
-        rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
-        rows += [rf"\text{{reset}} &: {changes}"]
+        if not self.is_readout:
+            changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
+            rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
+            rows += [rf"\text{{reset}} &: {changes}"]
         for route in self.routes:
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
             # the name stands as a symbol, whatever letters it has
             name = "" if len(self.routes) == 1 else rf"\ {latex(sp.Symbol(route.name))}"
             rows += [rf"\text{{input}}{name} &: {changes}"]
+        if self.currents:
+            given = ", ".join(rf"{latex(symbol)} = {latex(symbol)}(t)" for symbol in self.currents)
+            rows += [rf"\text{{currents}} &: {given}"]
         if self.parameters:
             rows += [r"\text{parameters} &: " + ", ".join(self._equal(self.parameters))]
         rows += [r"\text{initial} &: " + ", ".join(self._equal(self.initial))]
@@ -237,6 +252,17 @@ def _items(mapping: Any, where: str) -> list[tuple[sp.Symbol, Any]]:
         if not isinstance(symbol, sp.Symbol):
             raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
     return list(mapping.items())
+
+
+def _symbols(currents: Any) -> tuple[sp.Symbol, ...]:
+    found = (currents,) if isinstance(currents, sp.Symbol) else currents
+    if isinstance(found, str) or not isinstance(found, Iterable):
+        raise ModelError(f"currents: expected a SymPy symbol or several, got {currents!r}")
+    symbols = tuple(found)
+    for symbol in symbols:
+        if not isinstance(symbol, sp.Symbol):
+            raise ModelError(f"currents: {symbol!r} is not a SymPy symbol; write sp.Symbol('I_ext', real=True)")
+    return symbols
 
 
 def _value(symbol: Any, value: Any) -> Value:

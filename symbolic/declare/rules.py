@@ -49,6 +49,20 @@ class InputRoute:
         ((state, new_value),) = self.jump.items()
         return state if sp.expand(new_value - state - weight) == 0 else None
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether two inputs at one instant do the same as one input with the sum of their weights, as far as known."""
+        if self.additive_target is not None:
+            return True
+        first, second = sp.symbols("first second", real=True)
+        after_first = {state: value.subs(weight, first) for state, value in self.jump.items()}
+        return all(
+            sp.expand(
+                value.subs(weight, second).subs(after_first, simultaneous=True) - value.subs(weight, first + second)
+            ) == 0
+            for value in self.jump.values()
+        )  # fmt: skip
+
     def __str__(self) -> str:
         changes = ", ".join(f"{state} -> {new_value}" for state, new_value in self.jump.items())
         return f"{self.name}: {changes}"

@@ -23,13 +23,14 @@ def parse_declaration(
     equations: str,
     *,
     name: str,
-    spike: str = "",
+    spike: str | None = None,
     reset: str = "",
     inputs: str | Mapping[str, str] = "",
     parameters: Mapping[str, Any] | Iterable[str] | None = None,
     initial: Mapping[str, Any] | None = None,
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
     solution: Solution | None = None,
+    currents: str | Iterable[str] = (),
     **unknown: Never,
 ) -> dict[str, Any]:
     """Read a declaration from text: the arguments of the same model declared with SymPy symbols."""
@@ -38,17 +39,19 @@ def parse_declaration(
         parameters = dict.fromkeys(_names(parameters))
     source = _source("equations", equations, "dV/dt = ...")
     rates = _rates(source)
-    symbols = _Symbols(rates, parameters, _positive(rates, parameters))
+    given = _current_names(currents)
+    symbols = _Symbols(rates, parameters, _positive(rates, parameters, given), given)
     return dict(
         name=name,
-        dynamics={symbols.states[state]: reader.whole_expression(symbols.all) for state, reader in rates.items()},
+        dynamics={symbols.states[state]: reader.whole_expression(symbols.rates) for state, reader in rates.items()},
         spike=_spike(spike, symbols),
-        reset=_reset(reset, symbols),
+        reset={} if spike is None and reset == "" else _reset(reset, symbols),
         inputs=_inputs(inputs, symbols),
         parameters={symbols.parameters[key]: _given(value, f"parameter {key}") for key, value in parameters.items()},
         initial=_initial(initial or {}, symbols),
         solution=solution,
         bounds=_bounds(bounds or {}, symbols),
+        currents=tuple(symbols.currents.values()),
     )
 
 
@@ -57,33 +60,45 @@ def declared_symbol(name: str, *, is_positive: bool = False) -> sp.Symbol:
     return sp.Symbol(name, positive=True) if is_positive else sp.Symbol(name, real=True)
 
 
-def _positive(rates: Mapping[str, Reader], parameters: Iterable[Any]) -> frozenset[str]:
+def _positive(rates: Mapping[str, Reader], parameters: Iterable[Any], currents: Iterable[str]) -> frozenset[str]:
     """The names of time constants, found in the equations under any assumptions."""
     names = frozenset(name for name in parameters if isinstance(name, str))
     found: dict[sp.Symbol, sp.Expr] = {}
     for assumed in (names, frozenset()):
-        scope = _Symbols(rates, parameters, assumed)
+        scope = _Symbols(rates, parameters, assumed, currents)
         for state, reader in rates.items():
             with suppress(ModelError):  # what is wrong is said once it is known what to assume
                 if scope.states[state] not in found:
-                    found[scope.states[state]] = reader.copy().whole_expression(scope.all)
+                    found[scope.states[state]] = reader.copy().whole_expression(scope.rates)
     return frozenset(symbol.name for symbol in time_constants(found))
 
 
 class _Symbols:
     """All symbols of a declaration by name, and where each may be used."""
 
-    def __init__(self, states: Iterable[str], parameters: Iterable[str], positive: frozenset[str]) -> None:
+    def __init__(
+        self, states: Iterable[str], parameters: Iterable[str], positive: frozenset[str], currents: Iterable[str]
+    ) -> None:
         self.states = {name: declared_symbol(name) for name in states}
         self.parameters = {_checked(name): declared_symbol(name, is_positive=name in positive) for name in parameters}
         for name in self.parameters:
             if name in self.states:
                 raise ModelError(f"{name} is declared both as a state and as a parameter; remove it from one of them")
+        self.currents = {_checked(name, "currents"): declared_symbol(name) for name in currents}
+        for name in self.currents:
+            if name in self.states or name in self.parameters:
+                kind = "state" if name in self.states else "parameter"
+                raise ModelError(f"{name} is declared both as a {kind} and as a current; remove it from one of them")
         no_weight = {"weight": _WEIGHT_ELSEWHERE}
         no_state = {name: f"this may not depend on the state {name!r}; use numbers and parameters" for name in states}
-        self.all = Scope(self.states | self.parameters, no_weight)
-        self.jumps = Scope(self.states | self.parameters | {"weight": weight})
-        self.constants = Scope(self.parameters, no_weight | no_state)
+        no_current = {
+            name: f"this may not depend on the current {name!r}, which only stands in equations"
+            for name in self.currents
+        }
+        self.rates = Scope(self.states | self.parameters | self.currents, no_weight)
+        self.all = Scope(self.states | self.parameters, no_weight | no_current)
+        self.jumps = Scope(self.states | self.parameters | {"weight": weight}, no_current)
+        self.constants = Scope(self.parameters, no_weight | no_state | no_current)
 
     def state(self, source: Source, token: Token) -> sp.Symbol:
         """The state of this name."""
@@ -127,7 +142,9 @@ def _equals(reader: Reader) -> None:
         raise reader.source.error(reader.next.position, f"expected '=', found {reader.next}{advice}")
 
 
-def _spike(text: str, symbols: _Symbols) -> SpikeRule:
+def _spike(text: str | None, symbols: _Symbols) -> SpikeRule | None:
+    if text is None:
+        return None
     source = _source("spike", text, "V = oo")
     reader = _only_statement(source, "V = oo or V = V_th")
     variable = symbols.state(source, reader.name("the spiking variable"))
@@ -186,7 +203,7 @@ def _bounds(bounds: Any, symbols: _Symbols) -> dict[sp.Symbol, tuple[Any, Any]]:
         if not isinstance(limits, (tuple, list)) or len(limits) != 2:
             raise ModelError(f"bounds of {key}: write a pair such as (0, 'oo'), not {limits!r}")
         low, high = (_given(limit, f"bounds {key}", symbols, infinite=True) for limit in limits)
-        ranges[_key(key, "bounds", symbols)] = (low, high)
+        ranges[_key(key, "bounds", symbols, symbols.states | symbols.currents)] = (low, high)
     return ranges
 
 
@@ -219,10 +236,11 @@ def _mapping(value: Any, what: str) -> Mapping[Any, Any]:
     return value
 
 
-def _key(name: Any, what: str, symbols: _Symbols) -> sp.Symbol:
-    if name not in symbols.states:
+def _key(name: Any, what: str, symbols: _Symbols, known: Mapping[str, sp.Symbol] | None = None) -> sp.Symbol:
+    known = symbols.states if known is None else known
+    if name not in known:
         raise ModelError(f"{what} {name!r}: no such state; the states are {', '.join(symbols.states)}")
-    return symbols.states[name]
+    return known[name]
 
 
 def _names(names: Any) -> list[Any]:
@@ -231,12 +249,18 @@ def _names(names: Any) -> list[Any]:
     return list(names or ())
 
 
-def _checked(name: Any) -> str:
-    """Check a parameter's name."""
+def _current_names(currents: Any) -> tuple[str, ...]:
+    if isinstance(currents, str):
+        return tuple(name.strip() for name in currents.split(",")) if currents.strip() else ()
+    if not isinstance(currents, Iterable):
+        raise ModelError(f"currents: expected names such as 'I_ext', got {currents!r}")
+    return tuple(currents)
+
+
+def _checked(name: Any, where: str = "parameters") -> str:
+    """Check the name of a parameter or current."""
     if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > MAX_NAME:
-        raise ModelError(
-            f"parameters: {name!r} is not a name; write text of letters a-z, A-Z, digits and _, as 'tau_m'"
-        )
+        raise ModelError(f"{where}: {name!r} is not a name; write text of letters a-z, A-Z, digits and _, as 'tau_m'")
     if name in RESERVED:
-        raise ModelError(f"parameters: the name {name!r} is taken; rename it, for example to '{name}_0'")
+        raise ModelError(f"{where}: the name {name!r} is taken; rename it, for example to '{name}_0'")
     return name

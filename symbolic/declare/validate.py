@@ -7,7 +7,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..algebra import sign
+from ..algebra import affine_split, sign
 from ..algebra import value as number_of
 from ..errors import ModelError
 from .declaration import Declaration
@@ -19,14 +19,15 @@ from .solution import Solution, time
 
 def validate(model: Declaration) -> None:
     """Check a declaration."""
-    for check in (_names, _spike, _equations, _reset, _inputs, _parameters, require_defined, _bounds, _initial,
-                  _threshold, _solution):  # fmt: skip
+    for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds,
+                  _initial, _threshold, _solution):  # fmt: skip
         check(model)
 
 
 def _names(model: Declaration) -> None:
     called = {"the model": model.name} | {f"input route {route.name!r}": route.name for route in model.routes}
-    called |= {f"the symbol {symbol.name!r}": symbol.name for symbol in (*model.dynamics, *model.parameters)}
+    symbols = (*model.dynamics, *model.parameters, *model.currents)
+    called |= {f"the symbol {symbol.name!r}": symbol.name for symbol in symbols}
     for what, name in called.items():
         if not name.strip() or not name.isprintable():
             raise ModelError(f"{what} is called {name!r}; give it a name of one line that can be printed")
@@ -36,16 +37,29 @@ def _names(model: Declaration) -> None:
         if symbol in model.dynamics:
             raise ModelError(f"{symbol} is declared both as a state and as a parameter; remove it from one of them")
     declared: dict[str, sp.Symbol] = {}
-    for symbol in (*model.states, *model.parameters):
+    for symbol in (*model.states, *model.parameters, *model.currents):
         _same(declared.setdefault(symbol.name, symbol), symbol)
+    _currents(model)
     if weight.name in declared:
         raise ModelError(f"{weight.name!r} is reserved for the weight of an input spike; rename the symbol")
     for symbol in declared.values():
         if symbol.is_real is not True:
-            kind = "state" if symbol in model.dynamics else "parameter"
+            kind = "state" if symbol in model.dynamics else "current" if symbol in model.currents else "parameter"
             raise ModelError(f"{kind} {symbol} must be real; write sp.Symbol({symbol.name!r}, real=True)")
     for symbol in _used_symbols(model):
         _same(declared.get(symbol.name, symbol), symbol)
+
+
+def _currents(model: Declaration) -> None:
+    routes = {route.name for route in model.routes}
+    for symbol in model.currents:
+        for kind, others in (("state", model.dynamics), ("parameter", model.parameters)):
+            if symbol in others:
+                raise ModelError(f"{symbol} is declared both as a {kind} and as a current; remove it from one of them")
+        if model.currents.count(symbol) > 1:
+            raise ModelError(f"currents: {symbol} is named twice; name it once")
+        if symbol.name in routes:
+            raise ModelError(f"{symbol} names both a current and an input route; rename one of them")
 
 
 def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
@@ -57,6 +71,8 @@ def _same(declared: sp.Symbol, symbol: sp.Symbol) -> None:
 
 
 def _spike(model: Declaration) -> None:
+    if model.is_readout:
+        return
     if not isinstance(model.spike, SpikeRule):
         raise ModelError(f"{model.name}: no spike rule; pass spike=at_infinity(V) or spike=crosses(V, V_th)")
     if model.variable not in model.dynamics:
@@ -68,10 +84,32 @@ def _spike(model: Declaration) -> None:
 
 def _equations(model: Declaration) -> None:
     for state, rate in model.dynamics.items():
-        _only(model, rate, f"d{state}/dt", states=True)
+        _only(model, rate, f"d{state}/dt", states=True, also=model.currents)
+    for symbol in model.currents:
+        if not any(symbol in rate.free_symbols for rate in model.dynamics.values()):
+            raise ModelError(f"current {symbol} stands in no equation; add it to one, or remove it from currents")
+
+
+def _readout(model: Declaration) -> None:
+    """Check what has no spike rule: it is either a readout, or the rule was forgotten."""
+    if not model.is_readout:
+        return
+    advice = "pass spike=at_infinity(V) or spike=crosses(V, V_th)"
+    for state, rate in model.dynamics.items():
+        if affine_split(rate, model.states) is None:
+            raise ModelError(
+                f"{model.name}: no spike rule; {advice}. Without one it is a readout, whose equations must be linear, "
+                f"but d{state}/dt = {rate} is not"
+            )
+    if model.reset:
+        raise ModelError(f"{model.name}: a reset, but no spike rule; {advice}, or leave out the reset of a readout")
+    if model.solution is not None:
+        raise ModelError(f"{model.name}: a readout is solved exactly as it is declared; leave out the solution")
 
 
 def _reset(model: Declaration) -> None:
+    if model.is_readout:
+        return
     if model.variable not in model.reset:
         raise ModelError(f"no reset of the spiking variable; pass reset={{{model.variable}: ...}}")
     for state, value in model.reset.items():
@@ -136,7 +174,7 @@ def _parameter(symbol: sp.Symbol, number: Any, is_time_constant: bool) -> None:
 
 def _bounds(model: Declaration) -> None:
     for state, (low, high) in model.bounds.items():
-        if state not in model.dynamics:
+        if state not in model.dynamics and state not in model.currents:
             raise ModelError(f"bounds of {state}: no such state; the states are {_listed(model.states)}")
         for limit in (low, high):
             if limit not in (sp.oo, -sp.oo):
@@ -158,6 +196,8 @@ def _initial(model: Declaration) -> None:
 
 
 def _threshold(model: Declaration) -> None:
+    if model.is_readout:
+        return
     variable, threshold = model.variable, model.spike.threshold
     if threshold is sp.oo:
         return
@@ -180,6 +220,8 @@ def _only(model: Declaration, expression: sp.Expr, where: str, *, states: bool =
     for symbol in unknown:
         if symbol in model.dynamics:
             raise ModelError(f"{where} may not depend on the state {symbol}")
+        if symbol in model.currents:
+            raise ModelError(f"{where} may not depend on the current {symbol}, which only stands in equations")
         if symbol.name == "t":
             raise ModelError(f"{where} depends on time t; equations must be autonomous: make {symbol} a state")
         raise ModelError(f"{where} uses the undeclared symbol {symbol}; add it to parameters or give it an equation")
@@ -244,13 +286,13 @@ def _solution(model: Declaration) -> None:
         return
     if not isinstance(solution, Solution):
         raise ModelError(f"solution: expected Solution(flow, time_to_spike), not {type(solution).__name__}")
-    names = {symbol.name for symbol in (*model.states, *model.parameters)}
+    names = {symbol.name for symbol in (*model.states, *model.parameters, *model.currents)}
     if time.name in names:
         raise ModelError(f"solution: {time.name!r} stands for time in it; rename the state or parameter of that name")
     for state in model.states:
         if state not in solution.flow:
             raise ModelError(f"solution: no flow of {state}; add {state}: ... as a function of the states and of time")
-    known = {*model.states, *model.parameters}
+    known = {*model.states, *model.parameters, *model.currents}
     for name, formula in {**{f"flow of {s}": f for s, f in solution.flow.items()}, "time_to_spike":
                           solution.time_to_spike}.items():  # fmt: skip
         allowed = known if name == "time_to_spike" else known | {time}

@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, driven_by
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
 from .derivation import Attempt as Attempt
@@ -18,10 +18,12 @@ from .derivation import singularities as singularities
 from .forms import AffineForm as AffineForm
 from .forms import NumericForm as NumericForm
 from .forms import ProjectiveForm as ProjectiveForm
+from .forms import ReadoutForm as ReadoutForm
 from .forms import SolutionForm as SolutionForm
 from .forms import TransferForm as TransferForm
 from .general import derive_numeric
 from .linear import derive_affine, derive_leaky
+from .readout import derive_readout
 from .removable_singularities import Singularity as Singularity
 from .riccati import derive_projective
 from .riccati_series import derive_transfer
@@ -69,6 +71,8 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     bounded size and evaluation at points: it always ends, and what it returns depends on the declaration alone. Equal
     models are derived once; any thread may call it.
 
+    Currents that are given at run time are states of rate 0 here: they are constant between their steps.
+
     Example:
         >>> from symbolic import models
         >>> derive(models.qif()).rheobase
@@ -80,6 +84,8 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     """
     if method is not None and method not in METHODS:
         raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
+    if model.currents:
+        model = driven_by(model, {current.name: False for current in model.currents})
     with _ONE_AT_A_TIME:
         return _derived(model, model.order, method, tuple(sorted(trainable)))
 
@@ -88,6 +94,12 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
 def _derived(model: NeuronModel, order: Any, method: str | None, trainable: tuple[str, ...]) -> Derivation:
     """Derive a model; `order` distinguishes models that differ only in the order of states and parameters."""
     structure = recognise(model)
+    if model.is_readout:
+        if method not in (None, "linear"):
+            raise DerivationError(
+                f"{model.name} is a readout, which is linear: leave out method={method!r}, or pass 'linear'"
+            )
+        return derive_readout(model, structure)
     if model.solution is not None and method in (None, method_of(structure)):
         return derive_given(model, structure)
     if structure.kind is StructureClass.LINEAR and model.spike.is_at_infinity:

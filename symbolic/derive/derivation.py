@@ -8,7 +8,7 @@ import sympy as sp
 
 from ..declare import FrozenMapping, NeuronModel
 from ..typesetting import escaped, latex
-from .forms import AffineForm, NumericForm, ProjectiveForm, SolutionForm, StateMap, TransferForm
+from .forms import AffineForm, NumericForm, ProjectiveForm, ReadoutForm, SolutionForm, StateMap, TransferForm
 from .removable_singularities import Singularity, find_singularities
 
 
@@ -72,7 +72,7 @@ class Derivation:
     method: str
     closed_form: bool
     reason: str
-    form: ProjectiveForm | TransferForm | AffineForm | NumericForm | SolutionForm
+    form: ProjectiveForm | TransferForm | AffineForm | NumericForm | SolutionForm | ReadoutForm
     flow: StateMap | None = None
     time_to_spike: sp.Expr | None = None
     rheobase: sp.Expr | None = None

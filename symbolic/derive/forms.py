@@ -16,9 +16,9 @@ class ProjectiveForm:
     """An elementary quadratic neuron, in the coordinates in which it is linear.
 
     The potential is `V = u / gain + offset` with `u' = u**2 - decay * u + d`, where the drive
-    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents `decay`
-    is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is the
-    tangent of half its angle. All entries are expressions in the parameters.
+    `d = drive + sum(current_gains[I] * I)` falls as `exp(-2 * decay * t)`; without currents, or with constant ones,
+    `decay` is zero and `d` is constant. For a circle variable `circle` holds its reset and its threshold, and `V` is
+    the tangent of half its angle. All entries are expressions in the parameters.
     """
 
     potential: sp.Symbol
@@ -109,6 +109,23 @@ class AffineForm:
 
 
 @dataclass(frozen=True)
+class ReadoutForm:
+    """Affine equations without spikes: `y' = couplings y + sources`, the state that is read out first.
+
+    Attributes:
+        states: All states.
+        couplings: For every state, what the states that drive it are multiplied by.
+        sources: The constant part of its equation, where there is one.
+        routes: What an input of weight 1 adds to which states, for every route.
+    """
+
+    states: tuple[sp.Symbol, ...]
+    couplings: FrozenMapping[sp.Symbol, StateMap]
+    sources: StateMap
+    routes: FrozenMapping[str, StateMap]
+
+
+@dataclass(frozen=True)
 class NumericForm:
     """No form at all: the declared equations are integrated as they stand.
 
@@ -168,9 +185,14 @@ def resting_states(model: NeuronModel) -> StateMap:
             return FrozenMapping(nothing)
     except ArithmeticError:
         return FrozenMapping(nothing)
-    rows = [affine_split(rate, states) for rate in rates]
-    settled = None if None in rows else settled_states(states, rows)
-    return FrozenMapping(nothing if settled is None else settled)
+    # what settles nowhere, such as an input that is kept for ever, is at rest where it starts
+    kept: dict[Any, Any] = {}
+    for _ in states:
+        kept |= {s: sp.Integer(0) for s, rate in zip(states, rates, strict=True) if vanishes(inserted(rate, kept))}
+    moving = {state: rate for state, rate in zip(states, rates, strict=True) if state not in kept}
+    rows = [affine_split(inserted(rate, kept), tuple(moving)) for rate in moving.values()]
+    settled = None if None in rows else settled_states(tuple(moving), rows)
+    return FrozenMapping(nothing if settled is None else kept | settled)
 
 
 def settled_states(states: tuple[Any, ...], rows: list[Any]) -> dict[Any, Any] | None:

@@ -83,7 +83,7 @@ def _normal_form(model: NeuronModel, structure: Structure) -> tuple[ProjectiveFo
         raise DerivationError(f"{model.name}: the drive is not linear in {', '.join(map(str, others))}")
     gains, constant = {state: a * split[0].get(state, sp.S.Zero) for state in others}, split[1]
     discriminant = tidy(b**2 - 4 * a * constant)
-    if not others:
+    if all(model.dynamics[state] == 0 for state in others):
         decay, offset, drive, relation = sp.Integer(0), -b / (2 * a), tidy(-discriminant / 4), None
     else:
         decay = sp.sqrt(discriminant)
@@ -207,16 +207,15 @@ def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
     v, d = form.potential - form.offset, tidy(_drive(form) / form.gain**2)
     x = tidy(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
-    cosine, sine = sp.cos(sp.sqrt(d) * x), sp.sin(sp.sqrt(d) * x)
-    denominator = cosine - v * sine / sp.sqrt(d)
-    flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + sp.sqrt(d) * sine) / denominator
+    cosine, sine = sp.cos(sp.sqrt(d) * x), x if d == 0 else sp.sin(sp.sqrt(d) * x) / sp.sqrt(d)
+    denominator = cosine - v * sine
+    flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + d * sine) / denominator
     # a drive that is known to be positive has no root to compare with
     decaying = sp.false if d.is_positive else (d < 0) & (v > sp.sqrt(-d))
-    spikes_at = [
-        ((sp.pi / 2 - sp.atan(v / sp.sqrt(d))) / sp.sqrt(d), d > 0),
-        (1 / v, sp.Eq(d, 0) & (v > 0)),
-        (sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d), decaying),
-    ]
+    spikes_at: list[Any] = [(1 / v, sp.Eq(d, 0) & (v > 0))]
+    if d != 0:
+        above, below = (sp.pi / 2 - sp.atan(v / sp.sqrt(d))) / sp.sqrt(d), sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d)
+        spikes_at = [(above, d > 0), *spikes_at, (below, decaying)]
     if form.decay == 0:
         return flow, denominator, sp.Piecewise(*[(x / form.gain, c) for x, c in spikes_at], (sp.oo, True))
     rate = tidy(form.decay / form.gain)

@@ -45,6 +45,11 @@ later.
         >>> verify(proposal).verdict.name
         'HOLDS'
     """
+    if model.currents:
+        raise ModelError(
+            f"{model.name}: a current that is given at run time has no counterpart here; declare {model.currents[0]} "
+            "as a parameter, and add the current to the proposal"
+        )
     certificate = verify(model)
     if certificate.holds:
         raise ModelError(f"{model.name}: its certificate holds already; use the model as it is")

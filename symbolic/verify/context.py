@@ -1,7 +1,7 @@
 """What the conditions are decided on: a model, what is known about its symbols, and one decided condition at a time."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -28,12 +28,14 @@ class Case:
         facts: Signs of parameters and ranges of states; the spiking variable runs from `low` to the threshold.
         derived: The ranges that follow from the equations, narrower than what is declared.
         range_assumptions: The conditions on parameters that these rest on.
+        given: The names of states that are given at run time, where their declared ranges are enforced.
     """
 
     model: NeuronModel
     facts: Facts
     derived: Mapping[sp.Symbol, Range] = field(default_factory=dict)
     range_assumptions: tuple[sp.Basic, ...] = ()
+    given: frozenset[str] = frozenset()
 
     @property
     def low(self) -> Expression:
@@ -79,13 +81,13 @@ class Case:
             raise Undecided("SymPy stopped with {}: {}", type(error).__name__, error) from error
 
 
-def declared_case(model: NeuronModel, rows: tuple[Row, ...]) -> Case:
+def declared_case(model: NeuronModel, rows: tuple[Row, ...], given: frozenset[str] = frozenset()) -> Case:
     """Collect what is known about the symbols of a model for neurons with the given parameter values."""
     declared: dict[sp.Symbol, Range] = {state: model.bounds.get(state, (-sp.oo, sp.oo)) for state in model.states}
     low, high = declared[model.variable]
     declared[model.variable] = (low, high if model.spike.is_at_infinity else model.spike.threshold)
     cut = None if model.spike.is_at_infinity else (model.variable, model.spike.threshold)
-    return Case(model, Facts(rows, declared, cut=cut))
+    return Case(model, Facts(rows, declared, cut=cut), given=given)
 
 
 def with_derived_ranges(case: Case) -> Case:
@@ -97,4 +99,4 @@ def with_derived_ranges(case: Case) -> Case:
         except Undecided:
             return case
     narrower = {state: ends for state, ends in ranges.items() if ends != facts.ranges[state]}
-    return Case(model, facts.over(ranges), narrower, tuple(used) if narrower else ())
+    return replace(case, facts=facts.over(ranges), derived=narrower, range_assumptions=tuple(used) if narrower else ())

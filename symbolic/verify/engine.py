@@ -5,7 +5,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel, time_constants
+from ..declare import NeuronModel, time_constants, with_any_currents
 from ..errors import ContinuityError, ModelError
 from .certificate import Certificate
 from .conditions.neuron import neuron_conditions
@@ -29,11 +29,16 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
     always crossed transversally; and nothing jumps when an input and the neuron's own spike change places. A step that
     cannot be taken leaves the verdict UNDECIDED and is named in the reason; a failure is reported only if it is proven.
 
+    Currents that are given at run time may be any piecewise linear functions within their bounds: each is taken as a
+    state that may step to any of these values at any time, and so may its rate of change. The report on the route of
+    its name is on steps, that on the route of its rate on kinks.
+
     Args:
         model: The declared model.
         strict: Raise instead of returning a certificate that does not hold.
 
     Raises:
+        ModelError: if the model is a readout, which has no spikes and so no certificate.
         ContinuityError: if `strict` and the verdict is not HOLDS; it gives the reason.
 
     Example:
@@ -44,19 +49,29 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
         dV/dt at V = V_th is (I - V_th)/tau_m; it vanishes or is negative for admissible states, for example at \
 I = V_th: trajectories graze.
     """
-    certificate = _verified(model, _MAX_CASES)
+    if model.is_readout:
+        raise ModelError(
+            f"{model.name} is a readout: it has no spike rule, hence no spikes whose continuity could be proven or "
+            "refuted; verify the neurons that drive it"
+        )
+    certificate = replace(_verified(with_any_currents(model), _given(model), _MAX_CASES), model=model)
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
     return certificate
 
 
-def _verified(model: NeuronModel, depth: int) -> Certificate:
+def _given(model: NeuronModel) -> frozenset[str]:
+    """The states whose ranges are kept by what is given at run time, which is checked then."""
+    return frozenset(current.name for current in model.currents)
+
+
+def _verified(model: NeuronModel, given: frozenset[str], depth: int) -> Certificate:
     try:
-        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model)))
+        certificate = _certificate(model, _verify_rows(with_plain_states(model), _rows(model), given))
     except Undecided as problem:
         certificate = _open(model, problem.reason)
     if certificate.verdict is Verdict.UNDECIDED and depth:
-        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, depth)))
+        return decided_by_cases(replace(certificate, cases=_cases(model, certificate, given, depth)))
     return certificate
 
 
@@ -66,7 +81,7 @@ def _open(model: NeuronModel, reason: Reason) -> Certificate:
     return _certificate(model, Proof((condition,), unknown))
 
 
-def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[Any, ...]:
+def _cases(model: NeuronModel, certificate: Certificate, given: frozenset[str], depth: int) -> tuple[Any, ...]:
     """The verdicts in the regions of an open parameter; nothing where none of them is decided."""
     deciding = deciding_parameter(model, certificate.conditions)
     if deciding is None:
@@ -76,7 +91,7 @@ def _cases(model: NeuronModel, certificate: Certificate, depth: int) -> tuple[An
     for region in regions_of(*deciding, is_positive=is_time_constant):
         try:
             part = in_region(model, deciding[0], region)
-            case = _verified(part, depth - 1)
+            case = _verified(part, given, depth - 1)
         except (ModelError, TypeError) as problem:  # SymPy raises TypeError for a comparison with an infinite number
             case = _open(model, Reason("the declaration is not valid there ({})", problem))
         found.append((region.condition, translated(case, model, region)))
@@ -93,17 +108,17 @@ def _rows(model: NeuronModel) -> tuple[Row, ...]:
     return tuple(model.scalar_values | dict(zip(arrays, row, strict=True)) for row in rows)
 
 
-def _verify_rows(model: NeuronModel, rows: tuple[Row, ...]) -> Proof:
+def _verify_rows(model: NeuronModel, rows: tuple[Row, ...], given: frozenset[str]) -> Proof:
     """Decide all conditions; neurons for which signs differ are decided apart."""
     try:
-        case = declared_case(model, rows)
+        case = declared_case(model, rows, given)
         proof = _decided(case)
         if _rank(proof.conditions) == 0:
             return proof
         narrower = with_derived_ranges(case)
         return _decided(narrower) if narrower.derived else proof
     except Split as split:
-        proofs = [_verify_rows(model, group) for group in split.groups]
+        proofs = [_verify_rows(model, group, given) for group in split.groups]
         ranks = [_rank(proof.conditions) for proof in proofs]
         if max(ranks) > 0:
             return proofs[ranks.index(max(ranks))]

@@ -85,6 +85,7 @@ def plain(certificate: Results) -> dict[str, Any]:
         "reset": {str(state): str(value) for state, value in model.reset.items()},
         "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
         "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
+        "currents": [str(symbol) for symbol in model.currents],
         "verdict": certificate.verdict.name,
         **{name: _plain(getattr(certificate, name)) for name in _PLAIN},
         "cases": [{"condition": str(condition), "certificate": plain(case)} for condition, case in certificate.cases],

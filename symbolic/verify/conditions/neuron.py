@@ -36,7 +36,7 @@ def neuron_conditions(case: Case) -> tuple[Condition, ...]:
         found.append(
             Condition(DERIVED, True, _derived_statement(case), _derived_reason(case), None, case.range_assumptions)
         )
-    if any(end.is_finite for ends in model.bounds.values() for end in ends):
+    if any(end.is_finite for state, ends in model.bounds.items() if state.name not in case.given for end in ends):
         found.append(case.condition("declared ranges are kept", _ranges_statement(case), lambda: _ranges(case)))
     if model.spike.is_at_infinity:
         statement = _finite_time(field, variable, sp.oo)
@@ -132,6 +132,8 @@ def _one_solution(case: Case) -> Answer:
 def _ranges_statement(case: Case) -> sp.Basic:
     statements: list[sp.Basic] = []
     for state, (low, high) in case.model.bounds.items():
+        if state.name in case.given:
+            continue
         rate = case.model.dynamics[state]
         statements += [sp.Ge(sp.Subs(rate, state, low), 0, evaluate=False)] if low.is_finite else []
         statements += [sp.Le(sp.Subs(rate, state, high), 0, evaluate=False)] if high.is_finite else []
@@ -141,6 +143,8 @@ def _ranges_statement(case: Case) -> sp.Basic:
 def _ranges(case: Case) -> Answer:
     model, facts = case.model, case.facts
     for state, ends in model.bounds.items():
+        if state.name in case.given:
+            continue
         is_spiking = state == model.variable
         if is_spiking and (case.returns_from_below or (model.spike.is_at_infinity and ends[1].is_finite)):
             raise Undecided("the range of {} leaves out its spike or its reset", state)

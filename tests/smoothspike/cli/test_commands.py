@@ -252,3 +252,15 @@ def test_a_reader_that_has_enough_ends_it_quietly():
 def test_the_module_runs():
     done = subprocess.run([sys.executable, "-m", "smoothspike", "models"], capture_output=True, text=True, check=True)
     assert "theta_neuron" in done.stdout
+
+
+def test_a_readout_has_nothing_to_verify(tmp_path, capsys):
+    file = tmp_path / "readout.py"
+    file.write_text(
+        "import symbolic\n"
+        "leaky = symbolic.NeuronModel.from_equations('dV/dt = I - V; dI/dt = -I', name='leaky', inputs='I')\n"
+    )
+    with pytest.raises(SystemExit, match="2"):
+        main(["verify", f"{file}:leaky"])
+    assert "leaky is a readout: it has no spike rule" in capsys.readouterr().err
+    assert main(["derive", f"{file}:leaky"]) == 0

@@ -26,6 +26,10 @@ def test_selection(dataset):
     assert dataset[np.array([9, 0])].labels.tolist() == [0, 0]
     assert len(dataset[dataset.labels == 2]) == 3
     assert len(list(dataset)) == SIZE
+    assert dataset[[3, 1]].labels.tolist() == [0, 1]
+    for index in (SIZE, np.int64(SIZE), [0, SIZE], -SIZE - 1):
+        with pytest.raises(IndexError, match=r"does not exist|out of bounds"):
+            dataset[index]
 
 
 def test_every_minibatch_has_one_shape(dataset):
@@ -76,3 +80,12 @@ def test_is_a_pytree(dataset):
 def test_refuses(dataset, labels, num_sources, message):
     with pytest.raises(ValueError, match=message):
         Dataset(dataset.spikes, labels, num_classes=3, num_sources=num_sources)
+
+
+def test_trials_are_sorted_once():
+    """Simultaneous spikes keep their order, as in a network."""
+    spikes = Spikes([[2.0, 1.0, float("inf"), 1.0]], [[0, 3, 9, 1]])
+    data = Dataset(spikes, [0], num_classes=1, num_sources=4)
+    assert data.spikes.times.tolist() == [[1.0, 1.0, 2.0, float("inf")]]
+    assert data.spikes.sources.tolist() == [[3, 1, 0, 9]]
+    assert data.spikes.sorted() is data.spikes

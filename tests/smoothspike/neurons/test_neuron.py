@@ -99,7 +99,7 @@ class TestTrainable:
         (ahead, _), (behind, _) = run(jnp.array(step)), run(jnp.array(-step))
         np.testing.assert_allclose(run(jnp.array(0.0))[1], (ahead - behind) / (2 * step), rtol=1e-8)
 
-    @pytest.mark.parametrize("name", ["tau", "V"])
+    @pytest.mark.parametrize("name", ["tau", "v"])
     def test_an_unknown_parameter(self, name):
         with pytest.raises(ss.ModelError, match=rf"trainable: QIF has no parameter '{name}' .* it has tau_m, tau_s"):
             ss.Neuron(MODELS["qif"], trainable=(name,))

@@ -15,7 +15,7 @@ import sharing
 
 import smoothspike as ss
 from smoothspike.parallel.devices import gather, replicate, require_divisible, shard_batch
-from smoothspike.training.checkpoint_file import read
+from smoothspike.saving.file import read
 
 SCRIPT = Path(sharing.__file__)
 

@@ -139,3 +139,19 @@ def test_refusals(qif):
         traces(qif, colors=["red"])
     with pytest.raises(ValueError, match="batch of shape"):
         traces(jax.tree.map(lambda leaf: leaf[None], qif))
+
+
+def test_a_readout_is_drawn_without_spikes_or_threshold():
+    leaky = ss.NeuronModel.from_equations("dV/dt = I - V; dI/dt = -2*I", name="leaky", inputs="I")
+    net = ss.FeedForward(ss.Neuron(leaky), sizes=(1, 2), duration=4.0, weights=[[[4.0], [-4.0]]])
+    record = net(ss.Spikes([0.5], [0]))
+    ax = ss.plot.traces(record)
+    first, second, end = ax.get_lines()
+    times, values = first.get_data()
+    np.testing.assert_allclose(values.max(), record.max_over_time()[0], rtol=1e-4)
+    np.testing.assert_allclose(second.get_ydata(), -values, atol=1e-6)
+    assert (times.min(), times.max()) == (0, 4)
+    assert end.get_xdata()[0] == 4
+    assert ax.get_ylabel() == "$V$"
+    low, high = ax.get_ylim()
+    assert low < -1 < 1 < high

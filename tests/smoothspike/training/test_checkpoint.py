@@ -18,7 +18,8 @@ import pytest
 import smoothspike as ss
 from smoothspike.networks import Recording
 from smoothspike.networks._arguments import given_capacities
-from smoothspike.training import checkpoint, checkpoint_file
+from smoothspike.saving import file as checkpoint_file
+from smoothspike.training import checkpoint
 
 NEURON = ss.Neuron(ss.models.qif_delta())
 DATA = ss.datasets.yin_yang(size=8, seed=0)
@@ -207,11 +208,11 @@ def test_no_flipped_bit_and_no_lost_byte_is_ever_loaded(tmp_path):
         damaged = bytearray(content)
         damaged[place] ^= 1 << int(chance.integers(8))
         path.write_bytes(damaged)
-        with pytest.raises(ValueError, match="is damaged: its checksum does not match"):
+        with pytest.raises(ValueError, match="damaged"):
             checkpoint_file.read(path)
     for length in (0, 1, 22, 31, 40, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
-        with pytest.raises(ValueError, match=f"is damaged: .* its {length} bytes"):
+        with pytest.raises(ValueError, match=f"is damaged: .* {length} bytes"):
             saved(tmp_path, network)
     path.write_bytes(content)
     assert saved(tmp_path, network)[1][1]
@@ -248,7 +249,7 @@ def test_a_save_that_is_cut_short_leaves_a_whole_checkpoint(tmp_path, monkeypatc
     assert equal(found, fresh if len(history) == 1 else changed)
 
 
-def test_other_folders_are_refused(tmp_path):
+def test_other_folders_are_refused(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="file, a file, but must be a folder"):
         saved(tmp_path / "file", layers())
@@ -258,8 +259,10 @@ def test_other_folders_are_refused(tmp_path):
     other = tmp_path / "other"
     written(other, layers())
     description, arrays = checkpoint_file.read(other / "checkpoint.ss")
-    checkpoint_file.write(other / "checkpoint.ss", description | {"format": 2}, arrays)
-    with pytest.raises(ValueError, match="has format 2, but this version of smoothspike reads format 1"):
+    monkeypatch.setattr(checkpoint_file, "FORMAT", 3)
+    checkpoint_file.write(other / "checkpoint.ss", description, arrays)
+    monkeypatch.undo()
+    with pytest.raises(ValueError, match="has format 3, but this version of smoothspike reads format 2"):
         saved(other, layers())
 
 

@@ -67,7 +67,7 @@ def test_capacity_grows_during_training(data):
 @pytest.mark.slow
 def test_the_capacity_of_a_step_is_counted_before_it_is_compiled_again(data, monkeypatch):
     """Neurons that stop at their spikes report only part of what they lack; a step is compiled twice all the same."""
-    module = sys.modules["smoothspike.training.fit"]
+    module = sys.modules["smoothspike.training.epoch"]
     tried = []
 
     def counted(run, first, **others):

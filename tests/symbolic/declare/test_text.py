@@ -234,7 +234,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"spike": "V = I"}, "column 5: this may not depend on the state 'I'"),
         ({"spike": "V = 1\nI = 1"}, "spike, line 2, column 1: expected one statement, found 2"),
         ({"spike": ""}, "spike, line 1, column 1: expected one statement, found 0; write V = oo or V = V_th"),
-        ({"spike": None}, "spike: expected text such as 'V = oo', got None"),
+        ({"spike": None}, r"QIF: no spike rule; pass spike=at_infinity\(V\)"),
         ({"spike": "V = 1"}, "reset of V to -oo: only a variable that spikes at infinity"),
         ({"reset": "V = -oo,"}, "reset, line 1, column 8: nothing to separate here; remove the comma"),
         ({"reset": ", V = -oo"}, "reset, line 1, column 1: nothing to separate here"),

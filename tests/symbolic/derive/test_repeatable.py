@@ -192,7 +192,8 @@ def test_declarations_of_a_size_with_which_nothing_could_be_done():
     [
         models.qif_conductance(), models.qif_adaptive(), models.qif_finite_reset(), models.qif_alpha(),
         models.qif(tau_s=0.7), models.theta_current(I_0=0.5), scalar(V**2 + I), scalar(V**2 + 1 + I),
-        NeuronModel("m", dynamics={V: V**2 - V + I, I: sp.S.Zero}, spike=at_infinity(V), reset={V: -sp.oo}, inputs=I),
+        NeuronModel("m", dynamics={V: V**2 - V + I + w, I: sp.S.Zero, w: -w}, spike=at_infinity(V), reset={V: -sp.oo},
+                    inputs=w),
     ],
 )  # fmt: skip
 def test_a_solver_that_was_found_is_not_advised_against(model):

@@ -1,0 +1,82 @@
+"""`AbstractDataset`: what training and evaluation need of a data set, in memory or on disk."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+from jaxtyping import Array, Int, PRNGKeyArray
+
+from .._checks import first_entry, is_whole, known
+from ..spikes import Spikes
+
+
+class AbstractDataset(eqx.Module):
+    """Trials of input spikes with class labels, which `fit` and `evaluate` read in minibatches.
+
+    Attributes:
+        labels: The class of each sample, counted from 0.
+        num_classes: The number of classes.
+        num_sources: The number of input channels.
+    """
+
+    labels: eqx.AbstractVar[Int[Array | np.ndarray, " samples"]]
+    num_classes: eqx.AbstractVar[int]
+    num_sources: eqx.AbstractVar[int]
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+    @abstractmethod
+    def __getitem__(self, index: Any) -> Any:
+        """Return one sample's spikes and label, or the data set of the samples in a slice or index array."""
+
+    @abstractmethod
+    def batches(
+        self, batch_size: int, key: PRNGKeyArray | None = None, *, drop_last: bool = True
+    ) -> Iterator[tuple[Spikes, Int[Array, " batch"]]]:
+        """Iterate once over the data set in minibatches of spikes and labels.
+
+        Args:
+            batch_size: The number of samples in a minibatch.
+            key: Random key for shuffling; None for always the same order.
+            drop_last: Whether to omit the samples that do not fill a minibatch, chosen at random, so that all have the
+                same number of samples and nothing is compiled twice. Useful in training, not in evaluation.
+
+        Raises:
+            ValueError: if there would be no minibatch.
+        """
+
+
+def as_count(name: str, number: Any, least: int = 1) -> int:
+    """Return a whole number.
+
+    Raises:
+        ValueError: if it is not whole, or too small.
+    """
+    if not is_whole(number) or number < least:
+        raise ValueError(f"{name} is {number!r}, but must be an integer, at least {least}.")
+    return int(number)
+
+
+def as_labels(labels: npt.ArrayLike, num_classes: int) -> Int[Array, " samples"]:
+    """Check labels and convert them to 32-bit integers."""
+    values = known(labels)
+    if values is None:
+        values = jnp.asarray(labels)
+    if values.size and not (jnp.issubdtype(values.dtype, jnp.integer) or values.dtype == bool):
+        raise ValueError(
+            f"labels are of type {values.dtype}, but must be integers that number classes from 0; convert integral "
+            "values with .astype(int)."
+        )
+    if isinstance(values, np.ndarray):
+        is_wrong = (values < 0) | (values >= num_classes)
+        if is_wrong.any():
+            raise ValueError(
+                f"{first_entry('labels', values, is_wrong)}, but there are {num_classes} classes, 0 to "
+                f"{num_classes - 1}."
+            )
+    return jnp.asarray(values).astype(jnp.int32)

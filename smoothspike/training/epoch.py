@@ -1,0 +1,112 @@
+"""One epoch of a training, and what is told of it."""
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import Mesh
+from tqdm.auto import tqdm
+
+from ..networks import Network
+from ..networks._capacity import Capacities, with_capacity
+from ..networks._execute import enough
+from ..parallel.devices import shard_batch
+from ..spikes import Spikes
+from .checks import augmented
+from .step import Step
+
+
+class Trained(NamedTuple):
+    """What an epoch changes: the network, the state of its optimiser, and the capacity that spikes needed."""
+
+    network: Any
+    state: Any
+    capacities: Capacities
+
+
+class Told(NamedTuple):
+    """What is known of an epoch: the mean loss, and how many spikes the last population emitted."""
+
+    loss: float
+    output_spikes: int
+
+
+def train_epoch(
+    step: Step,
+    trained: Trained,
+    batches: Iterable[tuple[Spikes, Any]],
+    augment: Callable[[Spikes, int], Spikes] | None,
+    *,
+    epoch: int,
+    mesh: Mesh | None,
+    bar: tqdm,
+) -> tuple[Trained, Told]:
+    """Take a step with every batch.
+
+    Raises:
+        FloatingPointError: if the loss is not finite.
+    """
+    total, number, output_spikes = 0.0, 0, 0
+    for spikes, labels in batches:
+        if augment is not None:
+            spikes = augmented(augment(spikes, number), trained.network)
+        trained, value, spoken = _one_step(step, trained, (spikes, labels), mesh)
+        total += _finite(float(value), epoch)
+        output_spikes += spoken
+        number += 1
+        bar.update()
+    return trained, Told(total / number, output_spikes)
+
+
+def _one_step(
+    step: Step, trained: Trained, batch: tuple[Spikes, Any], mesh: Mesh | None
+) -> tuple[Trained, jax.Array, int]:
+    """Take a step, with more capacity where the batch needs it; return the loss and the number of output spikes."""
+    spikes, labels = batch if mesh is None else shard_batch(batch, mesh)
+    network = trained.network
+    # counted on one device; several have shares of a batch
+    measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
+    take_step = partial(step, network, trained.state, spikes, labels)
+    (network, state, value), capacities, counts = with_capacity(take_step, trained.capacities, measure=measure)
+    return Trained(network, state, capacities), value, 0 if counts is None else int(counts[..., -1, 0].sum())
+
+
+def shown(row: Mapping[str, float]) -> str:
+    """Return what the progress bar says of an epoch."""
+    parts = [f"loss={row['loss']:.4f}"]
+    if "accuracy" in row:
+        ordinary = row.get("accuracy_without_pseudospikes")
+        both = f"{row['accuracy']:.4f}"
+        parts.append(f"accuracy={both}" if ordinary is None else f"accuracy={ordinary:.4f} ({both} with pseudospikes)")
+    rates = {name: rate for name, rate in row.items() if name.startswith("learning_rate")}
+    parts += [f"{name.replace('learning_', '')}={rate:.1e}" for name, rate in rates.items()]
+    return ", ".join(parts)
+
+
+def warn_if_silent(network: Network, told: Told) -> None:
+    """Warn if a network of spiking neurons ends without an output spike."""
+    if told.output_spikes == 0 and network.layers[-1].neuron.model.spike is not None:
+        warnings.warn(
+            "the network ends without output spikes: in the last epoch no neuron of its last layer spiked within a "
+            "trial, so that all its answers are pseudospikes, beyond the trial. Increase early_weight in the "
+            "loss, the trial's duration, or the weights at the start (scale, mean); see accuracy_without_pseudospikes "
+            "of evaluate",
+            stacklevel=3,
+        )
+
+
+def stops(callbacks: Sequence[Callable[[Any, Any], Any]], network: Any, history: Sequence[Mapping[str, float]]) -> bool:
+    """Call all callbacks, and say whether one of them stops the training."""
+    return any([bool(callback(network, history)) for callback in callbacks])
+
+
+def _finite(value: float, epoch: int) -> float:
+    if not jnp.isfinite(value):
+        raise FloatingPointError(
+            f"the loss is {value} in epoch {epoch + 1}; spike times and their gradients are finite, so check the loss "
+            "function and the learning rate"
+        )
+    return value
