@@ -257,8 +257,9 @@ class _Resets(NamedTuple):
         for of_spike in range(len(self.place)):
             is_here = self.place[of_spike] == number
             there = jax.tree.map(itemgetter(of_spike), self.jacobian)
+            rows = zip(there.d_state, by.d_state, strict=True)
             by = EventJacobian(
-                [[_replaced(is_here, a, b) for a, b in zip(*rows, strict=True)] for rows in zip(*_states(there, by), strict=True)],
+                [[_replaced(is_here, a, b) for a, b in zip(*row, strict=True)] for row in rows],
                 [_replaced(is_here, a, b) for a, b in zip(there.d_interval, by.d_interval, strict=True)],
                 [
                     b if a is None else jnp.where(is_here, a, 0.0) + (0.0 if b is None else b)
@@ -266,10 +267,6 @@ class _Resets(NamedTuple):
                 ],
             )
         return by
-
-
-def _states(one: EventJacobian, other: EventJacobian) -> tuple[Any, Any]:
-    return one.d_state, other.d_state
 
 
 def _replaced(is_here: Array, there: Array | None, by: Array | None) -> Array | None:

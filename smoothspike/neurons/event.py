@@ -86,7 +86,8 @@ def reset_jacobian(
     if not jax.tree.leaves(tangents):
         return found._replace(d_parameters=[None] * len(found.d_parameters))
     forced = _forced(dynamics, tangents, state, interval, nothing)
-    return found._replace(d_parameters=[a - b for a, b in zip(found.d_parameters, forced, strict=True)])
+    added = [None if part is None else part - force for part, force in zip(found.d_parameters, forced, strict=True)]
+    return found._replace(d_parameters=added)
 
 
 def differentiated_event(

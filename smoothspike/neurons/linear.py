@@ -116,7 +116,8 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
 
     def scan_inputs(self, state: LinearState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         lengths = inputs.lengths[:, None]
-        matrix, forces = rates_matrix(self._shape, self._rates), dict(zip(self._shape.sources, self._sources, strict=True))
+        matrix = rates_matrix(self._shape, self._rates)
+        forces = dict(zip(self._shape.sources, self._sources, strict=True))
 
         def without_spikes(state: LinearState, known: tuple) -> tuple[LinearState, Array]:
             flow, bends = known
@@ -128,7 +129,8 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
 
         def through(state: LinearState, length: Neurons) -> tuple[LinearState, Neurons]:
             setting, arguments = self._passing(state)
-            _, *values, count = pass_crossings(setting, length, jnp.full_like(length, jnp.inf), self.threshold, *arguments)
+            never = jnp.full_like(length, jnp.inf)
+            _, *values, count = pass_crossings(setting, length, never, self.threshold, *arguments)
             return self._state(tuple(values)), count
 
         known = self._transfer(lengths), bend(self._shape, lengths, self._rates)

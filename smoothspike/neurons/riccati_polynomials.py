@@ -121,7 +121,7 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
 
         # the current evolves without the ray: with it, what becomes of rays is known for all intervals at once
         last, others = jax.lax.scan(decay, state.others, (jnp.exp(interval.nu), weights))
-        (current,) = others.values()
+        ((name, current),) = others.items()
         levels = level(interval, current)
         by = transfer(interval, current, levels)
         is_beyond = levels == len(REACHES)
@@ -136,8 +136,8 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
             turned = jnp.where(q_end < 0, -g_end, g_end), jnp.abs(q_end)
 
             def in_many() -> tuple:
-                after = in_steps(self._interval(length), *others.values(), g, q)
-                ways = (after.g, turned[0]), (after.q, turned[1]), (after.count, crossed)
+                after = in_steps(self._interval(length), others[name], g, q)
+                ways = (after.g, turned[0]), (after.q, turned[1]), (after.spiked, crossed)
                 return tuple(jnp.where(is_beyond, a, b) for a, b in ways)
 
             g_end, q_end, count = jax.lax.cond(apart, in_many, lambda: (*turned, crossed))

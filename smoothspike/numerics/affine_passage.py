@@ -94,7 +94,8 @@ def pass_crossings(setting: Setting, within: Real, index: Real, level: Real, *va
         )
 
     nothing = jnp.zeros_like(horizon)
-    start = (states, nothing, nothing + jnp.inf, nothing, ~(horizon > 0), jnp.array(0))
+    # an interval without length is run through once, for derivatives by its length
+    start = (states, nothing, nothing + jnp.inf, nothing, nothing > 0, jnp.array(0))
     now, _, wait, count, is_over, _ = lax.while_loop(going, onward, start)
     return wait, *(jnp.where(is_over, value, jnp.nan) for value in now), count
 

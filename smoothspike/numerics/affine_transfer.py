@@ -76,7 +76,8 @@ def _is_star(shape: Shape) -> bool:
 
 def _star(matrix: Matrix, duration: Real, sources: tuple[Real, ...]) -> Transfer:
     nothing, size = jnp.zeros_like(duration), len(matrix)
-    own = [nothing if matrix[i][i] is None else matrix[i][i] * duration for i in range(size)]
+    rates = [matrix[i][i] for i in range(size)]
+    own = [nothing if rate is None else rate * duration for rate in rates]
     decayed = [jnp.exp(rate) for rate in own]
     first: list[Real | None] = [decayed[0]]
     for j in range(1, size):
@@ -110,8 +111,7 @@ def bend(shape: Shape, duration: Real, rates: tuple[Real, ...]) -> tuple[Real, .
     row = tuple(None if rate is None else jnp.abs(rate) for rate in rates_matrix(shape, rates)[0])
     # rounded up
     unit = (1 + 1e-3) * duration**2 / 8
-    columns = zip(*growth, strict=True)
     return tuple(
-        unit * sum((rate * by for rate, by in zip(row, column, strict=True) if rate is not None and by is not None), 0.0)
-        for column in columns
+        unit * sum((a * b for a, b in zip(row, column, strict=True) if a is not None and b is not None), 0.0)
+        for column in zip(*growth, strict=True)
     )

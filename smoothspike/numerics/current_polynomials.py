@@ -1,12 +1,13 @@
 r"""Rays under one exponential current: what an interval does to them, as polynomials in the current at its start.
 
-$g' = (d_0 + \gamma I e^{\mu t})\,q$, $q' = -g$ (see `riccati_series`). The transfer matrix of an interval of length L is an
-entire function of I. In the units of the interval, $z = \gamma L^2 I$, $\delta = d_0 L^2$ and $\nu = \mu L$, its entries are
-$\sum_k c_k z^k$ with coefficients that depend on $\delta$ and $\nu$ alone: they serve all neurons with the same rates.
+$g' = (d_0 + \gamma I e^{\mu t})\,q$, $q' = -g$ (see `riccati_series`). The transfer matrix of an interval of length L
+is an entire function of I. In the units of the interval, $z = \gamma L^2 I$, $\delta = d_0 L^2$ and $\nu = \mu L$, its
+entries are $\sum_k c_k z^k$ with coefficients that depend on $\delta$ and $\nu$ alone: they serve all neurons with the
+same rates.
 
 The k-th is $e^{k\nu}$ times the k-th component of a linear system with constant coefficients,
-$Q_k' = -G_k - k\nu Q_k$ and $G_k' = \delta Q_k + Q_{k-1} - k\nu G_k$, whose power series is summed. Terms of order k are at most
-$|z|^k \cosh(\sqrt{|\delta|}) / (2k - 1)!$ where z is the largest in the interval.
+$Q_k' = -G_k - k\nu Q_k$ and $G_k' = \delta Q_k + Q_{k-1} - k\nu G_k$, whose power series is summed. Terms of order k
+are at most $|z|^k \cosh(\sqrt{|\delta|}) / (2k - 1)!$ where z is the largest in the interval.
 """
 
 import math
@@ -45,6 +46,7 @@ class Reach(NamedTuple):
 
     def steps(self, terms: int, precision: float) -> int:
         """How many powers of time are needed for their coefficients."""
+
         # the last of them grows fastest, and counts least
         def left(k: int, count: int) -> float:
             rate = k * self.nu + self.delta**0.5
@@ -107,7 +109,8 @@ class Transfer(NamedTuple):
 def level(interval: Interval, current: Real) -> Int[Array, "*shape"]:
     """Return the first of `REACHES` that an interval is in, their number for none."""
     sizes = _sizes(interval, current)
-    return sum((~_within(reach, *sizes)).astype(jnp.int32) for reach in REACHES)
+    beyond = [(~_within(reach, *sizes)).astype(jnp.int32) for reach in REACHES]
+    return beyond[0] + beyond[1] + beyond[2]
 
 
 def _sizes(interval: Interval, current: Real) -> tuple[Real, Real, Real]:
@@ -148,30 +151,31 @@ class Passed(NamedTuple):
         q: Its second.
         turned: The Wronskian with its derivative by its angle at the start.
         pushed: The Wronskian with its derivative by the current.
-        count: How many spikes came on the way.
+        spiked: How many spikes came on the way.
     """
 
     g: Real
     q: Real
     turned: Real
     pushed: Real
-    count: Real
+    spiked: Real
 
 
 def in_steps(interval: Interval, current: Real, g: Real, q: Real) -> Passed:
     """Carry a ray through an interval of any length, in as many steps as the one with the most needs.
 
-    The ray is turned to `q >= 0` and scaled in every step. Where more than `MOST_STEPS` were needed it is not a number.
+    The ray is turned to `q >= 0` and scaled in every step. One that would need more than `MOST_STEPS` is not a number.
     """
     z, delta, nu = _sizes(interval, current)
     last = REACHES[-1]
-    parts = jnp.max(jnp.maximum(jnp.maximum(jnp.sqrt(z / last.z), jnp.sqrt(delta / last.delta)), nu / last.nu), initial=1.0)
-    number = jnp.ceil(parts)
+    most = jnp.maximum(jnp.maximum(jnp.sqrt(z / last.z), jnp.sqrt(delta / last.delta)), nu / last.nu)
+    is_possible = most <= MOST_STEPS
+    number = jnp.ceil(jnp.max(jnp.where(is_possible, most, 1.0), initial=1.0))
     step = interval._replace(length=interval.length / number)
     of_step = _coefficients(last, step)
 
     def going(carry: tuple) -> Bool[Array, ""]:
-        return (carry[1] < number) & (carry[1] < MOST_STEPS)
+        return carry[1] < number
 
     def onward(carry: tuple) -> tuple:
         ray, place = carry
@@ -182,12 +186,12 @@ def in_steps(interval: Interval, current: Real, g: Real, q: Real) -> Passed:
         pushed = ray.pushed + decayed * wronskian(g, q, *slope(ray.g, ray.q))
         scale = unscaled(g, q) * jnp.where(q < 0, -1.0, 1.0)
         after = scale * g, scale * q, scale * (scale * ray.turned), scale * (scale * pushed)
-        return Passed(*after, ray.count + jnp.where(q < 0, 1.0, 0.0)), place + 1
+        return Passed(*after, ray.spiked + jnp.where(q < 0, 1.0, 0.0)), place + 1
 
     nothing = jnp.zeros(jnp.broadcast_shapes(*(jnp.shape(each) for each in (*interval, current, g, q))), nu.dtype)
     start = Passed(nothing + g, nothing + q, nothing + (g**2 + q**2), nothing, nothing)
-    found, place = jax.lax.while_loop(going, onward, (start, jnp.zeros_like(number)))
-    return jax.tree.map(lambda leaf: jnp.where(place < number, jnp.nan, leaf), found)
+    found, _ = jax.lax.while_loop(going, onward, (start, jnp.zeros_like(number)))
+    return jax.tree.map(lambda leaf: jnp.where(is_possible, leaf, jnp.nan), found)
 
 
 def _pass(_: None, *arguments: Real) -> tuple[Real, Real]:
