@@ -1,6 +1,6 @@
 """How much slower than the closed form are other layers? One layer of each kind of neuron, on the same inputs.
 
-The quadratic neuron with tau_s = tau_m / 2 is solved in closed form, that with any other time constants by polynomials in
+The quadratic neuron with tau_s = tau_m / 2 is solved in closed form, that with other time constants by polynomials in
 its current; the leaky neuron stops at its threshold. Weights are such that each neuron spikes about once in a trial.
 """
 
