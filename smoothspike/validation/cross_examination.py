@@ -226,7 +226,9 @@ def compare_route(certificate: Certificate, findings: RouteFindings, notes: Note
     _compare_contact(report, findings, notes)
     later, is_exact = report.later_spikes, report.later_is_exact
     _compare_swap(f"input {report.name} past the own spike", later, is_exact, findings.swap_with_spike, notes)
-    both, is_exact = certificate.simultaneous_inputs, certificate.simultaneous_is_exact
+    # of several routes it is the class of the worst pair: others may be smoother
+    is_exact = certificate.simultaneous_is_exact and len(certificate.routes) == 1
+    both = certificate.simultaneous_inputs
     _compare_swap(f"input {report.name} past another input", both, is_exact, findings.swap_with_input, notes)
 
 

@@ -205,7 +205,7 @@ def _rheobase(form: ProjectiveForm) -> sp.Expr:
 
 def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
-    v, d = form.potential - form.offset, tidy(_drive(form) / form.gain**2)
+    v, d = form.potential - form.offset, sp.sympify(tidy(_drive(form) / form.gain**2))
     x = tidy(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
     cosine, sine = sp.cos(sp.sqrt(d) * x), x if d == 0 else sp.sin(sp.sqrt(d) * x) / sp.sqrt(d)
     denominator = cosine - v * sine

@@ -275,7 +275,7 @@ def test_spike_times_change_continuously(declared, kind, figures):
         return times_of(net, spikes, kind(jnp.stack([0.0 * k, 4.3 * k]), jnp.array([2.0, 4.0])), 8).ravel()
 
     def grown(k):
-        return times_of(net, spikes, kind(jnp.array([0.0, 2.0]), jnp.stack([1.6 + 5 * k, 2 + k])), 8).ravel()
+        return times_of(net, spikes, kind(jnp.array([0.0, 2.0]), jnp.stack([1.6 + 8 * k, 2 + k])), 8).ravel()
 
     crossings = 0
     for change in (moved, grown):
