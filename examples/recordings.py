@@ -16,11 +16,11 @@ import optax
 
 import smoothspike as ss
 
-DATA = {  # loader, duration, time constants of membrane and synapse in the same unit
-    "braille": (ss.datasets.braille, 4.0, 1.0, 0.5),
-    "shd": (lambda folder: ss.datasets.shd(folder, group=10, max_events=1000, buckets=1), 1000.0, 40.0, 20.0),
-    "mnist": (lambda folder: ss.datasets.mnist(folder, split=(7000, 1000, 2000)), 4.0, 1.0, 0.5),
-    "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0, 1.0, 0.5),
+DATA = {  # loader and duration, in membrane time constants
+    "braille": (ss.datasets.braille, 4.0),
+    "shd": (lambda folder: ss.datasets.shd(folder, to="40 ms", group=10, max_events=1000, buckets=1), 25.0),
+    "mnist": (lambda folder: ss.datasets.mnist(folder, split=(7000, 1000, 2000)), 4.0),
+    "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0),
 }
 LEAKY = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
 
@@ -31,10 +31,10 @@ def loss(record, label):
 
 
 def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recordings"):
-    load, duration, tau_m, tau_s = DATA[name]
+    load, duration = DATA[name]
     train, validation, test = load(path)
-    model = getattr(ss.models, neuron)(tau_m=tau_m, tau_s=tau_s)
-    leaky = ss.NeuronModel.from_equations(**LEAKY, parameters={"tau_m": 2 * tau_m, "tau_s": tau_s})
+    model = getattr(ss.models, neuron)(tau_m=1.0, tau_s=0.5)
+    leaky = ss.NeuronModel.from_equations(**LEAKY, parameters={"tau_m": 2.0, "tau_s": 0.5})
     neurons = [ss.Neuron(model, allow_discontinuous=True), ss.Neuron(leaky)]
     sizes = (train.num_sources, hidden, train.num_classes)
     net = ss.FeedForward(neurons, sizes, duration, key=jax.random.key(0))

@@ -234,7 +234,9 @@ def compare_route(certificate: Certificate, findings: RouteFindings, notes: Note
     if findings.swap_with_release is not None:
         at_release = report.release, report.release_is_exact, findings.swap_with_release
         _compare_swap(f"input {report.name} past the release", *at_release, notes)
-    both, is_exact = certificate.simultaneous_inputs, certificate.simultaneous_is_exact
+    # of several routes it is the class of the worst pair: others may be smoother
+    is_exact = certificate.simultaneous_is_exact and len(certificate.routes) == 1
+    both = certificate.simultaneous_inputs
     _compare_swap(f"input {report.name} past another input", both, is_exact, findings.swap_with_input, notes)
 
 
