@@ -37,6 +37,7 @@ from .engine import Connections as Connections
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
+from .neurons.beyond import Softplus as Softplus
 from .neurons.neuron import Neuron as Neuron
 from .saving import load as load
 from .saving import save as save
@@ -45,6 +46,7 @@ from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate
 from .training import fit as fit
+from .training import initialise as initialise
 from .training import named_parameters as named_parameters
 from .training import parameter_groups as parameter_groups
 from .validation import find_witness as find_witness

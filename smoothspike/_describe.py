@@ -42,7 +42,8 @@ def described_neuron(neuron: Any) -> str:
     if neuron.integration != type(neuron.integration)():
         solver += f" by {type(neuron.integration.solver).__name__}"
     trained = "".join(f", trained {name}" for name in neuron.unconstrained)
-    return f"Neuron({neuron.model.name}, {solver}{trained})"
+    beyond = "" if neuron.beyond == "lifted" else f", beyond the trial {neuron.beyond}"
+    return f"Neuron({neuron.model.name}, {solver}{trained}{beyond})"
 
 
 def described_network(network: Any, neurons: Iterable[Any], weights: Any, delays: Any) -> str:

@@ -11,5 +11,6 @@ from .activity import silence_regulariser as silence_regulariser
 from .classification import cross_entropy as cross_entropy
 from .classification import first_spike_cross_entropy as first_spike_cross_entropy
 from .classification import shift_invariant as shift_invariant
+from .late import bounded_times as bounded_times
 from .spike_trains import spike_time_error as spike_time_error
 from .spike_trains import van_rossum as van_rossum

@@ -15,7 +15,6 @@ from symbolic.derive import NumericForm, SolutionForm
 from ..numerics import adaptive_rk, closed_form_step
 from ..numerics.adaptive_steps import Integration
 from ..numerics.rheobase_field import field_minimum, time_to_top
-from ..numerics.special_functions import lifted
 from .compile.from_form import Values, from_form, row
 from .compile.to_jax import Update
 from .compile.vector_field import DeclaredField, DeclaredFormulas
@@ -147,7 +146,7 @@ class GeneralDynamics(AbstractOnePassDynamics):
         at_rest = state.others | self.resting
         now, _ = field_minimum(self.field, duration, low, self.top, *self._held(state.others))
         least, slow = field_minimum(self.field, duration, low, self.top, *self._held(at_rest))
-        offset = lifted(now - least, least, slow) - now
+        offset = self.lift(now - least, least, slow) - now
         problem, held = (self.field, self.integration), self._held(state.others)
         first, period = (
             time_to_top(problem, x, self.top, floor, offset, *held)[0] for x in (jnp.minimum(state.x, self.top), after)

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from ..numerics.lift import AbstractLift, SquareplusLift
+
 #: A PyTree of arrays with one entry per neuron, in coordinates in which nothing is ever infinite.
 State = Any
 Neurons = Float[Array, "*#neurons"]
@@ -35,7 +37,13 @@ class VoltageRange(NamedTuple):
 
 
 class AbstractDynamics(eqx.Module):
-    """How a population of neurons evolves between events, elementwise over neurons."""
+    """How a population of neurons evolves between events, elementwise over neurons.
+
+    Attributes:
+        lift: What drives the neurons beyond the trial.
+    """
+
+    lift: AbstractLift = eqx.field(default_factory=SquareplusLift, kw_only=True)
 
     @property
     @abstractmethod

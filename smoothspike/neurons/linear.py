@@ -16,7 +16,7 @@ from ..numerics.affine import Shape, carry, until_level
 from ..numerics.affine_passage import Setting, pass_crossings, passage
 from ..numerics.affine_transfer import Transfer, bend, combined, rates_matrix, transfer
 from ..numerics.elementwise import not_above
-from ..numerics.special_functions import exponential, lifted
+from ..numerics.special_functions import exponential
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import Update, lower
 from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
@@ -183,7 +183,8 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
         place = jnp.where(leak > 0, self.threshold, after)
         synaptic = self._pull(state) - self._pull(at_rest)
         way = self.threshold - after
-        slowest = lifted(synaptic, way * leak, way / jnp.asarray(duration, v.dtype))
+        least = self._pull(at_rest) + self.sources.get(variable, 0.0) - leak * place
+        slowest = self.lift(synaptic, way * leak, way / jnp.asarray(duration, v.dtype), least)
 
         def time_from(start: Neurons) -> Neurons:
             # v' = slowest + leak (place - v), for places below the reset as at it where that falls off

@@ -1,5 +1,6 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
+import dataclasses
 import threading
 from collections.abc import Mapping
 from functools import lru_cache
@@ -21,6 +22,7 @@ from ..numerics.adaptive_steps import Integration
 from . import AbstractDynamics
 from ._trained import chosen_names, initial_unconstrained, initial_value
 from ._weight_signs import weight_sign
+from .beyond import Beyond, lift_of, require_beyond
 from .compile.from_form import from_form
 from .compile.to_jax import lower
 from .moving_threshold import with_declared_states
@@ -58,12 +60,16 @@ class Neuron(eqx.Module):
         solver: For a neuron that is integrated, an explicit Runge-Kutta method of diffrax; by default `Dopri8()`.
         rtol: Relative error of a step of that solver; by default 1e-12 in double precision and 1e-6 in single.
         atol: Absolute error, of x = asinh(V) and the other states; by default a hundredth of `rtol`.
+        beyond: What the neuron does beyond the trial, where its pseudospikes are. "lifted", the default, drives every
+            neuron above its rheobase. "own" lets a neuron go on by its own dynamics, if it certainly fires by itself:
+            its drive is above the rheobase, and inputs act on its potential alone. `ss.Softplus(alpha)` is the drive
+            of the papers.
 
     Raises:
         ContinuityError: if the certificate does not hold and `allow_discontinuous` is False.
         DerivationError: if no solver exists, or not by that method.
         ModelError: if a parameter is open, a name in `trainable` is neither a parameter nor a state, or an initial
-            value to be trained lies at an end of its range.
+            value to be trained lies at an end of its range; if the neuron does not admit the choice of `beyond`.
         TypeError: if the solver is not an explicit Runge-Kutta method of diffrax.
         ValueError: if a tolerance is not a small positive number, or the neuron is not integrated.
 
@@ -93,6 +99,7 @@ class Neuron(eqx.Module):
     fixed: FrozenMapping[sp.Symbol, sp.Expr] = eqx.field(static=True)
     integration: Integration = eqx.field(static=True)
     per_neuron: tuple[str, ...] = eqx.field(static=True, default=())
+    beyond: Beyond = eqx.field(static=True, default="lifted")
 
     def __init__(
         self,
@@ -105,6 +112,7 @@ class Neuron(eqx.Module):
         solver: diffrax.AbstractERK | None = None,
         rtol: float | None = None,
         atol: float | None = None,
+        beyond: Beyond = "lifted",
     ) -> None:
         # a readout has no spikes whose continuity could be proven
         certificate = None if model.is_readout else certificate_of(model)
@@ -134,6 +142,18 @@ class Neuron(eqx.Module):
             if state.name in names
         }
         self.unconstrained = dict(sorted((self.unconstrained | starts).items()))
+        self.beyond = beyond
+        self._require_beyond()
+
+    def _require_beyond(self) -> None:
+        require_beyond(self.beyond, self.model, self.derivation, self._values())
+        if self.beyond == "own":
+            dynamics = self.dynamics()
+            try:
+                start = dynamics.initial_state(self.initial(self.per_neuron_size() or 1))
+                dynamics.pseudo_phase_and_period(start, jnp.asarray(1.0))
+            except ValueError as error:
+                raise ModelError(f"{self.model.name}: {error}") from None
 
     def _integration(self, solver: diffrax.AbstractERK | None, rtol: float | None, atol: float | None) -> Integration:
         given = [name for name, value in (("solver", solver), ("rtol", rtol), ("atol", atol)) if value is not None]
@@ -237,11 +257,10 @@ class Neuron(eqx.Module):
         Args:
             currents: The names of the currents that are given, as states of their own, and whether each has a slope.
         """
-        derivation = self.derivation_under(currents)
-        values = self._values()
+        derivation, values = self.derivation_under(currents), self._values()
         own = from_form(derivation.form, derivation, values, self.integration)
-        own = with_refractory_time(own, derivation, values, self.integration)
-        return with_declared_states(own, self.model, values)
+        own = dataclasses.replace(own, lift=lift_of(self.beyond, self.derivation, values))
+        return with_declared_states(with_refractory_time(own, derivation, values, self.integration), self.model, values)
 
     def derivation_under(self, currents: Mapping[str, bool]) -> Derivation:
         """Return how the neuron is solved where these currents are given, and whether each has a slope.
@@ -250,6 +269,8 @@ class Neuron(eqx.Module):
         """
         if not currents:
             return self.derivation
+        if self.beyond != "lifted":
+            raise ModelError(f'{self.model.name}: currents can be given only to neurons with beyond="lifted"')
         method = "numeric" if isinstance(self.derivation.form, NumericForm) else None
         return derive(driven_by(self.model, currents), method, trainable=self.trainable)
 

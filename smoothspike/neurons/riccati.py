@@ -26,7 +26,6 @@ from ..numerics.projective import (
     wronskian,
     zero,
 )  # fmt: skip
-from ..numerics.special_functions import lifted
 from ..numerics.winding import half_turns, winding, windings
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import lower
@@ -207,7 +206,7 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
     def pseudo_phase_and_period(self, state: RiccatiState, duration: Neurons) -> tuple[Neurons, Neurons]:
         half = 0.0 if self.decay is None else self.decay / 2
         at_rest = self.drive - half**2
-        excess = lifted(self._drive(state.currents) - self.drive, at_rest, 1 / jnp.asarray(duration) ** 2)
+        excess = self.lift(self._drive(state.currents) - self.drive, at_rest, 1 / jnp.asarray(duration) ** 2)
         return phase_and_period(state.g - half * state.q, state.q, jnp.broadcast_to(excess, state.q.shape))
 
     def zero_synaptic_state(self, state: RiccatiState) -> RiccatiState:

@@ -10,7 +10,6 @@ from jaxtyping import Array
 from ..numerics.elementwise import not_below
 from ..numerics.projective import angle_of, normalise, phase_and_period, turned_by, zero
 from ..numerics.riccati_series import Shape, carry, until_zero
-from ..numerics.special_functions import lifted
 from .compile.to_jax import Update
 from .interface import (
     AbstractOnePassDynamics,
@@ -112,7 +111,7 @@ class RiccatiSeriesDynamics(AbstractOnePassDynamics):
     def pseudo_phase_and_period(self, state: RiccatiSeriesState, duration: Neurons) -> tuple[Neurons, Neurons]:
         lowest, half = self._lowest(state.others)
         at_rest, _ = self._lowest(state.others | self.resting)
-        excess = lifted(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
+        excess = self.lift(lowest - at_rest, at_rest, 1 / jnp.asarray(duration, at_rest.dtype) ** 2)
         excess = jnp.broadcast_to(excess, state.q.shape)
         first, period = phase_and_period(state.g + half * state.q, state.q, excess)
         if self._is_finite:

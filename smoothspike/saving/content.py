@@ -19,9 +19,10 @@ from symbolic.declare import storage
 
 from ..engine import Connections
 from ..networks import FeedForward, Recurrent, Sequential
+from ..neurons.beyond import Softplus
 from ..neurons.neuron import Neuron, certificate_of
 
-_CLASSES: dict[str, Any] = {each.__name__: each for each in (FeedForward, Recurrent, Sequential, Connections)}
+_CLASSES: dict[str, Any] = {each.__name__: each for each in (FeedForward, Recurrent, Sequential, Connections, Softplus)}
 _CLASS, _ARRAY, _MAPPING = "$class", "$array", "$mapping"
 #: Fields of a neuron that follow from the others, or that are saved by another name.
 _DERIVED = ("unconstrained", "model", "derivation", "fixed", "integration")

@@ -8,3 +8,4 @@ from .gradients import GradientReport as GradientReport
 from .gradients import check_gradients as check_gradients
 from .groups import named_parameters as named_parameters
 from .groups import parameter_groups as parameter_groups
+from .initialise import initialise as initialise

@@ -91,9 +91,9 @@ def warn_if_silent(network: Network, told: Told) -> None:
     if told.output_spikes == 0 and network.layers[-1].neuron.model.spike is not None:
         warnings.warn(
             "the network ends without output spikes: in the last epoch no neuron of its last layer spiked within a "
-            "trial, so that all its answers are pseudospikes, beyond the trial. Increase early_weight in the "
-            "loss, the trial's duration, or the weights at the start (scale, mean); see accuracy_without_pseudospikes "
-            "of evaluate",
+            "trial, so that all its answers are pseudospikes, beyond the trial. Start with spikes, by "
+            "ss.initialise(network, dataset, rate=0.5); let the trial last longer than the input; bring late times "
+            "close to the trial end in the loss, by losses.bounded_times; see docs/silent_networks.md",
             stacklevel=3,
         )
 
