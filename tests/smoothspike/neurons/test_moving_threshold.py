@@ -128,3 +128,9 @@ def test_currents_at_run_time_and_a_state_called_like_the_distance():
     )
     # V = 3 (1 - exp(-t)) crosses h = 1
     np.testing.assert_allclose(found.spikes[0].times[0], np.log(1.5), rtol=1e-12)
+
+
+def test_by_its_own_dynamics_it_cannot_go_on():
+    model = declared(equations="dV/dt = 9 - V; dh/dt = (1 - h)/tau_h", inputs="V")
+    with pytest.raises(ss.ModelError, match="its field, reset or threshold depends on h"):
+        ss.Neuron(model, allow_discontinuous=True, beyond="own")
