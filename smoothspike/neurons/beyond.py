@@ -85,7 +85,8 @@ def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
     if acting:
         raise ModelError(
             f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field, reset or '
-            f'threshold depends on {", ".join(acting)}; let inputs act on {model.variable} alone, or use beyond="lifted"'
+            f"threshold depends on {', '.join(acting)}; let inputs act on {model.variable} alone, or use "
+            'beyond="lifted"'
         )
     form = derivation.form
     if isinstance(form, AffineForm):
