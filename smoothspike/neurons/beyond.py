@@ -80,7 +80,7 @@ def require_beyond(beyond: Any, model: NeuronModel, derivation: Derivation, valu
 def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
     """Refuse a potential on which anything else acts, and a field that may be negative out of sight."""
     others = {*model.other_states, *model.currents}
-    read = model.field.free_symbols | model.reset_value.free_symbols | model.spike.threshold.free_symbols
+    read: set[Any] = model.field.free_symbols | model.reset_value.free_symbols | model.spike.threshold.free_symbols
     acting = sorted(symbol.name for symbol in read & others)
     if acting:
         raise ModelError(
