@@ -80,11 +80,13 @@ def require_beyond(beyond: Any, model: NeuronModel, derivation: Derivation, valu
 def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
     """Refuse a potential on which anything else acts, and a field that may be negative out of sight."""
     others = {*model.other_states, *model.currents}
-    acting = sorted(symbol.name for symbol in (model.field.free_symbols | model.reset_value.free_symbols) & others)
+    read: set[Any] = model.field.free_symbols | model.reset_value.free_symbols | model.spike.threshold.free_symbols
+    acting = sorted(symbol.name for symbol in read & others)
     if acting:
         raise ModelError(
-            f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field or its reset '
-            f'depends on {", ".join(acting)}; let inputs act on {model.variable} alone, or use beyond="lifted"'
+            f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field, reset or '
+            f"threshold depends on {', '.join(acting)}; let inputs act on {model.variable} alone, or use "
+            'beyond="lifted"'
         )
     form = derivation.form
     if isinstance(form, AffineForm):

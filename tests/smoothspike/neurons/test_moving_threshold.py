@@ -118,3 +118,19 @@ def test_an_expression_in_states_and_parameters_is_saved_and_printed(tmp_path):
 def test_what_is_not_possible_is_refused(changes, message):
     with pytest.raises(ss.ModelError, match=message):
         declared(**changes)
+
+
+def test_currents_at_run_time_and_a_state_called_like_the_distance():
+    model = declared(equations="dV/dt = (I + U - V)/tau; dh/dt = (1 - h)/tau_h; dI/dt = -I/0.5", currents="U")
+    given = {"U": ss.PiecewiseConstant(np.array([0.0, 0.5]), np.array([3.0, 0.0]))}
+    found = ss.FeedForward(ss.Neuron(model, allow_discontinuous=True), (1, 1), 2.0, weights=[[[0.0]]])(
+        INPUTS, currents=given
+    )
+    # V = 3 (1 - exp(-t)) crosses h = 1
+    np.testing.assert_allclose(found.spikes[0].times[0], np.log(1.5), rtol=1e-12)
+
+
+def test_by_its_own_dynamics_it_cannot_go_on():
+    model = declared(equations="dV/dt = 9 - V; dh/dt = (1 - h)/tau_h", inputs="V")
+    with pytest.raises(ss.ModelError, match="its field, reset or threshold depends on h"):
+        ss.Neuron(model, allow_discontinuous=True, beyond="own")

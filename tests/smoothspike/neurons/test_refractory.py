@@ -264,3 +264,13 @@ def test_a_wrong_refractory_time_is_refused(changes, message):
     declared = {"equations": "dV/dt = V**2", "name": "x", "spike": "V = oo", "reset": "V = -oo", "inputs": "V"}
     with pytest.raises(ss.ModelError, match=message):
         ss.NeuronModel.from_equations(**(declared | changes))
+
+
+def test_a_neuron_that_goes_on_by_its_own_dynamics_spikes_as_in_a_longer_trial():
+    model, _, _, weights = reference_of("QIF, kicked")
+    spikes = ss.Spikes(TIMES, SOURCES)
+    wanted = network_of(with_period(model), weights, duration=20.0)(spikes).spike_times(count=4)
+    # one neuron is held at 4, the other is not
+    for duration in (2.5, 3.0, 4.0):
+        found = network_of(with_period(model), weights, duration=duration, beyond="own")(spikes)
+        np.testing.assert_allclose(found.spike_times(count=4), wanted, rtol=1e-12)
