@@ -104,6 +104,7 @@ def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
 def lift_of(beyond: Beyond, derivation: Derivation, values: Values) -> AbstractLift:
     """Return the lift of a choice, at given values of parameters."""
     if isinstance(beyond, Softplus):
+        assert derivation.rheobase is not None  # see `require_beyond`
         rheobase = lower(derivation.rheobase, values)
         return SoftplusLift(beyond.alpha + 0 * rheobase, rheobase)
     return OwnLift() if beyond == "own" else SquareplusLift()

@@ -1,5 +1,6 @@
 """Quadratic neurons with one exponential current, from input to input by polynomials in it."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, final
 
@@ -99,7 +100,7 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
         return self.series.jump(state, weights)
 
     def pseudo_phase_and_period(self, state: RiccatiSeriesState, duration: Neurons) -> tuple[Neurons, Neurons]:
-        return self.series.pseudo_phase_and_period(state, duration)
+        return dataclasses.replace(self.series, lift=self.lift).pseudo_phase_and_period(state, duration)
 
     def zero_synaptic_state(self, state: RiccatiSeriesState) -> RiccatiSeriesState:
         return self.series.zero_synaptic_state(state)

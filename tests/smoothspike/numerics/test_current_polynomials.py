@@ -83,6 +83,7 @@ def test_what_is_beyond_reach_goes_in_steps():
     assert passed.spiked[0] == count > 2
 
 
+@pytest.mark.slow
 def test_derivatives():
     arrays = [jnp.asarray(column) for column in np.transpose(INTERVALS[:6])]
     interval, current = Interval(*arrays[:4]), arrays[4]
