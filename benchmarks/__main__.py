@@ -25,6 +25,7 @@ QUESTIONS = {
     "sparse": "the cost of an event in recurrent networks of up to 100,000 neurons",
     "scaling": "the scaling of a gradient with neurons, events, batch and layers",
     "speech": "700 channels and 5000 input spikes a sample: events per second",
+    "layers": "quadratic and leaky layers of any time constants beside the closed form",
     "precision": "single and double precision on handwritten digits (peer: spikegd)",
     "brian2": "simulation alone, at the step with which Brian2 is as exact as 1e-3 (peer: brian2)",
     "roofline": "one neuron update against the limits of memory and arithmetic",

@@ -21,7 +21,7 @@ _FUNCTIONS = {
     "tanh": "tanh", "asin": "arcsin", "acos": "arccos", "atan": "arctan", "Abs": "abs", "sign": "sign",
     "floor": "floor", "ceiling": "ceil",
 }  # fmt: skip
-_KNOWN = ("name", "dynamics", "spike", "reset", "routes", "parameters", "initial", "bounds", "solution")
+_KNOWN = ("name", "dynamics", "spike", "reset", "routes", "parameters", "initial", "bounds", "solution", "units")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class _Texts:
         self.model, self.printer = model, _Printer()
         self.values = {symbol.name: float(value) for symbol, value in model.scalar_values.items()}
         self.per_neuron = {
-            symbol.name: [float(part) for part in value]
+            symbol.name: [_number(part) for part in value.args]
             for symbol, value in model.values.items()
             if isinstance(value, sp.Tuple)
         }
@@ -126,6 +126,10 @@ class _Texts:
         if found.free_symbols:
             raise ModelError(f"{where}: {expression} differs from neuron to neuron; set it in Brian2 yourself")
         return float(found)
+
+
+def _number(value: Any) -> float:
+    return float(value)
 
 
 class _Printer(StrPrinter):
@@ -150,7 +154,7 @@ class _Printer(StrPrinter):
 
     _print_exp = _print_log = _print_Abs = _print_sign = _print_floor = _print_ceiling = _print_Function
 
-    def _print_Exp1(self, expr: Any) -> str:
+    def _print_Exp1(self, expr: Any) -> Any:
         return "exp(1)"
 
     def emptyPrinter(self, expr: Any) -> str:

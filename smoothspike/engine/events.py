@@ -104,7 +104,7 @@ class Trajectory(eqx.Module):
         order = order.ravel()
         chosen = order[_last_begun(starts[order], first[:-1], first[1:], ts)]
         states, elapsed = jax.tree.map(lambda leaf: leaf[chosen], states), ts[:, None] - starts[chosen]
-        if dynamics.resets_by_flow:
+        if dynamics.passes_spikes:
             return dynamics.readout(dynamics.advance(states, elapsed)[0])
         return dynamics.readout(dynamics.flow(states, elapsed))
 

@@ -20,6 +20,8 @@ from .rematerialisation import Segments, best_at_once, segments_for
 _MOST_CAUGHT = 8
 #: The same where a search would have to keep the states at many inputs.
 _MOST_CAUGHT_OF_MANY = 32
+#: Up to this many resets of a neuron are made on the way from input to input, whose price in derivatives is theirs.
+_MOST_RESETS = 64
 #: The most spikes of a neuron for which capacity grows automatically: with more, a weight is too large.
 MOST_COUNTED = 2**17
 
@@ -36,12 +38,12 @@ def simulate_layer(
 ) -> Population:
     """Simulate the neurons of a layer in one trial, or in a batch of trials with one leading axis of the drive.
 
-    Neurons whose flow passes through spikes go from input to input, and their spikes are counted on the way and
-    solved for afterwards, all together. Other neurons go from their own next event to the one after it.
+    Neurons that can pass through spikes go from input to input, and their spikes are counted on the way and solved for
+    afterwards, all together. Other neurons go from their own next event to the one after it.
     """
     if isinstance(dynamics, AbstractReadoutDynamics):
         return simulate_readout(dynamics, initial, drive, duration)
-    if dynamics.resets_by_flow:
+    if dynamics.resets_by_flow or (dynamics.passes_spikes and capacity.per_neuron <= _MOST_RESETS):
         return _from_input_to_input(dynamics, initial, drive, duration, capacity)
     run = partial(_from_event_to_event, dynamics, initial, duration, capacity)
     return jax.vmap(run, (drive.axes,))(drive) if drive.times.ndim > 1 else run(drive)
@@ -63,9 +65,10 @@ def _from_input_to_input(
     initial = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
     )
-    # all states, which are not computed where nobody asks for them
-    every = scan_inputs(neurons, initial, inputs, 0, Segments(1, segments.total, keeps_all=True), keep=True)
-    if capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
+    # all states, which are not computed where nobody asks for them; of resets derivatives must know
+    most = 0 if dynamics.resets_by_flow else capacity.per_neuron
+    every = scan_inputs(neurons, initial, inputs, most, Segments(1, segments.total, keeps_all=True), keep=True)
+    if most or capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
         passage = scan_inputs(neurons, initial, inputs, capacity.per_neuron, segments)
         found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked)
         spikes = ordered(found, capacity.total)
@@ -112,7 +115,7 @@ def count_spikes(
 
     Neurons that go from event to event are counted until one has had more than `MOST_COUNTED` spikes.
     """
-    if dynamics.resets_by_flow:
+    if dynamics.passes_spikes:
         # the counts do not depend on the capacity, and nothing else is computed
         found = _from_input_to_input(dynamics, initial, drive, duration, Capacity(1, 1))
         return found.total, found.per_neuron

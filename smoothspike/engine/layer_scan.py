@@ -10,6 +10,7 @@ Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Sc
 """
 
 from functools import partial
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -19,10 +20,11 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Int
 
 from ..neurons import AbstractDynamics, State
-from ..neurons.event import event_jacobian, tangent_coordinates
+from ..neurons.event import event_jacobian, reset_jacobian, tangent_coordinates
 from ..neurons.interface import from_tangent_coordinates
 from ..neurons.vectorised import (
     AbstractVectorisedDynamics,
+    EventJacobian,
     Inputs,
     InterEventInterval,
     ScanResult,
@@ -153,6 +155,7 @@ def _scan_inputs_jvp(
     given = jax.tree.map(_none_if_zero, tangents)
     first = tangent_coordinates(initial, given[1])
     noted = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=passage.place.shape), first)
+    resets = None if dynamics.resets_by_flow else _resets(dynamics, given[0], inputs, passage)
 
     @_checkpointed
     def segment(carry: tuple, part: tuple) -> tuple:
@@ -161,12 +164,13 @@ def _scan_inputs_jvp(
         if not segments.keeps_all:
             counter = SpikeCounter.starting(passage.spiked, 0, lengths.dtype)
             states = scan_result(dynamics, states, of_segment, counter).states
-        after, changes = _propagated(dynamics, of_segment, given, length_tangents, passage.place - start, carry, states)
+        here = passage.place - start, None if resets is None else resets._replace(place=resets.place - start)
+        after, changes = _propagated(dynamics, of_segment, given, length_tangents, *here, carry, states)
         return after, changes if segments.keeps_all else carry[0]
 
     states = passage.states
     if segments.number == 1 and segments.keeps_all:
-        part = passage.place, (first, noted), states
+        part = passage.place, resets, (first, noted), states
         (change, noted), changes = _propagated(dynamics, inputs, given, given[2].lengths, *part)
     else:
         states = segments.cut(states) if segments.keeps_all else _first_order(states)
@@ -190,6 +194,7 @@ def _propagated(
     tangents: Any,
     length_tangents: Array | None,
     place: Int[Array, "most neurons *trials"],
+    resets: "_Resets | None",
     start: tuple,
     states: State,
 ) -> tuple[tuple, Any]:
@@ -201,6 +206,7 @@ def _propagated(
         tangents: Of dynamics, initial state and all inputs; None for zero.
         length_tangents: Of the lengths of these intervals.
         place: The intervals in which the spikes lie, in none of these where beyond them.
+        resets: What becomes of intervals with spikes, of neurons that are reset then.
         start: The tangent at the start of the first interval, and those noted before.
         states: The states at the starts of the intervals.
 
@@ -223,6 +229,7 @@ def _propagated(
     def step(carry: tuple, interval: tuple) -> tuple:
         (change, noted), (number, length_tangent, of_event) = carry, interval
         by = of_event if at_once else jacobian(*of_event)
+        by = by if resets is None else resets.applied(number, by)
         leaves, structure = jax.tree.flatten(change)
         after = jax.tree.unflatten(structure, by.moved(leaves, length_tangent))
         # a sum, as every spike lies in one interval: in reverse mode its cotangent passes unchanged
@@ -232,6 +239,49 @@ def _propagated(
     events: Any = states, lengths, inputs.sources, weight_tangents
     events = jacobian(*events) if at_once else events
     return jax.lax.scan(step, start, (jnp.arange(len(lengths), dtype=jnp.int32), spread, events))
+
+
+class _Resets(NamedTuple):
+    """The intervals in which neurons spike that are reset then.
+
+    Attributes:
+        place: Which they are, of every neuron; -1 for none.
+        jacobian: What takes the place of the Jacobian there; its part from parameters is added.
+    """
+
+    place: Int[Array, "most neurons *trials"]
+    jacobian: EventJacobian
+
+    def applied(self, number: Array, by: EventJacobian) -> EventJacobian:
+        """Return the Jacobian of an interval, given that without spikes."""
+        for of_spike in range(len(self.place)):
+            is_here = self.place[of_spike] == number
+            there = jax.tree.map(itemgetter(of_spike), self.jacobian)
+            rows = zip(there.d_state, by.d_state, strict=True)
+            by = EventJacobian(
+                [[_replaced(is_here, a, b) for a, b in zip(*row, strict=True)] for row in rows],
+                [_replaced(is_here, a, b) for a, b in zip(there.d_interval, by.d_interval, strict=True)],
+                [
+                    b if a is None else jnp.where(is_here, a, 0.0) + (0.0 if b is None else b)
+                    for a, b in zip(there.d_parameters, by.d_parameters, strict=True)
+                ],
+            )
+        return by
+
+
+def _replaced(is_here: Array, there: Array | None, by: Array | None) -> Array | None:
+    return by if there is None else jnp.where(is_here, there, 0.0 if by is None else by)
+
+
+def _resets(dynamics: AbstractDynamics, tangents: Any, inputs: Inputs, passage: Passage) -> _Resets:
+    """Linearise all intervals in which neurons spike, each once."""
+    place, most = passage.place, len(passage.place)
+    number = jnp.arange(most, dtype=jnp.int32).reshape(-1, *(1,) * passage.spiked.ndim)
+    is_first = (number < passage.spiked) & jnp.concatenate([place[:1] >= 0, place[1:] != place[:-1]])
+    length = jnp.take_along_axis(inputs.lengths[:, None], place, 0, mode="promise_in_bounds")
+    assert isinstance(dynamics, AbstractVectorisedDynamics)  # all that pass their spikes by a reset are
+    jacobian = reset_jacobian(dynamics, tangents, passage.at_spikes, jnp.where(is_first, length, 0.0))
+    return _Resets(jnp.where(is_first, place, -1), jacobian)
 
 
 def _first_order(states: State) -> State:

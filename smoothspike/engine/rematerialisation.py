@@ -18,6 +18,9 @@ _BYTES = 2**18
 #: The shortest segment that is worth its price.
 _FEWEST = 4
 
+#: The length of segments that neurons go through again after a reset.
+_BETWEEN_RESETS = 64
+
 #: The length of segments whose states are all kept for a while, where no derivative needs them.
 _MOST_AT_ONCE = 32
 
@@ -92,6 +95,8 @@ def segments_for(inputs: int, at_once: int | None = None) -> Segments:
 def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int | None:
     """Return for how many inputs all that is computed at once stays in a processor's cache; None for any number.
 
+    Neurons that are reset go through a segment again for every spike of the one with the most.
+
     Args:
         dynamics: The neurons.
         state: Some part of their state.
@@ -99,6 +104,8 @@ def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int |
     """
     if not (isinstance(dynamics, AbstractVectorisedDynamics) and dynamics.vectorises_over_inputs):
         return None
+    if not dynamics.resets_by_flow:
+        return _BETWEEN_RESETS
     return _BYTES // (state.dtype.itemsize * max(1, state.size * trials))
 
 

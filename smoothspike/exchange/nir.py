@@ -196,7 +196,7 @@ def _leaky(model: NeuronModel) -> _Leaky | None:
     rate: Any = sp.expand(model.dynamics[variable])
     leak, gain = -sp.diff(rate, variable), sp.diff(rate, others[0]) if others else sp.Integer(1)
     decay = -sp.diff(model.dynamics[others[0]], others[0]) if others else None
-    states = dict.fromkeys(model.states, 0)
+    states: dict[Any, Any] = dict.fromkeys(model.states, 0)
     parts: list[Any] = [leak, gain, *([] if decay is None else [decay])]
     if any(part.free_symbols & states.keys() for part in parts):
         return None

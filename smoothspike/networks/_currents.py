@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -57,6 +58,8 @@ def driven(
     """
     times, moves = _events(currents, size)
     times = jnp.where((times > 0) & (times < duration), times.astype(spikes.times.dtype), jnp.inf)
+    # where times are known, XLA would put 200,000 of them in order while it compiles, for minutes
+    times = jax.lax.optimization_barrier(times)
     if inputs.is_dense or as_matrices:
         merged = _with_columns(inputs, moves, size)
     else:
@@ -132,9 +135,9 @@ def _with_lists(inputs: Connections, moves: Moves, times: Array, size: int) -> t
 
 
 def _together(spikes: Spikes, times: Float[Array, " events"], first: int) -> Spikes:
-    """Put the steps among spikes, as spikes of sources of their own, ascending."""
+    """Put the steps beside the spikes, as spikes of sources of their own."""
     shape = *spikes.times.shape[:-1], times.shape[0]
     sources = first + jnp.arange(times.shape[0], dtype=spikes.sources.dtype)
     both = (spikes.times, times), (spikes.sources, sources)
     joined = (jnp.concatenate([own, jnp.broadcast_to(new, shape)], -1) for own, new in both)
-    return Spikes(*joined).sorted()
+    return Spikes(*joined)

@@ -115,7 +115,7 @@ class Layer(NamedTuple):
         dynamics = self.dynamics()
         if is_first and self.inputs.delays is not None:
             sources = sources._replace(spikes=sources.spikes.before(duration))
-        layer, start, spikes = self._begun(dynamics, values, sources.spikes, duration)
+        layer, start, spikes = self._begun(dynamics, values, sources.spikes, duration, is_first)
         if self.is_scanned:
             population = simulate_layer(dynamics, start, layer._drive(spikes, duration, is_first), duration, capacity)
         else:
@@ -148,7 +148,7 @@ class Layer(NamedTuple):
         dynamics = self.dynamics()
         if is_first and self.inputs.delays is not None:
             spikes = spikes.before(duration)
-        layer, start, spikes = self._begun(dynamics, values, spikes, duration)
+        layer, start, spikes = self._begun(dynamics, values, spikes, duration, is_first)
         if self.is_scanned:
             return count_spikes(dynamics, start, layer._drive(spikes, duration, is_first), duration)
 
@@ -171,7 +171,7 @@ class Layer(NamedTuple):
         return self._replace(inputs=Connections.dense(weights)), spikes
 
     def _begun(
-        self, dynamics: AbstractDynamics, values: dict[str, Array], spikes: Spikes, duration: Array
+        self, dynamics: AbstractDynamics, values: dict[str, Array], spikes: Spikes, duration: Array, is_first: bool
     ) -> tuple["Layer", State, Spikes]:
         """Return what is simulated: with currents, a layer whose inputs are their steps too, and begins with them."""
         layer, spikes = self._with_summed_inputs(spikes)
@@ -179,6 +179,8 @@ class Layer(NamedTuple):
             return layer, dynamics.initial_state(values), spikes
         as_matrices = self.inputs.arrives_at_once and (self.recurrent is None or self.recurrent.is_dense)
         spikes, inputs = driven(self.currents, spikes, layer.inputs, self.size, as_matrices, duration)
+        # those of input channels are put in order later
+        spikes = spikes if is_first else spikes.sorted()
         recurrent = None if self.recurrent is None else silent(self.recurrent, self.currents)
         start = dynamics.initial_state(values | begun(self.currents, self.size))
         return self._replace(inputs=inputs, recurrent=recurrent), start, spikes

@@ -11,6 +11,7 @@ one after it, of which the last is its first pseudospike. Like the pseudo-rate, 
 when a spike has just arrived and 1 when one is about to: a spike that is on its way at the trial end acts in part.
 
 In a recurrent population, rates are taken once, from the states at the trial end without their synaptic drive.
+Currents that are given at run time are held at their means over the trial, which no step changes abruptly.
 
 Source: Klos & Memmesheimer, arXiv:2309.14523.
 """

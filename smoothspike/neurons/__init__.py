@@ -12,4 +12,5 @@ from .linear import LinearDynamics as LinearDynamics
 from .projective_chart import RayChart as RayChart
 from .readout import ReadoutDynamics as ReadoutDynamics
 from .riccati import RiccatiDynamics as RiccatiDynamics
+from .riccati_polynomials import RiccatiPolynomialDynamics as RiccatiPolynomialDynamics
 from .riccati_series import RiccatiSeriesDynamics as RiccatiSeriesDynamics

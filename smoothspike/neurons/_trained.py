@@ -66,5 +66,6 @@ def _between(ends: tuple[Any, Any], model: NeuronModel, state: sp.Symbol, values
     """Return the ends of the range in which a state starts, None for none; a potential starts below its threshold."""
     low, high = (None if end.is_infinite else lower(end, values) for end in ends)
     if model.spike is not None and model.spike.variable == state and not model.spike.is_at_infinity:
-        high = lower(model.spike.threshold, values)
+        starts: Any = dict(model.initial)
+        high = lower(model.spike.threshold.subs(starts), values)
     return low, high

@@ -79,12 +79,14 @@ def require_beyond(beyond: Any, model: NeuronModel, derivation: Derivation, valu
 
 def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
     """Refuse a potential on which anything else acts, and a field that may be negative out of sight."""
-    used = model.field.free_symbols | model.reset_value.free_symbols
-    acting = [symbol.name for symbol in (*model.other_states, *model.currents) if symbol in used]
+    others = {*model.other_states, *model.currents}
+    read: set[Any] = model.field.free_symbols | model.reset_value.free_symbols | model.spike.threshold.free_symbols
+    acting = sorted(symbol.name for symbol in read & others)
     if acting:
         raise ModelError(
-            f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field or its reset '
-            f'depends on {", ".join(acting)}; let inputs act on {model.variable} alone, or use beyond="lifted"'
+            f'{model.name}: beyond="own" needs a neuron that certainly fires by itself, but its field, reset or '
+            f"threshold depends on {', '.join(acting)}; let inputs act on {model.variable} alone, or use "
+            'beyond="lifted"'
         )
     form = derivation.form
     if isinstance(form, AffineForm):
@@ -102,7 +104,7 @@ def _require_one_state(model: NeuronModel, derivation: Derivation) -> None:
 def lift_of(beyond: Beyond, derivation: Derivation, values: Values) -> AbstractLift:
     """Return the lift of a choice, at given values of parameters."""
     if isinstance(beyond, Softplus):
-        assert derivation.rheobase is not None
+        assert derivation.rheobase is not None  # see `require_beyond`
         rheobase = lower(derivation.rheobase, values)
         return SoftplusLift(beyond.alpha + 0 * rheobase, rheobase)
     return OwnLift() if beyond == "own" else SquareplusLift()

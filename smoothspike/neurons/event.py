@@ -39,9 +39,55 @@ def event_jacobian(
         jump: What the event adds to each neuron, for every route.
         jump_tangents: The tangents of that.
     """
-    if isinstance(dynamics, AbstractVectorisedDynamics) and not jax.tree.leaves(tangents):
-        return dynamics.event_jacobian(state, interval, jump, jump_tangents)
+    if isinstance(dynamics, AbstractVectorisedDynamics) and (dynamics.resets_by_flow or interval.own is None):
+        by_formula = dynamics.event_jacobian(state, interval, jump, jump_tangents)
+        if not jax.tree.leaves(tangents):
+            return by_formula
+        forced = _forced(dynamics, tangents, state, interval, jump)
+        return by_formula._replace(
+            d_parameters=[
+                force if part is None else part + force
+                for part, force in zip(by_formula.d_parameters, forced, strict=True)
+            ]
+        )
     return differentiated_event(dynamics, tangents, state, interval, jump, jump_tangents)
+
+
+def _forced(
+    dynamics: AbstractVectorisedDynamics,
+    tangents: Tangents,
+    state: State,
+    interval: InterEventInterval,
+    jump: Mapping[str, Values],
+) -> list[Values]:
+    """Return the tangent of an event's outcome that comes from moving parameters, as if no spike came before it."""
+    parameters, parameter_tangents = _moving(dynamics, tangents)
+
+    def event(parameters: Sequence[Array]) -> State:
+        neurons = _with_moving(dynamics, tangents, parameters)
+        if interval.own is None:
+            return neurons.jump(neurons.flow_without_spikes(state, interval.length), jump)
+        return after_event(neurons, state, interval.length, interval.own, jump)
+
+    after, change = jax.jvp(event, (parameters,), (parameter_tangents,))
+    return jax.tree.leaves(to_tangent_coordinates(after, change))
+
+
+def reset_jacobian(
+    dynamics: AbstractVectorisedDynamics, tangents: Tangents, state: State, length: Values
+) -> EventJacobian:
+    """Linearise an interval with spikes in it, of neurons that are reset then.
+
+    Its part from parameters is what has to be added to that of `event_jacobian`.
+    """
+    interval = InterEventInterval(length, None)
+    nothing = dict.fromkeys(dynamics.routes, jnp.zeros(()))
+    found = differentiated_event(dynamics, tangents, state, interval, nothing, dict.fromkeys(nothing))
+    if not jax.tree.leaves(tangents):
+        return found._replace(d_parameters=[None] * len(found.d_parameters))
+    forced = _forced(dynamics, tangents, state, interval, nothing)
+    added = [None if part is None else part - force for part, force in zip(found.d_parameters, forced, strict=True)]
+    return found._replace(d_parameters=added)
 
 
 def differentiated_event(

@@ -60,6 +60,11 @@ class AbstractDynamics(eqx.Module):
     def resets_by_flow(self) -> bool:
         """Whether the flow itself continues through a spike, so that a reset needs no event."""
 
+    @property
+    def passes_spikes(self) -> bool:
+        """Whether `advance` goes on through spikes and `time_to_spike` knows later ones, by the flow or by resets."""
+        return self.resets_by_flow
+
     @abstractmethod
     def initial_state(self, values: Mapping[str, Neurons]) -> State:
         """Turn values of all declared states into a state."""
@@ -77,14 +82,14 @@ class AbstractDynamics(eqx.Module):
         """Evolve a state over an interval and through its spikes; return their number also, in the dtype of states.
 
         Raises:
-            TypeError: unless `resets_by_flow`.
+            TypeError: unless `passes_spikes`.
         """
 
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:
         """Return the time to the (`index` + 1)-th spike, `inf` if it does not come `within` that time.
 
-        Unless `resets_by_flow`, `index` must be 0.
+        Unless `passes_spikes`, `index` must be 0.
         """
 
     @abstractmethod

@@ -1,27 +1,55 @@
 """Neurons whose equations are all affine, with a finite threshold (see `symbolic.derive.linear`)."""
 
 from collections.abc import Mapping
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
+from jaxtyping import Array
 
 from symbolic import Derivation
 from symbolic.derive import AffineForm
 
 from ..numerics.adaptive_steps import Integration
 from ..numerics.affine import Shape, carry, until_level
+from ..numerics.affine_passage import Setting, pass_crossings, passage
+from ..numerics.affine_transfer import Transfer, bend, combined, rates_matrix, transfer
 from ..numerics.elementwise import not_above
 from ..numerics.special_functions import exponential
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import Update, lower
 from .interface import AbstractOnePassDynamics, Neurons, VoltageRange
+from .reset_scan import Passing, scan_inputs
+from .vectorised import (
+    AbstractVectorisedDynamics,
+    EventJacobian,
+    Inputs,
+    InterEventInterval,
+    ScanResult,
+    SpikeCounter,
+)  # fmt: skip
 
 LinearState = dict[str, Neurons]
 
 
+class _Reset(NamedTuple):
+    """The reset as a function of the states in their order and of the parameters in it."""
+
+    structure: Any
+    order: tuple[str, ...]
+
+    def __call__(self, values: tuple[Neurons, ...], parameters: tuple[Neurons, ...]) -> tuple[Neurons, ...]:
+        update = jax.tree.unflatten(self.structure, parameters)
+        updated = update(dict(zip(self.order, values, strict=True)))
+        return tuple(
+            jnp.broadcast_to(updated.get(name, value), value.shape)
+            for name, value in zip(self.order, values, strict=True)
+        )
+
+
 @final
-class LinearDynamics(AbstractOnePassDynamics):
+class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
     """`y' = couplings y + sources`; a spike where the first state reaches the threshold from below.
 
     Attributes:
@@ -46,6 +74,14 @@ class LinearDynamics(AbstractOnePassDynamics):
         return False
 
     @property
+    def passes_spikes(self) -> bool:
+        return True
+
+    @property
+    def vectorises_over_inputs(self) -> bool:
+        return True
+
+    @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
 
@@ -63,14 +99,69 @@ class LinearDynamics(AbstractOnePassDynamics):
         return self._state((not_above(v, jnp.maximum(state[self.order[0]], self.threshold)), *others))
 
     def advance(self, state: LinearState, duration: Neurons) -> tuple[LinearState, Neurons]:
-        raise TypeError("the flow of a neuron with a finite threshold ends at its spike: use flow and reset")
+        setting, arguments = self._passing(state)
+        _, *values, count = passage(setting, duration, jnp.inf, self.threshold, *arguments)
+        return self._state(tuple(values)), count
+
+    def flow_without_spikes(self, state: LinearState, duration: Neurons) -> LinearState:
+        return self._state(self._transfer(duration)(tuple(state[name] for name in self.order)))
 
     def time_to_spike(self, state: LinearState, index: Neurons, within: Neurons) -> Neurons:
-        return self.until_spike(state, within)[0]
+        setting, arguments = self._passing(state)
+        return passage(setting, within, index, self.threshold, *arguments)[0]
 
     def until_spike(self, state: LinearState, within: Neurons) -> tuple[Neurons, LinearState]:
         wait, *values = until_level(self._shape, within, self.threshold, *self._arguments(state))
         return wait, self._state(tuple(values))
+
+    def scan_inputs(self, state: LinearState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
+        lengths = inputs.lengths[:, None]
+        matrix = rates_matrix(self._shape, self._rates)
+        forces = dict(zip(self._shape.sources, self._sources, strict=True))
+
+        def without_spikes(state: LinearState, known: tuple) -> tuple[LinearState, Array]:
+            flow, bends = known
+            values = tuple(state[name] for name in self.order)
+            end = flow(values)
+            speeds = [combined(row, values, forces.get(place)) for place, row in enumerate(matrix)]
+            rises = sum(by * jnp.abs(speed) for by, speed in zip(bends, speeds, strict=True))
+            return self._state(end), ~(jnp.maximum(values[0], end[0]) + rises < self.threshold)
+
+        def through(state: LinearState, length: Neurons) -> tuple[LinearState, Neurons]:
+            setting, arguments = self._passing(state)
+            never = jnp.full_like(length, jnp.inf)
+            _, *values, count = pass_crossings(setting, length, never, self.threshold, *arguments)
+            return self._state(tuple(values)), count
+
+        known = self._transfer(lengths), bend(self._shape, lengths, self._rates)
+        return scan_inputs(Passing(without_spikes, through, self.jump), state, inputs, known, counter)
+
+    def normalised(self, state: LinearState) -> LinearState:
+        return state
+
+    def event_jacobian(
+        self,
+        state: LinearState,
+        interval: InterEventInterval,
+        jump: Mapping[str, Neurons],
+        jump_tangents: Mapping[str, Neurons | None],
+    ) -> EventJacobian:
+        flow, names = self._transfer(interval.length), sorted(self.order)
+        place = {name: index for index, name in enumerate(self.order)}
+        values = flow(tuple(state[name] for name in self.order))
+        shape, forces = self._shape, dict(zip(self._shape.sources, self._sources, strict=True))
+        speeds = [combined(row, values, forces.get(i)) for i, row in enumerate(rates_matrix(shape, self._rates))]
+        added: dict[str, Neurons | None] = dict.fromkeys(names)
+        for route, changes in self.jumps.items():
+            for name, slope in changes.items():
+                if (move := jump_tangents[route]) is not None:
+                    total, change = added[name], slope * move
+                    added[name] = change if total is None else total + change
+        return EventJacobian(
+            [[flow.matrix[place[name]][place[other]] for other in names] for name in names],
+            [speeds[place[name]] for name in names],
+            [added[name] for name in names],
+        )
 
     def reset(self, state: LinearState) -> LinearState:
         updated = self.update(state)
@@ -127,11 +218,25 @@ class LinearDynamics(AbstractOnePassDynamics):
         couplings = tuple((place[name], place[other]) for name in self.order for other in self.couplings[name])
         return Shape(len(place), couplings, tuple(place[name] for name in self.order if name in self.sources))
 
+    @property
+    def _rates(self) -> tuple[Neurons, ...]:
+        return tuple(value for name in self.order for value in self.couplings[name].values())
+
+    @property
+    def _sources(self) -> tuple[Neurons, ...]:
+        return tuple(self.sources[name] for name in self.order if name in self.sources)
+
     def _arguments(self, state: LinearState) -> tuple[Neurons, ...]:
         """States and coefficients in the order of `numerics.affine`."""
-        couplings = [value for name in self.order for value in self.couplings[name].values()]
-        sources = [self.sources[name] for name in self.order if name in self.sources]
-        return (*(state[name] for name in self.order), *couplings, *sources)
+        return (*(state[name] for name in self.order), *self._rates, *self._sources)
+
+    def _passing(self, state: LinearState) -> tuple[Setting, tuple[Neurons, ...]]:
+        """The same with the reset, for `numerics.affine_passage`."""
+        parameters, structure = jax.tree.flatten(self.update)
+        return Setting(self._shape, _Reset(structure, self.order)), (*self._arguments(state), *parameters)
+
+    def _transfer(self, duration: Neurons) -> Transfer:
+        return transfer(self._shape, duration, self._rates, self._sources)
 
     def _state(self, values: tuple[Neurons, ...]) -> LinearState:
         return dict(zip(self.order, values, strict=True))

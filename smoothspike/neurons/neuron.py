@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import sympy as sp
 from jaxtyping import Array, Float
 
-from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify, weight
+from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify
 from symbolic.declare import FrozenMapping, driven_by, without_currents
 from symbolic.derive import NumericForm
 
@@ -21,9 +21,12 @@ from .._describe import described_neuron
 from ..numerics.adaptive_steps import Integration
 from . import AbstractDynamics
 from ._trained import chosen_names, initial_unconstrained, initial_value
+from ._weight_signs import weight_sign
 from .beyond import Beyond, lift_of, require_beyond
 from .compile.from_form import from_form
 from .compile.to_jax import lower
+from .moving_threshold import with_declared_states
+from .refractory import with_refractory_time
 
 _ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
 
@@ -192,7 +195,7 @@ class Neuron(eqx.Module):
             >>> Neuron(models.qif_conductance()).weight_sign("g"), Neuron(models.qif()).weight_sign("I")
             (1, 0)
         """
-        return _sign(self.model, route)
+        return weight_sign(self.model, route)
 
     def range_of(self, state: str) -> tuple[Float[Array, "..."], Float[Array, "..."]]:
         """Return the ends of the range of a state or current, declared or needed by the certificate; else infinite."""
@@ -255,8 +258,9 @@ class Neuron(eqx.Module):
             currents: The names of the currents that are given, as states of their own, and whether each has a slope.
         """
         derivation, values = self.derivation_under(currents), self._values()
-        dynamics = from_form(derivation.form, derivation, values, self.integration)
-        return dataclasses.replace(dynamics, lift=lift_of(self.beyond, self.derivation, values))
+        own = from_form(derivation.form, derivation, values, self.integration)
+        own = dataclasses.replace(own, lift=lift_of(self.beyond, self.derivation, values))
+        return with_declared_states(with_refractory_time(own, derivation, values, self.integration), self.model, values)
 
     def derivation_under(self, currents: Mapping[str, bool]) -> Derivation:
         """Return how the neuron is solved where these currents are given, and whether each has a slope.
@@ -299,37 +303,6 @@ def _array(value: Any) -> Float[Array, "..."]:
         parts: list[Any] = list(value)
         return jnp.asarray([float(part) for part in parts], dtype)
     return jnp.asarray(float(value), dtype)
-
-
-@lru_cache(maxsize=256)
-def _sign(model: NeuronModel, name: str) -> int:
-    route = model.route(name)
-    if not any(state in model.bounds for state in route.jump):
-        return 0
-    allowed = [sign for sign in (1, -1) if _stays(model, route.jump, sign)]
-    if not allowed:
-        ranges = ", ".join(f"{state} in {model.bounds[state]}" for state in route.jump if state in model.bounds)
-        raise ModelError(
-            f"{model.name}: an input on route {name!r} may leave the declared range of {ranges}, whatever the sign of "
-            "its weight; declare a range with one end, such as (0, oo), or an input that stays inside"
-        )
-    return allowed[0] if len(allowed) == 1 else 0
-
-
-def _stays(model: NeuronModel, jump: Any, sign: int) -> bool:
-    """Whether inputs with weights of a sign certainly keep all states in their declared ranges."""
-    inside: dict[Any, Any] = {weight: sign * sp.Dummy("size", nonnegative=True)}
-    for state, (low, high) in model.bounds.items():
-        distance = sp.Dummy(state.name, nonnegative=True)
-        if low.is_finite or high.is_finite:
-            inside[state] = low + distance if low.is_finite else high - distance
-    margins = []
-    for state, value in jump.items():
-        low, high = model.bounds.get(state, (-sp.oo, sp.oo))
-        margins += [value - low] * bool(low.is_finite) + [high - value] * bool(high.is_finite)
-    return all(
-        sp.expand(margin.subs(model.scalar_values).subs(inside, simultaneous=True)).is_nonnegative for margin in margins
-    )
 
 
 def _refusal(certificate: Certificate) -> str:

@@ -1,21 +1,16 @@
 """Quadratic neurons with any linear drive, on the projective line (see `symbolic.derive.riccati_series`)."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, final
+from typing import NamedTuple, final
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array
 
-from symbolic import Derivation
-from symbolic.derive import TransferForm
-
-from ..numerics.adaptive_steps import Integration
 from ..numerics.elementwise import not_below
 from ..numerics.projective import angle_of, normalise, phase_and_period, turned_by, zero
 from ..numerics.riccati_series import Shape, carry, until_zero
-from .compile.from_form import Values, from_form, row, rows
-from .compile.to_jax import Update, lower
+from .compile.to_jax import Update
 from .interface import (
     AbstractOnePassDynamics,
     Neurons,
@@ -177,19 +172,3 @@ def _to_angle(state: RiccatiSeriesState, change: RiccatiSeriesState) -> tuple[Ar
 @from_tangent_coordinates.register
 def _from_angle(state: RiccatiSeriesState, change: tuple[Array, dict[str, Array]]) -> RiccatiSeriesState:
     return RiccatiSeriesState(*turned_by(state.g, state.q, change[0]), change[1])
-
-
-@from_form.register
-def _from_transfer_form(form: TransferForm, derivation: Derivation, values: Values, _: Integration) -> Any:
-    return RiccatiSeriesDynamics(
-        chart=RayChart.of(form, derivation.model.variable.name, values),
-        drive=lower(form.drive, values),
-        drive_gains=row(form.drive_gains, values),
-        conductance_gains=row(form.conductance_gains, values),
-        couplings=rows(form.others.couplings, values),
-        sources=row(form.others.sources, values),
-        resting=row(form.others.resting, values),
-        jumps=rows(form.routes, values),
-        update=Update.of({state: value for state, value in form.reset.items() if value is not None}, values),
-        potential=form.potential.name,
-    )

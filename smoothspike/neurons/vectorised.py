@@ -129,7 +129,7 @@ class EventJacobian(NamedTuple):
 
 
 class AbstractVectorisedDynamics(AbstractDynamics):
-    """Dynamics with `resets_by_flow` that compute what lies between all inputs at once, and Jacobians by formula."""
+    """Dynamics with `passes_spikes` that compute what lies between all inputs at once, and Jacobians by formula."""
 
     @property
     @abstractmethod
@@ -152,4 +152,11 @@ class AbstractVectorisedDynamics(AbstractDynamics):
         jump: Mapping[str, Values],
         jump_tangents: Mapping[str, Values | None],
     ) -> EventJacobian:
-        """Return what `event.event_jacobian` does, for parameters that do not move."""
+        """Return what `event.event_jacobian` does, for parameters that do not move.
+
+        Of dynamics that must be reset, for intervals at whose end nobody is and as if no spike came in them.
+        """
+
+    def flow_without_spikes(self, state: State, duration: Values) -> State:
+        """Evolve a state as if its spikes changed nothing: unless `resets_by_flow`, without reset."""
+        return self.advance(state, duration)[0]

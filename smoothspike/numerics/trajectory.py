@@ -25,11 +25,26 @@ class Equations(NamedTuple):
         rates: The rates of change of all states.
         jump: The states after an input, from (route, weight, states).
         reset: The states after a spike, from those before; the spiking variable may be -inf.
+        refractory: For how long the spiking variable is held after a spike; None for not at all.
     """
 
     rates: Callable[[States], States]
     jump: Callable[[Array, Array, Array], Array]
     reset: Callable[[Array], Array]
+    refractory: Array | None = None
+
+    def with_hold(self) -> "Equations":
+        """Return the same with one more state at the end: 1 where the spiking variable is held, else 0."""
+
+        def rates(states: States) -> States:
+            own = self.rates(states[:-1])
+            return jnp.append(own.at[0].set(jnp.where(states[-1] > 0, 0.0, own[0])), 0.0)
+
+        def jump(route: Array, weight: Array, states: Array) -> Array:
+            after = self.jump(route, weight, states[:-1])
+            return jnp.append(after.at[0].set(jnp.where(states[-1] > 0, states[0], after[0])), states[-1])
+
+        return Equations(rates, jump, lambda states: jnp.append(self.reset(states[:-1]), 1.0), self.refractory)
 
 
 class Inputs(NamedTuple):
@@ -67,6 +82,7 @@ class Trial(NamedTuple):
 class _Carry(NamedTuple):
     progress: Progress
     next_input: Int[Array, ""]
+    release: Float[Array, ""]
     trial: Trial
 
 
@@ -109,6 +125,8 @@ def simulate(
         >>> np.round(np.asarray(trial.spike_times[:3]) / np.pi, 10)
         array([0.5, 1.5, 2.5])
     """
+    if equations.refractory is not None:
+        equations, initial = equations.with_hold(), jnp.append(initial, 0.0)
     solver = PathSolver(equations.rates, line, may_graze, integration or Integration(), max_steps)
     count = inputs.times.shape[0]
     inputs = Inputs(jnp.append(inputs.times, jnp.inf), jnp.append(inputs.routes, -1), jnp.append(inputs.weights, 0.0))
@@ -117,12 +135,16 @@ def simulate(
         return carry.trial.status == RUNNING
 
     def onward(carry: _Carry) -> _Carry:
-        target = jnp.minimum(inputs.times[carry.next_input], duration)
+        following = jnp.minimum(inputs.times[carry.next_input], duration)
+        target = jnp.minimum(following, carry.release)
+        is_release = carry.release <= following
         progress, spikes, arrives, _ = to_next_event(solver, carry.progress, target)
         path = progress.path.at[0].set(jnp.where(arrives, target, progress.path[0]))
         carry = carry._replace(progress=progress._replace(path=path))
         carry = select(spikes, _spike(equations, line, carry), carry)
-        carry = select(arrives, _arrive(equations, inputs, carry, duration), carry)
+        carry = select(arrives & ~is_release, _arrive(equations, inputs, carry, duration), carry)
+        if equations.refractory is not None:
+            carry = select(arrives & is_release, _released(carry), carry)
         return _watched(solver, carry, duration)
 
     trial = Trial(
@@ -130,9 +152,12 @@ def simulate(
         jnp.full((max_spikes, *initial.shape), jnp.nan), jnp.full((count + 1, *initial.shape), jnp.nan), initial,
     )  # fmt: skip
     path = jnp.concatenate([jnp.zeros(1), jnp.arcsinh(initial[:1]), initial[1:]])
-    last = lax.while_loop(running, onward, _Carry(solver.start(path), jnp.array(0), trial))
+    last = lax.while_loop(running, onward, _Carry(solver.start(path), jnp.array(0), jnp.array(jnp.inf), trial))
     path = last.progress.path
-    return last.trial._replace(ended=path[0], before=last.trial.before[:count], states=states_of(path))
+    trial = last.trial._replace(ended=path[0], before=last.trial.before[:count], states=states_of(path))
+    if equations.refractory is None:
+        return trial
+    return trial._replace(at_spikes=trial.at_spikes[:, :-1], before=trial.before[:, :-1], states=trial.states[:-1])
 
 
 def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
@@ -148,7 +173,15 @@ def _spike(equations: Equations, line: Line, carry: _Carry) -> _Carry:
         status=jnp.where(trial.num_spikes >= capacity, TOO_MANY_SPIKES, trial.status),
     )
     path = jnp.concatenate([carry.progress.path[:1], x[None], states[1:]])
-    return carry._replace(progress=carry.progress._replace(path=path), trial=trial)
+    release = carry.release
+    if equations.refractory is not None:
+        release = path[0] + equations.refractory
+    return carry._replace(progress=carry.progress._replace(path=path), trial=trial, release=release)
+
+
+def _released(carry: _Carry) -> _Carry:
+    path = carry.progress.path.at[-1].set(0.0)
+    return carry._replace(progress=carry.progress._replace(path=path), release=jnp.full_like(carry.release, jnp.inf))
 
 
 def _arrive(equations: Equations, inputs: Inputs, carry: _Carry, duration: Array) -> _Carry:
@@ -171,7 +204,8 @@ def _watched(solver: PathSolver, carry: _Carry, duration: Array) -> _Carry:
     rate, variable = solver.rate(carry.progress.path), jnp.sinh(carry.progress.path[1])
     stalls = jnp.abs(rate) * (duration - carry.progress.path[0]) < _HARDLY * (1 + jnp.abs(variable))
     without_steps = jnp.where(stalls, STALLED, TOO_MANY_STEPS)
-    escapes = (carry.progress.path[1] <= solver.line.bottom) & (rate <= 0)
+    is_held = jnp.isfinite(carry.release)
+    escapes = (carry.progress.path[1] <= solver.line.bottom) & (rate <= 0) & ~is_held
     status = jnp.where(escapes, ESCAPED, jnp.where(carry.progress.steps >= solver.max_steps, without_steps, RUNNING))
     status = jnp.where(carry.trial.status == RUNNING, status, carry.trial.status)
     return carry._replace(trial=carry.trial._replace(status=status))

@@ -33,7 +33,8 @@ def phase_line(
 
     Fixed points are filled if stable, hollow if unstable, and half filled if semistable. The current is the constant
     value of the state to which the first input route adds, or a constant rate of change if inputs act on the spiking
-    variable itself. Other states keep their initial values, and currents that are given at run time are 0.
+    variable itself. Other states, on which a threshold may depend, keep their initial values, and currents that are
+    given at run time are 0.
 
     Args:
         model: The declared neuron; all parameters must have a single value.
@@ -59,7 +60,8 @@ def phase_line(
     model = without_currents(model)
     field = _field(model)
     currents = _default_currents(model) if currents is None else [float(current) for current in currents]
-    threshold, reset = (_number(model, value) for value in (model.spike.threshold, model.reset_value))
+    held: Any = {state: value for state, value in model.initial.items() if state != model.variable}
+    threshold, reset = (_number(model, value.subs(held)) for value in (model.spike.threshold, model.reset_value))
     low, high = _default_range(field, currents, reset, threshold) if range is None else range
     grid = np.linspace(low, min(high, threshold), 2001)
     symbol, name = mathematics(model.variable), mathematics(_current_name(model))

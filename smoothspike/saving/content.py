@@ -54,9 +54,9 @@ class Writer:
             return self._neuron(value, place)
         if type(value) is not _CLASSES.get(type(value).__name__):
             raise TypeError(f"{place.lstrip('.') or 'the network'} is a {type(value).__name__}, which cannot be saved")
-        parts = {
-            field.name: self.content(getattr(value, field.name), f"{place}.{field.name}") for field in fields(value)
-        }
+        kind: Any = type(value)
+        names = [field.name for field in fields(kind)]
+        parts = {name: self.content(getattr(value, name), f"{place}.{name}") for name in names}
         return {_CLASS: type(value).__name__} | parts
 
     def _neuron(self, neuron: Neuron, place: str) -> dict[str, Any]:

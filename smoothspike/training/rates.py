@@ -49,7 +49,8 @@ def learning_rates(optimizer: optax.GradientTransformation, state: Any) -> dict[
 
 
 def _product(factors: list[Any], step: int) -> float:
-    numbers = [float(factor(step) if callable(factor) else factor) for factor in factors]
+    reached: list[Any] = [factor(step) if callable(factor) else factor for factor in factors]
+    numbers = [float(factor) for factor in reached]
     return abs(float(np.prod(numbers)))
 
 

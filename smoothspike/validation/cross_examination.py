@@ -9,7 +9,7 @@ from symbolic import Certificate, ModelError, NeuronModel, Regularity, RouteRepo
 
 from .contact_exponent import Contact, contact
 from .instantiate import instantiate
-from .order_swap import Swap, swap_with_input, swap_with_spike
+from .order_swap import Swap, swap_with_input, swap_with_release, swap_with_spike
 from .random_trials import Screening, prepared
 from .trials import TRIALS, Simulator
 from .witness_search import find_example
@@ -32,6 +32,7 @@ class RouteFindings:
         swap_with_spike: The response of the next spike as an input passes the own spike.
         swap_with_input: The same as two inputs swap their order.
         has_effect: Whether an input on this route shifted a spike in any trial.
+        swap_with_release: The response of the next spike as an input passes the end of the refractory time, if any.
     """
 
     name: str
@@ -40,6 +41,7 @@ class RouteFindings:
     swap_with_spike: Swap
     swap_with_input: Swap
     has_effect: bool = True
+    swap_with_release: Swap | None = None
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,9 @@ def _measured(simulator: Simulator, screening: Screening, place: int, generator:
         swap_with_spike(simulator, screening.with_spikes(count, at_least=2), place, generator),
         swap_with_input(simulator, spiking, place, generator),
     )
+    release = None
+    if simulator.numeric.refractory:
+        release = swap_with_release(simulator, screening.with_spikes(count, at_least=2), place, generator)
     found = None
     if len(spiking):
         found = contact(simulator.numeric, place, spiking.outcomes.at_spikes[:_STATES, 0, 1:], generator)
@@ -217,7 +222,7 @@ def _measured(simulator: Simulator, screening: Screening, place: int, generator:
     if found and np.isposinf(found.exponent).any():
         exponent = float("inf")
     acts = not np.isnan(exponent) or any(not np.isnan(swap.exponent).all() for swap in swaps)
-    return RouteFindings(simulator.numeric.model.routes[place].name, found, exponent, *swaps, has_effect=acts)
+    return RouteFindings(simulator.numeric.model.routes[place].name, found, exponent, *swaps, acts, release)
 
 
 def compare_route(certificate: Certificate, findings: RouteFindings, notes: Notes) -> None:
@@ -226,7 +231,12 @@ def compare_route(certificate: Certificate, findings: RouteFindings, notes: Note
     _compare_contact(report, findings, notes)
     later, is_exact = report.later_spikes, report.later_is_exact
     _compare_swap(f"input {report.name} past the own spike", later, is_exact, findings.swap_with_spike, notes)
-    both, is_exact = certificate.simultaneous_inputs, certificate.simultaneous_is_exact
+    if findings.swap_with_release is not None:
+        at_release = report.release, report.release_is_exact, findings.swap_with_release
+        _compare_swap(f"input {report.name} past the release", *at_release, notes)
+    # of several routes it is the class of the worst pair: others may be smoother
+    is_exact = certificate.simultaneous_is_exact and len(certificate.routes) == 1
+    both = certificate.simultaneous_inputs
     _compare_swap(f"input {report.name} past another input", both, is_exact, findings.swap_with_input, notes)
 
 

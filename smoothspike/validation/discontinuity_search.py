@@ -57,6 +57,14 @@ def pass_spikes(
     return _pass(simulator, trials, trials.outcomes.spike_times[:, 0], generator)
 
 
+def pass_releases(
+    simulator: Simulator, screening: Screening, generator: np.random.Generator
+) -> tuple[Trials, Discontinuities]:
+    """Let another input pass the end of the refractory time after the first spike."""
+    trials = screening.with_spikes(simulator.trials, at_least=2)
+    return _pass(simulator, trials, trials.outcomes.spike_times[:, 0] + simulator.numeric.refractory, generator)
+
+
 def pass_inputs(
     simulator: Simulator, screening: Screening, generator: np.random.Generator
 ) -> tuple[Trials, Discontinuities]:

@@ -52,6 +52,12 @@ class NumericModel:
         """Where the spike is, in x = asinh(V)."""
         return self.tops[-1]
 
+    @property
+    def refractory(self) -> float:
+        """The refractory time, 0 without one."""
+        period = self.model.refractory
+        return 0.0 if period is None else float(period.subs(self.model.scalar_values))
+
     def line(self, cut: Any = -1) -> Line:
         """Return the line of the spiking variable, at one of the four cut-offs."""
         ends = (jnp.asarray(self.tops)[cut], jnp.asarray(self.bottoms)[cut])

@@ -6,7 +6,7 @@ from itertools import islice, product
 import sympy as sp
 
 from symbolic import Certificate, ModelError, NeuronModel
-from symbolic.declare import with_any_currents
+from symbolic.declare import with_any_currents, with_fixed_threshold
 
 _NUMBERS = tuple(sp.Rational(number) for number in ("1", "1/2", "2", "-1", "3", "1/5", "0", "-2", "5", "3/2"))
 _MAX_TRIED = 500
@@ -22,7 +22,7 @@ def instantiate(certificate: Certificate) -> Iterator[NeuronModel]:
         >>> next(instantiate(verify(models.lif(V_th=None)))).values
         {tau_m: 1, tau_s: 1/2, V_th: 1, V_r: 0}
     """
-    for model in _single_neurons(with_any_currents(certificate.model)):
+    for model in _single_neurons(with_fixed_threshold(with_any_currents(certificate.model))):
         undetermined = [symbol for symbol, value in model.parameters.items() if value is None]
         if not undetermined:
             yield model

@@ -114,6 +114,12 @@ def swap_with_spike(simulator: Simulator, trials: Trials, route: int, generator:
     return _swap(simulator, trials, trials.outcomes.spike_times[:, 0], 1, route, generator)
 
 
+def swap_with_release(simulator: Simulator, trials: Trials, route: int, generator: np.random.Generator) -> Swap:
+    """Let an input pass the end of the refractory time after the first spike, and observe the second spike."""
+    release = trials.outcomes.spike_times[:, 0] + simulator.numeric.refractory
+    return _swap(simulator, trials, release, 1, route, generator)
+
+
 def swap_with_input(simulator: Simulator, trials: Trials, route: int, generator: np.random.Generator) -> Swap:
     """Let an input pass the first input of each trial, and observe the first spike after it."""
     first = trials.inputs.times.min(1)

@@ -91,7 +91,7 @@ class Simulator:
             )  # fmt: skip
 
         self._run = jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
-        self.duration = _LONG * numeric.time_scale if duration is None else duration
+        self.duration = _LONG * numeric.time_scale + 2 * numeric.refractory if duration is None else duration
         self.silent_spikes = self._spikes_without_input()
         _, second, third = self.silent_spikes[:3]
         if duration is None and np.isfinite(third):

@@ -9,7 +9,14 @@ import numpy as np
 from symbolic import Certificate, Failure, ModelError, NeuronModel, Observable, Verdict, Witness
 
 from .cutoff_study import CutoffDependence, find_cutoff_dependence, find_escape
-from .discontinuity_search import Discontinuities, pass_inputs, pass_spikes, varied_inputs, vary_inputs
+from .discontinuity_search import (
+    Discontinuities,
+    pass_inputs,
+    pass_releases,
+    pass_spikes,
+    varied_inputs,
+    vary_inputs,
+)
 from .instantiate import instantiate
 from .random_trials import Screening, Trials, prepared
 from .replay import simulate_witness
@@ -74,8 +81,11 @@ def find_example(
     escape = find_escape(simulator, screening)
     if escape is not None:
         return _confirmed(_escaping(simulator, *escape))
+    searches = [vary_inputs, pass_spikes, pass_inputs]
+    if simulator.numeric.refractory:
+        searches.insert(2, pass_releases)
     for _ in range(attempts if simulator.numeric.is_reachable else 0):
-        for search in (vary_inputs, pass_spikes, pass_inputs):
+        for search in searches:
             for witness in islice(_jumps(simulator, *search(simulator, screening, generator)), _CANDIDATES):
                 confirmed = _confirmed(witness)
                 if confirmed is not None:

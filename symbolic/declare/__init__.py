@@ -8,6 +8,9 @@ from .currents import with_any_currents as with_any_currents
 from .currents import without_currents as without_currents
 from .frozen import FrozenMapping as FrozenMapping
 from .model import NeuronModel as NeuronModel
+from .moving_threshold import distance_symbol as distance_symbol
+from .moving_threshold import with_fixed_threshold as with_fixed_threshold
+from .refractoriness import held_equations as held_equations
 from .roles import time_constants as time_constants
 from .rules import InputRoute as InputRoute
 from .rules import Jump as Jump
@@ -18,3 +21,4 @@ from .rules import jump as jump
 from .rules import weight as weight
 from .solution import Solution as Solution
 from .solution import time as time
+from .threshold import has_moving_threshold as has_moving_threshold

@@ -90,6 +90,7 @@ def _with_states(model: NeuronModel, rates: Mapping[Any, Any], inputs: Mapping[s
         initial=dict(model.initial) | {current: _start(model, current) for current in rates},
         bounds={symbol: ends for symbol, ends in model.bounds.items() if symbol not in absent},
         solution=_solution(model, absent, rates) if not slopes else None,
+        refractory=model.refractory,
     )
 
 

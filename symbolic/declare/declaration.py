@@ -1,6 +1,6 @@
 """The parts of a declared model."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import sympy as sp
@@ -31,6 +31,8 @@ class Declaration:
     bounds: FrozenMapping[sp.Symbol, Bounds]
     solution: Solution | None
     currents: tuple[sp.Symbol, ...] = ()
+    refractory: sp.Expr | None = None
+    units: FrozenMapping[sp.Symbol, str] = field(default_factory=lambda: FrozenMapping({}))
 
     @property
     def states(self) -> tuple[sp.Symbol, ...]:

@@ -31,6 +31,7 @@ FUNCTIONS: dict[str, Any] = {
 RESERVED = frozenset({*FUNCTIONS, *WORDS, "pi", "oo", "weight"})
 #: For each function around an expression SymPy asks everything below it anew: time is exponential in their nesting.
 MAX_NESTED = 5
+_TOO_NESTED = f"more than {MAX_NESTED} functions inside one another; simplify the expression"
 _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
 # of these SymPy computes real and imaginary parts, which may take minutes unless the argument is real
 _SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
@@ -42,9 +43,9 @@ _CASES = frozenset({"max", "min", "Max", "Min", "sign", "where", "clip", "int", 
 
 @dataclass(frozen=True)
 class Scope:
-    """The names that an expression may use, and for names known but not allowed here the reason."""
+    """What an expression may use by name, and for names that are known but not allowed here the reason."""
 
-    symbols: Mapping[str, sp.Symbol]
+    symbols: Mapping[str, Any]
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def explain(self, name: str) -> str:
@@ -169,14 +170,15 @@ class Reader(Cursor):
             raise self.source.error(token.position, f"unknown function {name!r}; {_other_function(name)}")
         if known is None:
             raise self.source.error(token.position, scope.explain(name))
+        if not known.is_Atom and self.nested + _nesting(known) > MAX_NESTED:
+            raise self.source.error(token.position, _TOO_NESTED)
         return known
 
     def _inside(self, token: Token, read: Callable[[], sp.Expr]) -> sp.Expr:
         """Read the argument of a function."""
         self.nested += 1
         if self.nested > MAX_NESTED:
-            message = f"more than {MAX_NESTED} functions inside one another; simplify the expression"
-            raise self.source.error(token.position, message)
+            raise self.source.error(token.position, _TOO_NESTED)
         argument = read()
         self.nested -= 1
         return argument
@@ -220,3 +222,22 @@ def _other_function(name: str) -> str:
     if name in _CASES:
         return f"distinguish cases as in {EXAMPLE}"
     return f"did you mean {guess!r}?" if guess else f"the functions are {', '.join(FUNCTIONS)} and Piecewise"
+
+
+def _nesting(expression: Any) -> int:
+    """How deep functions stand inside one another in an expression, up to one more than may be."""
+    depth = 0
+    layer = [expression]
+    while depth <= MAX_NESTED:
+        inner = [part for each in layer for part in _outermost_functions(each)]
+        if not inner:
+            return depth
+        depth += 1
+        layer = [argument for part in inner for argument in part.args]
+    return depth
+
+
+def _outermost_functions(expression: Any) -> list[Any]:
+    if expression.is_Function or expression.is_Piecewise:
+        return [expression]
+    return [part for argument in expression.args for part in _outermost_functions(argument)]

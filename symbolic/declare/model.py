@@ -9,11 +9,14 @@ import sympy as sp
 from ..errors import ModelError
 from ..typesetting import latex
 from .declaration import Bounds, Declaration, Value
+from .dimensions import resolved
 from .frozen import FrozenMapping
 from .keywords import refuse_unknown
+from .plain import Plain
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .solution import Solution
 from .text import parse_declaration
+from .units import MS
 from .validate import validate
 
 
@@ -36,9 +39,18 @@ class NeuronModel(Declaration):
         solution: Formulas for flow and time to spike, if you know them; they are checked before they are used.
         currents: A symbol, or several, of input currents that are given when a network is run, as functions of time;
             0 where none is given. They may stand in the equations and in bounds, and are neither states nor parameters.
+        refractory: The absolute refractory time, a positive number or an expression in parameters: for so long after
+            a spike its variable is held at the value that the reset gave it, whatever inputs come, while other states
+            and inputs to them go on as ever.
+        units: Units of states and parameters that are given as plain numbers, such as `{V: "mV"}`. Values may also be
+            text with a unit, such as `"20 ms"`; see `Quantities` below.
 
     Raises:
         ModelError: if the declaration is wrong; the message says where and what to write instead.
+
+    Quantities: parameters, initial values, bounds, the refractory time and a constant threshold or reset may be text
+    with a unit, such as `"20 ms"` or `"0.5 nF"` (the extra `units`). All are converted to ms, mV, nA, MOhm, nF and uS,
+    which fit together, and the dimensions of all equations are checked; times of networks are in ms then.
 
     Time is in the unit of the declared time constants. Models are immutable, equal and hashable by content.
 
@@ -66,12 +78,18 @@ class NeuronModel(Declaration):
         bounds: Mapping[sp.Symbol, tuple[Any, Any]] | None = None,
         solution: Solution | None = None,
         currents: sp.Symbol | Iterable[sp.Symbol] = (),
+        refractory: Any = None,
+        units: Mapping[sp.Symbol, str] | None = None,
         **unknown: Never,
     ) -> None:
         refuse_unknown(unknown, NeuronModel.__init__)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
         field = _sympified(dynamics, "dynamics")
+        plain = Plain(units or {})
+        spike, reset = plain.spike(spike), plain.mapping(reset, "reset")
+        parameters, initial = plain.mapping(parameters, "parameter"), plain.mapping(initial, "initial")
+        bounds, refractory = plain.ranges(bounds), plain.value(refractory, "refractory", MS)
         values = {state: sp.Integer(0) for state in field} | _sympified(initial or {}, "initial")
         fields: dict[str, Any] = {
             "name": str(name),
@@ -86,10 +104,14 @@ class NeuronModel(Declaration):
             "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
             "solution": solution,
             "currents": _symbols(currents),
+            "refractory": None if refractory is None else exact(refractory, "refractory"),
+            "units": FrozenMapping({}),
         }
         for field_name, value in fields.items():
             object.__setattr__(self, field_name, value)
         validate(self)
+        if plain.is_used:
+            object.__setattr__(self, "units", FrozenMapping(resolved(self, plain.dimensions)))
 
     @classmethod
     def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
@@ -102,7 +124,8 @@ class NeuronModel(Declaration):
         an equation, or a decay of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
 
         Args:
-            equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time.
+            equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time. Lines such as
+                `Isyn = g*(E - V)` give a part of them a name, in any order.
             **declaration: The other parts of the declaration, as text where they are formulas:
                 `name`: What the model is called in reports.
                 `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
@@ -117,6 +140,8 @@ class NeuronModel(Declaration):
                 `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
                 `solution`: Formulas for flow and time to spike, in SymPy.
                 `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
+                `refractory`: The refractory time, a number or text such as `t_ref` or `2 ms`.
+                `units`: Units of states and parameters that are given as plain numbers, by name.
 
         Returns:
             The model.
@@ -186,7 +211,8 @@ class NeuronModel(Declaration):
         declared: dict[str, Any] = {
             "dynamics": self.dynamics, "spike": self.spike, "reset": self.reset, "inputs": inputs,
             "parameters": self.parameters, "initial": self.initial, "bounds": self.bounds,
-            "solution": self.solution, "currents": self.currents,
+            "solution": self.solution, "currents": self.currents, "refractory": self.refractory,
+            "units": self.units,
         }  # fmt: skip
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
@@ -198,6 +224,8 @@ class NeuronModel(Declaration):
         else:
             lines += [f"  spike: {self.spike}"]
             lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
+        if self.refractory is not None:
+            lines += [f"  refractory: {self.variable} is held for a time {self.refractory} after a spike"]
         lines += [f"  input {route}" for route in self.routes]
         lines += [f"  current {symbol}: given at run time" for symbol in self.currents]
         if self.parameters:
@@ -206,6 +234,10 @@ class NeuronModel(Declaration):
         lines += ["  initial: " + ", ".join(f"{state} = {value}" for state, value in self.initial.items())]
         if self.bounds:
             lines += ["  bounds: " + ", ".join(_between(ends, str(s), "<=", str) for s, ends in self.bounds.items())]
+        if self.units:
+            lines += [
+                "  units: " + ", ".join(f"{symbol} in {unit}" for symbol, unit in self.units.items()) + "; time in ms"
+            ]
         return "\n".join(lines)
 
     def _repr_latex_(self) -> str:
@@ -214,6 +246,8 @@ class NeuronModel(Declaration):
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
             rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
             rows += [rf"\text{{reset}} &: {changes}"]
+        if self.refractory is not None:
+            rows += [rf"\text{{refractory}} &: {latex(self.refractory)}"]
         for route in self.routes:
             changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
             # the name stands as a symbol, whatever letters it has

@@ -9,6 +9,7 @@ import sympy as sp
 from ..errors import ModelError
 from .frozen import FrozenMapping
 from .sizes import require_size
+from .units import is_quantity
 
 #: Stands for the weight of an input spike inside `jump`.
 weight = sp.Symbol("weight", real=True)
@@ -23,7 +24,8 @@ class SpikeRule:
 
     def __post_init__(self) -> None:
         _symbol(self.variable, "SpikeRule")
-        object.__setattr__(self, "threshold", exact(self.threshold, "the spike threshold"))
+        if not is_quantity(self.threshold):  # which the model converts
+            object.__setattr__(self, "threshold", exact(self.threshold, "the spike threshold"))
 
     @property
     def is_at_infinity(self) -> bool:
@@ -55,12 +57,13 @@ class InputRoute:
         if self.additive_target is not None:
             return True
         first, second = sp.symbols("first second", real=True)
-        after_first = {state: value.subs(weight, first) for state, value in self.jump.items()}
+        values: list[Any] = list(self.jump.values())
+        after_first: Any = {state: value.subs(weight, first) for state, value in self.jump.items()}
         return all(
             sp.expand(
                 value.subs(weight, second).subs(after_first, simultaneous=True) - value.subs(weight, first + second)
             ) == 0
-            for value in self.jump.values()
+            for value in values
         )  # fmt: skip
 
     def __str__(self) -> str:
@@ -91,7 +94,8 @@ def at_infinity(variable: sp.Symbol) -> SpikeRule:
 def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
     """Declare that a neuron spikes when `variable` crosses `threshold` upwards.
 
-    `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike.
+    `threshold` is a number or an expression in parameters; for a circle variable it is the angle of the spike. It may
+    depend on other states, too: a threshold that moves, such as one that each spike raises. It may be text with a unit.
 
     Raises:
         ModelError: if `variable` is not a SymPy symbol or `threshold` is infinite or not real.
@@ -100,6 +104,8 @@ def crosses(variable: sp.Symbol, threshold: Any) -> SpikeRule:
         >>> crosses(sp.Symbol("V", real=True), 1).threshold
         1
     """
+    if is_quantity(threshold):
+        return SpikeRule(_symbol(variable, "crosses"), threshold)
     level = exact(threshold, f"crosses({variable}, ...)")
     if level is sp.oo:
         raise ModelError(f"crosses({variable}, oo): write at_infinity({variable}) for a spike at infinity")

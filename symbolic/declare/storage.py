@@ -104,8 +104,7 @@ def _symbol(name: str, assumed: Any) -> sp.Symbol:
 
 def _encoded(value: Any, names: Mapping[Any, str], where: str) -> Any:
     if isinstance(value, sp.Tuple):
-        parts: list[Any] = list(value)
-        return {_EACH: [written(part, names, where) for part in parts]}
+        return {_EACH: [written(part, names, where) for part in value.args]}
     if isinstance(value, sp.Basic):
         return written(value, names, where)
     if isinstance(value, str):

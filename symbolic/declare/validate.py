@@ -12,15 +12,17 @@ from ..algebra import value as number_of
 from ..errors import ModelError
 from .declaration import Declaration
 from .defined import require_defined
+from .refractoriness import require_refractory_time
 from .roles import time_constants
 from .rules import SpikeRule, weight
 from .solution import Solution, time
+from .threshold import require_moving_threshold
 
 
 def validate(model: Declaration) -> None:
     """Check a declaration."""
     for check in (_names, _spike, _equations, _readout, _reset, _inputs, _parameters, require_defined, _bounds,
-                  _initial, _threshold, _solution):  # fmt: skip
+                  _initial, _threshold, _refractory, _solution):  # fmt: skip
         check(model)
 
 
@@ -79,7 +81,8 @@ def _spike(model: Declaration) -> None:
         variable = model.variable
         raise ModelError(f"the spiking variable {variable} has no equation; add {variable}: ... to dynamics")
     if not model.spike.is_at_infinity:
-        _only(model, model.spike.threshold, "the spike threshold")
+        _only(model, model.spike.threshold, "the spike threshold", states=True)
+        require_moving_threshold(model)
 
 
 def _equations(model: Declaration) -> None:
@@ -202,13 +205,22 @@ def _threshold(model: Declaration) -> None:
     if threshold is sp.oo:
         return
     values: tuple[tuple[str, Any], ...] = ("reset", model.reset_value), ("initial value", model.initial[variable])
-    for what, value in values:
+    start: dict[Any, Any] = {state: value for state, value in model.initial.items() if state != variable}
+    moved: dict[Any, Any] = {state: value for state, value in model.reset.items() if state != variable}
+    for (what, value), others in zip(values, (moved, start), strict=True):
         at: Any = value.xreplace({variable: threshold})  # where the variable is when it spikes
-        if not _signs(model, f"the {what} of {variable}", at, threshold) <= {1}:
+        where: Any = threshold.subs(others, simultaneous=True)
+        if not _signs(model, f"the {what} of {variable}", at, where) <= {1}:
             raise ModelError(
                 f"the {what} of {variable}, {value}, is not below its spike threshold {threshold}; "
                 f"choose one below {threshold}"
             )
+
+
+def _refractory(model: Declaration) -> None:
+    if model.refractory is not None:
+        _only(model, model.refractory, "refractory")
+    require_refractory_time(model)
 
 
 def _only(model: Declaration, expression: sp.Expr, where: str, *, states: bool = False, also: Iterable = ()) -> None:
@@ -266,6 +278,7 @@ def _used_symbols(model: Declaration) -> set[sp.Symbol]:
     named: set[Any] = {*model.reset, *model.initial, *model.bounds, *jumped}
     if isinstance(model.spike, SpikeRule):
         expressions.append(model.spike.threshold)
+        expressions.append(model.refractory)
         named.add(model.variable)
     return named.union(*(item.free_symbols for item in expressions if isinstance(item, sp.Basic)))  # pyright: ignore[reportReturnType]
 

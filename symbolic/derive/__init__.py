@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel, driven_by
+from ..declare import NeuronModel, driven_by, with_fixed_threshold
 from ..errors import DerivationError
 from ..structure import Structure, StructureClass, recognise
 from .derivation import Attempt as Attempt
@@ -71,7 +71,8 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
     bounded size and evaluation at points: it always ends, and what it returns depends on the declaration alone. Equal
     models are derived once; any thread may call it.
 
-    Currents that are given at run time are states of rate 0 here: they are constant between their steps.
+    Currents that are given at run time are states of rate 0 here: they are constant between their steps. Where the
+    threshold moves, the model is that of the distance U from it.
 
     Example:
         >>> from symbolic import models
@@ -86,6 +87,7 @@ def derive(model: NeuronModel, method: str | None = None, *, trainable: Collecti
         raise DerivationError(f"unknown method {method!r}; choose one of {', '.join(METHODS)}, or leave it out")
     if model.currents:
         model = driven_by(model, {current.name: False for current in model.currents})
+    model = with_fixed_threshold(model)
     with _ONE_AT_A_TIME:
         return _derived(model, model.order, method, tuple(sorted(trainable)))
 

@@ -98,6 +98,8 @@ class Derivation:
         lines = [f"{self.model.name}: method {self.method}", f"  because {self.reason}"]
         if self.relation is not None:
             lines.append(f"  valid where {self.relation}")
+        if self.model.refractory is not None:
+            lines.append(f"  from the release on, a time {self.model.refractory} after a spike")
         lines += [f"  not by {attempt.name}: {attempt.reason}" for attempt in self.attempts]
         for name, formula in self.formulas.items():
             lines.append(f"  {name} = {formula}")

@@ -205,15 +205,17 @@ def _rheobase(form: ProjectiveForm) -> sp.Expr:
 
 def _flow(form: ProjectiveForm) -> tuple[sp.Expr, sp.Expr, sp.Expr]:
     """The flow of the potential, the expression that vanishes at a spike, and the time to it."""
-    v, d = form.potential - form.offset, tidy(_drive(form) / form.gain**2)
+    v = form.potential - form.offset
+    d: Any = tidy(_drive(form) / form.gain**2)
     x = tidy(form.gain / form.decay) * (1 - sp.exp(-form.decay * t)) if form.decay != 0 else form.gain * t
-    cosine, sine = sp.cos(sp.sqrt(d) * x), x if d == 0 else sp.sin(sp.sqrt(d) * x) / sp.sqrt(d)
+    is_undriven = d is sp.S.Zero
+    cosine, sine = sp.cos(sp.sqrt(d) * x), x if is_undriven else sp.sin(sp.sqrt(d) * x) / sp.sqrt(d)
     denominator = cosine - v * sine
     flow = form.offset + sp.exp(-form.decay * t) * (v * cosine + d * sine) / denominator
     # a drive that is known to be positive has no root to compare with
     decaying = sp.false if d.is_positive else (d < 0) & (v > sp.sqrt(-d))
     spikes_at: list[Any] = [(1 / v, sp.Eq(d, 0) & (v > 0))]
-    if d != 0:
+    if not is_undriven:
         above, below = (sp.pi / 2 - sp.atan(v / sp.sqrt(d))) / sp.sqrt(d), sp.atanh(sp.sqrt(-d) / v) / sp.sqrt(-d)
         spikes_at = [(above, d > 0), *spikes_at, (below, decaying)]
     if form.decay == 0:

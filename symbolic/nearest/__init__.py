@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..declare import NeuronModel
+from ..declare import NeuronModel, has_moving_threshold
 from ..errors import ModelError
 from ..structure import is_on_circle
 from ..verify import Certificate, Verdict, verify
@@ -49,6 +49,11 @@ later.
         raise ModelError(
             f"{model.name}: a current that is given at run time has no counterpart here; declare {model.currents[0]} "
             "as a parameter, and add the current to the proposal"
+        )
+    if has_moving_threshold(model):
+        raise ModelError(
+            f"{model.name}: a threshold that moves has no counterpart here; give it a constant value, and let each "
+            "spike add to an adaptation current instead"
         )
     certificate = verify(model)
     if certificate.holds:

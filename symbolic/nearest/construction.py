@@ -118,7 +118,8 @@ class Construction:
         bounds = {state: limits for state, limits in model.bounds.items() if state != variable}
         jumps = [value for route in model.routes for value in route.jump.values()]
         ends = [end for limits in bounds.values() for end in limits]
-        named: list[Any] = [*dynamics.values(), *reset.values(), *initial.values(), *jumps, *ends]
+        refractory = [] if model.refractory is None else [model.refractory]
+        named: list[Any] = [*refractory, *dynamics.values(), *reset.values(), *initial.values(), *jumps, *ends]
         used = set().union(*(expression.free_symbols for expression in named))
         parameters = {symbol: value for symbol, value in (self._new | dict(model.parameters)).items() if symbol in used}
         return NeuronModel(
@@ -130,6 +131,7 @@ class Construction:
             parameters=parameters,
             initial=initial,
             bounds=bounds,
+            refractory=model.refractory,
         )
 
     @property

@@ -5,7 +5,13 @@ from typing import Any
 
 import sympy as sp
 
-from ..declare import NeuronModel, time_constants, with_any_currents
+from ..declare import (
+    NeuronModel,
+    has_moving_threshold,
+    time_constants,
+    with_any_currents,
+    with_fixed_threshold,
+)
 from ..errors import ContinuityError, ModelError
 from .certificate import Certificate
 from .conditions.neuron import neuron_conditions
@@ -28,6 +34,10 @@ def verify(model: NeuronModel, strict: bool = False) -> Certificate:
     Two properties are decided: no spike appears or vanishes within a trial, since the place where spikes happen is
     always crossed transversally; and nothing jumps when an input and the neuron's own spike change places. A step that
     cannot be taken leaves the verdict UNDECIDED and is named in the reason; a failure is reported only if it is proven.
+
+    Where the threshold moves with states, the conditions are on the distance from it.
+
+    After a refractory time, inputs meet the release as they meet the spike: what happens there is decided, too.
 
     Currents that are given at run time may be any piecewise linear functions within their bounds: each is taken as a
     state that may step to any of these values at any time, and so may its rate of change. The report on the route of
@@ -54,10 +64,24 @@ I = V_th: trajectories graze.
             f"{model.name} is a readout: it has no spike rule, hence no spikes whose continuity could be proven or "
             "refuted; verify the neurons that drive it"
         )
-    certificate = replace(_verified(with_any_currents(model), _given(model), _MAX_CASES), model=model)
+    fixed = with_fixed_threshold(with_any_currents(model))
+    certificate = replace(_verified(fixed, _given(model), _MAX_CASES), model=model)
+    if has_moving_threshold(model):
+        certificate = replace(certificate, conditions=(_change_of_variables(model, fixed), *certificate.conditions))
     if strict and not certificate.holds:
         raise ContinuityError(_complaint(certificate))
     return certificate
+
+
+def _change_of_variables(model: NeuronModel, fixed: NeuronModel) -> Condition:
+    """Say what the other conditions are about where the threshold moves."""
+    distance, variable, threshold = fixed.variable, model.variable, model.spike.threshold
+    reason = Reason(
+        "{} crosses {} where {} crosses 0: d{}/dt = {}, and the reset takes {} to {}. The change of variables is "
+        "smooth and invertible, so that what holds of {} holds of {}.",
+        variable, threshold, distance, distance, fixed.field, distance, fixed.reset_value, distance, variable,
+    )  # fmt: skip
+    return Condition("the threshold moves", True, sp.Eq(distance, variable - threshold, evaluate=False), reason)
 
 
 def _given(model: NeuronModel) -> frozenset[str]:

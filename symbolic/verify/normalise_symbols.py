@@ -33,6 +33,7 @@ def with_plain_states(model: NeuronModel) -> NeuronModel:
         parameters=dict(model.parameters),
         initial=renamed(model.initial),
         bounds={new[state]: limits for state, limits in model.bounds.items()},
+        refractory=model.refractory,
     )
 
 

@@ -80,6 +80,7 @@ def in_region(model: NeuronModel, symbol: Any, region: Region) -> NeuronModel:
         parameters=parameters | dict.fromkeys(own for own, _ in region.back),
         initial=put(model.initial),
         bounds={state: (at(limits[0]), at(limits[1])) for state, limits in model.bounds.items()},
+        refractory=None if model.refractory is None else at(model.refractory),
     )
 
 

@@ -84,6 +84,7 @@ def plain(certificate: Results) -> dict[str, Any]:
         "spike": f"{model.variable} = {model.spike.threshold}",
         "reset": {str(state): str(value) for state, value in model.reset.items()},
         "inputs": {route.name: {str(s): str(value) for s, value in route.jump.items()} for route in model.routes},
+        **({} if model.refractory is None else {"refractory": str(model.refractory)}),
         "parameters": {str(s): None if value is None else str(value) for s, value in model.parameters.items()},
         "currents": [str(symbol) for symbol in model.currents],
         "verdict": certificate.verdict.name,
@@ -138,7 +139,10 @@ def crossing(certificate: Results) -> str:
 
 def classes(report: Any) -> tuple[str, str]:
     """Words for the classes of own and later spikes; "at least" where a better one is not excluded."""
-    return _class(report.own_spike, report.own_is_exact), _class(report.later_spikes, report.later_is_exact)
+    later = _class(report.later_spikes, report.later_is_exact)
+    if report.has_release:
+        later += f" ({_class(report.release, report.release_is_exact)} at the release)"
+    return _class(report.own_spike, report.own_is_exact), later
 
 
 def _class(regularity: Any, is_exact: bool) -> str:
@@ -149,7 +153,7 @@ def _class(regularity: Any, is_exact: bool) -> str:
 
 def reasons(report: Any) -> list[str]:
     """Why the spikes of a route are of their classes, in sentences."""
-    return [reason for reason in (report.own_reason, report.later_reason) if reason]
+    return [reason for reason in (report.own_reason, report.later_reason, report.release_reason) if reason]
 
 
 def case_lines(certificate: Results, indent: str = "") -> list[str]:

@@ -10,11 +10,12 @@ from ..algebra import tidy
 from ..declare import InputRoute
 from .asymptotics.time_at_infinity import NEVER, Order
 from .conditions.neuron import FROM_THE_SPIKE_ON
-from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE
+from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE, RELEASE
 from .context import Case
 from .reason import Reason
 from .regularity.later_spikes import later_finding
 from .regularity.own_spike import Finding, own_finding, own_order, smoothness_of_equations
+from .regularity.release import held_finding, release_finding
 from .results import Condition, Regularity, RouteReport, Verdict
 from .signs.kinds import Undecided
 
@@ -38,8 +39,8 @@ def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) 
     swap = Verdict.all(c.verdict for c in about)
     until_spike = [c for c in conditions if c.route is None and c.name not in (COMMUTE, *FROM_THE_SPIKE_ON)]
     before = Verdict.all(c.verdict for c in (*until_spike, *(c for c in about if c.name in (CANNOT_TRIGGER, COMMUTE))))
-    after = Verdict.all([swap, grazing])
-    report = RouteReport(route.name, grazing, swap)
+    after = Verdict.all([grazing, *(c.verdict for c in about if c.name != RELEASE)])
+    report = _around_release(case, route, RouteReport(route.name, grazing, swap), Verdict.all([swap, grazing]))
     if before is Verdict.FAILS:
         return _with(report, None, _JUMPS, _JUMPS)
     if before is Verdict.UNDECIDED:
@@ -48,6 +49,29 @@ def report_on(case: Case, route: InputRoute, conditions: tuple[Condition, ...]) 
     later = {Verdict.HOLDS: lambda: _later(case, route, order, own), Verdict.FAILS: lambda: _JUMPS}.get(after)
     shown = None if order is None else replace(order, exponent=_least(order.exponent, case))
     return _with(report, shown, own, later() if later else None)
+
+
+def _around_release(case: Case, route: InputRoute, report: RouteReport, verdict: Verdict) -> RouteReport:
+    """Report on the end of the refractory time, where there is one."""
+    if case.model.refractory is None:
+        return report
+    if verdict is Verdict.HOLDS:
+        try:
+            found = case.attempt(lambda: release_finding(case, route))
+            found = found.capped(case.attempt(lambda: smoothness_of_equations(case)))
+        except Undecided as problem:
+            reason = Reason("At the release more than continuity is not shown: {}.", problem.reason)
+            found = Finding(Regularity.CONTINUOUS, False, reason)
+    else:
+        found = _JUMPS if verdict is Verdict.FAILS else None
+    return replace(
+        report,
+        has_release=True,
+        release=None if found is None else found.regularity,
+        release_is_exact=found is not None and found.is_exact,
+        release_reason="" if found is None else found.reason,
+        later_exponent=None if found is None or found is _JUMPS else found.hoelder_exponent,
+    )
 
 
 def _least(exponent: Any, case: Case) -> sp.Expr:
@@ -66,8 +90,15 @@ def _with(report: RouteReport, order: Order | None, own: Finding | None, later: 
         later_is_exact=later is not None and later.is_exact,
         own_reason="" if own is None else own.reason,
         later_reason="" if later is None else later.reason,
-        later_exponent=None if later is None or later is _JUMPS else later.hoelder_exponent,
+        later_exponent=_later_exponent(report, None if later is None or later is _JUMPS else later.hoelder_exponent),
     )
+
+
+def _later_exponent(report: RouteReport, exponent: sp.Expr | None) -> sp.Expr | None:
+    """The lesser one, where later spikes meet the release, too."""
+    if not report.has_release or exponent is None or report.later_exponent is None:
+        return None if report.has_release else exponent
+    return min(exponent, report.later_exponent) if (exponent - report.later_exponent).is_number else None
 
 
 def _own(case: Case, route: InputRoute) -> tuple[Order | None, Finding]:
@@ -89,7 +120,8 @@ def _later(case: Case, route: InputRoute, order: Order | None, own: Finding) -> 
     if order is None:
         return Finding(Regularity.CONTINUOUS, False, "")
     try:
-        finding = case.attempt(lambda: later_finding(case, route, order))
+        find = later_finding if case.model.refractory is None else held_finding
+        finding = case.attempt(lambda: find(case, route, order))
         return finding.capped(case.attempt(lambda: smoothness_of_equations(case)))
     except Undecided as problem:
         reason = Reason("For later spikes more than continuity is not shown: {}.", problem.reason)
@@ -101,6 +133,7 @@ def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
     reports = list(reports)
     own = min(reports, key=_own_rank)
     later = min(reports, key=lambda report: _rank(report.later_spikes))
+    release = min(reports, key=lambda report: _rank(report.release))
     exponents = {report.contact_exponent for report in reports}
     return replace(
         own,
@@ -109,6 +142,9 @@ def worst_of(reports: Iterable[RouteReport]) -> RouteReport:
         later_is_exact=later.later_is_exact,
         later_reason=later.later_reason,
         later_exponent=later.later_exponent,
+        release=release.release,
+        release_is_exact=release.release_is_exact,
+        release_reason=release.release_reason,
     )
 
 

@@ -112,6 +112,10 @@ class RouteReport:
         later_exponent: An exponent a with which later spikes are Hoelder continuous (the change of a spike time is at
             most of the order |change of an input time|^a): 1 where they are Lipschitz continuous or differentiable,
             less where they are merely continuous; None if not known. For the own spike it is the contact exponent.
+        has_release: Whether there is a refractory time, at whose end an input meets the release.
+        release: The class of later spike times where an input on this route meets the release; None if not known.
+        release_is_exact: Whether they are of no better class.
+        release_reason: Why, in a sentence.
     """
 
     name: str
@@ -125,15 +129,19 @@ class RouteReport:
     own_reason: str = ""
     later_reason: str = ""
     later_exponent: sp.Expr | None = None
+    has_release: bool = False
+    release: Regularity | None = None
+    release_is_exact: bool = False
+    release_reason: str = ""
 
     @property
     def regularity(self) -> Regularity | None:
-        """The worse of both classes; None if either is not known and the other does not decide."""
-        if Regularity.DISCONTINUOUS in (self.own_spike, self.later_spikes):
+        """The worst of these classes; None if one is not known and the others do not decide."""
+        found = (self.own_spike, self.later_spikes, *([self.release] if self.has_release else []))
+        known = [regularity for regularity in found if regularity is not None]
+        if Regularity.DISCONTINUOUS in known:
             return Regularity.DISCONTINUOUS
-        if self.own_spike is None or self.later_spikes is None:
-            return None
-        return min(self.own_spike, self.later_spikes)
+        return min(known) if len(known) == len(found) else None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from symbolic import weight as weight_symbol
 from symbolic.declare import FrozenMapping
 
 from ...numerics.trajectory import Equations
-from .to_jax import Update, Values, compiled, natural_time_scale
+from .to_jax import Update, Values, compiled, lower, natural_time_scale
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,8 @@ class DeclaredField:
             after = updated(reset, states)
             return after.at[0].set(-jnp.inf) if self.goes_through else after
 
-        return Equations(lambda states: self.rates(states, parameters), after_input, after_spike)
+        period = None if self.model.refractory is None else lower(self.model.refractory, values)
+        return Equations(lambda states: self.rates(states, parameters), after_input, after_spike, period)
 
     def update(self, values: Values) -> Update:
         """Return the reset, without a potential that goes to minus infinity."""

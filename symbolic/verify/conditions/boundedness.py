@@ -69,6 +69,8 @@ def between_spikes(case: Case) -> Answer:
 def no_accumulation(case: Case) -> Answer:
     """Decide whether infinitely many spikes can happen in finite time."""
     model, variable = case.model, case.model.variable
+    if model.refractory is not None:
+        return True, Reason("At least the refractory time {} lies between two spikes.", model.refractory)
     if _climbs(case):
         return False, Reason(
             "Each spike brings the reset of {} nearer to the threshold by the same factor: the times between "

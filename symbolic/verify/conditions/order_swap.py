@@ -24,6 +24,7 @@ _GENERATIONS = 3
 
 CANNOT_TRIGGER = "inputs cannot trigger or suppress a spike"
 _SAME_BOTH_SIDES = "the reset continues what the input did"
+RELEASE = "an input counts the same just before and just after the release"
 COMMUTE = "the order of inputs does not matter"
 
 
@@ -37,7 +38,12 @@ def route_conditions(case: Case, route: InputRoute) -> tuple[Condition, ...]:
     same = case.condition(_SAME_BOTH_SIDES, sp.true, lambda: _same_on_both_sides(case, route, orders), route.name)
     if len(orders) == 2:
         same = replace(same, statement=sp.Eq(*orders, evaluate=False))
-    return (case.condition(CANNOT_TRIGGER, fixed, lambda: _spike_set_is_fixed(case, route), route.name), same)
+    found = (case.condition(CANNOT_TRIGGER, fixed, lambda: _spike_set_is_fixed(case, route), route.name), same)
+    if model.refractory is None:
+        return found
+    place = model.reset_value
+    kept = sp.Eq(sp.Limit(route.jump.get(variable, variable), variable, place, "+"), place, evaluate=False)
+    return (*found, case.condition(RELEASE, kept, lambda: _same_around_release(case, route), route.name))
 
 
 def input_conditions(case: Case) -> tuple[Condition, ...]:
@@ -150,14 +156,36 @@ def _same_on_both_sides(case: Case, route: InputRoute, orders: list[sp.Tuple]) -
     before = {s: v.subs(jumped, simultaneous=True) for s, v in reset.items()}
     after = dict(reset)
     for state, new in route.jump.items():
-        after[state] = places.after_reset(new, reset)
+        if state != model.variable or model.refractory is None:
+            after[state] = places.after_reset(new, reset)
     orders += [sp.Tuple(*(order[s] for s in model.states)) for order in (before, after)]
     if any(order[s].is_infinite for order in (before, after) for s in model.other_states):
         raise Undecided("the reset puts a state to infinity")
     if all(_equal(before[s], after[s], facts) for s in model.states):
-        return True, ("An input just before the neuron's own spike and one just after it lead to the same state.")
+        held = "" if model.refractory is None else ", in the refractory time,"
+        return True, (
+            f"An input just before the neuron's own spike and one just after it{held} lead to the same state."
+        )
     told = ("An input just before the spike leaves", "one just after it")
     return _difference(model, facts, before, after, told)
+
+
+def _same_around_release(case: Case, route: InputRoute) -> Answer:
+    """Decide whether an input leaves the variable where it is just after the release, as it does before."""
+    model, facts = case.model, case.with_weight
+    variable = model.variable
+    if variable not in route.jump:
+        return True, Reason("The input acts on other states alone, which {} does not hold up.", variable)
+    at: State = {state: state for state in model.states} | {variable: model.reset_value}
+    moved = _Places(model, facts).after_reset(route.jump[variable], at)
+    if _equal(moved, at[variable], facts):
+        return True, Reason(
+            "Held at {}, {} is not moved by the input; nor is it there just after the release.", at[variable], variable
+        )
+    if at[variable].free_symbols & set(model.states) and (moved - at[variable]).free_symbols & set(model.states):
+        raise Undecided("whether an input just after the release moves {} depends on its reset", variable)
+    told = ("An input just before the release leaves", "one just after it")
+    return _difference(model, facts, at, at | {variable: moved}, told)
 
 
 def _equal(left: Expression, right: Expression, facts: Facts) -> bool:
@@ -247,6 +275,23 @@ def _applied(expression: Any, state: State) -> Any:
     return expression.subs(state, simultaneous=True)
 
 
+def _require_commuting_while_held(model: NeuronModel, facts: Facts, other: sp.Symbol) -> None:
+    """Check the jumps of other states alone, as they are in the refractory time."""
+    same: State = {state: state for state in model.states}
+    for left, right in combinations_with_replacement(model.routes, 2):
+        first, second = (
+            same | {state: value for state, value in route.jump.items() if state != model.variable}
+            for route in (left, right)
+        )
+        second = {state: value.subs(weight, other) for state, value in second.items()}
+        for state in model.other_states:
+            if not facts.vanishes(_applied(second[state], first) - _applied(first[state], second)):
+                raise Undecided(
+                    "in the refractory time inputs {} and {} change {} by another amount in the other order",
+                    left.name, right.name, state,
+                )  # fmt: skip
+
+
 def _inputs_commute(case: Case) -> Answer:
     model, other = case.model, sp.Symbol("weight'", real=True)
     facts = case.with_weight.over({other: (-sp.oo, sp.oo)})
@@ -263,4 +308,6 @@ def _inputs_commute(case: Case) -> Answer:
             holds, reason = _difference(model, facts, orders[0], orders[1], told)
             if not holds:
                 return holds, reason
+    if model.refractory is not None:
+        _require_commuting_while_held(model, facts, other)
     return True, "Two inputs that arrive together lead to the same state in either order."

@@ -46,7 +46,7 @@ def later_finding(case: Case, route: InputRoute, own: Order | None) -> Finding:
         finding = _through_one_chart(case, route, own, found)
         if finding is not None:
             return finding
-    if not _is_quiet(model, route, found):
+    if not is_quiet(model, route, found):
         return _kink_or_continuous(case, route, own, found)
     if case.returns_from_below:
         return _after_infinity(case, route, own, found)
@@ -66,7 +66,7 @@ def _through_one_chart(case: Case, route: InputRoute, own: Order, found: Ties) -
         # what is shifted differs on both sides as well; that both effects do not cancel is not shown
         reason = Reason("{}, but the reset changes {}, on which the effect of the input depends.", smooth, listed(read))
         is_exact = False
-    return Finding(regularity, is_exact and _time_matters(case, found), reason, _at_most_one(own, case))
+    return Finding(regularity, is_exact and _time_matters(case, found), reason, at_most_one(own, case))
 
 
 def _time_matters(case: Case, found: Ties) -> bool:
@@ -80,8 +80,8 @@ def _time_matters(case: Case, found: Ties) -> bool:
     return False
 
 
-def _is_quiet(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
-    """Whether the other states are smooth functions of input times, spike times apart, and V restarts without them."""
+def is_quiet(model: NeuronModel, route: InputRoute, found: Ties) -> bool:
+    """Whether other states are smooth functions of input times, spike times apart, and V restarts without them."""
     jumps = [value for state, value in route.jump.items() if state != model.variable]
     if found.following or any(value.has(model.variable) for value in jumps):
         return False
@@ -105,7 +105,7 @@ def _after_infinity(case: Case, route: InputRoute, own: Order, found: Ties) -> F
         like(before, own),
         like(after, back),
     )
-    return Finding(regularity, certain, reason, _at_most_one(least, case))
+    return Finding(regularity, certain, reason, at_most_one(least, case))
 
 
 def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
@@ -125,7 +125,7 @@ def _after_finite_reset(case: Case, route: InputRoute, own: Order) -> Finding:
         like(after, steps),
         like(before, own),
     )
-    return Finding(regularity, is_exact and relation < 0, reason, _at_most_one(least, case))
+    return Finding(regularity, is_exact and relation < 0, reason, at_most_one(least, case))
 
 
 def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
@@ -164,8 +164,8 @@ def steps_after_reset(case: Case, route: InputRoute) -> Order | None:
 def _kink_or_continuous(case: Case, route: InputRoute, own: Order, found: Ties) -> Finding:
     """States that follow V, or that input and reset change together: a kink where it can be shown, else continuity."""
     order = hoelder_order(case, route, own, found)
-    exponent = None if order is None else _at_most_one(order, case)
-    at_least = Finding(Regularity.CONTINUOUS, False, _taking_part(order, exponent), exponent)
+    exponent = None if order is None else at_most_one(order, case)
+    at_least = Finding(Regularity.CONTINUOUS, False, taking_part(order, exponent), exponent)
     model = case.model
     if case.returns_from_below or model.variable in route.jump or found.driven & (found.touched | found.following):
         return at_least
@@ -218,8 +218,8 @@ def hoelder_order(case: Case, route: InputRoute, own: Order, found: Ties) -> Ord
         return None
 
 
-def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
-    """A Hoelder exponent from the order of a change; none where a factor that varies slowly may make it worse."""
+def at_most_one(order: Order, case: Case) -> sp.Expr | None:
+    """Return a Hoelder exponent from the order of a change; None where a slowly varying factor may make it worse."""
     facts = case.with_weight
     if order.exponent == sp.oo:
         return sp.S.One
@@ -231,7 +231,8 @@ def _at_most_one(order: Order, case: Case) -> sp.Expr | None:
     return sp.S.One if beyond > 0 else order.exponent if order.is_pure else None
 
 
-def _taking_part(order: Order | None, exponent: sp.Expr | None) -> Reason:
+def taking_part(order: Order | None, exponent: sp.Expr | None) -> Reason:
+    """Say that no more than continuity is shown, and with which exponent."""
     if exponent is None:
         with_what = Reason(", with every Hölder exponent below {}", order.exponent) if order is not None else ""
     elif exponent == 1:

@@ -139,6 +139,55 @@ def test_states_that_are_recomputed(name, monkeypatch):
                 jax.jacfwd(jax.grad(total, has_aux=True), has_aux=True)(weights, times)
 
 
+def _derivatives(neuron, capacity, inputs=40):
+    """Spikes of a layer with inputs that arrive together, and derivatives of all by weights, times and parameters."""
+    generator = np.random.default_rng(5)
+    times = np.sort(generator.uniform(0, T, inputs))
+    times[5] = times[6]
+    sources, weights = generator.integers(0, CHANNELS, inputs), generator.normal(0.4, 0.8, (SIZE, CHANNELS))
+
+    def total(neuron, weights, times):
+        net = ss.FeedForward(neuron, (CHANNELS, SIZE), T, weights=[weights])
+        found = net(ss.Spikes(times, sources), capacity=[capacity])
+        spikes, states = found.spikes[-1], found.states_at(np.linspace(0.1, 3.9, 7))
+        values = sum(jnp.arctan(state).sum() for state in states.values())
+        times_of = jnp.where(spikes.is_spike, jnp.sin(3 * spikes.times) * (1 + spikes.sources), 0.0)
+        return jnp.sum(times_of) + values, spikes.times
+
+    def of_arrays(arrays, weights, times):
+        return total(eqx.combine(arrays, static), weights, times)
+
+    arrays, static = eqx.partition(neuron, eqx.is_inexact_array)
+    return jax.jit(jax.value_and_grad(of_arrays, (0, 1, 2), has_aux=True))(arrays, weights, times)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tau_s", [0.3, 0.5, 1.0, (0.4, 0.7, 1.3)], ids=str)
+def test_neurons_that_are_reset_go_either_way(tau_s, monkeypatch):
+    """From input to input, and from event to event: the same spikes, states and derivatives."""
+    neuron = ss.Neuron(ss.models.lif(1.0, tau_s), allow_discontinuous=True, trainable=("tau_m", "tau_s"))
+    found = _derivatives(neuron, Capacity(256, 32))
+    monkeypatch.setattr(layer, "_MOST_RESETS", 0)
+    expected = _derivatives(neuron, Capacity(256, 32))
+    assert np.isfinite(expected[0][1]).sum() > 10
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-10), found, expected)
+
+
+@pytest.mark.slow
+def test_derivatives_where_inputs_arrive_together():
+    """Of a quadratic neuron without closed form, both inputs moved together, against differences."""
+    neuron = ss.Neuron(ss.models.qif(1.0, 0.7))
+
+    def value(shift):
+        net = ss.FeedForward(neuron, (2, 1), T, weights=[[[4.0, 3.0]]])
+        found = net(ss.Spikes(jnp.array([0.5, 0.5]) + shift, [0, 1]), capacity=[Capacity(8, 8)])
+        return found.states_at(np.array([0.8]))["V"].sum()
+
+    by_both = jax.jit(jax.grad(value))(jnp.zeros(2)).sum()
+    value = jax.jit(value)
+    np.testing.assert_allclose(by_both, (value(jnp.full(2, 1e-6)) - value(jnp.full(2, -1e-6))) / 2e-6, rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", ["qif_delta", "lif_delta"])
 def test_simultaneous_spikes_come_by_the_index_of_their_neurons(name):
     neuron = ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)

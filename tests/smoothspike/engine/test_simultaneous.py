@@ -28,7 +28,9 @@ def _times_and_gradient(net, spikes):
     return times, gradient
 
 
-@pytest.mark.parametrize(("model", "kind"), [("theta_neuron", "layers"), ("qif", "recurrent")])
+@pytest.mark.parametrize(
+    ("model", "kind"), [("theta_neuron", "layers"), pytest.param("qif", "recurrent", marks=pytest.mark.slow)]
+)
 def test_the_sum_of_simultaneous_inputs_does_what_they_do_one_after_the_other(model, kind):
     neuron = ss.Neuron(getattr(ss.models, model)(), allow_discontinuous=True)
     if kind == "layers":

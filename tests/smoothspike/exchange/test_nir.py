@@ -57,11 +57,16 @@ def test_a_node_means_what_its_equations_say(float64):
     net = from_nir(nir.NIRGraph.from_list(*layers, node, nir.Output(np.array([1]))), 3.0, allow_discontinuous=True)
     found = eqx.filter_jit(lambda n: n(ss.Spikes([0.2, 0.9], [0, 0]), capacity=8).ordinary_spike_times(4))(net)[0]
     state, now, expected = np.zeros(2), 0.0, []
-    above = lambda t, y: y[0] - each["v_threshold"]  # noqa: E731
-    above.terminal, above.direction = True, 1
+
+    def rates(t, y):
+        return [(0.1 - y[0] + 2.0 * y[1]) / 1.3, -y[1] / 0.4]
+
+    def above(t, y):
+        return y[0] - each["v_threshold"]
+
+    vars(above).update(terminal=True, direction=1)
     for end in (0.45, 1.15, 3.0):
         while now < end:
-            rates = lambda t, y: [(0.1 - y[0] + 2.0 * y[1]) / 1.3, -y[1] / 0.4]  # noqa: E731
             part = solve_ivp(rates, (now, end), state, events=above, rtol=1e-12, atol=1e-12)
             now, state = part.t[-1], part.y[:, -1]
             if part.t_events[0].size:

@@ -134,6 +134,43 @@ def test_a_constant_current_makes_a_regular_spiker():
     np.testing.assert_allclose(gradient, -np.pi / rates**1.5, rtol=1e-13)
 
 
+BIAS = sp.Symbol("I_0", real=True)
+BIASED = {
+    "delta": (V**2, ss.at_infinity(V), -sp.oo, V),
+    "series": (V * (V - 1) + I, ss.at_infinity(V), -sp.oo, I),
+    "theta": (1 - sp.cos(V) + (1 + sp.cos(V)) * (I + BIAS) - BIAS, ss.crosses(V, sp.pi), -sp.pi, I),
+    "leaky": (-V + I, ss.crosses(V, 1), 0, I),
+    "quartic": (V**4, ss.at_infinity(V), -sp.oo, V),
+    "exponential": (sp.exp(V) - V, ss.at_infinity(V), -1, V),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BIASED)
+def test_a_bias_of_each_neuron_is_trained(name):
+    """A constant current is a parameter with one value per neuron: its gradient is exact in every class."""
+    field, spike, reset, inputs = BIASED[name]
+    biased = ss.NeuronModel(
+        name, dynamics={V: field + BIAS} | ({I: -2 * I} if inputs == I else {}), spike=spike, reset={V: reset},
+        inputs=inputs, parameters={BIAS: np.array([1.5, 2.0])},
+    )  # fmt: skip
+    neuron = ss.Neuron(biased, trainable=("I_0",), allow_discontinuous=True)
+    assert neuron.parameter("I_0").tolist() == [1.5, 2.0]
+    net = ss.FeedForward(neuron, (2, 2), T, weights=[np.array([[0.3, 0.0], [0.4, 0.1]])])
+
+    def place(net):
+        return net.neurons[0].unconstrained["I_0"]
+
+    @eqx.filter_jit
+    def total(values):
+        return eqx.tree_at(place, net, values)(SPIKES, capacity=64).spike_times(3).sum()
+
+    values, step = place(net), 1e-5
+    exact = jax.grad(total)(values)
+    rough = [(total(values.at[k].add(step)) - total(values.at[k].add(-step))) / (2 * step) for k in range(2)]
+    np.testing.assert_allclose(exact, rough, rtol=2e-8)
+
+
 # --- what must not matter --------------------------------------------------------------------------------------------
 
 
@@ -275,7 +312,7 @@ def test_spike_times_change_continuously(declared, kind, figures):
         return times_of(net, spikes, kind(jnp.stack([0.0 * k, 4.3 * k]), jnp.array([2.0, 4.0])), 8).ravel()
 
     def grown(k):
-        return times_of(net, spikes, kind(jnp.array([0.0, 2.0]), jnp.stack([1.6 + 5 * k, 2 + k])), 8).ravel()
+        return times_of(net, spikes, kind(jnp.array([0.0, 2.0]), jnp.stack([1.6 + 8 * k, 2 + k])), 8).ravel()
 
     crossings = 0
     for change in (moved, grown):

@@ -15,8 +15,6 @@ import smoothspike as ss
 
 DOUBLE = jnp.zeros(()).dtype == jnp.float64
 ROUNDING = 1e-10 if DOUBLE else 1e-4
-V, I = sp.symbols("V I", real=True)
-tau_m, tau_s, drive = sp.symbols("tau_m tau_s E", real=True)
 LEAKY = ss.NeuronModel.from_equations(
     "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", name="LI", inputs="I", parameters={"tau_m": 1.0, "tau_s": 0.5}
 )

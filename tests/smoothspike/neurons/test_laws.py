@@ -42,7 +42,7 @@ class Population:
 
     def advance(self, state, duration):
         """The state a time later, through all spikes on the way."""
-        return self.through(state, duration)[0] if self.dynamics.resets_by_flow else self.flow(state, duration)
+        return self.through(state, duration)[0] if self.dynamics.passes_spikes else self.flow(state, duration)
 
     def readout(self, state):
         return self.dynamics.readout(state)
@@ -95,7 +95,7 @@ def test_the_time_that_is_left_runs_out(population):
 
 def test_times_add_up(population):
     first, second = durations(22), durations(23)
-    if not population.dynamics.resets_by_flow:  # a flow ends before its spike
+    if not population.dynamics.passes_spikes:  # a flow ends before its spike
         first, second = (
             jnp.minimum(duration, 0.4 * population.wait(population.state, 0.0)) for duration in (first, second)
         )
@@ -161,7 +161,7 @@ def test_reset(population):
 
 
 def test_passing_through_a_spike_is_the_reset(population):
-    if not population.dynamics.resets_by_flow:
+    if not population.dynamics.passes_spikes:
         with pytest.raises(TypeError, match="use flow and reset"):
             population.dynamics.advance(population.state, durations(24))
         return
@@ -179,7 +179,7 @@ def test_passing_through_a_spike_is_the_reset(population):
 
 def test_later_spikes_follow_the_reset(population):
     """The time to the second spike is that to the first plus the time to spike after the reset."""
-    if not population.dynamics.resets_by_flow:
+    if not population.dynamics.passes_spikes:
         pytest.skip("only its first spike can be asked for")
     first, second = (population.time_to_spike(population.state, float(index)) for index in (0, 1))
     twice = jnp.isfinite(second)

@@ -6,7 +6,7 @@ import sympy as sp
 from cases import SOLVED
 
 import smoothspike as ss
-from smoothspike.neurons import LinearDynamics, RiccatiDynamics, RiccatiSeriesDynamics
+from smoothspike.neurons import LinearDynamics, RiccatiDynamics, RiccatiPolynomialDynamics
 from smoothspike.neurons.neuron import certificate_of
 
 V, I = sp.symbols("V I", real=True)
@@ -79,7 +79,7 @@ class TestTrainable:
         """The closed form of the QIF neuron needs tau_s = tau_m / 2."""
         assert ss.Neuron(MODELS["qif"]).derivation.closed_form
         neuron = ss.Neuron(MODELS["qif"], trainable=trainable)
-        assert isinstance(neuron.dynamics(), RiccatiSeriesDynamics)
+        assert isinstance(neuron.dynamics(), RiccatiPolynomialDynamics)
         assert "tau_s = tau_m/2, and tau_" in neuron.derivation.attempts[0].reason
         moved = eqx.tree_at(lambda n: n.unconstrained[trainable[0]], neuron, neuron.unconstrained[trainable[0]] + 0.7)
         others = {"tau_m", "tau_s"} - {trainable[0]}

@@ -44,7 +44,7 @@ REFUSED = {
     "twin of a state": ({"inputs": sp.Symbol("I", positive=True)}, r"called I: .* \(real and positive\)"),
     "no spike rule": ({"spike": None}, r"no spike rule; pass spike=at_infinity\(V\)"),
     "spiking variable without equation": ({"spike": at_infinity(w)}, "spiking variable w has no equation; add w: ..."),
-    "threshold on a state": ({"spike": crosses(V, I)}, "the spike threshold may not depend on the state I"),
+    "threshold on itself": ({"spike": crosses(V, V + I)}, "the spike threshold I . V depends on V itself; solve V"),
     "undeclared threshold": ({"spike": crosses(V, V_th)}, "the spike threshold uses the undeclared symbol V_th"),
     "infinite threshold": ({"spike": SpikeRule(V, sp.oo * b), "parameters": {tau: 1, b: 1}}, "not finite and real"),
     "undeclared symbol": ({"dynamics": {V: unknown, I: -I}}, "dV/dt uses the undeclared symbol unknown; add it to"),

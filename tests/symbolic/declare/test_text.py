@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbolic import ModelError, NeuronModel, at_infinity, crosses, jump, models, weight
-from symbolic.declare.text import declared_symbol
+from symbolic.declare.names import declared_symbol
 
 V, I, w, theta = sp.symbols("V I w theta", real=True)
 tau_m, tau_s = sp.symbols("tau_m tau_s", positive=True)
@@ -69,9 +69,9 @@ def test_time_constants_are_told_by_what_they_do():
 
 def test_keywords_that_a_declaration_does_not_have_are_refused():
     with pytest.raises(
-        ModelError, match="unknown keyword 'refractory'; A declaration has equations, name, spike, reset"
+        ModelError, match="unknown keyword 'stp_model'; A declaration has equations, name, spike, reset"
     ):
-        NeuronModel.from_equations(**QIF, refractory=2)
+        NeuronModel.from_equations(**QIF, stp_model=2)
     with pytest.raises(ModelError, match=r"'input'; did you mean 'inputs'\?"):
         NeuronModel("QIF", dynamics={V: V**2}, spike=at_infinity(V), reset={V: 0}, input=V)
     with pytest.raises(ModelError, match="no name; pass name='QIF'"):
@@ -231,7 +231,7 @@ def test_a_bad_expression_is_refused_at_its_place(rate, column, message):
         ({"spike": "oo = V"}, "column 1: 'oo' is not a state; name one of V, I"),
         ({"spike": "VV = oo"}, "column 1: 'VV' has no equation; did you mean 'V'"),
         ({"spike": "tau_m = oo"}, "'tau_m' is a parameter, not a state; name one of V, I"),
-        ({"spike": "V = I"}, "column 5: this may not depend on the state 'I'"),
+        ({"spike": "V = I + V"}, "the spike threshold I . V depends on V itself; solve V for it"),
         ({"spike": "V = 1\nI = 1"}, "spike, line 2, column 1: expected one statement, found 2"),
         ({"spike": ""}, "spike, line 1, column 1: expected one statement, found 0; write V = oo or V = V_th"),
         ({"spike": None}, r"QIF: no spike rule; pass spike=at_infinity\(V\)"),
