@@ -17,17 +17,12 @@ import optax
 import smoothspike as ss
 
 DATA = {  # loader and duration, in membrane time constants
-    "braille": (ss.datasets.braille, 4.0),
+    "braille": (lambda file: ss.datasets.braille(file, duration=2.0), 4.0),
     "shd": (lambda folder: ss.datasets.shd(folder, to="40 ms", group=10, max_events=1000, buckets=1), 25.0),
     "mnist": (lambda folder: ss.datasets.mnist(folder, split=(7000, 1000, 2000)), 4.0),
     "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0),
 }
 LEAKY = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
-
-
-def loss(record, label):
-    """Classify by the largest voltage, and wake silent neurons."""
-    return ss.losses.cross_entropy(record.max_over_time(), label) + 0.1 * ss.losses.silence_regulariser(record)
 
 
 def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recordings"):
@@ -38,10 +33,13 @@ def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recording
     neurons = [ss.Neuron(model, allow_discontinuous=True), ss.Neuron(leaky)]
     sizes = (train.num_sources, hidden, train.num_classes)
     net = ss.FeedForward(neurons, sizes, duration, key=jax.random.key(0))
+    net = ss.initialise(net, train, rate=1.0)  # a spike of each hidden neuron in a trial
+    rate = optax.cosine_decay_schedule(3e-2, epochs * (len(train) // 64), alpha=0.05)
+    optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
     began, folder = time.monotonic(), f"{output}/{name}-{neuron}"
     net, _ = ss.fit(
-        net, train, loss, readout=lambda record: record, optimizer=optax.adabelief(1e-2), epochs=epochs,
-        validation=validation, keep_best=True, checkpoint=folder,
+        net, train, ss.losses.cross_entropy, optimizer=optimizer, epochs=epochs, validation=validation,
+        keep_best=True, checkpoint=folder,
     )  # fmt: skip
     print(f"{(time.monotonic() - began) / epochs:.1f} s an epoch, compilation included")
     ss.save(net, f"{folder}/net.ss")
