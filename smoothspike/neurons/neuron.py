@@ -70,7 +70,7 @@ class Neuron(eqx.Module):
         DerivationError: if no solver exists, or not by that method.
         ModelError: if a parameter is open, a name in `trainable` is neither a parameter nor a state, or an initial
             value to be trained lies at an end of its range; if the neuron does not admit the choice of `beyond`.
-        TypeError: if the solver is not an explicit Runge-Kutta method of diffrax.
+        TypeError: if the model is no NeuronModel, or the solver not an explicit Runge-Kutta method of diffrax.
         ValueError: if a tolerance is not a small positive number, or the neuron is not integrated.
 
     Where a closed form rests on a relation between parameters (such as `tau_s = tau_m / 2`), it is used as long as none
@@ -114,6 +114,8 @@ class Neuron(eqx.Module):
         atol: float | None = None,
         beyond: Beyond = "lifted",
     ) -> None:
+        if not isinstance(model, NeuronModel):
+            raise TypeError(f"model is of type {type(model).__name__}; pass a NeuronModel, such as ss.models.qif()")
         # a readout has no spikes whose continuity could be proven
         certificate = None if model.is_readout else certificate_of(model)
         if certificate is not None and not certificate.holds and not allow_discontinuous:

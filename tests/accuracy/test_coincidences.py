@@ -18,16 +18,16 @@ V, I = sp.symbols("V I", real=True)
 
 # A neuron of every solver, the weights of three inputs, and its tolerance; the first input brings a spike.
 NEURONS = {
-    "closed form": (lambda: ss.Neuron(lambda: ss.models.qif()), (20.0, 15.0, 12.0), 1e-12),
-    "power series": (lambda: ss.Neuron(lambda: ss.models.qif_alpha()), (20.0, 15.0, 12.0), 1e-12),
-    "conductance": (lambda: ss.Neuron(lambda: ss.models.qif_conductance()), (6.0, 5.0, 6.0), 1e-12),
-    "adaptation": (lambda: ss.Neuron(lambda: ss.models.qif_adaptive()), (20.0, 15.0, 12.0), 1e-12),
-    "phase": (lambda: ss.Neuron(lambda: ss.models.quartic()), (1.2, 1.1, 3.0), 1e-11),
-    "angle": (lambda: ss.Neuron(lambda: ss.models.theta_neuron()), (2.0, 2.0, 2.0), 1e-12),
-    "integration": (lambda: ss.Neuron(lambda: ss.models.qif(), method="numeric"), (20.0, 15.0, 12.0), 1e-9),
-    "exponential": (lambda: ss.Neuron(lambda: ss.models.eif()), (8.0, 5.0, 6.0), 1e-9),
-    "linear": (lambda: ss.Neuron(lambda: ss.models.lif(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
-    "matrix": (lambda: ss.Neuron(lambda: ss.models.lif_alpha(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
+    "closed form": (lambda: ss.Neuron(ss.models.qif()), (20.0, 15.0, 12.0), 1e-12),
+    "power series": (lambda: ss.Neuron(ss.models.qif_alpha()), (20.0, 15.0, 12.0), 1e-12),
+    "conductance": (lambda: ss.Neuron(ss.models.qif_conductance()), (6.0, 5.0, 6.0), 1e-12),
+    "adaptation": (lambda: ss.Neuron(ss.models.qif_adaptive()), (20.0, 15.0, 12.0), 1e-12),
+    "phase": (lambda: ss.Neuron(ss.models.quartic()), (1.2, 1.1, 3.0), 1e-11),
+    "angle": (lambda: ss.Neuron(ss.models.theta_neuron()), (2.0, 2.0, 2.0), 1e-12),
+    "integration": (lambda: ss.Neuron(ss.models.qif(), method="numeric"), (20.0, 15.0, 12.0), 1e-9),
+    "exponential": (lambda: ss.Neuron(ss.models.eif()), (8.0, 5.0, 6.0), 1e-9),
+    "linear": (lambda: ss.Neuron(ss.models.lif(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
+    "matrix": (lambda: ss.Neuron(ss.models.lif_alpha(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
 }
 # Behind a steep divergence slopes change by a root of the distance; behind a finite reset an input leaves a kink.
 SLOPES = {"phase": 1e-3}

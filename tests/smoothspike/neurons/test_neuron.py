@@ -136,3 +136,8 @@ def test_what_was_derived_and_verified_before_is_used_again():
 def test_a_parameter_without_a_value_is_named():
     with pytest.raises(ss.ModelError, match=r"QIF: tau_s has no value, .* model\.with_parameters\(tau_s=1\.0\)"):
         ss.Neuron(ss.models.qif(tau_s=None), allow_discontinuous=True)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(TypeError, match=r"pass a NeuronModel, such as ss\.models\.qif\(\)"):
+        ss.Neuron(ss.models.qif)
