@@ -12,6 +12,7 @@ import argparse
 import time
 
 import jax
+import matplotlib.pyplot as plt
 import optax
 
 import smoothspike as ss
@@ -44,7 +45,8 @@ def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recording
     print(f"{(time.monotonic() - began) / epochs:.1f} s an epoch, compilation included")
     ss.save(net, f"{folder}/net.ss")
     net = ss.load(f"{folder}/net.ss")
-    ss.plot.raster(net(test[0][0])).figure.savefig(f"{folder}/raster.png")
+    ss.plot.raster(net(test[0][0]))
+    plt.savefig(f"{folder}/raster.png")
     return ss.evaluate(net, test)
 
 

@@ -34,21 +34,17 @@ def inside(numbers: Float[Array, "*shape"], low: Any, high: Any) -> Float[Array,
         >>> inside(any_inside(jnp.array([0.2, 0.9]), 0.0, 1.0), 0.0, 1.0).round(6).tolist()
         [0.2, 0.9]
     """
-    if low is None and high is None:
-        return numbers
+    if low is None:
+        return numbers if high is None else high - positive(numbers)
     if high is None:
         return low + positive(numbers)
-    if low is None:
-        return high - positive(numbers)
     return low + (high - low) * jax.nn.sigmoid(numbers)
 
 
 def any_inside(numbers: Float[Array, "*shape"], low: Any, high: Any) -> Float[Array, "*shape"]:
     """Return what `inside` makes these numbers of, which lie strictly between the ends."""
-    if low is None and high is None:
-        return numbers
+    if low is None:
+        return numbers if high is None else any_real(high - numbers)
     if high is None:
         return any_real(numbers - low)
-    if low is None:
-        return any_real(high - numbers)
     return jnp.log(numbers - low) - jnp.log(high - numbers)

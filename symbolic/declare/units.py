@@ -80,7 +80,8 @@ def unit(text: str, where: str) -> tuple[sp.Rational, sp.Expr]:
         mass * MV + (time + 3 * mass) * MS + (current + mass) * NA + (length - 2 * mass) * UM + substance * AMOL
         + temperature * KELVIN
     )  # fmt: skip
-    return sp.Rational(Fraction(base.magnitude)) / _size(dimension), dimension
+    size: Any = sp.Rational(Fraction(base.magnitude)) / _size(dimension)
+    return size, dimension
 
 
 def _size(dimension: sp.Expr) -> sp.Expr:

@@ -49,7 +49,7 @@ def spike_times(rates, start, duration, breaks, *, threshold, reset, inputs=()):
     def crossing(_, y):
         return y[0] - threshold
 
-    crossing.terminal, crossing.direction = True, 1
+    vars(crossing).update(terminal=True, direction=1)
     for begin, end in pairwise(edges):
         for time, effect in inputs:
             if time == begin:

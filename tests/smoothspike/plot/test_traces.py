@@ -147,11 +147,11 @@ def test_a_readout_is_drawn_without_spikes_or_threshold():
     record = net(ss.Spikes([0.5], [0]))
     ax = ss.plot.traces(record)
     first, second, end = ax.get_lines()
-    times, values = first.get_data()
+    times, values = (np.asarray(each) for each in first.get_data())
     np.testing.assert_allclose(values.max(), record.max_over_time()[0], rtol=1e-4)
     np.testing.assert_allclose(second.get_ydata(), -values, atol=1e-6)
     assert (times.min(), times.max()) == (0, 4)
-    assert end.get_xdata()[0] == 4
+    assert np.asarray(end.get_xdata())[0] == 4
     assert ax.get_ylabel() == "$V$"
     low, high = ax.get_ylim()
     assert low < -1 < 1 < high
