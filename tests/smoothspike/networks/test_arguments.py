@@ -87,9 +87,9 @@ CONNECTIONS = ss.Connections([[0], [0]], [[1.0], [1.0]])
         (lambda: ss.FeedForward(NEURON, (2, 1), [1.0, 2.0]), ValueError, "all layers share one trial end"),
         (lambda: layer()(ss.Spikes(np.zeros((0, 3)), np.zeros((0, 3), int))), ValueError, "the batch is empty"),
         (
-            lambda: ss.NeuronModel.from_equations("dV/dt = V**2", name="m", refractory=2),
+            lambda: ss.NeuronModel.from_equations("dV/dt = V**2", name="m", refraction=2),
             ss.ModelError,
-            "unknown keyword 'refractory'",
+            "unknown keyword 'refraction'",
         ),
         (lambda: ss.Connections([[0.5]], [[1.0]]), ValueError, "targets are of type float.*, but must be integers"),
         (
