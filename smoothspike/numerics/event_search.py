@@ -64,8 +64,11 @@ def to_next_event(solver: PathSolver, progress: Progress, target: Scalar) -> tup
     comes = found & ~at_once & rises & stop_gradient(to_top < left)
     spikes &= at_once | ~rises | comes
     spikes |= comes
-    # rates are constant to first order: the move changes the values by rounding, and their derivatives
-    move = jnp.where(comes, to_top, jnp.where(found & ~spikes, left, 0.0))
+    # rates are constant to first order, but next to a spike they change by orders within the rounding of a time: there
+    # only derivatives are moved, so that they stay those of the place
+    rounding = 4 * jnp.finfo(left.dtype).eps * jnp.abs(until)
+    resolved = jnp.where(stop_gradient(jnp.abs(left)) > rounding, left, left - stop_gradient(left))
+    move = jnp.where(comes, to_top, jnp.where(found & ~spikes, resolved, 0.0))
     path = path + move * jnp.concatenate([jnp.ones_like(rates[:1]), rates])
     path = path.at[1].set(jnp.where(comes, top, path[1]))
     return search.progress._replace(path=path), spikes, found & ~spikes, search.fails
