@@ -77,6 +77,10 @@ class StreamedDataset(AbstractDataset):
         self.trials = _Trials(read, len(self.labels), self.num_sources, time_factor(unit, to))
 
     @property
+    def currents(self) -> None:
+        """None: data that stream are spikes alone."""
+
+    @property
     def lengths(self) -> Int[np.ndarray, " samples"]:
         """The number of spikes in each trial."""
         return self.trials.lengths
