@@ -45,11 +45,12 @@ class AbstractCurrent(eqx.Module):
         Shorter ones are padded with pieces of the last value that begin after any trial.
 
         Raises:
+            TypeError: if they are of another kind.
             ValueError: if there are none, or only some have values for each neuron.
 
         Example:
-            >>> both = PiecewiseConstant.stack([PiecewiseConstant([0.0], [1.0]), PiecewiseConstant([0.0, 2.0], [3.0, 4.0])])
-            >>> both.values.tolist()
+            >>> one, other = PiecewiseConstant([0.0], [1.0]), PiecewiseConstant([0.0, 2.0], [3.0, 4.0])
+            >>> PiecewiseConstant.stack([one, other]).values.tolist()
             [[1.0, 1.0], [3.0, 4.0]]
         """
         wrong = next((type(each).__name__ for each in currents if not isinstance(each, cls)), None)

@@ -24,7 +24,7 @@ class AbstractDataset(eqx.Module):
         currents: The input currents; None for none.
     """
 
-    labels: eqx.AbstractVar[Shaped[Array | np.ndarray, "samples *target"]]
+    labels: eqx.AbstractVar[Shaped[Array | np.ndarray, " samples *target"]]
     num_classes: eqx.AbstractVar[int | None]
     num_sources: eqx.AbstractVar[int]
     currents: eqx.AbstractVar[Currents | None]
@@ -64,7 +64,7 @@ def as_count(name: str, number: Any, least: int = 1) -> int:
     return int(number)
 
 
-def as_labels(labels: npt.ArrayLike, num_classes: int | None) -> Shaped[Array, "samples *target"]:
+def as_labels(labels: npt.ArrayLike, num_classes: int | None) -> Shaped[Array, " samples *target"]:
     """Check labels and convert them to 32-bit integers; targets, without classes, are any numbers."""
     values = known(labels)
     if values is None:

@@ -48,7 +48,7 @@ class Dataset(AbstractDataset):
     """
 
     spikes: Spikes
-    labels: Shaped[Array, "samples *target"]
+    labels: Shaped[Array, " samples *target"]
     num_classes: int | None = eqx.field(static=True)
     num_sources: int = eqx.field(static=True)
     buckets: int = eqx.field(static=True)

@@ -29,7 +29,7 @@ class Batch(NamedTuple):
     """
 
     spikes: Spikes
-    labels: Shaped[Array, "samples *target"]
+    labels: Shaped[Array, " samples *target"]
     own: Any
     shared: Any
 

@@ -48,8 +48,9 @@ def evaluate(
         loss: The loss of one sample, `loss(readout, label)`, to evaluate as well.
 
     Returns:
-        With classes, `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any counting as wrong, and the same as
-        `accuracy` for a network that ends in a readout, which no pseudospikes reach; `accuracy`: with pseudospikes;
+        With classes, `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any counting as wrong, and
+        the same as `accuracy` for a network that ends in a readout, which no pseudospikes reach; `accuracy`: with
+        pseudospikes;
         `loss`: its mean, if one is given; for every spiking layer `silent_fraction_<layer>`: the share of neurons, over
         all samples, without an ordinary spike, and `spikes_per_neuron_<layer>`.
 

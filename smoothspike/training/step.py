@@ -76,7 +76,7 @@ def _step(
     chunk: int | None,
 ) -> Step:
     def step(network: Network, state: Any, batch: Batch, capacities: Capacities) -> Any:
-        def mean_loss(model: Any, spikes: Spikes, labels: Shaped[Array, "samples *target"], own: Any) -> Any:
+        def mean_loss(model: Any, spikes: Spikes, labels: Shaped[Array, " samples *target"], own: Any) -> Any:
             network, shared = model
             currents = together(own, jax.lax.stop_gradient(shared))
             recording, needed = simulate(network, spikes, capacities, currents)
