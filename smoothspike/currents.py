@@ -1,7 +1,7 @@
 """Input currents as functions of time: piecewise constant or piecewise linear."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Self, final
 
 import equinox as eqx
@@ -65,7 +65,8 @@ class AbstractCurrent(eqx.Module):
             )
         pieces = max(each.times.shape[-1] for each in currents)
         padded = [each._padded(pieces) for each in currents]
-        return cls(jnp.stack([times for times, _ in padded]), jnp.stack([values for _, values in padded]))
+        make: Callable[..., Self] = cls
+        return make(*(jnp.stack(parts) for parts in zip(*padded, strict=True)))
 
     @property
     def batch(self) -> tuple[int, ...]:

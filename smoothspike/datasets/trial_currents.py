@@ -28,7 +28,7 @@ def as_currents(given: Any, samples: int) -> Any:
         if not isinstance(current, AbstractCurrent):
             raise TypeError(
                 f"current {name} is of type {type(current).__name__}; pass PiecewiseConstant(times, values) or "
-                "PiecewiseLinear(times, values), or for trials with currents of their own PiecewiseConstant.stack([...])"
+                "PiecewiseLinear(times, values), or of trials with their own, PiecewiseConstant.stack([...])"
             )
         if current.batch not in ((), (samples,)):
             raise ValueError(
