@@ -1,6 +1,6 @@
 """A neuron that is driven by a recorded sound learns when a real one spiked.
 
-From each of half the spikes of an auditory receptor of a grasshopper, a quadratic integrate-and-fire neuron begins at its
+From every second spike of an auditory receptor of a grasshopper, a quadratic integrate-and-fire neuron begins at its
 reset, is driven by the sound that followed, and is to spike when the receptor did, twice. Its time constant, the gain
 of the sound and a bias are learnt, with exact gradients, in a minute or two:
 
