@@ -17,7 +17,7 @@ from .space import Space, as_space
 from .storage import Storage, open_storage, optuna
 from .study import Study, record
 from .trial import Trial
-from .workers import Worker
+from .workers import WORKER, Worker
 
 DIRECTIONS = ("minimize", "maximize")
 _SETTINGS = "smoothspike"
@@ -218,8 +218,7 @@ def _run(shared: _Shared, worker: Worker, max_failures: int, progress: bool) -> 
                 running = None
                 if begun[group] < plan.trials:
                     running = shared.studies[group].ask(plan.spaces[group].distributions())
-                    for mark, value in worker.marks.items():
-                        running.set_user_attr(mark, value)
+                    running.set_user_attr(WORKER, worker.mark)
             if running is None:  # others run what is left
                 time.sleep(_POLL)
                 continue

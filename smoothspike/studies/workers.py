@@ -12,7 +12,7 @@ from typing import Any
 from .storage import Storage, lock
 
 #: Names of a trial's attributes.
-WORKER, MACHINE, PULSE = "worker", "machine", "pulse"
+WORKER, PULSE = "worker", "pulse"
 #: After how many intervals without a sign of life a trial of another machine counts as abandoned.
 MISSED = 5
 
@@ -36,9 +36,9 @@ class Worker:
         self._seen: dict[tuple[Any, int], tuple[int, float]] = {}
 
     @property
-    def marks(self) -> dict[str, Any]:
-        """The attributes of a trial that it runs."""
-        return {WORKER: self.name, MACHINE: this_machine(), PULSE: 0}
+    def mark(self) -> dict[str, str]:
+        """What says that it runs a trial: a single attribute, so that it is written in one piece."""
+        return {"name": self.name, "machine": this_machine()}
 
     @contextlib.contextmanager
     def at_work(self) -> Iterator[None]:
@@ -81,13 +81,14 @@ class Worker:
             number: The trial's number.
             marks: The trial's attributes.
         """
-        if marks.get(WORKER) == self.name:
+        owner = marks.get(WORKER, {})
+        if owner.get("name") == self.name:
             return True
         if self.storage.locks is not None:
-            if WORKER not in marks:
+            if not owner:
                 return False  # begun, but not by a process that lives: who begins a trial has the claim
-            if marks[MACHINE] == this_machine():
-                return _is_held(_path(self.storage.locks, marks[WORKER]))
+            if owner["machine"] == this_machine():
+                return _is_held(_path(self.storage.locks, owner["name"]))
         # by this process's own clock, as clocks of machines differ
         pulse, now = marks.get(PULSE, -1), time.monotonic()
         known, since = self._seen.setdefault((study, number), (pulse, now))
