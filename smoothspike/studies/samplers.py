@@ -1,5 +1,6 @@
 """Samplers and pruners by name, and a sampler whose every draw depends on the number of the trial alone."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -28,8 +29,7 @@ def sampler_for(sampler: Any, seed: int) -> Any:
     makers: dict[str, Callable[[int], Any]] = {
         "tpe": lambda own: package.TPESampler(seed=own),
         "random": lambda own: package.RandomSampler(seed=own),
-        # one sequence for the whole study
-        "quasirandom": lambda own: package.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False),
+        "quasirandom": lambda own: _quasirandom(package, seed),
     }
     if sampler not in makers:
         raise ValueError(
@@ -37,6 +37,13 @@ def sampler_for(sampler: Any, seed: int) -> Any:
             "function from a seed to one"
         )
     return _numbered(makers[sampler], seed)
+
+
+def _quasirandom(package: Any, seed: int) -> Any:
+    """Return a sampler of points of one sequence for the whole study."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
+        return package.QMCSampler(scramble=True, seed=seed, warn_independent_sampling=False)
 
 
 def pruner_for(pruner: Any) -> Any:
