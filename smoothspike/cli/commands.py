@@ -1,7 +1,7 @@
 """The command line: `smoothspike demo | models | verify MODEL | derive MODEL | train CONFIG | search CONFIG | bench`.
 
-MODEL is a library name (`smoothspike models` lists them) or `file.py:object`; CONFIG is a file in TOML. Exit status: 0 on
-success, 1 if a verification fails or remains undecided, no derivation exists, or a search fails, 2 for wrong usage,
+MODEL is a library name (`smoothspike models` lists them) or `file.py:object`; CONFIG is a file in TOML. Exit status: 0
+on success, 1 if a verification fails or remains undecided, no derivation exists, or a search fails, 2 for wrong usage,
 including a file that cannot be run and a configuration that is wrong.
 """
 

@@ -189,7 +189,7 @@ class _Column:
 
 
 def _positions(given: Sequence[Any]) -> tuple[np.ndarray, list[str] | None, bool]:
-    """Return numbers for the values of a hyperparameter, labels if it has none itself, and whether they span decades."""
+    """Return numbers for the values of a hyperparameter, labels if it has none, and whether they span decades."""
     if all(isinstance(each, int | float) and not isinstance(each, bool) for each in given):
         numbers = np.array(given, float)
         is_log = bool(numbers.min() > 0 and np.log10(numbers.max() / numbers.min()) >= _SPARSE)

@@ -82,9 +82,12 @@ def _tell(study: Any, running: Any, state: str, value: float | None, attributes:
         # another process took this one for dead, as it gave no sign of life: kept under a new number
         study.add_trial(
             package.trial.create_trial(
-                state=final, value=value, params=running.params, distributions=running.distributions,
+                state=final,
+                value=value,
+                params=running.params,
+                distributions=running.distributions,
                 user_attrs=attributes,
-            )  # fmt: skip
+            )
         )
 
 

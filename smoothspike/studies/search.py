@@ -49,8 +49,8 @@ def search(
     All trials are kept in the storage, failed and pruned ones too, with their error and traceback. Calling again with
     the same arguments resumes, and runs what is missing. Any number of processes may call it at the same time, on
     several machines if the file is on a disk that they share, and do the work together: each returns when all is done.
-    If a process is killed, only the trial that it was running is lost: whoever resumes or still runs marks it as failed,
-    at once on the same machine, and after five heartbeats on another.
+    If a process is killed, only the trial that it was running is lost: whoever resumes or still runs marks it as
+    failed, at once on the same machine, and after five heartbeats on another.
 
     Args:
         objective: A function of a `Trial`, `trial["rate"]` and so on, that returns a number. If it raises, or runs out
@@ -235,7 +235,7 @@ def _spaces(space: Mapping[str, Any], groups: Groups) -> dict[str | None, Space]
     """Return the space of each group."""
     if groups is None:
         return {None: as_space(space)}
-    own = groups if isinstance(groups, Mapping) else dict.fromkeys(groups, {})
+    own = groups if isinstance(groups, Mapping) else {group: {} for group in groups}
     if isinstance(groups, str) or not own or not all(isinstance(name, str) and name for name in own):
         raise TypeError(f"groups is {groups!r}, but must be names, or a mapping from names to spaces")
     if not isinstance(groups, Mapping) and len(own) < len(groups):

@@ -70,8 +70,8 @@ def as_space(space: Mapping[str, Any]) -> Space:
     """Read a space.
 
     Args:
-        space: For each name `(low, high)`, `(low, high, "log")`, `(low, high, step)`, a list of choices, a single value,
-            or a mapping with `low`, `high` and possibly `log` or `step`, or with `choices`.
+        space: For each name `(low, high)`, `(low, high, "log")`, `(low, high, step)`, a list of choices, a single
+            value, or a mapping with `low`, `high` and possibly `log` or `step`, or with `choices`.
 
     Raises:
         TypeError: if it is no mapping from names, or an entry is of another form.
@@ -117,7 +117,7 @@ def _from_keys(name: str, given: Mapping[str, Any]) -> Range | Choices:
     is_choice = set(given) == {"choices"}
     if unknown or not (is_choice or {"low", "high"} <= set(given)) or ("choices" in given and not is_choice):
         raise TypeError(
-            f"space[{name!r}] is {dict(given)!r}, but must have low and high, and log or step if wanted; or choices alone"
+            f"space[{name!r}] is {dict(given)!r}, but must have low and high, with log or step; or choices alone"
         )
     if is_choice:
         return _choices(name, given["choices"])
@@ -130,8 +130,8 @@ def _choices(name: str, values: Any) -> Choices:
     for value in values:
         if not isinstance(value, _PLAIN):
             raise TypeError(
-                f"space[{name!r}] has the choice {value!r}, but choices must be numbers, text, True, False or None; use "
-                "names, and look up what they stand for"
+                f"space[{name!r}] has the choice {value!r}, but choices must be numbers, text, True, False or None; "
+                "use names, and look up what they stand for"
             )
     return Choices(tuple(values))
 

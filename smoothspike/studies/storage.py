@@ -63,7 +63,7 @@ def open_storage(storage: Any) -> Storage:
         return Storage(storage, type(storage).__name__, None)
     if not isinstance(storage, str | os.PathLike):
         raise TypeError(
-            f"storage is of type {type(storage).__name__}, but must be the name of a file, a URL, or a storage of Optuna"
+            f"storage is of type {type(storage).__name__}, but must be a file name, a URL, or a storage of Optuna"
         )
     text = os.fspath(storage)
     if "://" in text and not text.startswith("sqlite:///"):

@@ -184,7 +184,9 @@ class Study:
             raise ValueError(f"name a group, one of {', '.join(map(repr, self.groups))}")
         values = {each.value for each in self.completed if each.group == group}
         if len(values) < 2:
-            raise ValueError(f"importances need two completed trials with different values, but there are {len(values)}")
+            raise ValueError(
+                f"importances need two completed trials with different values, but there are {len(values)}"
+            )
         from optuna import importance
 
         evaluator = importance.PedAnovaImportanceEvaluator()

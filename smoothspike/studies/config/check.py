@@ -31,11 +31,7 @@ def checked(source: Source) -> Config:
 def fields_of(kind: type) -> dict[str, tuple[dataclasses.Field[Any], Any]]:
     """Return the fields of a table of the schema with their annotations, without the one that takes all other keys."""
     hints = get_type_hints(kind)
-    return {
-        each.name: (each, hints[each.name])
-        for each in dataclasses.fields(kind)
-        if "options" not in each.metadata
-    }
+    return {each.name: (each, hints[each.name]) for each in dataclasses.fields(kind) if "options" not in each.metadata}
 
 
 def open_field(kind: type) -> dataclasses.Field[Any] | None:

@@ -78,7 +78,9 @@ def _union(kinds: list[Kind]) -> Kind | None:
     def convert(value: Any) -> Any:
         return next(kind for kind in kinds if kind.holds(value)).convert(value)
 
-    return Kind(", or ".join(kind.text for kind in kinds), lambda value: any(kind.holds(value) for kind in kinds), convert)
+    return Kind(
+        ", or ".join(kind.text for kind in kinds), lambda value: any(kind.holds(value) for kind in kinds), convert
+    )
 
 
 def _list(parts: tuple[Any, ...]) -> Kind | None:
@@ -156,7 +158,7 @@ def _documented(function: Callable[..., Any]) -> dict[str, str]:
     """Return the arguments of a Google docstring with their texts."""
     found: dict[str, str] = {}
     name, is_inside = "", False
-    for line in inspect.getdoc(function).splitlines() if inspect.getdoc(function) else []:
+    for line in (inspect.getdoc(function) or "").splitlines():
         stripped, indent = line.strip(), len(line) - len(line.lstrip())
         if stripped and indent == 0:
             is_inside = stripped == "Args:"

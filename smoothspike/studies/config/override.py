@@ -38,7 +38,9 @@ def check_space(config: Config, source: Source) -> None:
     if search is None:
         raise ConfigError(f"{source.name}: there is no [search]; there must be one, with [search.space], to search")
     if not search.space and not search.groups:
-        raise ConfigError(f"{source.at(('search',))}: search.space is missing; it must have a range for at least one key")
+        raise ConfigError(
+            f"{source.at(('search',))}: search.space is missing; it must have a range for at least one key"
+        )
     for key, span in search.space.items():
         _try(config, source, ("search", "space", key), [(key, value) for value in _examples(source, key, span)])
     for group, values in search.groups.items():
@@ -90,7 +92,9 @@ def _set(content: Any, key: str, value: Any) -> None:
                 return
             content = content[int(part)]
         elif not isinstance(content, dict):
-            raise ConfigError(f": there is no key {key}, as {'.'.join(parts[:number])} is no table; it must be a key of a table")
+            raise ConfigError(
+                f": there is no key {key}, as {'.'.join(parts[:number])} is no table; it must be a key of a table"
+            )
         elif is_last:
             content[rest] = value
             return

@@ -48,10 +48,12 @@ def read(text):
 
 def problem(text):
     """What is told of a wrong configuration."""
-    with pytest.raises(ConfigError) as caught:
+    try:
         source = read(text)
         check_space(checked(source), source)
-    return str(caught.value)
+    except ConfigError as error:
+        return str(error)
+    return "nothing"
 
 
 def test_a_right_one_has_all_defaults_and_comes_back():
@@ -76,7 +78,7 @@ MISTAKES = [
     ("seed = 3", "seed = -1", 1, "seed is -1, but must be a whole number, at least 0"),
     ("seed = 3", "seed = 3.5", 1, "seed is 3.5, but must be a whole number"),
     ("seed = 3", 'precision = "half"', 1, 'precision is "half", but must be one of "double", "single"'),
-    ('"yin_yang"', '"ying_yang"', 3, 'data.name is "ying_yang", but must be one of digits.*did you mean \'yin_yang\''),
+    ('"yin_yang"', '"ying_yang"', 3, "data.name is \"ying_yang\", but must be one of digits.*did you mean 'yin_yang'"),
     ("size = 60", "sise = 60", 4, r"there is no key data.sise for yin_yang \(did you mean size\?\); it must be one of"),
     ("size = 60", 'size = "60"', 4, 'data.size is "60", but must be a whole number'),
     ('model = "qif"', 'model = "qiff"', 6, "neurons.a.model is .*did you mean 'qif'"),
@@ -88,8 +90,18 @@ MISTAKES = [
     ("[loss]", '[loss]\nname = "van_rossum"\nearly = "linear"', 16, "there is no key loss.early for van_rossum"),
     ("tau = 0.5\n[o", 'readout = "max"\n[o', 15, 'loss.readout is "max", but must be one of first_spike_times'),
     ('name = "adam"', 'name = "Adam"', 17, "optimizer.name is \"Adam\".*did you mean 'adam'"),
-    ("learning_rate = 0.01", "lerning_rate = 0.01", 18, r"optimizer.lerning_rate for adam \(did you mean learning_rate"),
-    ("learning_rate = 0.01", "learning_rate = 0.0", 18, "optimizer.learning_rate is 0.0, but must be a number, above 0"),
+    (
+        "learning_rate = 0.01",
+        "lerning_rate = 0.01",
+        18,
+        r"optimizer.lerning_rate for adam \(did you mean learning_rate",
+    ),
+    (
+        "learning_rate = 0.01",
+        "learning_rate = 0.0",
+        18,
+        "optimizer.learning_rate is 0.0, but must be a number, above 0",
+    ),
     ('"cosine_decay_schedule"', '"cosine_decay_schedule"\ndecay_epoch = 2', 21, "did you mean decay_epochs"),
     ("[optimizer.schedule]\n", "schedule = 3\n[evaluation]\n", 19, "optimizer.schedule is 3, but must be a table"),
     ("epochs = 2", "epochs = 1.5", 22, "training.epochs is 1.5, but must be a whole number, at least 1"),
@@ -102,7 +114,12 @@ MISTAKES = [
     ("layers.0.size", "layers.7.size", 27, "cannot be used: there is no network.layers.7.size: 7 must be a number bel"),
     ("low = 3, high = 9", "low = 3", 27, "must have either low and high, or choices"),
     ("seed = 3", "seed = ", 1, "Invalid value; the file must be TOML"),
-    ("[[network.layers]]\nsize = 5\n[[network.layers]]", "layers = 3\n[data.fallback]", 10, r"must be tables, \[\[netw"),
+    (
+        "[[network.layers]]\nsize = 5\n[[network.layers]]",
+        "layers = 3\n[data.fallback]",
+        10,
+        r"must be tables, \[\[netw",
+    ),
 ]
 
 
@@ -121,7 +138,7 @@ def test_all_mistakes_are_told_at_once():
 
 
 def test_a_file_that_is_missing_or_none(tmp_path):
-    with pytest.raises(ConfigError, match="there is no file .*none.toml"):
+    with pytest.raises(ConfigError, match=r"there is no file .*none\.toml"):
         load(tmp_path / "none.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot be read"):
@@ -168,6 +185,8 @@ def test_lines_are_found_in_every_layout():
 
 def test_other_values_for_some_keys():
     source = read(RIGHT)
-    config = overridden(checked(source), source, {"network.layers.1.size": 7, "loss.rate.low": 0.5, "neurons.a.model": "lif"})
+    config = overridden(
+        checked(source), source, {"network.layers.1.size": 7, "loss.rate.low": 0.5, "neurons.a.model": "lif"}
+    )
     assert (config.network.layers[1].size, config.loss.rate.low, config.neurons["a"].model) == (7, 0.5, "lif")
     assert config.network.layers[0].size == 5
