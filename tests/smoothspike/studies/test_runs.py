@@ -1,7 +1,6 @@
 """Runs of configurations: what they write, resume and refuse; the same study in Python; builds that are refused."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -51,6 +50,14 @@ metric = "validation_loss"
 "optimizer.learning_rate" = { low = 1e-3, high = 1e-1, log = true }
 "loss.tau" = { low = 0.2, high = 1.0 }
 """
+
+
+@pytest.fixture(autouse=True)
+def precision():
+    """Runs set that of their configuration."""
+    before = jax.config.jax_enable_x64
+    yield
+    jax.config.update("jax_enable_x64", before)
 
 
 @pytest.fixture
@@ -179,10 +186,27 @@ def test_a_folder_has_one_run(tmp_path):
 def test_wrong_usage_ends_with_2(run):
     status, told = run("train", text=TEXT.replace("epochs", "epoch"))
     assert status == 2
-    assert "small.toml:17: there is no key training.epoch (did you mean epochs?); it must be one of epochs" in told
+    assert "small.toml:19: there is no key training.epoch (did you mean epochs?); it must be one of epochs" in told
     status, told = run("search", text=TEXT.partition("[search]")[0])
     assert status == 2
     assert "there is no [search]; there must be one" in told
+
+
+def test_benchmarks_run_where_they_are(monkeypatch, capsys):
+    commands = []
+
+    def runs(command, check):
+        commands.append(command[1:])
+        return subprocess.CompletedProcess(command, 3)
+
+    monkeypatch.setattr("smoothspike.cli.studies.subprocess.run", runs)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    assert main(["bench", "digits", "--repeats", "2"]) == 3
+    assert commands == [["-m", "benchmarks", "digits", "--repeats", "2"]]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SystemExit, match="2"):
+        main(["bench"])
+    assert "python -m benchmarks" in capsys.readouterr().err
 
 
 def test_the_page_of_the_schema_is_current():
@@ -193,23 +217,26 @@ def test_the_page_of_the_schema_is_current():
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:the network ends without output spikes")
 def test_a_training_that_is_killed_resumes_bit_for_bit(run, tmp_path):
-    assert run("train", output="whole")[0] == 0
-    whole = tmp_path / "whole"
-    command = [sys.executable, "-m", "smoothspike", "train", tmp_path / "small.toml", "--output", tmp_path / "parts"]
-    checkpoint = tmp_path / "parts" / "checkpoint" / "checkpoint.ss"
-    process = subprocess.Popen(command, env=os.environ | {"MPLBACKEND": "Agg"}, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not checkpoint.exists():
+    def train(name):  # in processes of their own, which compile alike
+        command = [sys.executable, "-m", "smoothspike", "train", tmp_path / "small.toml", "--output", tmp_path / name]
+        return subprocess.Popen([*command, "--json"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+    process = train("parts")
+    while process.poll() is None and not (tmp_path / "parts" / "checkpoint" / "checkpoint.ss").exists():
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    status, told = run("train", output="parts")
-    assert status == 0
-    assert json.loads(told)["test"] == json.loads((whole / "metrics.json").read_text())["test"]
-    assert (tmp_path / "parts" / "history.csv").read_text() == (whole / "history.csv").read_text()
-    nets = [ss.load(folder / "net.ss") for folder in (whole, tmp_path / "parts")]
+    process.communicate()
+    assert not (tmp_path / "parts" / "metrics.json").exists()
+    told = [json.loads(train(name).communicate()[0]) for name in ("parts", "whole")]
+    assert told[0]["test"] == told[1]["test"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert (parts / "history.csv").read_text() == (whole / "history.csv").read_text()
+    nets = [ss.load(folder / "net.ss") for folder in (whole, parts)]
     assert all(map(np.array_equal, *map(jax.tree.leaves, nets)))
     assert (whole / "figures" / "raster.png").stat().st_size > 1000
-    assert run("train", output="whole")[1].partition('"validation"')[2]  # finished: told again
+    status, again = run("train", output="whole")  # finished: told again
+    assert status == 0
+    assert json.loads(again)["test"] == told[1]["test"]
 
 
 @pytest.mark.slow
