@@ -6,7 +6,7 @@ event, which is the implicit function theorem.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax import lax
@@ -22,6 +22,7 @@ _MAX_STEPS = 20_000
 _HALVINGS = 64
 
 
+@runtime_checkable
 class Field(Protocol):
     """The declared equations; hashable."""
 

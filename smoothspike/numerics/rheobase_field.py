@@ -5,7 +5,7 @@ constant of the potential tan(angle / 2), so that the field at the spike itself 
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import diffrax
 import jax
@@ -24,6 +24,7 @@ _MAX_STEPS = 4096
 _CLOSE = 1e-3
 
 
+@runtime_checkable
 class HeldField(Protocol):
     """A field of the potential alone; hashable."""
 
