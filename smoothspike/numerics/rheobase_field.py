@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .adaptive_steps import Integration
 from .elementwise import differentiable, per_lane
@@ -116,7 +116,7 @@ def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Ar
 def _sign_change(function: Callable[[Array], Array], left: Array, right: Array) -> Array:
     """Return where a function stops being negative, by bisection."""
 
-    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halved(_: Int[Array, ""], ends: tuple[Array, Array]) -> tuple[Array, Array]:
         left, right = ends
         middle = (left + right) / 2
         is_below = function(middle) < 0

@@ -41,10 +41,6 @@ def quantity(text: str, where: str) -> tuple[sp.Rational, sp.Expr]:
     Raises:
         ImportError: if pint, which knows the units, is not installed.
         ModelError: if the unit is unknown, or cannot be used.
-
-    Example:
-        >>> quantity("0.5 nF", "C"), quantity("20 us", "tau")
-        ((1/2, -mV + ms + nA), (1/50, ms))
     """
     found = _QUANTITY.fullmatch(text)
     if found is None:
@@ -104,12 +100,7 @@ def _registry() -> Any:
 
 
 def in_words(dimension: Any) -> str:
-    """Write a dimension as its unit.
-
-    Example:
-        >>> in_words(NA + MS - MV), in_words(MV - MS), in_words(sp.Integer(0))
-        ('nF', 'mV/ms', 'no unit')
-    """
+    """Write a dimension as its unit."""
     if dimension == 0:
         return "no unit"
     if dimension in _NAMED:
