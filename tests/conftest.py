@@ -28,7 +28,7 @@ LONG_EXAMPLES = (
     "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
 )  # fmt: skip
-# What `--check-shapes` checks: all of these packages but what users call, which refuses wrong arguments in its own words.
+# `--check-shapes` checks these packages, but for what users call: that refuses wrong arguments in its own words
 CHECKED = ("engine", "kernels", "networks", "neurons", "numerics")
 UNCHECKED = (
     "engine.connections", "networks._arguments", "networks._driven", "networks.abstract", "networks.feed_forward",
