@@ -6,7 +6,6 @@ temperatures to K. These fit together: no factors are left in equations.
 """
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -113,10 +112,3 @@ def in_words(dimension: Any) -> str:
 
 def _power(symbol: sp.Symbol, power: Any) -> str:
     return symbol.name if power == 1 else f"{symbol.name}**{power if power.is_Integer else f'({power})'}"
-
-
-def of_units(units: Mapping[Any, str]) -> dict[Any, sp.Expr]:
-    """Return the dimensions of units by symbol."""
-    return {
-        symbol: _NO_DIMENSION if text == "no unit" else unit(text, str(symbol))[1] for symbol, text in units.items()
-    }
