@@ -149,9 +149,9 @@ class Population(eqx.Module):
 
     spikes: Spikes
     trajectory: Trajectory
-    total: Int[Array, ""]
-    per_neuron: Int[Array, ""]
-    by_neuron: Float[Array, "most neurons"] | None = None
+    total: Int[Array, "*trials"]
+    per_neuron: Int[Array, "*trials"]
+    by_neuron: Float[Array, "*trials most neurons"] | None = None
 
 
 def spike_times(

@@ -209,18 +209,9 @@ def _propagated(
 ) -> tuple[tuple, Any]:
     """Propagate a tangent through intervals whose states are known, and note it where those of spikes start.
 
-    Args:
-        dynamics: The neurons.
-        inputs: The intervals.
-        tangents: Of dynamics, initial state and all inputs; None for zero.
-        length_tangents: Of the lengths of these intervals.
-        place: The intervals in which the spikes lie, in none of these where beyond them.
-        resets: What becomes of intervals with spikes, of neurons that are reset then.
-        start: The tangent at the start of the first interval, and those noted before.
-        states: The states at the starts of the intervals.
-
-    Returns:
-        The tangent after the intervals and all noted; the tangents at the starts of the intervals.
+    `place` are the intervals of the spikes, `resets` what becomes of them in neurons that are reset; `start` is the
+    tangent at the start of the first interval and those noted before. Returned are the tangent after the intervals with
+    all noted, and the tangents at their starts.
     """
     lengths = inputs.lengths[:, None]
     at_once = isinstance(dynamics, AbstractVectorisedDynamics) and dynamics.vectorises_over_inputs
