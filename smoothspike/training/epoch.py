@@ -13,9 +13,8 @@ from tqdm.auto import tqdm
 
 from ..networks import Network
 from ..networks._capacity import Capacities, shrunk, with_capacity
-from ..networks._execute import enough
-from ..parallel.devices import shard_batch
 from ..spikes import Spikes
+from .batch import Batch
 from .checks import augmented
 from .step import Step
 
@@ -42,7 +41,7 @@ class Told(NamedTuple):
 def train_epoch(
     step: Step,
     trained: Trained,
-    batches: Iterable[tuple[Spikes, Any]],
+    batches: Iterable[tuple[Any, ...]],
     augment: Callable[[Spikes, int], Spikes] | None,
     *,
     epoch: int,
@@ -56,10 +55,11 @@ def train_epoch(
     """
     total, number, output_spikes = 0.0, 0, 0
     needed = np.zeros((len(trained.capacities), 2), np.int32)
-    for spikes, labels in batches:
+    for parts in batches:
+        batch = Batch.of(parts)
         if augment is not None:
-            spikes = augmented(augment(spikes, number), trained.network)
-        trained, value, counts = _one_step(step, trained, (spikes, labels), mesh)
+            batch = batch._replace(spikes=augmented(augment(batch.spikes, number), trained.network))
+        trained, value, counts = _one_step(step, trained, batch, mesh)
         total += _finite(float(value), epoch)
         output_spikes += int(counts[:, -1, 0].sum())
         needed = np.maximum(needed, counts.max(0))
@@ -68,15 +68,12 @@ def train_epoch(
     return trained, Told(total / number, output_spikes, needed)
 
 
-def _one_step(
-    step: Step, trained: Trained, batch: tuple[Spikes, Any], mesh: Mesh | None
-) -> tuple[Trained, jax.Array, np.ndarray]:
+def _one_step(step: Step, trained: Trained, batch: Batch, mesh: Mesh | None) -> tuple[Trained, jax.Array, np.ndarray]:
     """Take a step, with more capacity where the batch needs it; return the loss and what each trial needed."""
-    spikes, labels = batch if mesh is None else shard_batch(batch, mesh)
-    network = trained.network
+    network, batch = trained.network, batch.on(mesh)
     # counted on one device; several have shares of a batch
-    measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-    take_step = partial(step, network, trained.state, spikes, labels)
+    measure = partial(batch.measured, network) if mesh is None else None
+    take_step = partial(step, network, trained.state, batch)
     (network, state, value), capacities, counts = with_capacity(take_step, trained.capacities, measure=measure)
     assert counts is not None  # outside jit they are known
     return Trained(network, state, capacities), value, counts.reshape(-1, len(capacities), 2)

@@ -67,8 +67,8 @@ def fit(
 
     Args:
         network: The network at the start.
-        dataset: The training samples.
-        loss: The loss of one sample: `loss(readout, label)`.
+        dataset: The training samples, with their currents where they have some.
+        loss: The loss of one sample: `loss(readout, label)`; the label is its target where there are no classes.
         optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`, of the parameters
             `eqx.filter(network, eqx.is_inexact_array)`; labels of `optax.multi_transform` and masks have that
             structure, or are functions of it.
