@@ -13,6 +13,7 @@ from symbolic.algebra import affine_split, coefficients
 
 from ..neurons import ReadoutDynamics
 from ..neurons.compile.to_jax import Values, compiled, lower
+from ..numerics.special_functions import exponential
 
 Row = dict[Any, Any]
 
@@ -76,3 +77,12 @@ def evaluated(expression: Any, known: Mapping[str, Array]) -> Array:
     """Evaluate an expression at states and parameters that are known by name."""
     symbols: tuple[Any, ...] = tuple(sorted(expression.free_symbols, key=str))
     return jnp.asarray(compiled(sp.sympify(expression), symbols)(*(known[symbol.name] for symbol in symbols)))
+
+
+def exponential_euler(rate: Any, state: Any, value: Array, known: Mapping[str, Array], dt: float) -> Array:
+    """Move a state by an exponential Euler step, exact where its rate is affine in it and the others are constant."""
+    constant, slope, rest = conditional_parts(rate, state)
+    added = evaluated(constant, known) + evaluated(rest, known)
+    exponent = evaluated(slope, known) * dt
+    share = exponential(0, jnp.broadcast_to(-exponent, value.shape).astype(value.dtype))
+    return jnp.exp(exponent) * value + dt * share * added

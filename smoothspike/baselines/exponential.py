@@ -1,4 +1,4 @@
-r"""Steps of any declared equations: exact where they are linear, exponential Euler steps elsewhere.
+r"""Steps of equations with a finite threshold: exact where they are linear, exponential Euler steps elsewhere.
 
 States that obey linear equations with constant coefficients, such as synaptic currents and the potential of a leaky
 neuron, are carried by the exponential of their matrix, without error. Every other state y, with
@@ -14,8 +14,6 @@ from typing import Any, final
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
-import sympy as sp
 from jax.lax import stop_gradient
 from jaxtyping import Array
 
@@ -25,14 +23,13 @@ from symbolic import weight as weight_symbol
 from ..neurons import ReadoutDynamics
 from ..neurons.compile.to_jax import Values, lower
 from ..numerics.propagator import Entries
-from ..numerics.special_functions import exponential
-from .equations import conditional_parts, evaluated, linear_block
+from .equations import evaluated, exponential_euler, linear_block
 from .stepper import AbstractStepper, Neurons, States
 
 
 @final
 class ExponentialStepper(AbstractStepper):
-    """Steps of a model with a finite threshold or a peak that stands for infinity, or of a readout.
+    """Steps of a model with a finite threshold, or of a readout.
 
     Attributes:
         model: The declared model.
@@ -42,8 +39,6 @@ class ExponentialStepper(AbstractStepper):
         held_propagator: The same where the spiking variable, one of them, is held.
         amplitude: The distance from reset to threshold at the initial states.
         dt: The step.
-        peak: What stands for a threshold at infinity, for every neuron or for all.
-        floor: The lowest value of the spiking variable, in the same way; None for none.
         is_circle: Whether the spiking variable is an angle, which goes on by a turn.
     """
 
@@ -55,8 +50,6 @@ class ExponentialStepper(AbstractStepper):
     amplitude: Neurons | None
     holding: Neurons | None
     dt: float = eqx.field(static=True)
-    peak: tuple[float, ...] | None = eqx.field(static=True)
-    floor: tuple[float, ...] | None = eqx.field(static=True)
     is_circle: bool = eqx.field(static=True)
 
     @property
@@ -90,17 +83,11 @@ class ExponentialStepper(AbstractStepper):
         known = self.parameters | middle
         for state in self.model.states:
             if self.linear is None or state.name not in self.linear.order:
-                after[state.name] = self._moved(state, states[state.name], known)
+                rate = self.model.dynamics[state]
+                after[state.name] = exponential_euler(rate, state, states[state.name], known, self.dt)
         if is_held is not None:
             after[self._variable] = jnp.where(is_held, states[self._variable], after[self._variable])
-        return self._above_floor(after)
-
-    def _moved(self, state: Any, value: Neurons, known: Mapping[str, Neurons]) -> Neurons:
-        constant, slope, rest = conditional_parts(self.model.dynamics[state], state)
-        added = evaluated(constant, known) + evaluated(rest, known)
-        exponent = evaluated(slope, known) * self.dt
-        share = exponential(0, jnp.broadcast_to(-exponent, value.shape).astype(value.dtype))
-        return jnp.exp(exponent) * value + self.dt * share * added
+        return after
 
     def jump(self, states: States, weights: Mapping[str, Neurons], is_held: Array | None) -> States:
         """Apply inputs as they are declared."""
@@ -115,16 +102,12 @@ class ExponentialStepper(AbstractStepper):
             if is_held is not None and self._variable in changed:
                 changed[self._variable] = jnp.where(is_held, states[self._variable], changed[self._variable])
             states = states | changed
-        return self._above_floor(states)
+        return states
 
     def distance(self, states: States) -> Neurons:
         """Return the distance from the threshold."""
-        value = states[self._variable]
-        if self.peak is None:
-            threshold = evaluated(self.model.spike.threshold, self.parameters | states)
-        else:
-            threshold = _array(self.peak, value)
-        return (value - threshold) / self.amplitude
+        threshold = evaluated(self.model.spike.threshold, self.parameters | states)
+        return (states[self._variable] - threshold) / self.amplitude
 
     def count(self, states: States, distance: Neurons) -> Neurons:
         """A spike where the variable is at its threshold or above."""
@@ -141,8 +124,6 @@ class ExponentialStepper(AbstractStepper):
         return after
 
     def _reset_value(self, state: Any, value: Any, known: Mapping[str, Neurons]) -> Neurons:
-        if state == self.model.variable and value == -sp.oo:
-            return _array(self.floor or (-np.inf,), known[state.name])
         if state == self.model.variable and self.is_circle:
             return known[state.name] + evaluated(value - self.model.spike.threshold, known)
         return evaluated(value, known)
@@ -151,26 +132,13 @@ class ExponentialStepper(AbstractStepper):
         """Return the declared states."""
         return states
 
-    def _above_floor(self, states: States) -> States:
-        if self.floor is None:
-            return states
-        value = states[self._variable]
-        return states | {self._variable: jnp.maximum(value, _array(self.floor, value))}
 
-
-def _array(values: tuple[float, ...], like: Array) -> Array:
-    return jnp.asarray(values[0] if len(values) == 1 else values, like.dtype)
-
-
-def amplitude_of(model: NeuronModel, values: Values, ends: tuple[Any, Any] | None) -> Neurons:
+def amplitude_of(model: NeuronModel, values: Values) -> Neurons:
     """Return the distance from reset to threshold at the initial states; 1 where that is not positive."""
-    if ends is None:
-        high: Any = model.spike.threshold
-        low: Any = model.reset_value.subs(model.variable, high)
-        way: Any = (high - low).subs({state: model.initial[state] for state in model.states})
-        found = lower(way, values)
-    else:
-        found = ends[1] - ends[0]
+    high: Any = model.spike.threshold
+    low: Any = model.reset_value.subs(model.variable, high)
+    way: Any = (high - low).subs({state: model.initial[state] for state in model.states})
+    found = lower(way, values)
     return stop_gradient(jnp.where(found > 0, found, 1.0))
 
 

@@ -24,7 +24,7 @@ from .arrivals import rasterised
 from .derivatives import Derivative, chosen_derivative
 from .population import Settings, longest_lag, stepped
 from .recording import SteppedLayer, SteppedRecording
-from .schemes import needs_peak, require_sums
+from .schemes import require_sums
 
 
 @final
@@ -38,6 +38,7 @@ class SurrogateNetwork(AbstractNetwork):
 
     network: AbstractNetwork
     settings: Settings = eqx.field(static=True)
+    records = SteppedRecording
 
     def __repr__(self) -> str:
         layers = self.layers
@@ -99,7 +100,16 @@ class SurrogateNetwork(AbstractNetwork):
     def simulated(self, spikes: Spikes, capacities: Capacities) -> tuple[SteppedRecording, Array]:  # pyright: ignore
         """Run without regard to capacity, of which none is needed."""
         recording = self._stepped(valid_delays(self.network, spikes), self.network.states(None), None)
-        return recording, jnp.zeros((*spikes.times.shape[:-1], len(capacities), 2), jnp.int32)
+        needed = []
+        for layer, capacity in zip(recording.layers, capacities, strict=True):
+            if layer.raster is None:
+                needed.append(jnp.zeros((*spikes.times.shape[:-1], 2), jnp.int32))
+                continue
+            counts = jax.lax.stop_gradient(layer.raster).sum(-2)
+            both = jnp.stack([counts.sum(-1), counts.max(-1)], -1).astype(jnp.int32)
+            # more are held than any capacity says
+            needed.append(jnp.minimum(both, jnp.asarray(capacity, jnp.int32)))
+        return recording, jnp.stack(needed, -2)
 
     def _stepped(self, spikes: Spikes, states: States, currents: Any) -> SteppedRecording:
         driven, spikes, batch = driven_by_currents(self.network, currents, spikes)
@@ -164,7 +174,6 @@ def surrogate(
     interpolate: bool = False,
     record_states: bool = False,
     checkpoint: bool | int = False,
-    peak: float | None = None,
 ) -> SurrogateNetwork:
     r"""Return a network that steps the same neurons and weights in time, with surrogate gradients.
 
@@ -187,8 +196,6 @@ def surrogate(
         record_states: Whether `states_at` knows the states of layers that spike, too.
         checkpoint: Whether to keep only every so many steps for the gradient, and to compute the others anew: their
             number, or True for about the square root of all.
-        peak: What stands for infinity for a neuron whose field is steeper than quadratic; by default the potential
-            from which the field reaches infinity within about a step.
 
     Raises:
         TypeError: if it is no network.
@@ -215,12 +222,9 @@ def surrogate(
     steps = _steps(network.duration, dt)
     for layer in network.layers:
         require_sums(layer.neuron.model)
-    if peak is not None and not any(needs_peak(layer.neuron.model) for layer in network.layers):
-        raise ValueError(f"peak is {peak}, but no neuron of the network is followed to a peak; leave it out")
     step = network.duration / steps
     settings = Settings(
         step, steps, derivative, detach_reset, interpolate, record_states, _segment(checkpoint, steps),
-        None if peak is None else float(peak),
         tuple(longest_lag(layer.recurrent, step) for layer in network.layers),
     )  # fmt: skip
     return SurrogateNetwork(network, settings)

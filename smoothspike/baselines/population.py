@@ -29,7 +29,6 @@ class Settings(NamedTuple):
     interpolate: bool
     record_states: bool
     segment: int | None
-    peak: float | None
     longest: tuple[int, ...]
 
 
@@ -59,7 +58,7 @@ def stepped(
     layer: Layer, longest: int, values: Mapping[str, Array], raster: Float[Array, "instants sources"], settings: Settings
 ) -> Trace:
     """Step a population through a trial, driven by the spikes of its sources at the instants of the grid."""
-    stepper = stepper_of(layer.neuron, layer.currents, settings.dt, settings.peak)
+    stepper = stepper_of(layer.neuron, layer.currents, settings.dt)
     drive = with_delays(layer.inputs, raster, layer.size, settings.dt)
     dtype = raster.dtype
     middles = (jnp.arange(settings.steps + 1) - 0.5) * settings.dt

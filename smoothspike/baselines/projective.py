@@ -1,15 +1,24 @@
-r"""Steps of quadratic neurons on the projective line, where a spike at infinity is an ordinary place.
+r"""Steps of neurons with a nonlinear field, through infinity where they spike there.
 
 The state is the angle $\varphi$ with $V = m + h \tan(\varphi / 2)$; infinity is $\varphi = \pi$, which is the same
-place as minus infinity, $-\pi$. With its other states held at the middle of the step, the Riccati equation
-$\dot V = a V^2 + b V + c$ is solved exactly, whatever it passes: exact where the coefficients are constant, and of
-second order in the step otherwise. m is the vertex of the parabola and h its half distance of rest and unstable point at
-the initial states, where it has them; for a circle variable $\varphi$ is the variable itself.
+place as minus infinity, $-\pi$. In a step the field is taken as the parabola that agrees with it at the beginning in
+value, slope and curvature, and the Riccati equation $\dot V = a V^2 + b V + c$ is solved exactly, whatever it passes.
+Linear states are carried by the exponential of their matrix and count at the middle of the step, others take
+exponential Euler steps. For quadratic neurons that is exact where the coefficients are constant, and of second order
+in the step otherwise; where other states depend on V it is of first order.
+
+A field that is steeper than quadratic carries V to infinity within a step from some potential on, and back from minus
+infinity to another; V counts as those in equations beyond them, and where it passes infinity it is reset at the end of
+the step. Both move to infinity as the step becomes shorter.
+
+m is the vertex of the parabola at the initial states, and h its half distance of rest and unstable point, where it has
+them; for a circle variable $\varphi$ is the variable itself.
 
 Source: as `numerics.projective`.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, final
 
 import equinox as eqx
@@ -20,32 +29,34 @@ from jaxtyping import Array
 
 from symbolic import NeuronModel
 from symbolic import weight as weight_symbol
-from symbolic.algebra import tidy
+from symbolic.algebra import coefficients, tidy
 from symbolic.structure import Structure
 
 from ..neurons import ReadoutDynamics
 from ..numerics.projective import rotate, rotation
 from ..numerics.propagator import Entries
 from ..numerics.winding import half_turns, winding
-from .equations import evaluated
+from .equations import evaluated, exponential_euler
 from .stepper import AbstractStepper, Neurons, States
 
 
 @final
 class ProjectiveStepper(AbstractStepper):
-    """Steps of a neuron with a quadratic field, driven by linear states.
+    """Steps of a neuron in the angle of its potential.
 
     Attributes:
         model: The declared model.
         structure: Its field as a polynomial of the potential, and its inputs.
         parameters: The values of its parameters by name.
-        linear: The equations of its other states; None for none.
+        linear: The equations of those of its other states that are linear; None for none.
         propagator: What carries these over a step.
         centre: m.
         width: h.
         top: The angle of the threshold.
         bottom: The angle of a reset to a finite value, or None for one to minus infinity.
         dt: The step.
+        limits: The lowest and the highest potential at which the field is evaluated, for every neuron or for all; None
+            for a field that is quadratic, and for no limit.
     """
 
     model: NeuronModel = eqx.field(static=True)
@@ -59,6 +70,7 @@ class ProjectiveStepper(AbstractStepper):
     bottom: Neurons | None
     holding: Neurons | None
     dt: float = eqx.field(static=True)
+    limits: tuple[tuple[float, ...] | None, tuple[float, ...] | None] | None = eqx.field(static=True)
 
     @property
     def spikes(self) -> bool:
@@ -109,6 +121,20 @@ class ProjectiveStepper(AbstractStepper):
             moved = self.linear.propagated(self.propagator, states)
             after |= moved
             middle |= {name: (states[name] + value) / 2 for name, value in moved.items()}
+        if self.limits is None:
+            angle = self._through_parabola(states, middle)
+        else:
+            angle, potential = self._beside_parabola(states, middle)
+            known = self.parameters | middle | {self._variable: potential}
+            for state in self.model.other_states:
+                if self.linear is None or state.name not in self.linear.order:
+                    rate = self.model.dynamics[state]
+                    after[state.name] = exponential_euler(rate, state, states[state.name], known, self.dt)
+        after[self._variable] = angle if is_held is None else jnp.where(is_held, states[self._variable], angle)
+        return after
+
+    def _through_parabola(self, states: States, middle: States) -> Neurons:
+        """Move the angle by a field that is a parabola."""
         row = [evaluated(part, self.parameters | middle) for part in self.structure.coefficients]
         constant, slope, square = (jnp.broadcast_to(part, states[self._variable].shape) for part in row)
         p, q = self._ray(states[self._variable])
@@ -116,23 +142,43 @@ class ProjectiveStepper(AbstractStepper):
         dt = jnp.asarray(self.dt, g.dtype)
         g_end, q_end = rotate(g, q, drive, dt, rotation(drive, dt))
         turns = winding(g, q, q_end, half_turns(drive, dt))
-        angle = self._angle_of_ray((g_end - slope / 2 * q_end) / square, q_end) + 2 * jnp.pi * turns
-        after[self._variable] = angle if is_held is None else jnp.where(is_held, states[self._variable], angle)
-        return after
+        return self._angle_of_ray((g_end - slope / 2 * q_end) / square, q_end) + 2 * jnp.pi * turns
+
+    def _beside_parabola(self, states: States, middle: States) -> tuple[Neurons, Neurons]:
+        """Move the angle by the parabola that is closest to the field at the potential, which is returned also."""
+        assert self.limits is not None
+        p, q = self._ray(states[self._variable])
+        potential = p / jnp.where(q > 0, q, jnp.finfo(q.dtype).tiny)
+        low, high = (None if end is None else _array(end, potential) for end in self.limits)
+        potential = jnp.clip(potential, low, high)
+        known = self.parameters | middle | {self._variable: potential}
+        value, slope, curvature = (
+            jnp.broadcast_to(evaluated(part, known), potential.shape).astype(potential.dtype)
+            for part in derivatives(self.model.field, self.model.variable)
+        )
+        # in x = V - potential, which starts at 0: x' = value + slope x + curvature x^2 / 2
+        drive, dt = value * curvature / 2 - slope**2 / 4, jnp.asarray(self.dt, potential.dtype)
+        by = rotation(drive, dt)
+        x, q = by.sine * value, by.cosine - by.sine * slope / 2
+        passes = winding(slope / 2, jnp.ones_like(q), q, half_turns(drive, dt)) > 0
+        angle = self._angle_of_ray(potential * q + x, q)
+        # beyond infinity the parabola is no longer close to the field
+        beyond = angle + stop_gradient(jnp.pi - angle)
+        return jnp.where(passes, beyond, angle), potential
 
     def jump(self, states: States, weights: Mapping[str, Neurons], is_held: Array | None) -> States:
         """Apply inputs, of which those to the potential shear the ray."""
         for route, changes in self.structure.jumps.items():
             if route not in weights:  # the step of a current
                 continue
+            angle, passed = states[self._variable], 2 * jnp.pi * _turns(states[self._variable])
+            p, q = self._ray(angle - passed)
             known = self.parameters | states | {weight_symbol.name: weights[route]}
             for target, by in changes.items():
                 amount = evaluated(by, known)
                 if target != self.structure.potential:
                     states = states | {target.name: states[target.name] + amount}
                     continue
-                angle, passed = states[self._variable], 2 * jnp.pi * _turns(states[self._variable])
-                p, q = self._ray(angle - passed)
                 sheared = self._angle_of_ray(p + amount * q, q) + passed
                 states = states | {self._variable: sheared if is_held is None else jnp.where(is_held, angle, sheared)}
         return states
@@ -175,6 +221,17 @@ class ProjectiveStepper(AbstractStepper):
         return states | {self._variable: value}
 
 
+@lru_cache(maxsize=256)
+def derivatives(field: Any, variable: Any) -> tuple[Any, Any, Any]:
+    """Return a field with its first and second derivative."""
+    slope = sp.diff(field, variable)
+    return field, slope, sp.diff(slope, variable)
+
+
+def _array(values: tuple[float, ...], like: Array) -> Array:
+    return jnp.asarray(values[0] if len(values) == 1 else values, like.dtype)
+
+
 def _turns(angle: Neurons) -> Neurons:
     """Return how often an angle has passed the spike."""
     return stop_gradient(jnp.floor((angle + jnp.pi) / (2 * jnp.pi)))
@@ -192,10 +249,18 @@ def centre_and_width(model: NeuronModel, structure: Structure) -> tuple[sp.Expr,
     if structure.is_circle:
         return sp.Integer(0), sp.Integer(1)
     start: Any = {state: model.initial[state] for state in model.other_states}
-    constant, slope, square = (sp.sympify(part).subs(start) for part in structure.coefficients)
+    row = structure.coefficients or coefficients(model.field, model.variable, 2) or ()
+    if len(row) != 3:
+        return _reset_or_start(model), sp.Integer(1)
+    constant, slope, square = (sp.sympify(part).subs(start) for part in row)
     depth = tidy((slope**2 / 4 - square * constant) / square**2)
     is_unclear = any(value == 0 for value in _values_of(model, depth))
     return tidy(-slope / (2 * square)), sp.Integer(1) if is_unclear else sp.sqrt(sp.Abs(depth))
+
+
+def _reset_or_start(model: NeuronModel) -> sp.Expr:
+    reset: Any = model.reset_value
+    return model.initial[model.variable] if reset.is_infinite or reset.free_symbols & set(model.states) else reset
 
 
 def _values_of(model: NeuronModel, expression: Any) -> list[Any]:

@@ -30,12 +30,17 @@ _COUNTED = 4096
 Needed = Int[Array, "*batch layers 2"]
 
 
-def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities) -> tuple[Recording, Needed]:
+def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities) -> tuple[Any, Needed]:
     """Run a network without raising where spikes do not fit; return what capacity each layer needed, too.
 
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
+    return network.simulated(spikes, capacities)
+
+
+def simulated(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities) -> tuple[Recording, Needed]:
+    """Run an exact network in this way."""
     network, spikes, _ = driven_by_currents(network, None, spikes)
     return _simulate(network, valid_delays(network, spikes), network.states(None), capacities)
 

@@ -93,15 +93,16 @@ def evaluate(
 
 def default_readout(network: Network) -> Callable[[Recording], Any]:
     """Return what a network is read out by: spike times, or the voltages of a readout."""
-    return Recording.max_over_time if network.layers[-1].is_readout else Recording.first_spike_times
+    kind = network.records
+    return kind.max_over_time if network.layers[-1].is_readout else kind.first_spike_times
 
 
-def _by_voltage(recording: Recording, readout: Callable, classes: int) -> Int[Array, " samples"]:
+def _by_voltage(recording: Recording, readout: Callable, network: Network) -> Int[Array, " samples"]:
     """Return the class of the largest voltage; by the maximum over time if the readout gives no number per class."""
     batch = recording.spikes[0].times.shape[:-1]
     shape = jax.eval_shape(readout, recording)
-    if getattr(shape, "shape", None) != (*batch, classes):
-        readout = Recording.max_over_time
+    if getattr(shape, "shape", None) != (*batch, network.sizes[-1]):
+        readout = default_readout(network)
     return readout(recording).argmax(-1)
 
 
@@ -126,7 +127,7 @@ def _sums(
     is_sample = labels >= 0
     losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), jnp.maximum(labels, 0))
     if recording.layers[-1].is_readout:
-        sums = [(_by_voltage(recording, readout, network.sizes[-1]) == labels).sum()] * 2
+        sums = [(_by_voltage(recording, readout, network) == labels).sum()] * 2
     else:
         ordinary = recording.ordinary_spike_times(1)[..., 0]
         spoke = jnp.isfinite(ordinary).any(-1)

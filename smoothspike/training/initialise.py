@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import known
 from ..datasets import AbstractDataset
-from ..networks import FeedForward, Network, Recurrent, Sequential, simulate
+from ..networks import FeedForward, Network, Recurrent, Sequential, require_exact, simulate
 from ..networks._arguments import given_capacities, valid
 from ..networks._capacity import with_capacity
 from ..networks._execute import _count, _emitted, _enough, enough
@@ -60,6 +60,7 @@ def initialise(
         [0.5, 1.0]
     """
     require_network(network)
+    require_exact(network, "initialise")
     require_count("samples", samples, 1)
     spikes = valid(network, _batch(network, data, samples))
     layers = network.layers
