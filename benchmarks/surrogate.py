@@ -89,7 +89,10 @@ def convergence(quick: bool) -> dict[str, Any]:
             found[name] = row
             errors = "  ".join(f"{error:.1e}" for error in row["grid"])
             inner = "  ".join(f"{error:.1e}" for error in row["interpolated"])
-            print(f"| {name} | {errors} | {row['order_grid']:.2f} | {inner} | {row['order_interpolated']:.2f} |", flush=True)
+            print(
+                f"| {name} | {errors} | {row['order_grid']:.2f} | {inner} | {row['order_interpolated']:.2f} |",
+                flush=True,
+            )
     return found
 
 
@@ -185,7 +188,10 @@ def speed(quick: bool) -> dict[str, Any]:
                 if repeat:  # the first one compiles
                     seconds[key].append(time.perf_counter() - before)
         found[name] = {key: 1e3 * min(each) for key, each in seconds.items()}
-        print(f"| {name} | " + " | ".join(f"{key}: {value:.1f} ms" for key, value in found[name].items()) + " |", flush=True)
+        print(
+            f"| {name} | " + " | ".join(f"{key}: {value:.1f} ms" for key, value in found[name].items()) + " |",
+            flush=True,
+        )
     return found
 
 

@@ -41,9 +41,7 @@ def through(connections: Connections, spikes: Float[Array, "*batch sources"], si
     }  # fmt: skip
 
 
-def with_delays(
-    connections: Connections, raster: Float[Array, "instants sources"], size: int, dt: float
-) -> Drive:
+def with_delays(connections: Connections, raster: Float[Array, "instants sources"], size: int, dt: float) -> Drive:
     """Sum weights of all spikes of a trial at the instants at which they arrive."""
     if connections.delays is None:
         return through(connections, raster, size)
@@ -66,7 +64,9 @@ def lags(connections: Connections, dt: float) -> Array:
     return jnp.broadcast_to(steps_of(delays, dt), connections.shape)
 
 
-def along(connections: Connections, history: Float[Array, "rows sources"], row: Array, counts: Array, size: int) -> Drive:
+def along(
+    connections: Connections, history: Float[Array, "rows sources"], row: Array, counts: Array, size: int
+) -> Drive:
     """Sum weights of spikes that are looked up in a history, for each connection in a row of its own."""
     own_axis = 1 if connections.is_dense else 0
     shape = connections.shape

@@ -55,7 +55,11 @@ class _Carry(NamedTuple):
 
 
 def stepped(
-    layer: Layer, longest: int, values: Mapping[str, Array], raster: Float[Array, "instants sources"], settings: Settings
+    layer: Layer,
+    longest: int,
+    values: Mapping[str, Array],
+    raster: Float[Array, "instants sources"],
+    settings: Settings,
 ) -> Trace:
     """Step a population through a trial, driven by the spikes of its sources at the instants of the grid."""
     stepper = stepper_of(layer.neuron, layer.currents, settings.dt)
@@ -73,7 +77,10 @@ def stepped(
     )
     instant = _Instant(stepper, layer, settings)
     last, (spikes, late, states) = _scan(
-        lambda carry, given: instant(carry, given), carry, (jnp.arange(settings.steps + 1), drive, currents), settings.segment
+        lambda carry, given: instant(carry, given),
+        carry,
+        (jnp.arange(settings.steps + 1), drive, currents),
+        settings.segment,
     )
     finite = [jnp.isfinite(value).all() for value in jax.tree.leaves(last.states)]
     is_twice = jnp.array(False) if spikes is None else (spikes > 1).any()

@@ -162,9 +162,7 @@ class ProjectiveStepper(AbstractStepper):
         x, q = by.sine * value, by.cosine - by.sine * slope / 2
         passes = winding(slope / 2, jnp.ones_like(q), q, half_turns(drive, dt)) > 0
         angle = self._angle_of_ray(potential * q + x, q)
-        # beyond infinity the parabola is no longer close to the field
-        beyond = angle + stop_gradient(jnp.pi - angle)
-        return jnp.where(passes, beyond, angle), potential
+        return jnp.where(passes, angle + 2 * jnp.pi, angle), potential
 
     def jump(self, states: States, weights: Mapping[str, Neurons], is_held: Array | None) -> States:
         """Apply inputs, of which those to the potential shear the ray."""
@@ -205,7 +203,10 @@ class ProjectiveStepper(AbstractStepper):
         if self.bottom is None:
             angle = angle - 2 * jnp.pi * resetting
             # rounding must not take it back across the spike
-            after[self._variable] = angle + stop_gradient(jnp.maximum(angle, -jnp.pi) - angle)
+            begin = jnp.maximum(angle, -jnp.pi)
+            if self.limits is not None:  # beyond infinity the parabola is no longer close to the field
+                begin = jnp.where(spikes > 0, -jnp.pi, begin)
+            after[self._variable] = angle + stop_gradient(begin - angle)
         else:
             after[self._variable] = jnp.where(spikes > 0, self.bottom, angle) + surrogate * (self.bottom - angle)
         return after

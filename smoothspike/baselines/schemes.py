@@ -113,9 +113,7 @@ def _exponential(model: NeuronModel, values: Values, dt: float) -> ExponentialSt
         return ExponentialStepper(model, parameters, *linear, None, None, dt, False)
     holding = _holding(model, values, dt)
     linear = linear_part(model, states, values, dt, holding is not None)
-    return ExponentialStepper(
-        model, parameters, *linear, amplitude_of(model, values), holding, dt, is_on_circle(model)
-    )
+    return ExponentialStepper(model, parameters, *linear, amplitude_of(model, values), holding, dt, is_on_circle(model))
 
 
 def _holding(model: NeuronModel, values: Values, dt: float) -> Any:
