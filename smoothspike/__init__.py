@@ -21,6 +21,7 @@ from symbolic import time as time
 from symbolic import verify as verify
 from symbolic import weight as weight
 
+from . import baselines as baselines
 from . import datasets as datasets
 from . import exchange as exchange
 from . import losses as losses

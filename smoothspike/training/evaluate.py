@@ -96,15 +96,16 @@ def evaluate(
 
 def default_readout(network: Network) -> Callable[[Recording], Any]:
     """Return what a network is read out by: spike times, or the voltages of a readout."""
-    return Recording.max_over_time if network.layers[-1].is_readout else Recording.first_spike_times
+    kind = network.records
+    return kind.max_over_time if network.layers[-1].is_readout else kind.first_spike_times
 
 
-def _by_voltage(recording: Recording, readout: Callable, classes: int) -> Int[Array, " samples"]:
+def _by_voltage(recording: Recording, readout: Callable, network: Network) -> Int[Array, " samples"]:
     """Return the class of the largest voltage; by the maximum over time if the readout gives no number per class."""
     batch = recording.spikes[0].times.shape[:-1]
     shape = jax.eval_shape(readout, recording)
-    if getattr(shape, "shape", None) != (*batch, classes):
-        readout = Recording.max_over_time
+    if getattr(shape, "shape", None) != (*batch, network.sizes[-1]):
+        readout = default_readout(network)
     return readout(recording).argmax(-1)
 
 
@@ -124,7 +125,7 @@ def _sums(
     losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), labels)
     right = (jnp.zeros_like(is_sample),) * 2
     if is_classified and recording.layers[-1].is_readout:
-        right = (_by_voltage(recording, readout, network.sizes[-1]) == labels,) * 2
+        right = (_by_voltage(recording, readout, network) == labels,) * 2
     elif is_classified:
         ordinary = recording.ordinary_spike_times(1)[..., 0]
         spoke = jnp.isfinite(ordinary).any(-1)

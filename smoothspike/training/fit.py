@@ -171,7 +171,7 @@ def fit(
             best.see(trained.network, history)
             saved.save(trained[:2], history, trained.capacities, best.network)
             is_over = stops(callbacks, trained.network, history)
-    if told is not None and (validation is not None or readout is Recording.first_spike_times):
+    if told is not None and (validation is not None or readout is type(network).records.first_spike_times):
         warn_if_silent(trained.network, told)
     network = best.network if best.wanted and best.network is not None else trained.network
     return Fit(network if mesh is None else gather(network), history)
