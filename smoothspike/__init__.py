@@ -43,6 +43,7 @@ from .neurons.neuron import Neuron as Neuron
 from .saving import load as load
 from .saving import save as save
 from .spikes import Spikes as Spikes
+from .studies import search as search
 from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate

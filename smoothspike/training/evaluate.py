@@ -42,7 +42,7 @@ def evaluate(
         dataset: The samples.
         batch_size: How many to simulate at a time.
         readout: What the loss is a function of (see `fit`). For a network that ends in a readout it returns one number
-            for each class, of which the largest decides; by default `max_over_time`.
+            for each class, of which the largest decides, or a tuple that begins with them; by default `max_over_time`.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
         capacity: The capacity of each population at the start; it grows automatically.
         loss: The loss of one sample, `loss(readout, label)`, to evaluate as well.
@@ -103,10 +103,11 @@ def default_readout(network: Network) -> Callable[[Recording], Any]:
 def _by_voltage(recording: Recording, readout: Callable, network: Network) -> Int[Array, " samples"]:
     """Return the class of the largest voltage; by the maximum over time if the readout gives no number per class."""
     batch = recording.spikes[0].times.shape[:-1]
-    shape = jax.eval_shape(readout, recording)
-    if getattr(shape, "shape", None) != (*batch, network.sizes[-1]):
-        readout = default_readout(network)
-    return readout(recording).argmax(-1)
+    found = readout(recording)
+    found = found[0] if isinstance(found, tuple) else found
+    if getattr(found, "shape", None) != (*batch, network.sizes[-1]):
+        found = default_readout(network)(recording)
+    return found.argmax(-1)
 
 
 @eqx.filter_jit
