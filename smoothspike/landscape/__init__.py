@@ -1,0 +1,5 @@
+"""Loss landscapes: loss and gradient on lines and planes, the exact places of jumps and kinks, loop integrals."""
+
+from .event import Event as Event
+from .scape import Landscape as Landscape
+from .scape import landscape as landscape
