@@ -3,3 +3,5 @@
 from .event import Event as Event
 from .scape import Landscape as Landscape
 from .scape import landscape as landscape
+from .loop import LoopIntegral as LoopIntegral
+from .loop import loop_integral as loop_integral

@@ -24,8 +24,8 @@ _MULTIPLES = np.array([1.0, 4.0, 9.0])
 _JUMP, _KINK = 1e-9, 1e-6
 
 
-def events_on(line: Line, task: Task, capacities: Capacities) -> tuple[tuple[Event, ...], int]:
-    """Find all events of all samples on a line; return how many losses were computed, too."""
+def events_on(line: Line, task: Task, capacities: Capacities) -> tuple[tuple[Event, ...], int, Capacities]:
+    """Find all events of all samples on a line; return how many losses were computed, and the capacity needed."""
     found: list[Event] = []
     evaluations = 0
     for start in range(0, task.size, _GROUP):
@@ -39,7 +39,7 @@ def events_on(line: Line, task: Task, capacities: Capacities) -> tuple[tuple[Eve
                 capacities = evaluator.capacities
             finally:
                 evaluations += evaluator.count
-    return tuple(sorted(found, key=lambda event: (event.place, event.sample))), evaluations
+    return tuple(sorted(found, key=lambda event: (event.place, event.sample))), evaluations, capacities
 
 
 def _of_samples(evaluator: Evaluator, samples: np.ndarray) -> list[Event]:

@@ -44,7 +44,7 @@ History = tuple[LayerHistory | None, ...]
 
 def history(
     layers: Sequence[Layer], states: Sequence[Any], recording: Recording, spikes: Spikes, watches: Sequence[Watch],
-    most: Sequence[int],
+    most: Sequence[int], totals: Sequence[int],
 ) -> History:  # fmt: skip
     """Return the history of one trial; None for layers of which nothing has to be watched.
 
@@ -55,6 +55,7 @@ def history(
         spikes: Its inputs.
         watches: What has to be watched.
         most: How many spikes a neuron of each population has at most.
+        totals: How many spikes each population has at most.
     """
     found: list[LayerHistory | None] = []
     duration = jnp.asarray(recording.duration)
@@ -76,8 +77,9 @@ def history(
             dynamics = layer.dynamics()
             assert isinstance(dynamics, LinearDynamics)
             start = dynamics.initial_state(states[number])
+            limit = (spikes.capacity if number == 0 else totals[number - 1]) + (len(every) - 1) * totals[number]
             is_own = sources == layer.inputs.sources + jnp.arange(layer.size)[:, None]
-            near = grazing(dynamics, start, own, arrivals, is_own, _columns(layer, sources), duration)
+            near = grazing(dynamics, start, own, arrivals, is_own, _columns(layer, sources), duration, limit)
         pseudospikes = recording.layers[number].spiking
         found.append(LayerHistory(own, arrivals, sources, pseudospikes.first, near))
         inputs = _listed(own)

@@ -112,7 +112,7 @@ def _rows(
     line: Line, task: Task, places: Array, samples: Array, capacities: Capacities, watches: tuple[Watch, ...]
 ) -> tuple[Any, Array]:
     origin, tangent = jnp.asarray(line.origin), jnp.asarray(line.tangent)
-    most = [min(each) for each in _most(line.plane.network, capacities)]
+    most, totals = _most(line.plane.network, capacities), [capacity.total for capacity in capacities]
 
     def one(place: Array, sample: Array) -> Any:
         spikes, label = jax.tree.map(lambda leaf: leaf[sample], (task.spikes, task.labels))
@@ -123,7 +123,7 @@ def _rows(
             recording, needed = simulate(network, alone, capacities)
             value = jax.vmap(task.loss)(task.readout(recording), label[None])[0]
             trial: Recording = jax.tree.map(lambda leaf: leaf[0], recording)
-            found = history(network.layers, network.states(None), trial, spikes, watches, most)
+            found = history(network.layers, network.states(None), trial, spikes, watches, most, totals)
             times = tuple(None if each is None else each._replace(sources=None) for each in found)
             return (value, times), (found, needed)
 
@@ -139,8 +139,9 @@ def _rows(
     return jax.vmap(one)(places, samples)
 
 
-def _most(network: Any, capacities: Capacities) -> list[tuple[int, ...]]:
+def _most(network: Any, capacities: Capacities) -> list[int]:
+    """How many spikes a neuron has at most; of queued populations that is not known apart."""
     return [
-        (capacity.total,) if layer.is_queued else (capacity.total, capacity.per_neuron)
+        capacity.total if layer.is_queued else min(capacity)
         for layer, capacity in zip(network.layers, capacities, strict=True)
     ]

@@ -44,14 +44,18 @@ def grazing(
     is_own: Bool[Array, "neurons arrivals"],
     columns: dict[str, Float[Array, "neurons arrivals"]],
     duration: Float[Array, ""],
+    limit: int,
 ) -> Grazing:
-    """Follow the potentials of a population through its trial, from given spikes and arrivals, also of own spikes."""
+    """Follow the potentials of a population through its trial, from given spikes and arrivals, also of own spikes.
+
+    No more than `limit` arrivals exist.
+    """
     neurons, most = spikes.shape
     incoming = jnp.broadcast_to(arrivals, (neurons, arrivals.shape[1]))
     times = jnp.concatenate([incoming, spikes], 1)
     # what arrives at the time of a spike has caused it, unless that is the spike itself
     rank = jnp.concatenate([2 * is_own, jnp.ones_like(spikes, int)], 1)
-    order = jnp.lexsort((rank, times), axis=1)
+    order = jnp.lexsort((rank, times), axis=1)[:, : limit + most]
     times = jnp.take_along_axis(times, order, 1)
     happens = jnp.isfinite(times)
     times = jnp.where(happens, times, duration)

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ..datasets import AbstractDataset
-from ..networks import Network
+from ..networks import FeedForward, Network, Recurrent, Sequential
 from ..networks._arguments import CapacityLike, given_capacities
 from ..spikes import Spikes
 from ..training.checks import require_count, require_functions, require_key
@@ -19,8 +19,9 @@ from ..training.evaluate import default_readout
 from .event import Event
 from .events import events_on
 from .lines import Line
+from .curve import interpolated
 from .plane import DirectionsLike, Plane, checked_points, checked_span, chosen_directions
-from .slices import Task, at_point, sliced
+from .slices import Task, at_point, roomy, sliced
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +56,30 @@ class Landscape:
             f"Landscape({shape} points, {len(self.sample_values)} samples, {len(self.jumps)} jumps, "
             f"{len(self.kinks)} kinks)"
         )
+
+    def curve(
+        self, sample: int | None = None, between: int = 16
+    ) -> tuple[Float[np.ndarray, " places"], Float[np.ndarray, " places"]]:
+        """Return the loss on a line, of one sample or its mean, at more places: cubics between points and events.
+
+        Args:
+            sample: The sample; None for the mean loss.
+            between: How many places between two points.
+
+        Returns:
+            Places and losses. Where the loss jumps, the place is there twice, with both limits.
+        """
+        if len(self.coordinates) != 1:
+            raise ValueError("a curve has one coordinate; a landscape of two is a surface: see values")
+        grid = self.coordinates[0]
+        samples = range(len(self.sample_values)) if sample is None else [sample]
+        own = [event for event in self.events if sample is None or event.sample == sample]
+        jumps = np.array([event.place for event in own if event.is_jump])
+        places = np.linspace(grid[0], grid[-1], between * (len(grid) - 1) + 1)
+        places = np.sort(np.concatenate([places, jumps, jumps]))
+        is_second = np.append(False, np.diff(places) == 0)
+        total = sum(interpolated(self, each, places, is_second) for each in samples)
+        return places, np.asarray(total) / len(samples)
 
     @property
     def jumps(self) -> tuple[Event, ...]:
@@ -138,9 +163,11 @@ def landscape(
         if wanted and (count == 2 or capacities is None):
             raise ValueError("events are found on a line through a network of smoothspike: give one direction")
         grid = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, count)
+        if capacities is not None:
+            capacities = roomy(plane, task, grid[:: max(1, len(grid) // 4)], capacities, chunk)
         found, capacities = sliced(plane, task, grid, capacities, chunk)
         line = Line(plane, (0.0,), (1.0,), *ends[0])
-        events_found, evaluations = events_on(line, task, capacities) if wanted else ((), 0)
+        events_found, evaluations, _ = events_on(line, task, capacities) if wanted else ((), 0, capacities)
     shape = tuple(numbers)
     return Landscape(
         axes,
@@ -167,8 +194,9 @@ def prepared(
     most: int = 2,
 ) -> tuple[Plane, Task, Any]:
     """Check arguments and bring them to double precision; the capacity is None for what is no network of ours."""
-    is_ours = isinstance(network, Network)
-    if not is_ours and readout is None:
+    # others may be networks, too, whose spikes are not exact
+    is_ours = isinstance(network, FeedForward | Recurrent | Sequential)
+    if not isinstance(network, Network) and readout is None:
         raise TypeError(
             "landscape: network is no FeedForward, Recurrent or Sequential; give its readout=..., a function of what "
             "it returns for a batch of spikes, or a network"

@@ -18,7 +18,7 @@ from .signature import Quantity, Signatures, quantities, signatures
 #: In units of the line's length: how exact places are; how exact where only intervals are numbered anew.
 _EXACT, _NUMBERED = 2e-14, 1e-7
 #: Below this length cubics are trusted without a measurement; below this one an interval is divided no more.
-_SHORT, _SHORTEST = 1e-3, 1e-10
+_SHORT, _SHORTEST = 2e-3, 1e-10
 
 
 class Intervals(NamedTuple):
@@ -55,12 +55,14 @@ def changes_between(evaluator: Evaluator, intervals: Intervals) -> Intervals:
     found: list[Intervals] = [intervals[:0]]
     while len(intervals.tries):
         left, right = (signatures(each, evaluator.watches) for each in (intervals.left, intervals.right))
-        differs, counts = left.whole != right.whole, left.counting != right.counting
-        widths = intervals.widths
-        ended = widths <= _least(evaluator, intervals)
+        counts, ended = left.counting != right.counting, intervals.widths <= _least(evaluator, intervals)
         found.append(intervals[counts & ended])
-        goes_on = np.where(differs, ~ended & (counts | (widths > _NUMBERED * evaluator.line.span)), ~ended)
-        parts = _divided(evaluator, intervals[goes_on & differs]), _examined(evaluator, intervals[goes_on & ~differs])
+        examined = ~counts & ~ended & ((left.whole == right.whole) | _is_far(evaluator, intervals))
+        examined |= ~counts & (intervals.widths <= _NUMBERED * evaluator.line.span)
+        parts = [
+            _divided(evaluator, intervals[~ended & ~examined]),
+            _examined(evaluator, intervals[~ended & examined]),
+        ]
         intervals = Intervals.joined([intervals[:0], *(part for part in parts if part is not None)])
     return Intervals.joined(found)
 
@@ -71,39 +73,48 @@ def _least(evaluator: Evaluator, intervals: Intervals) -> Float[np.ndarray, " in
     return np.maximum(_EXACT * evaluator.line.span, 4 * np.spacing(size))
 
 
+def _is_far(evaluator: Evaluator, intervals: Intervals) -> Bool[np.ndarray, " intervals"]:
+    """Whether potentials stay far below the threshold, however their intervals between events are numbered."""
+    duration, watches, widths = evaluator.line.plane.network.duration, evaluator.watches, intervals.widths
+    far = np.ones(len(widths), bool)
+    for own in (intervals.left, intervals.right):
+        for each in quantities(own, intervals.left, watches, duration):
+            if each.is_numbered and each.values.shape[1]:
+                far &= each.values.min(-1) > 2 * widths * np.abs(each.slopes).max(-1)
+    return far
+
+
 def _examined(evaluator: Evaluator, intervals: Intervals) -> Intervals | None:
     """Divide intervals with the same order at both ends, unless nothing happens in them for certain."""
     if not len(intervals.tries):
         return None
     duration, watches = evaluator.line.plane.network.duration, evaluator.watches
-    at_left, at_right = (
-        quantities(each, intervals.left, watches, duration) for each in (intervals.left, intervals.right)
-    )
     widths, span = intervals.widths, evaluator.line.span
+    renumbered = signatures(intervals.left, watches).whole != signatures(intervals.right, watches).whole
     is_safe = np.ones(len(widths), bool)
-    for a, b in zip(at_left, at_right, strict=True):
-        is_safe &= (_lowest(a, b, widths) > 0).all(-1)
+    ends = (quantities(each, intervals.left, watches, duration) for each in (intervals.left, intervals.right))
+    for a, b in zip(*ends, strict=True):
+        is_safe &= (_lowest(a, b, widths) > 0).all(-1) | (renumbered & a.is_numbered)
     chosen = np.where(widths <= _SHORT * span, ~is_safe & (widths > _SHORTEST * span), True)
     if not chosen.any():
         return None
-    intervals, at_left, at_right = intervals[chosen], _some(at_left, chosen), _some(at_right, chosen)
+    intervals = intervals[chosen]
     middle = evaluator.rows((intervals.left.place + intervals.right.place) / 2, intervals.left.sample)
-    at_middle = quantities(middle, intervals.left, watches, duration)
-    same = signatures(middle, watches).whole == signatures(intervals.left, watches).whole
-    done = same & _is_certain(at_left, at_middle, at_right, intervals.widths)
-    done &= intervals.widths > _SHORT * span
-    left, right = intervals[~done], middle[~done]
-    return Intervals.joined(
-        [left._replace(right=right), left._replace(left=right)]
+    left, between, right = (signatures(each, watches) for each in (intervals.left, middle, intervals.right))
+    at_left, at_middle, at_right = (
+        quantities(each, intervals.left, watches, duration) for each in (intervals.left, middle, intervals.right)
     )
-
-
-def _some(every: list[Quantity], chosen: Bool[np.ndarray, " intervals"]) -> list[Quantity]:
-    return [Quantity(each.values[chosen], each.slopes[chosen], each.is_signed) for each in every]
+    renumbered = (left.whole != right.whole) | (left.whole != between.whole)
+    done = (left.counting == between.counting) & (intervals.widths > _SHORT * span)
+    done &= _is_certain(at_left, at_middle, at_right, intervals.widths, renumbered)
+    done &= ~renumbered | _is_far(evaluator, intervals)
+    intervals, middle = intervals[~done], middle[~done]
+    return Intervals.joined([intervals._replace(right=middle), intervals._replace(left=middle)])
 
 
 def _is_certain(
-    left: list[Quantity], middle: list[Quantity], right: list[Quantity], widths: Float[np.ndarray, " intervals"]
+    left: list[Quantity], middle: list[Quantity], right: list[Quantity], widths: Float[np.ndarray, " intervals"],
+    renumbered: Bool[np.ndarray, " intervals"],
 ) -> Bool[np.ndarray, " intervals"]:
     """Whether the cubics on both halves stay above the error of the cubic on the whole, which is much larger."""
     certain, half = np.ones(len(widths), bool), widths / 2
@@ -113,7 +124,7 @@ def _is_certain(
             error = np.abs(b.values - predicted)
         lowest = np.minimum(_lowest(a, b, half), _lowest(b, c, half))
         applies = np.isfinite(a.values) | np.isfinite(b.values) | np.isfinite(c.values)
-        certain &= (~applies | (lowest > error)).all(-1)
+        certain &= (~applies | (lowest > error)).all(-1) | (renumbered & a.is_numbered)
     return certain
 
 

@@ -83,11 +83,13 @@ class Quantity(NamedTuple):
         values: Infinite where it does not apply.
         slopes: Its derivative along the line.
         is_signed: Whether it turns negative where the order has changed, rather than to mean something else.
+        is_numbered: Whether it is numbered by intervals between events.
     """
 
     values: Float[np.ndarray, "rows margins"]
     slopes: Float[np.ndarray, "rows margins"]
-    is_signed: bool
+    is_signed: bool = False
+    is_numbered: bool = False
 
 
 def quantities(rows: Rows, reference: Rows, watches: Sequence[Watch], duration: float) -> list[Quantity]:
@@ -102,13 +104,13 @@ def quantities(rows: Rows, reference: Rows, watches: Sequence[Watch], duration: 
         if watch.arrivals == "counts":
             found.append(_arrivals(own, change, base))
         if watch.grazing == "margins":
-            found.append(_plain(own.grazing.below, change.grazing.below))
+            found.append(_plain(own.grazing.below, change.grazing.below)._replace(is_numbered=True))
             found.append(_plain(own.grazing.steepness, change.grazing.steepness))
     return found
 
 
 def _plain(values: np.ndarray, slopes: np.ndarray) -> Quantity:
-    return Quantity(values.reshape(len(values), -1), slopes.reshape(len(values), -1), is_signed=False)
+    return Quantity(values.reshape(len(values), -1), slopes.reshape(len(values), -1))
 
 
 def _ends(own: LayerHistory, change: LayerHistory, duration: float) -> list[Quantity]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from ..networks import Network, simulate
 from ..networks._capacity import Capacities, with_capacity
+from ..networks._execute import enough
 from ..spikes import Spikes
 from .plane import Plane
 
@@ -67,6 +68,30 @@ def sliced(
         squared = sum(float(jnp.sum(leaf**2)) for leaf in jax.tree.leaves(gradient))
         norms[number] = np.sqrt(squared) / task.size
     return Slice(values, slopes, norms), capacities
+
+
+def roomy(
+    plane: Plane, task: Task, points: Float[np.ndarray, "points coordinates"], capacities: Any, chunk: int
+) -> Any:
+    """Return capacity that is enough at these points: what is compiled later takes much longer than a simulation."""
+    for point in points:
+        for start in range(0, task.size, chunk):
+            spikes = task.spikes[start : start + chunk]
+
+            def run(given: Capacities, at: Any = jnp.asarray(point), own: Any = spikes) -> tuple[Any, Array]:
+                return None, _needed(plane, own, at, given)
+
+            def measure(given: Capacities, at: Any = jnp.asarray(point), own: Any = spikes) -> Capacities:
+                network = plane.at(at)
+                return enough(network, own, network.states(None), given)
+
+            _, capacities, _ = with_capacity(run, capacities, measure=measure)
+    return capacities
+
+
+@eqx.filter_jit
+def _needed(plane: Plane, spikes: Spikes, point: Float[Array, " coordinates"], capacities: Capacities) -> Array:
+    return simulate(plane.at(point), spikes, capacities)[1]
 
 
 def at_point(plane: Plane, task: Task, chosen: slice, point: np.ndarray, capacities: Any) -> tuple[Any, Any]:
