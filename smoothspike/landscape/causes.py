@@ -35,8 +35,8 @@ class Cause(NamedTuple):
     grazes: bool = False
 
 
-def cause_of(left: History, right: History, watches: Sequence[Watch], duration: float) -> Cause:
-    """Return the cause in the first layer that differs, of the differences there the earliest one.
+def cause_of(left: History, right: History, watches: Sequence[Watch], duration: float) -> Cause | None:
+    """Return the cause in the first layer that differs, of the differences there the earliest one; None if there is none.
 
     Args:
         left: The history of a trial just before.
@@ -52,17 +52,24 @@ def cause_of(left: History, right: History, watches: Sequence[Watch], duration: 
             found += _changed_orders(layer, a, b, duration)
         if found:
             return min(found, key=lambda cause: cause.time)
-    return Cause("unexplained", 0, 0, 0, None, np.nan)
+        if watch.arrivals == "counts":
+            order = [np.argsort(each.arrivals, -1, kind="stable") for each in (a, b)]
+            rows, places = np.nonzero(order[0] != order[1])
+            if rows.size:
+                arrival = order[0][rows[0], places[0]]
+                time = float(a.arrivals[rows[0], arrival])
+                return Cause("order", layer, int(rows[0]), 0, int(a.sources[arrival]), time)
+    return None
 
 
 def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: float) -> list[Cause]:
     """The first spike of each neuron that is there on one side alone."""
     found: list[Cause] = []
-    for neuron in np.flatnonzero(np.isfinite(a.spikes).sum(-1) != np.isfinite(b.spikes).sum(-1)):
+    with np.errstate(invalid="ignore"):
+        differs = ~((np.abs(a.spikes - b.spikes) <= _SAME * duration) | (a.spikes == b.spikes))
+    for neuron in np.flatnonzero(differs.any(-1)):
         one, other = a.spikes[neuron], b.spikes[neuron]
-        with np.errstate(invalid="ignore"):
-            differs = ~((np.abs(one - other) <= _SAME * duration) | (one == other))
-        spike = int(np.argmax(differs))
+        spike = int(np.argmax(differs[neuron]))
         appears = bool(other[spike] < one[spike])
         time = float(min(one[spike], other[spike]))
         if duration - time <= _SAME * duration:

@@ -10,7 +10,6 @@ from .causes import Cause, cause_of
 from .event import Event
 from .lines import CapacityGrown, Evaluator, Line, Rows
 from .search import Intervals, changes_between
-from .signature import signatures
 from .slices import Task
 
 #: Places where the search starts, for every sample.
@@ -22,6 +21,8 @@ _NEAR = 1e-8
 _MULTIPLES = np.array([1.0, 4.0, 9.0])
 #: Smaller jumps, and kinks, relative to the loss and its derivative, are not told from rounding.
 _JUMP, _KINK = 1e-9, 1e-6
+#: Events that are closer are one, relative to the line's length.
+_APART = 1e-12
 
 
 def events_on(line: Line, task: Task, capacities: Capacities) -> tuple[tuple[Event, ...], int, Capacities]:
@@ -48,8 +49,11 @@ def _of_samples(evaluator: Evaluator, samples: np.ndarray) -> list[Event]:
     index = np.arange(len(rows.place)).reshape(len(samples), _STARTS)
     left, right = index[:, :-1].ravel(), index[:, 1:].ravel()
     changes = changes_between(evaluator, Intervals(rows[left], rows[right], np.zeros(left.size, int)))
-    order = np.lexsort((changes.left.place, changes.left.sample))
-    return _measured(evaluator, changes[order]) if order.size else []
+    changes = changes[np.lexsort((changes.left.place, changes.left.sample))]
+    # rounding makes an order change several times near its place
+    apart = np.diff(changes.left.place) > _APART * evaluator.line.span
+    first = np.append(True, apart | (np.diff(changes.left.sample) != 0))[: len(changes.tries)]
+    return _measured(evaluator, changes[first]) if first.any() else []
 
 
 def _measured(evaluator: Evaluator, changes: Intervals) -> list[Event]:
@@ -61,13 +65,13 @@ def _measured(evaluator: Evaluator, changes: Intervals) -> list[Event]:
     around = np.concatenate([places[:, None] - offsets, places[:, None] + offsets], 1)
     rows = evaluator.rows(around.ravel(), np.repeat(samples, 2 * len(_MULTIPLES)))
     index = np.arange(around.size).reshape(around.shape)
-    before, after = (signatures(rows[each], watches).counting for each in (index[:, 0], index[:, 3]))
     events: list[Event] = []
-    for number in np.flatnonzero(before != after):
+    for number in range(len(places)):
         left, right = rows[index[number, :3]], rows[index[number, 3:]]
-        sides = changes.left[number], changes.right[number]
-        cause = cause_of(*(each.history for each in sides), watches, line.plane.network.duration)
-        events += _event(float(places[number]), int(samples[number]), cause, left, right, float(distance[number]))
+        sides = changes.left[number].history, changes.right[number].history
+        cause = cause_of(*sides, watches, line.plane.network.duration)
+        if cause is not None:
+            events += _event(float(places[number]), int(samples[number]), cause, left, right, float(distance[number]))
     return events
 
 

@@ -19,6 +19,8 @@ from .signature import Quantity, Signatures, quantities, signatures
 _EXACT, _NUMBERED = 2e-14, 1e-7
 #: Below this length cubics are trusted without a measurement; below this one an interval is divided no more.
 _SHORT, _SHORTEST = 2e-3, 1e-10
+#: Spike times that differ by more from what their slopes say, relative to the trial and per relative length, leap.
+_LEAP, _LEAP_RATE = 1e-6, 0.05
 
 
 class Intervals(NamedTuple):
@@ -56,7 +58,7 @@ def changes_between(evaluator: Evaluator, intervals: Intervals) -> Intervals:
     while len(intervals.tries):
         left, right = (signatures(each, evaluator.watches) for each in (intervals.left, intervals.right))
         counts, ended = left.counting != right.counting, intervals.widths <= _least(evaluator, intervals)
-        found.append(intervals[counts & ended])
+        found.append(intervals[ended & (counts | _leaps(evaluator, intervals.left, intervals.right))])
         examined = ~counts & ~ended & ((left.whole == right.whole) | _is_far(evaluator, intervals))
         examined |= ~counts & (intervals.widths <= _NUMBERED * evaluator.line.span)
         parts = [
@@ -71,6 +73,22 @@ def _least(evaluator: Evaluator, intervals: Intervals) -> Float[np.ndarray, " in
     """The length at which intervals are divided no more."""
     size = np.maximum(np.abs(intervals.left.place), np.abs(intervals.right.place))
     return np.maximum(_EXACT * evaluator.line.span, 4 * np.spacing(size))
+
+
+def _leaps(evaluator: Evaluator, left: Rows, right: Rows) -> Bool[np.ndarray, " intervals"]:
+    """Whether a spike time jumps though the order is the same: a spike appears, and the last one leaves the trial."""
+    widths, duration = right.place - left.place, evaluator.line.plane.network.duration
+    allowed = duration * np.maximum(_LEAP, _LEAP_RATE * widths / evaluator.line.span)
+    found = np.zeros(len(widths), bool)
+    for number, (a, b) in enumerate(zip(left.history, right.history, strict=True)):
+        if a is None or b is None:
+            continue
+        both = np.isfinite(a.spikes) & np.isfinite(b.spikes)
+        slopes = left.change[number].spikes + right.change[number].spikes  # pyright: ignore[reportOptionalMemberAccess]
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(b.spikes - a.spikes - widths[:, None, None] * slopes / 2)
+        found |= (np.where(both, apart, 0.0) > allowed[:, None, None]).any((1, 2))
+    return found
 
 
 def _is_far(evaluator: Evaluator, intervals: Intervals) -> Bool[np.ndarray, " intervals"]:
@@ -95,7 +113,8 @@ def _examined(evaluator: Evaluator, intervals: Intervals) -> Intervals | None:
     ends = (quantities(each, intervals.left, watches, duration) for each in (intervals.left, intervals.right))
     for a, b in zip(*ends, strict=True):
         is_safe &= (_lowest(a, b, widths) > 0).all(-1) | (renumbered & a.is_numbered)
-    chosen = np.where(widths <= _SHORT * span, ~is_safe & (widths > _SHORTEST * span), True)
+    leaps = _leaps(evaluator, intervals.left, intervals.right)
+    chosen = np.where(widths <= _SHORT * span, leaps | (~is_safe & (widths > _SHORTEST * span)), True)
     if not chosen.any():
         return None
     intervals = intervals[chosen]
@@ -108,6 +127,7 @@ def _examined(evaluator: Evaluator, intervals: Intervals) -> Intervals | None:
     done = (left.counting == between.counting) & (intervals.widths > _SHORT * span)
     done &= _is_certain(at_left, at_middle, at_right, intervals.widths, renumbered)
     done &= ~renumbered | _is_far(evaluator, intervals)
+    done &= ~_leaps(evaluator, intervals.left, middle) & ~_leaps(evaluator, middle, intervals.right)
     intervals, middle = intervals[~done], middle[~done]
     return Intervals.joined([intervals._replace(right=middle), intervals._replace(left=middle)])
 

@@ -12,7 +12,7 @@ Show = Literal["loss", "slope", "gradient norm"]
 #: A colour and a marker for each kind of event.
 _KINDS = {
     "appearance": (COLORS[1], "^"), "disappearance": (COLORS[3], "v"), "order": (COLORS[2], "s"),
-    "trial end": (COLORS[4], "o"), "unexplained": (COLORS[6], "x"),
+    "trial end": (COLORS[4], "o"),
 }  # fmt: skip
 
 
