@@ -52,9 +52,7 @@ def network(model: Any, strength: float, seed: int) -> tuple[Any, Any]:
     shapes = zip(SIZES[1:], SIZES[:-1], strict=True)
     weights = [strength * (source.normal(size=shape) + 0.6) for shape in shapes]
     times, sources = source.uniform(0, 2, (SAMPLES, INPUTS)), source.integers(0, SIZES[0], (SAMPLES, INPUTS))
-    data = ss.datasets.Dataset(
-        ss.Spikes(times, sources), np.arange(SAMPLES) % 2, num_classes=2, num_sources=SIZES[0]
-    )
+    data = ss.datasets.Dataset(ss.Spikes(times, sources), np.arange(SAMPLES) % 2, num_classes=2, num_sources=SIZES[0])
     neuron = ss.Neuron(model, allow_discontinuous=True)
     return ss.FeedForward(neuron, SIZES, DURATION, weights=weights), data
 
@@ -177,8 +175,8 @@ def answer(options: Options) -> Report:
             wrong = found.missed + found.invented if name == "LIF" else found.jumps
             agreements.append(Agreement(f"{name}: events missed or invented", "reference", float(wrong), 0.5))
     setting = (
-        f"{'-'.join(map(str, SIZES))} networks, {INPUTS} inputs, {SAMPLES} samples, random lines of length {2 * SPAN:g}, "
-        f"grid of {points} points."
+        f"{'-'.join(map(str, SIZES))} networks, {INPUTS} inputs, {SAMPLES} samples, random lines of length {2 * SPAN:g}"
+        f", grid of {points} points."
     )
     remarks = [f"Places differ by at most {figures['LIF']['largest']:.1e}."]
     return Report("Jumps of the loss on random lines", setting, "float64", table, agreements, remarks, figures)

@@ -36,7 +36,7 @@ class Cause(NamedTuple):
 
 
 def cause_of(left: History, right: History, watches: Sequence[Watch], duration: float) -> Cause | None:
-    """Return the cause in the first layer that differs, of the differences there the earliest one; None if there is none.
+    """Return the cause in the first layer that differs, of differences there the earliest one; None if there is none.
 
     Args:
         left: The history of a trial just before.

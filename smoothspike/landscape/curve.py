@@ -37,7 +37,9 @@ def interpolated(
     start, end, first, last = high[piece], low[piece + 1], fall[piece] * width, rise[piece + 1] * width
     with np.errstate(invalid="ignore"):
         cubic = _cubic(s, start, end, first, last)
-    root = np.where(np.isfinite(first), start + (end - start) * (1 - np.sqrt(1 - s)), start + (end - start) * np.sqrt(s))
+    root = np.where(
+        np.isfinite(first), start + (end - start) * (1 - np.sqrt(1 - s)), start + (end - start) * np.sqrt(s)
+    )
     return np.where(np.isfinite(first) & np.isfinite(last), cubic, root)
 
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
+from .._checks import is_whole
 from ..datasets import AbstractDataset
 from ..networks._arguments import CapacityLike
-from .._checks import is_whole
 from .event import Event
 from .events import events_on
 from .lines import CapacityGrown, Evaluator, Line
@@ -112,7 +113,7 @@ def loop_integral(
             raise ValueError(f"directions: a loop needs two, but {len(plane.directions)} was given")
         angles = 2 * np.pi * (np.arange(corners + 1) + 0.5) / corners
         places = np.asarray(centre, float) + radius * np.stack([np.cos(angles), np.sin(angles)], -1)
-        lines = [_edge(plane, start, end) for start, end in zip(places[:-1], places[1:], strict=True)]
+        lines = [_edge(plane, start, end) for start, end in pairwise(places)]
         if capacities is not None:
             capacities = roomy(plane, task, places[:-1], capacities, chunk)
         if capacities is None:
@@ -175,7 +176,9 @@ def _integrated(
     total = error = 0.0
     for halving in range(_HALVINGS):
         middle = (start + end) / 2
-        first, second = np.split(_rule(evaluator, np.append(start, middle), np.append(middle, end), np.tile(sample, 2)), 2)
+        first, second = np.split(
+            _rule(evaluator, np.append(start, middle), np.append(middle, end), np.tile(sample, 2)), 2
+        )
         difference = np.abs(first + second - whole)
         done = (difference <= tolerance * (end - start)) | (end - start < 1e-9) | (halving == _HALVINGS - 1)
         total += float((first + second)[done].sum())

@@ -92,7 +92,9 @@ def grazing(
 def _search(dynamics: LinearDynamics) -> Search:
     """Stationary points of the first state; a state that is always 1 stands for constant parts."""
     place = {name: index for index, name in enumerate(dynamics.order)}
-    entries = {(place[name], place[other]): rate for name, row in dynamics.couplings.items() for other, rate in row.items()}
+    entries = {
+        (place[name], place[other]): rate for name, row in dynamics.couplings.items() for other, rate in row.items()
+    }
     entries |= {(place[name], len(place)): source for name, source in dynamics.sources.items()}
     structure = Structure(len(place) + bool(dynamics.sources), tuple(entries))
     return Search.of(structure, tuple(entries.values()))

@@ -70,8 +70,7 @@ def _direction(network: Any, given: Any, key: PRNGKeyArray | None, gradient: Any
         return _drawn_named(network, parameters, given, key)
     found = jax.tree.map(lambda leaf: jnp.asarray(leaf, float), eqx.filter(given, eqx.is_inexact_array))
     if jax.tree.structure(found) != jax.tree.structure(parameters) or any(
-        a.shape != b.shape
-        for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(parameters), strict=True)
+        a.shape != b.shape for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(parameters), strict=True)
     ):
         raise ValueError(
             "directions: a tree has not the structure and shapes of the parameters, eqx.filter(network, "

@@ -16,10 +16,10 @@ from ..networks._arguments import CapacityLike, given_capacities
 from ..spikes import Spikes
 from ..training.checks import require_count, require_functions, require_key
 from ..training.evaluate import default_readout
+from .curve import interpolated
 from .event import Event
 from .events import events_on
 from .lines import Line
-from .curve import interpolated
 from .plane import DirectionsLike, Plane, checked_points, checked_span, chosen_directions
 from .slices import Task, at_point, roomy, sliced
 
@@ -44,8 +44,8 @@ class Landscape:
     values: Float[np.ndarray, "*points"]
     gradients: Float[np.ndarray, "*points coordinates"]
     gradient_norms: Float[np.ndarray, "*points"]
-    sample_values: Float[np.ndarray, "samples *points"]
-    sample_gradients: Float[np.ndarray, "samples *points coordinates"]
+    sample_values: Float[np.ndarray, "samples ..."]
+    sample_gradients: Float[np.ndarray, "samples ... coordinates"]
     events: tuple[Event, ...]
     directions: tuple[Any, ...]
     evaluations: int

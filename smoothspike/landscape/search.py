@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from .lines import Evaluator, Rows
-from .signature import Quantity, Signatures, quantities, signatures
+from .signature import Quantity, quantities, signatures
 
 #: In units of the line's length: how exact places are; how exact where only intervals are numbered anew.
 _EXACT, _NUMBERED = 2e-14, 1e-7
@@ -133,7 +133,10 @@ def _examined(evaluator: Evaluator, intervals: Intervals) -> Intervals | None:
 
 
 def _is_certain(
-    left: list[Quantity], middle: list[Quantity], right: list[Quantity], widths: Float[np.ndarray, " intervals"],
+    left: list[Quantity],
+    middle: list[Quantity],
+    right: list[Quantity],
+    widths: Float[np.ndarray, " intervals"],
     renumbered: Bool[np.ndarray, " intervals"],
 ) -> Bool[np.ndarray, " intervals"]:
     """Whether the cubics on both halves stay above the error of the cubic on the whole, which is much larger."""
@@ -148,7 +151,9 @@ def _is_certain(
     return certain
 
 
-def _lowest(a: Quantity, b: Quantity, widths: Float[np.ndarray, " intervals"]) -> Float[np.ndarray, "intervals margins"]:
+def _lowest(
+    a: Quantity, b: Quantity, widths: Float[np.ndarray, " intervals"]
+) -> Float[np.ndarray, "intervals margins"]:
     """Bound from below the cubic through values and derivatives at both ends, by its Bernstein coefficients."""
     third = widths[:, None] / 3
     inner = np.minimum(a.values + third * a.slopes, b.values - third * b.slopes)

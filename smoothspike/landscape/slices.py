@@ -76,17 +76,19 @@ def roomy(
     """Return capacity that is enough at these points: what is compiled later takes much longer than a simulation."""
     for point in points:
         for start in range(0, task.size, chunk):
-            spikes = task.spikes[start : start + chunk]
-
-            def run(given: Capacities, at: Any = jnp.asarray(point), own: Any = spikes) -> tuple[Any, Array]:
-                return None, _needed(plane, own, at, given)
-
-            def measure(given: Capacities, at: Any = jnp.asarray(point), own: Any = spikes) -> Capacities:
-                network = plane.at(at)
-                return enough(network, own, network.states(None), given)
-
-            _, capacities, _ = with_capacity(run, capacities, measure=measure)
+            capacities = _roomy_at(plane, task.spikes[start : start + chunk], jnp.asarray(point), capacities)
     return capacities
+
+
+def _roomy_at(plane: Plane, spikes: Spikes, point: Float[Array, " coordinates"], capacities: Capacities) -> Capacities:
+    def run(given: Capacities) -> tuple[Any, Array]:
+        return None, _needed(plane, spikes, point, given)
+
+    def measure(given: Capacities) -> Capacities:
+        network = plane.at(point)
+        return enough(network, spikes, network.states(None), given)
+
+    return with_capacity(run, capacities, measure=measure)[1]
 
 
 @eqx.filter_jit
@@ -124,9 +126,7 @@ def _differentiated(plane: Plane, task: Task, point: Float[Array, " coordinates"
             for direction in plane.directions
         ]
     else:
-        slopes = [
-            jax.jvp(lambda p: losses(p)[0], (parameters,), (direction,))[1] for direction in plane.directions
-        ]
+        slopes = [jax.jvp(lambda p: losses(p)[0], (parameters,), (direction,))[1] for direction in plane.directions]
     return (values, jnp.stack(slopes, -1), gradient), needed
 
 

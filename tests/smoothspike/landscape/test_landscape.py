@@ -15,9 +15,7 @@ def _one(model, weights, times, duration=3.0):
     """One neuron with one input spike on each channel; its loss is its first spike time."""
     neuron = ss.Neuron(model, allow_discontinuous=True)
     net = ss.FeedForward(neuron, (len(times), 1), duration, weights=[[weights]])
-    data = ss.datasets.Dataset(
-        ss.Spikes([times], [range(len(times))]), [0], num_classes=1, num_sources=len(times)
-    )
+    data = ss.datasets.Dataset(ss.Spikes([times], [range(len(times))]), [0], num_classes=1, num_sources=len(times))
     return net, data
 
 
@@ -63,9 +61,7 @@ def test_a_curve_has_both_limits_at_a_jump():
     x = np.linspace(-1, 1, 5)
     event = Event(0.2, "order", 0, (0.04, 1.04), (0.4, 0.4), 0, 0, 0, 0, 1.0, True)
     values, slopes = x**2 + (x > 0.2), 2 * x
-    scape = Landscape(
-        (x,), values, slopes[:, None], abs(slopes), values[None], slopes[None, :, None], (event,), (), 0
-    )
+    scape = Landscape((x,), values, slopes[:, None], abs(slopes), values[None], slopes[None, :, None], (event,), (), 0)
     places, curve = scape.curve()
     at = np.flatnonzero(places == 0.2)
     assert curve[at] == pytest.approx([0.04, 1.04], abs=1e-12)
