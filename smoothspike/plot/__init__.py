@@ -1,6 +1,7 @@
 """Plots of spikes, potentials, models, witnesses and training; every function takes and returns matplotlib Axes."""
 
 from .contact import contact as contact
+from .landscape import landscape as landscape
 from .learning_curve import learning_curve as learning_curve
 from .phase_line import phase_line as phase_line
 from .raster import raster as raster
