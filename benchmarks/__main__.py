@@ -28,6 +28,7 @@ QUESTIONS = {
     "layers": "quadratic and leaky layers of any time constants beside the closed form",
     "precision": "single and double precision on handwritten digits (peer: spikegd)",
     "brian2": "simulation alone, at the step with which Brian2 is as exact as 1e-3 (peer: brian2)",
+    "landscape": "jumps of the loss on random lines, beside those on a fine grid of another simulation",
     "roofline": "one neuron update against the limits of memory and arithmetic",
 }
 

@@ -21,6 +21,7 @@ from symbolic import time as time
 from symbolic import verify as verify
 from symbolic import weight as weight
 
+from . import baselines as baselines
 from . import datasets as datasets
 from . import exchange as exchange
 from . import losses as losses
@@ -34,6 +35,8 @@ from .encoding import encode_level_crossings as encode_level_crossings
 from .encoding import encode_rate as encode_rate
 from .encoding import jittered as jittered
 from .engine import Connections as Connections
+from .landscape import landscape as landscape
+from .landscape import loop_integral as loop_integral
 from .networks import FeedForward as FeedForward
 from .networks import Recurrent as Recurrent
 from .networks import Sequential as Sequential
@@ -42,6 +45,7 @@ from .neurons.neuron import Neuron as Neuron
 from .saving import load as load
 from .saving import save as save
 from .spikes import Spikes as Spikes
+from .studies import search as search
 from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate

@@ -32,12 +32,19 @@ Needed = Int[Array, "*batch layers 2"]
 
 def simulate(
     network: "AbstractNetwork", spikes: Spikes, capacities: Capacities, currents: Any = None
-) -> tuple[Recording, Needed]:
+) -> tuple[Any, Needed]:
     """Run a network without raising where spikes do not fit; return what capacity each layer needed, too.
 
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
+    return network.simulated(spikes, capacities, currents)
+
+
+def simulated(
+    network: "AbstractNetwork", spikes: Spikes, capacities: Capacities, currents: Any
+) -> tuple[Recording, Needed]:
+    """Run an exact network in this way."""
     driven, spikes, _ = driven_by_currents(network, currents, valid_delays(network, spikes))
     return _simulate(driven, spikes, network.states(None), capacities)
 

@@ -10,7 +10,6 @@ from .._checks import first_entry, known
 from ..datasets import AbstractDataset, Dataset
 from ..networks import Network
 from ..networks._driven import driven_by_currents
-from ..networks.recording import Recording
 from ..spikes import Spikes
 
 
@@ -60,7 +59,7 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
     if dataset.num_classes is None:
         return
     labels = known(dataset.labels)
-    is_default = readout in (Recording.first_spike_times, Recording.max_over_time)
+    is_default = readout in (network.records.first_spike_times, network.records.max_over_time)
     if is_default and labels is not None and (is_wrong := labels >= outputs).any():
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(

@@ -42,7 +42,7 @@ def evaluate(
         dataset: The samples.
         batch_size: How many to simulate at a time.
         readout: What the loss is a function of (see `fit`). For a network that ends in a readout it returns one number
-            for each class, of which the largest decides; by default `max_over_time`.
+            for each class, of which the largest decides, or a tuple that begins with them; by default `max_over_time`.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
         capacity: The capacity of each population at the start; it grows automatically.
         loss: The loss of one sample, `loss(readout, label)`, to evaluate as well.
@@ -96,16 +96,18 @@ def evaluate(
 
 def default_readout(network: Network) -> Callable[[Recording], Any]:
     """Return what a network is read out by: spike times, or the voltages of a readout."""
-    return Recording.max_over_time if network.layers[-1].is_readout else Recording.first_spike_times
+    kind = network.records
+    return kind.max_over_time if network.layers[-1].is_readout else kind.first_spike_times
 
 
-def _by_voltage(recording: Recording, readout: Callable, classes: int) -> Int[Array, " samples"]:
+def _by_voltage(recording: Recording, readout: Callable, network: Network) -> Int[Array, " samples"]:
     """Return the class of the largest voltage; by the maximum over time if the readout gives no number per class."""
     batch = recording.spikes[0].times.shape[:-1]
-    shape = jax.eval_shape(readout, recording)
-    if getattr(shape, "shape", None) != (*batch, classes):
-        readout = Recording.max_over_time
-    return readout(recording).argmax(-1)
+    found = readout(recording)
+    found = found[0] if isinstance(found, tuple) else found
+    if getattr(found, "shape", None) != (*batch, network.sizes[-1]):
+        found = default_readout(network)(recording)
+    return found.argmax(-1)
 
 
 @eqx.filter_jit
@@ -124,7 +126,7 @@ def _sums(
     losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), labels)
     right = (jnp.zeros_like(is_sample),) * 2
     if is_classified and recording.layers[-1].is_readout:
-        right = (_by_voltage(recording, readout, network.sizes[-1]) == labels,) * 2
+        right = (_by_voltage(recording, readout, network) == labels,) * 2
     elif is_classified:
         ordinary = recording.ordinary_spike_times(1)[..., 0]
         spoke = jnp.isfinite(ordinary).any(-1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._checks import known
 from ..datasets import AbstractDataset
-from ..networks import FeedForward, Network, Recurrent, Sequential
+from ..networks import FeedForward, Network, Recurrent, Sequential, require_exact
 from ..networks._arguments import given_capacities, valid
 from ..networks._capacity import with_capacity
 from ..networks._driven import driven_by_currents
@@ -62,6 +62,7 @@ def initialise(
         [0.5, 1.0]
     """
     require_network(network)
+    require_exact(network, "initialise")
     require_count("samples", samples, 1)
     spikes, currents = _batch(network, data, samples)
     spikes = valid(network, spikes)
