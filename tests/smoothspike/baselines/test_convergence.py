@@ -79,6 +79,7 @@ def test_spike_times_of_steep_fields_are_right_to_a_few_steps(name):
     check(*INTEGRATED[name], dt=0.0025)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("declared", [ss.models.qif, ss.models.qif_alpha, ss.models.qif_adaptive])
 def test_quadratic_neurons_are_of_second_order_but_for_the_grid(declared):
     network = ss.FeedForward(ss.Neuron(declared()), (3, 2), DURATION, weights=[9.0 * WEIGHTS])
@@ -91,6 +92,7 @@ def test_quadratic_neurons_are_of_second_order_but_for_the_grid(declared):
     assert errors[1] < 2e-4
 
 
+@pytest.mark.slow
 def test_a_constant_drive_is_followed_exactly():
     """The angle of a theta neuron without input grows evenly, and a delta input only shears its ray."""
     network = ss.FeedForward(ss.Neuron(ss.models.theta_neuron()), (3, 2), 8.0, weights=[WEIGHTS])
@@ -99,6 +101,7 @@ def test_a_constant_drive_is_followed_exactly():
     np.testing.assert_allclose(stepped(SPIKES).ordinary_spike_times(3), exact, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_currents_refractoriness_and_initial_values_are_stepped():
     model = ss.NeuronModel.from_equations(
         "dV/dt = V**2 + 0.5 + E - w; dw/dt = -w", name="driven", spike="V = oo", reset="V = -oo, w = w + 0.3",
@@ -121,6 +124,7 @@ def test_currents_refractoriness_and_initial_values_are_stepped():
     np.testing.assert_allclose(batch.counts(), [found.counts()] * 2)
 
 
+@pytest.mark.slow
 def test_layers_and_delays_of_every_kind_are_stepped():
     """Three layers: delays for each source, sparse connections with delays of their own, and a recurrent layer."""
     neuron = ss.Neuron(ss.models.qif())
