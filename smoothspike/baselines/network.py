@@ -210,7 +210,7 @@ def surrogate(
         >>> net = ss.FeedForward(neuron, sizes=(1, 2), duration=4.0, weights=[[[9.0], [0.0]]])
         >>> stepped = surrogate(net, dt=0.01, surrogate="superspike", scale=10.0)
         >>> stepped(ss.Spikes([0.5], [0])).counts().tolist()
-        [2.0, 0.0]
+        [3.0, 0.0]
         >>> stepped.network is net
         True
     """

@@ -30,7 +30,7 @@ def ceiling_of(model: NeuronModel, dt: float) -> Ends | None:
     Example:
         >>> from symbolic import models
         >>> [round(end, 2) for end in ceiling_of(models.eif(), 0.01)]
-        [2.87]
+        [2.72]
     """
     return _ends(model, dt, 1, _ABOVE)
 
