@@ -1,6 +1,6 @@
 """`surrogate`: a declared network stepped in time, with surrogate gradients, beside the exact one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, final
 
 import equinox as eqx
@@ -149,7 +149,8 @@ def _trial(network: Any, spikes: Spikes, states: States, settings: Settings) -> 
 
 
 _TOO_LONG = (
-    "{}: a state is not a number at the trial end: the step is too long for these weights and equations; make dt smaller",
+    "{}: a state is not a number at the trial end: the step is too long for these weights and equations; "
+    "make dt smaller",
     "{}: a neuron spikes twice within a step: make dt smaller, or the weights",
 )
 

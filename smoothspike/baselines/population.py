@@ -180,7 +180,7 @@ def longest_lag(connections: Connections | None, dt: float) -> int:
 
 
 def _scan(body: Callable, carry: Any, given: Any, segment: int | None) -> tuple[Any, Any]:
-    """Scan; with segments, only what is carried from one to the next is kept for the gradient, the rest computed anew."""
+    """Scan; with segments, only what is carried from one to the next is kept for the gradient, not the rest."""
     if segment is None:
         return jax.lax.scan(body, carry, given)
     length = jax.tree.leaves(given)[0].shape[0]
