@@ -39,10 +39,10 @@ demo-quick: $(VENV)/.installed-datasets
 	$(BIN)/smoothspike demo --quick
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) --budget $(BUDGET) --costs 10 $(TESTS)
+	$(PYTEST) --check-shapes --budget $(BUDGET) --costs 10 $(TESTS)
 
 test-slow: $(VENV)/.installed-dev
-	$(PYTEST) --thorough -m slow $(TESTS)
+	$(PYTEST) --thorough --costs 10 -m slow $(TESTS)
 
 test-single: $(VENV)/.installed-dev
 	JAX_ENABLE_X64=0 $(PYTEST) --thorough $(TESTS)

@@ -16,8 +16,8 @@ class SpikePlaces(NamedTuple):
         rank: For the first spikes of every neuron, where they are in this list.
     """
 
-    number: Int[Array, "total *trials"]
-    neuron: Int[Array, "total *trials"]
+    number: Int[Array, " total *trials"]
+    neuron: Int[Array, " total *trials"]
     rank: Int[Array, "most neurons *trials"]
 
     @classmethod

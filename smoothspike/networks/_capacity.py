@@ -80,7 +80,7 @@ def grown(
 
 
 def shrunk(capacities: Capacities, needed: np.ndarray) -> Capacities:
-    """Return less capacity where more than half of much stays empty, else the same; `needed` is of one row per layer."""
+    """Return less capacity where more than half of much stays empty, else the same; `needed` has one row per layer."""
     return tuple(
         have._replace(total=fits.total) if have.total > _MUCH and 2 * fits.total <= have.total else have
         for have, fits in zip(capacities, fitting(needed), strict=True)

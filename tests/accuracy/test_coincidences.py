@@ -24,7 +24,6 @@ NEURONS = {
     "adaptation": (lambda: ss.Neuron(ss.models.qif_adaptive()), (20.0, 15.0, 12.0), 1e-12),
     "phase": (lambda: ss.Neuron(ss.models.quartic()), (1.2, 1.1, 3.0), 1e-11),
     "angle": (lambda: ss.Neuron(ss.models.theta_neuron()), (2.0, 2.0, 2.0), 1e-12),
-    "integration": (lambda: ss.Neuron(ss.models.qif(), method="numeric"), (20.0, 15.0, 12.0), 1e-9),
     "exponential": (lambda: ss.Neuron(ss.models.eif()), (8.0, 5.0, 6.0), 1e-9),
     "linear": (lambda: ss.Neuron(ss.models.lif(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
     "matrix": (lambda: ss.Neuron(ss.models.lif_alpha(), allow_discontinuous=True), (12.0, 9.0, 12.0), 1e-12),
@@ -79,7 +78,6 @@ BUSY = {
     "linear": (lambda: ss.Neuron(driven(-V, 8, spike=ss.crosses(V, 1), reset={V: 0}), allow_discontinuous=True), 1e-12),
     "phase": (lambda: ss.Neuron(ss.models.quartic(I_0=12.0)), 1e-11),
     "angle": (lambda: ss.Neuron(ss.models.theta_neuron(I_0=90.0)), 1e-12),
-    "integration": (lambda: ss.Neuron(driven(V**2 - V, 90, **AT_INFINITY), method="numeric"), 1e-9),
     "exponential": (lambda: ss.Neuron(driven(sp.exp(V) - V, 9, spike=ss.at_infinity(V), reset={V: -1})), 1e-9),
 }
 LONG, LEAST, ROOM = 500.0, 1000, 6000

@@ -101,7 +101,7 @@ def test_an_input_never_takes_an_angle_across_its_ends():
     """Rounding may leave the angle beyond them by its last digit; a spike would be lost there, or come twice."""
     change = numeric_model(ss.models.theta_neuron()).equations.jump
     angles = np.pi * np.array([-1 - 4e-16, -1, -1 + 4e-16, 1 - 4e-16, 1, 1 + 4e-16])
-    for strength in (-3.0, 3.0):
+    for strength in jnp.array([-3.0, 3.0]):
         moved = jax.vmap(lambda angle, w=strength: change(jnp.array(0), w, angle[None])[0])(jnp.asarray(angles))
         np.testing.assert_allclose(moved, angles, rtol=1e-14)
         assert (np.abs(moved) < np.pi).all()
@@ -120,7 +120,7 @@ def test_rates_jumps_and_resets_are_those_declared():
         np.testing.assert_allclose(ready.equations.rates(states), [1.5 + (4 if v > 0 else 2), 2.5, -1.5])
         np.testing.assert_allclose(ready.equations.reset(states), [-1, 3.5, 3])
         for route, expected in ((-1, states), (0, [v, 0.5, 4]), (1, [v, 1.5, 1]), (2, [v + 1, 0.5, 3])):
-            np.testing.assert_allclose(ready.equations.jump(jnp.array(route), 1.0, states), expected)
+            np.testing.assert_allclose(ready.equations.jump(jnp.array(route), jnp.array(1.0), states), expected)
 
 
 def test_lines_at_a_cut_off():
