@@ -40,6 +40,9 @@ SCHEDULES = (
     "cosine_decay_schedule", "exponential_decay", "linear_schedule", "polynomial_schedule",
     "warmup_cosine_decay_schedule", "warmup_exponential_decay_schedule", "cosine_onecycle_schedule",
 )  # fmt: skip
+SURROGATES = (
+    "superspike", "fast_sigmoid", "atan", "sigmoid", "triangular", "gaussian", "rectangular", "straight_through",
+)  # fmt: skip
 #: What the learning rate and the number of steps give.
 _STARTS, _STEPS = ("init_value", "peak_value"), ("decay_steps", "transition_steps")
 

@@ -15,12 +15,12 @@ from ...networks import Network
 from ...spikes import Spikes
 from ...training import Fit, callbacks, evaluate, fit
 from ...training.best import best_epoch
-from ..build.data import Splits, build_data
-from ..build.loss import build_loss
-from ..build.network import build_network
-from ..build.objects import explained
-from ..build.optimizer import build_optimizer
 from ..config import Config, Source
+from ..parts.data import Splits, build_data
+from ..parts.loss import build_loss
+from ..parts.network import build_network
+from ..parts.objects import explained
+from ..parts.optimizer import build_optimizer
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 from ... import plot
 from ...landscape import Landscape, landscape
 from ...saving import load
-from ..build.data import build_data
-from ..build.objects import explained, path_of
 from ..config import Config, ConfigError, Source
+from ..parts.data import build_data
+from ..parts.objects import explained, path_of
 from .experiment import Experiment, build, exact, set_precision
 from .folder import RunFolder
 

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from ..build.data import missing_files, with_fallback
 from ..config import Config, Source
+from ..parts.data import missing_files, with_fallback
 
 SAMPLES, EPOCHS, TRIALS = 96, 2, 2
 #: Of landscapes.

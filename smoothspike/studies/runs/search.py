@@ -8,9 +8,9 @@ import jax
 import matplotlib.pyplot as plt
 
 from ... import plot
-from ..build.data import Splits, build_data
 from ..config import Config, ConfigError, Source, as_toml
 from ..config.override import check_space, overridden, spaces
+from ..parts.data import Splits, build_data
 from ..search import search
 from ..study import Record, Study
 from ..trial import Trial

@@ -10,8 +10,8 @@ import matplotlib.pyplot as plt
 from ... import plot
 from ...saving import save
 from ...training import Fit
-from ..build.data import build_data
 from ..config import Config, Source
+from ..parts.data import build_data
 from ..trial import seed_of
 from .experiment import Experiment, build, exact, set_precision
 from .folder import RunFolder

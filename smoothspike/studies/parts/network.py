@@ -78,13 +78,13 @@ def _model(name: str, table: schema.Neuron, source: Source) -> NeuronModel:
         return NeuronModel.from_equations(table.equations, name=name, parameters=dict(table.parameters), **given)
     assert table.model is not None
     if given:
-        raise ValueError(f"{next(iter(given))} goes with equations, not with the model {table.model}; it must be left out")
+        raise ValueError(f"{next(iter(given))} goes with equations, not with a model; it must be left out")
     if table.model in models.names():
         return getattr(models, table.model)(**table.parameters)
     found = from_file(table.model, source)
     found = found() if callable(found) and not isinstance(found, NeuronModel) else found
     if not isinstance(found, NeuronModel):
-        raise TypeError(f"{table.model} is of type {type(found).__name__}; it must be a model, or a function of nothing")
+        raise TypeError(f"{table.model} is of type {type(found).__name__}; it must be a model, or return one")
     return found.with_parameters(**table.parameters) if table.parameters else found
 
 
@@ -100,9 +100,7 @@ def _chosen(layer: schema.Layer, neurons: Mapping[str, Neuron], place: Any, sour
     return neurons[layer.neuron]
 
 
-def _populations(
-    table: schema.Network, neurons: Sequence[Neuron], sizes: Sequence[int], key: PRNGKeyArray
-) -> Network:
+def _populations(table: schema.Network, neurons: Sequence[Neuron], sizes: Sequence[int], key: PRNGKeyArray) -> Network:
     """Build one network for each run of layers that are alike: feed-forward ones of equal spread, or one recurrent."""
     numbers = range(len(table.layers))
 
@@ -165,7 +163,7 @@ def _delays(table: schema.Delays | None, shape: tuple[int, int], layer: schema.L
         return None
     if table.high < table.low:
         raise ValueError(f"delays are from {table.low} to {table.high}; high must be at least low")
-    neurons, sources = shape
+    _, sources = shape
     if layer.out_degree is None:
         sized = {"connection": shape, "source": (1, sources), "layer": ()}[table.per]
     else:

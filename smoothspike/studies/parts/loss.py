@@ -88,7 +88,7 @@ def build_loss(table: schema.Loss, network: Network, classes: int, source: Sourc
         function = getattr(losses, table.name) if table.name in (*CLASSIFYING, *OF_TRAINS) else None
         function = from_file(table.name, source) if function is None else function
         if not callable(function):
-            raise TypeError(f"{table.name} is of type {type(function).__name__}, but must be a function of readout and label")
+            raise TypeError(f"{table.name} is {type(function).__name__}, but must be a function of readout and label")
         options = _options(dict(table.options) | ({"duration": network.duration} if table.name == "count" else {}))
         late = None if table.late_margin is None else (network.duration, table.late_margin)
         penalties = [None if each is None else _penalty(each) for each in (table.rate, table.silence)]
@@ -133,7 +133,7 @@ def _targets(table: schema.Loss, classes: int, outputs: int) -> tuple[Any, ...] 
     """Return targets of equal lengths, padded with `inf`, for each class and output."""
     if table.targets is None:
         if table.name in OF_TRAINS:
-            raise ValueError(f"targets are missing; {table.name} must have, for each class, a list for each output neuron")
+            raise ValueError(f"targets are missing; {table.name} must have for each class a list for each output")
         return None
     if table.name in CLASSIFYING:
         raise ValueError(f"targets must be left out: {table.name} is of the label")

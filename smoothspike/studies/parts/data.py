@@ -52,7 +52,8 @@ def build_data(data: Data, seed: int, source: Source) -> Splits:
         parts = Splits(*(_limited(each, data.limit) for each in (train, validation, test)))
     for name, part in parts._asdict().items():
         if len(part) == 0:
-            raise ConfigError(f"{source.at(('data',))}: [data] {data.name} gives no {name} data; it must give all three")
+            where = source.at(("data",))
+            raise ConfigError(f"{where}: [data] {data.name} gives no {name} data; it must give all three")
     return parts
 
 
