@@ -26,6 +26,7 @@ COSTS = pytest.StashKey[dict[str, float]]()
 LONG_EXAMPLES = (
     "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
+    "landscape.scape.landscape", "landscape.loop.loop_integral",
 )  # fmt: skip
 CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
 SHARED = 5  # times the budget is the limit for the fixtures of a test: they may serve a whole module
