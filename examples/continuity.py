@@ -1,24 +1,18 @@
 """Spikes that move and spikes that jump: the QIF and the LIF neuron under a change of their input.
 
 One neuron gets an excitatory input; its weight is swept. Then it gets an inhibitory input too, and the time of that one
-is swept. The spike of the quadratic integrate-and-fire neuron (QIF) leaves the trial through its end and continues as a
-pseudospike, so neither its time nor its slope jumps. The spike of the leaky integrate-and-fire neuron (LIF) vanishes
-within the trial. After Fig. 1 of Klos & Memmesheimer, arXiv:2309.14523.
+is swept. After Fig. 1 of Klos & Memmesheimer, arXiv:2309.14523.
 
     python examples/continuity.py [--quick] [--output runs/continuity]
-
-prints the largest jumps of the spike times and of their slopes, before and after zooming in on them, and writes
-continuity.png and continuity.pdf.
 """
 
-import argparse
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from gallery import Entry, Outcome
 from jaxtyping import Array, Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,35 +21,42 @@ import smoothspike as ss
 from smoothspike import plot
 from smoothspike.networks import Recording
 
-DURATION = 2.5
-SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last
 EXCITATION = 0.5  # time of the excitatory input
+#: A jump is what is left between values of the swept quantity that are so close, a kink the same for derivatives.
+WIDTH, SLOPE_WIDTH = 1e-13, 1e-9
+SHADES = (0.6, 0.3, 0.0)  # from the first value shown to the last
 Trial = tuple[ss.Spikes, Float[Array, "1 inputs"]]
+
+
+class Kind(NamedTuple):
+    """A neuron, with the formulas of its first spike after one input."""
+
+    name: str
+    neuron: ss.Neuron
+    duration: float
+    least_weight: float
+    spike_time: Callable[[np.ndarray], np.ndarray]
+    weights_shown: tuple[float, float, float]
+    excitation: float
+    times_shown: tuple[float, float, float]
+    color: str
+    view: tuple[float, float]
 
 
 class Case(NamedTuple):
     """A neuron, its trial for each value of the swept quantity, and the values to show."""
 
-    name: str
+    kind: Kind
     swept: str
-    neuron: ss.Neuron
     trial: Callable[[Float[Array, ""]], Trial]
     span: tuple[float, float]
-    shown: tuple[float, float, float]
-    color: str
+    shown: tuple[float, ...]
 
     def run(self, value: float | Float[Array, ""]) -> Recording:
         """Run one trial."""
         spikes, weights = self.trial(jnp.asarray(value))
-        return ss.FeedForward(self.neuron, (weights.shape[1], 1), DURATION, weights=[weights])(spikes, capacity=8)
-
-
-class Jump(NamedTuple):
-    """The largest change between neighbours in a sweep: position, size, and the remainder after zooming in."""
-
-    place: int
-    size: float
-    remains: float
+        sizes = (weights.shape[1], 1)
+        return ss.FeedForward(self.kind.neuron, sizes, self.kind.duration, weights=[weights])(spikes, capacity=8)
 
 
 class Sweep(NamedTuple):
@@ -66,27 +67,52 @@ class Sweep(NamedTuple):
     slopes: np.ndarray
 
 
-def weight_trial(weight: Float[Array, ""]) -> Trial:
-    return ss.Spikes([EXCITATION], [0]), weight.reshape(1, 1)
+def qif_spike_time(weight: np.ndarray) -> np.ndarray:
+    """V = -u'/u turns the equation into u'' + u' + w exp(-2t) u = 0, solved by cos(sqrt(w) (1 - exp(-t)))."""
+    return EXCITATION - np.log1p(-np.pi / (2 * np.sqrt(weight)))
 
 
-def time_trial(time: Float[Array, ""]) -> Trial:
-    return ss.Spikes(jnp.stack([jnp.asarray(EXCITATION), time]), [0, 1]), jnp.array([[4.5, -2.0]])
+def lif_spike_time(weight: np.ndarray) -> np.ndarray:
+    """V = w (x - x^2) with x = exp(-t) reaches 1."""
+    return EXCITATION - np.log((1 + np.sqrt(np.maximum(1 - 4 / weight, 0))) / 2)
 
 
-def cases() -> list[Case]:
-    qif = ss.Neuron(ss.models.qif())
-    lif = ss.Neuron(ss.models.lif(), allow_discontinuous=True)
-    weight, time = "input weight", "time of inhibition"
-    return [
-        Case("QIF", weight, qif, weight_trial, (0.0, 8.0), (2.5, 3.2, 4.5), plot.BLUE),
-        Case("LIF", weight, lif, weight_trial, (0.0, 8.0), (3.0, 3.95, 4.05), plot.VERMILION),
-        Case("QIF", time, qif, time_trial, (0.0, 2.0), (0.6, 0.92, 1.6), plot.BLUE),
-        Case("LIF", time, lif, time_trial, (0.0, 2.0), (0.6, 0.88, 0.93), plot.VERMILION),
-    ]
+def kinds() -> tuple[Kind, Kind]:
+    """Return both neurons, with the values of the paper, shown in units of the least weight and of the spike time."""
+    qif = ss.Neuron(ss.models.qif(tau_m=1.0, tau_s=0.5))
+    lif = ss.Neuron(ss.models.lif(tau_m=1.0, tau_s=0.5), allow_discontinuous=True)
+    return (
+        Kind(
+            "QIF", qif, 4.0, np.pi**2 / 4, qif_spike_time, (0.95, 1.15, 1.5), 1.5, (0.5, 0.62, 1.4), plot.BLUE,
+            (-3.0, 5.0),
+        ),
+        Kind(
+            "LIF", lif, 3.0, 4.0, lif_spike_time, (0.95, 1.15, 1.4), 1.4, (0.8, 1.5, 3.0), plot.VERMILION, (-1.6, 1.3)
+        ),
+    )  # fmt: skip
 
 
-def exactly(case: Case) -> Callable[[np.ndarray], Sweep]:
+def cases(kind: Kind) -> tuple[Case, Case]:
+    """Return the sweep of a weight, and of the time of an inhibitory input."""
+    least = kind.least_weight
+
+    def weight_trial(weight: Float[Array, ""]) -> Trial:
+        return ss.Spikes([EXCITATION], [0]), weight.reshape(1, 1)
+
+    def time_trial(time: Float[Array, ""]) -> Trial:
+        weights = jnp.array([[kind.excitation * least, -least]])
+        return ss.Spikes(jnp.stack([jnp.asarray(EXCITATION), time]), [0, 1]), weights
+
+    alone = float(kind.spike_time(np.array(kind.excitation * least)))
+    times = tuple(share * alone for share in kind.times_shown if share * alone < kind.duration)
+    weights = tuple(share * least for share in kind.weights_shown)
+    return (
+        Case(kind, "input weight $w$", weight_trial, (0.0, 2 * least), weights),
+        Case(kind, "time of inhibition", time_trial, (0.0, kind.duration), times),
+    )
+
+
+def swept(case: Case) -> Callable[[np.ndarray], Sweep]:
     """Return a function for exact spike times and their derivatives at many values."""
 
     def spike_time(value: Float[Array, ""]) -> Float[Array, ""]:
@@ -101,92 +127,153 @@ def exactly(case: Case) -> Callable[[np.ndarray], Sweep]:
     return sweep
 
 
-def largest_jump(coarse: Sweep, read: Callable[[Sweep], np.ndarray], sweep: Callable[[np.ndarray], Sweep]) -> Jump:
-    """Find the largest change between neighbouring values, and its remainder after zooming in."""
-    changes = np.abs(np.diff(read(coarse)))
-    place = int(np.argmax(changes))
-    fine = sweep(np.linspace(coarse.values[place], coarse.values[place + 1], len(coarse.values)))
-    return Jump(place, float(changes[place]), float(np.abs(np.diff(read(fine))).max()))
+def largest_jump(
+    coarse: Sweep, read: Callable[[Sweep], np.ndarray], sweep: Callable[[np.ndarray], Sweep], width: float
+) -> tuple[float, float]:
+    """Zoom in where neighbours differ most; return the place, and the difference that is left at this width."""
+    values, found = coarse.values, read(coarse)
+    while True:
+        place = int(np.argmax(np.abs(np.diff(found))))
+        low, high = values[place], values[place + 1]
+        if high - low <= width:
+            return float(low), float(abs(found[place + 1] - found[place]))
+        values = np.linspace(low, high, 65)
+        found = read(sweep(values))
 
 
-def measure(case: Case, steps: int) -> tuple[Sweep, Jump]:
-    """Sweep a case; print the jumps of the spike time and of its slope, and return the first of them."""
-    sweep = exactly(case)
-    result = sweep(np.linspace(*case.span, steps + 1))
-    jump = largest_jump(result, lambda each: each.times, sweep)
-    kink = largest_jump(result, lambda each: each.slopes, sweep)
-    print(f"{case.name}, {case.swept} from {case.span[0]:g} to {case.span[1]:g} in {steps} steps")
-    print(f"    largest jump of the spike time {jump.size:9.3g}; {steps} times finer around it: {jump.remains:.3g}")
-    print(f"    largest jump of its slope      {kink.size:9.3g}; {steps} times finer around it: {kink.remains:.3g}")
-    return result, jump
+def measured(case: Case, points: int) -> tuple[Sweep, dict[str, float]]:
+    """Sweep a case, and find the largest jump of the spike time and of its derivative."""
+    sweep = swept(case)
+    result = sweep(np.linspace(*case.span, points))
+    place, jump = largest_jump(result, lambda each: each.times, sweep, WIDTH)
+    kink_at, kink = largest_jump(result, lambda each: each.slopes, sweep, SLOPE_WIDTH)
+    return result, {"place": place, "jump": jump, "kink_at": kink_at, "kink": kink}
+
+
+def least_weight(kind: Kind) -> float:
+    """Find the least weight that makes the neuron spike, in a trial as long as needed, by bisection."""
+
+    @jax.jit
+    def spikes(weight: Float[Array, ""]) -> Array:
+        net = ss.FeedForward(kind.neuron, (1, 1), 60.0, weights=[weight.reshape(1, 1)])
+        return net(ss.Spikes([EXCITATION], [0]), capacity=4).spikes[-1].is_spike.any()
+
+    low, high = 0.0, 2 * kind.least_weight
+    while high - low > 1e-14 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if spikes(jnp.asarray(middle)) else (middle, high)
+        if middle in (low, high) and high - low <= np.spacing(high):
+            break
+    return high
+
+
+def contact(case: Case) -> tuple[np.ndarray, np.ndarray]:
+    """Return how long before the neuron's own spike an input comes, and by how much it shifts that."""
+    alone = float(case.kind.spike_time(np.array(case.kind.excitation * case.kind.least_weight)))
+    left = np.geomspace(3e-4, 0.3, 25)
+    shift = swept(case)(alone - left).times - alone
+    return left, np.abs(shift)
 
 
 def draw_potentials(ax: Axes, case: Case) -> None:
-    for value, shade in zip(case.shown, SHADES, strict=True):
-        color = plot.lighter(case.color, shade)
-        plot.traces(case.run(value), ax=ax, colors=[color], until=1.6 * DURATION)
-        if case.trial is time_trial:
+    for value, shade in zip(case.shown, SHADES, strict=False):
+        color = plot.lighter(case.kind.color, shade)
+        plot.traces(case.run(value), ax=ax, colors=[color], until=1.6 * case.kind.duration)
+        if case.swept.startswith("time"):
             ax.plot(
-                value, 0.03, "|", color=color, markersize=7, markeredgewidth=1.2, transform=ax.get_xaxis_transform()
+                value, 0.04, "|", color=color, markersize=7, markeredgewidth=1.2, transform=ax.get_xaxis_transform()
             )
-    ax.set_ylim((-3.0, 5.0) if case.name == "QIF" else (-0.35, 1.15))
-    ax.set_yticks([-2, 0, 2, 4] if case.name == "QIF" else [0, 0.5, 1])
+    ax.set_ylim(case.kind.view)
 
 
-def draw_times(ax: Axes, case: Case, result: Sweep, jump: Jump) -> None:
-    """Draw spike times, pseudospikes paler and dashed; the line breaks at a jump that zooming in does not remove."""
+def draw_times(ax: Axes, case: Case, result: Sweep, numbers: dict[str, float]) -> None:
+    """Draw spike times, pseudospikes paler and dashed; the line breaks at a jump."""
+    color, duration = case.kind.color, case.kind.duration
     values, times = result.values, result.times
-    if jump.remains > 0.5 * jump.size:
-        sides = [jump.place, jump.place + 1]
-        ax.plot(values[sides], times[sides], ":", color=plot.GREY, linewidth=0.9)
-        values, times = np.insert(values, sides[1], np.nan), np.insert(times, sides[1], np.nan)
-    ax.plot(
-        values, np.where(times > DURATION, times, np.nan), color=plot.lighter(case.color, 0.4), linestyle=(0, (3, 1))
-    )
-    ax.plot(values, np.where(times > DURATION, np.nan, times), color=case.color)
-    ax.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    for value, shade in zip(case.shown, SHADES, strict=True):
-        time, color = float(case.run(value).first_spike_times()[0]), plot.lighter(case.color, shade)
-        face = "white" if time > DURATION else color
-        ax.plot(value, time, "o", color=color, markerfacecolor=face, markersize=4.5, clip_on=False, zorder=3)
-    ax.set(xlim=case.span, ylim=(0, 3 * DURATION), xlabel=case.swept)
+    if numbers["jump"] > 1e-3:
+        place = int(np.searchsorted(values, numbers["place"], "right"))
+        ax.plot(values[[place - 1, place]], times[[place - 1, place]], ":", color=plot.GREY, linewidth=0.9)
+        values, times = np.insert(values, place, np.nan), np.insert(times, place, np.nan)
+    beyond = times > duration
+    ax.plot(values, np.where(beyond, times, np.nan), color=plot.lighter(color, 0.4), linestyle=(0, (3, 1)))
+    ax.plot(values, np.where(beyond, np.nan, times), color=color)
+    ax.axhline(duration, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+    for value, shade in zip(case.shown, SHADES, strict=False):
+        time, tint = float(case.run(value).first_spike_times()[0]), plot.lighter(color, shade)
+        face = "white" if time > duration else tint
+        ax.plot(value, time, "o", color=tint, markerfacecolor=face, markersize=4.5, clip_on=False, zorder=3)
+    ax.set(xlim=case.span, ylim=(0, 2.6 * duration), xlabel=case.swept)
 
 
-def figure(results: list[tuple[Case, Sweep, Jump]]) -> Figure:
-    fig = Figure(figsize=(7.2, 3.3), layout="constrained")
-    axes = fig.subplots(2, len(results), gridspec_kw={"height_ratios": (1.0, 1.25)})
-    for (upper, lower), (case, result, jump) in zip(axes.T, results, strict=True):
-        draw_potentials(upper, case)
-        draw_times(lower, case, result, jump)
-        upper.set_title(case.name, color=case.color, pad=10)
+def draw_slopes(ax: Axes, case: Case, result: Sweep, numbers: dict[str, float]) -> None:
+    values, slopes = result.values, np.clip(result.slopes, -25, 2)
+    if numbers["jump"] > 1e-3:
+        place = int(np.searchsorted(values, numbers["place"], "right"))
+        values, slopes = np.insert(values, place, np.nan), np.insert(slopes, place, np.nan)
+    ax.plot(values, slopes, color=case.kind.color, linewidth=0.8)
+    ax.set(xlim=case.span, ylim=(-20, 1), yticks=[-20, 0], xticks=[])
+    ax.set_title("d$t$/d$w$", fontsize=7, pad=2)
+    ax.tick_params(labelsize=6)
+
+
+def draw_contact(ax: Axes, left: np.ndarray, shift: np.ndarray, exponent: float, color: str) -> None:
+    ax.loglog(left, shift, "o", color=color, markersize=1.6)
+    ax.loglog(left, shift[0] * (left / left[0]) ** exponent, color=plot.GREY, linewidth=0.7, zorder=0)
+    ax.set_title(rf"shift $\propto u^{exponent:.0f}$", fontsize=7, pad=2)
+    ax.tick_params(labelsize=6)
+    ax.minorticks_off()
+    ax.set(xticks=[1e-3, 1e-1], yticks=[1e-10, 1e-2])
+
+
+def run(quick: bool) -> Outcome:
+    """Sweep both neurons."""
+    points = 2001 if quick else 100_001
+    fig = Figure(figsize=(7.4, 3.7), layout="constrained")
+    axes = fig.subplots(2, 4, gridspec_kw={"height_ratios": (1.0, 1.5)})
+    numbers: dict = {"points": points, "width": WIDTH, "slope_width": SLOPE_WIDTH}
+    for column, kind in zip((0, 2), kinds(), strict=True):
+        certificate = ss.verify(kind.neuron.model)
+        found: dict = {
+            "verdict": certificate.verdict.value, "least_weight": least_weight(kind),
+            "least_weight_by_formula": kind.least_weight,
+        }  # fmt: skip
+        for offset, (case, name) in enumerate(zip(cases(kind), ("weight", "time"), strict=True)):
+            result, found[name] = measured(case, points)
+            upper, lower = axes[:, column + offset]
+            draw_potentials(upper, case)
+            draw_times(lower, case, result, found[name])
+            upper.set_title(kind.name, color=kind.color, pad=10)
+            if name == "weight":
+                draw_slopes(lower.inset_axes((0.62, 0.68, 0.34, 0.24)), case, result, found[name])
+                inside = result.times < kind.duration
+                formula = kind.spike_time(result.values[inside])
+                found["error"] = float(np.abs(result.times[inside] - formula).max())
+            elif certificate.holds:
+                exponent = int(certificate.routes[0].contact_exponent)
+                left, shift = contact(case)
+                draw_contact(lower.inset_axes((0.62, 0.68, 0.34, 0.24)), left, shift, exponent, kind.color)
+                few = left < 3e-2
+                found["contact_exponent"] = exponent
+                found["fitted_exponent"] = float(np.polyfit(np.log(left[few][:8]), np.log(shift[few][:8]), 1)[0])
+        if not certificate.holds:
+            found["witness"] = str(ss.find_witness(certificate))
+            below = swept(cases(kind)[0])(np.array([np.nextafter(kind.least_weight, 0)])).times[0]
+            found["jump_by_formula"] = float(below - kind.spike_time(np.array(kind.least_weight)))
+        numbers[kind.name.lower()] = found
     for row, label in zip(axes, ("$V$", "spike time"), strict=True):
         for ax in row:
             ax.set_ylabel("")
         row[0].set_ylabel(label)
-    for ax in axes[1, 1:]:
-        ax.tick_params(labelleft=False)
-    axes[0, 2].text(0.15, -1.75, "inhibition", color=plot.GREY, fontsize=8)
-    axes[1, 0].text(7.9, DURATION + 0.15, "trial end", color=plot.GREY, ha="right", fontsize=8)
-    axes[1, 0].text(2.9, 5.6, "pseudospike", color=plot.lighter(plot.BLUE, 0.3), fontsize=8)
-    axes[1, 0].text(7.9, 0.4, "spike", color=plot.BLUE, ha="right", fontsize=8)
-    return fig
+    return Outcome(numbers, {"": fig})
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Spikes that move and spikes that jump.")
-    parser.add_argument("--quick", action="store_true", help="200 steps in each sweep instead of 4000")
-    parser.add_argument("--output", type=Path, default=Path("runs/continuity"))
-    arguments = parser.parse_args()
-    jax.config.update("jax_enable_x64", True)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-
-    results = [(case, *measure(case, 200 if arguments.quick else 4000)) for case in cases()]
-    with plot.paper_style():
-        fig = figure(results)
-        for suffix in ("png", "pdf"):
-            fig.savefig(arguments.output / f"continuity.{suffix}")
-    print(f"wrote {arguments.output / 'continuity.png'}")
-
+ENTRY = Entry(
+    title="Spikes that move and spikes that jump",
+    published="QIF continuous; LIF jumps at weight 4",
+    ours="QIF: jump {{ qif.weight.jump:.0e}}; LIF: {{ lif.weight.jump:.3f}} at {{ lif.weight.place:.8f}}, certified",
+    seeds="no randomness",
+    run=run,
+)
 
 if __name__ == "__main__":
-    main()
+    ENTRY.main(__file__)

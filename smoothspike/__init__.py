@@ -21,6 +21,7 @@ from symbolic import time as time
 from symbolic import verify as verify
 from symbolic import weight as weight
 
+from . import baselines as baselines
 from . import datasets as datasets
 from . import exchange as exchange
 from . import losses as losses
@@ -44,6 +45,7 @@ from .neurons.neuron import Neuron as Neuron
 from .saving import load as load
 from .saving import save as save
 from .spikes import Spikes as Spikes
+from .studies import search as search
 from .training import callbacks as callbacks
 from .training import check_gradients as check_gradients
 from .training import evaluate as evaluate

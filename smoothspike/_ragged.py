@@ -28,6 +28,15 @@ class Flat(NamedTuple):
         """The number of spikes in each trial."""
         return np.diff(self.starts)
 
+    @property
+    def distinct_times(self) -> np.ndarray:
+        """How many different times each trial has, if it is ascending."""
+        is_new = np.ones(len(self.times), bool)
+        is_new[1:] = self.times[1:] != self.times[:-1]
+        # the first spike of a trial is new, whatever the trial before ended with
+        is_new[self.starts[:-1][self.lengths > 0]] = True
+        return np.diff(np.concatenate([[0], np.cumsum(is_new)])[self.starts])
+
 
 def flat_from_trials(
     trials: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]], factor: float, named: Callable[[int], str]

@@ -1,7 +1,8 @@
 """Input currents as functions of time: piecewise constant or piecewise linear."""
 
 from abc import abstractmethod
-from typing import NamedTuple, final
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,6 +13,8 @@ from jaxtyping import Array, ArrayLike, Float
 from ._checks import first_entry, floating, known
 
 Values = Float[Array, "*#neurons"]
+#: After any trial, and finite in single precision.
+_NEVER = float(np.finfo(np.float32).max) / 2
 
 
 class Steps(NamedTuple):
@@ -34,6 +37,36 @@ class AbstractCurrent(eqx.Module):
     times: eqx.AbstractVar[Float[Array, "*batch pieces"]]
     values: eqx.AbstractVar[Float[Array, "*batch_pieces_neurons"]]
     has_slope: eqx.AbstractClassVar[bool]
+
+    @classmethod
+    def stack(cls, currents: Sequence[Self]) -> Self:
+        """Stack the currents of several trials, of any numbers of pieces, along a new first axis.
+
+        Shorter ones are padded with pieces of the last value that begin after any trial.
+
+        Raises:
+            TypeError: if they are of another kind.
+            ValueError: if there are none, or only some have values for each neuron.
+
+        Example:
+            >>> one, other = PiecewiseConstant([0.0], [1.0]), PiecewiseConstant([0.0, 2.0], [3.0, 4.0])
+            >>> PiecewiseConstant.stack([one, other]).values.tolist()
+            [[1.0, 1.0], [3.0, 4.0]]
+        """
+        wrong = next((type(each).__name__ for each in currents if not isinstance(each, cls)), None)
+        if wrong is not None:
+            raise TypeError(
+                f"{cls.__name__}.stack takes {cls.__name__}, not {wrong}: all trials have currents of a kind"
+            )
+        if len({(each.batch, each.neurons) for each in currents}) != 1:
+            raise ValueError(
+                f"{cls.__name__}.stack needs at least one current, and values for equally many neurons in all: here "
+                f"{sorted({str(each.values.shape) for each in currents})}"
+            )
+        pieces = max(each.times.shape[-1] for each in currents)
+        padded = [each._padded(pieces) for each in currents]
+        make: Callable[..., Self] = cls
+        return make(*(jnp.stack(parts) for parts in zip(*padded, strict=True)))
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -60,6 +93,12 @@ class AbstractCurrent(eqx.Module):
     @abstractmethod
     def steps(self) -> Steps:
         """Return what one trial's current does at its times."""
+
+    def _padded(self, pieces: int) -> tuple[Array, Array]:
+        axis = self.times.ndim - 1
+        missing = [(0, pieces - self.times.shape[-1] if each == axis else 0) for each in range(self.values.ndim)]
+        times = jnp.pad(self.times, missing[: axis + 1], constant_values=_NEVER)
+        return times, jnp.pad(self.values, missing, mode="edge")
 
     @property
     def _rows(self) -> Float[Array, " pieces #neurons"]:

@@ -65,7 +65,9 @@ def to_brian2(model: NeuronModel, *, cutoff: float | None = None) -> Brian2Model
         model: The model; all its parameters must have values.
         cutoff: For a spike at infinity the finite potential at which Brian2 takes it to happen, and, negative, to which
             a reset to minus infinity leads. The time that the neuron would take from there to infinity and back is
-            lost: for a quadratic neuron about `2 * tau_m / cutoff` per spike. Steps must be much shorter than that.
+            lost: for a quadratic neuron about `2 * tau_m / cutoff` per spike, for an exponential one
+            `tau_m * exp(-(cutoff - V_T) / Delta)`. Steps must be much shorter than the time spent just below it: from
+            V_T + 8 Delta on an exponential neuron rises so fast that ordinary steps overflow.
 
     Returns:
         The texts and values. Brian2 steps in time: spikes fall on its grid, and results differ from those of this
@@ -79,7 +81,7 @@ def to_brian2(model: NeuronModel, *, cutoff: float | None = None) -> Brian2Model
         >>> from symbolic import models
         >>> group = to_brian2(models.qif(), cutoff=100.0)
         >>> group.threshold, group.reset
-        ('V > 100.0', 'V = -100.0')
+        ('not (V <= 100.0)', 'V = -100.0')
     """
     _require_expressible(model, cutoff)
     texts = _Texts(model, cutoff)
@@ -89,7 +91,8 @@ def to_brian2(model: NeuronModel, *, cutoff: float | None = None) -> Brian2Model
     values = texts.values
     return Brian2Model(
         model="\n".join([*texts.equations, *(f"{name} : 1 (constant)" for name in texts.per_neuron)]),
-        threshold=f"{model.variable} > {texts.of(at_spike)}",
+        # a step that overflows on its way to infinity yields NaN, for which V > cutoff would never hold
+        threshold=f"{model.variable} > {texts.of(at_spike)}" if cutoff is None else f"not ({model.variable} <= {cutoff})",
         reset="\n".join(_assigned({state: reset[state] for state in order}, texts, "")),
         on_pre={route.name: _at_input(route, texts) for route in model.routes},
         initial={state.name: texts.number(value, f"initial {state}") for state, value in model.initial.items()},

@@ -11,6 +11,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import hypothesis
 import jax
@@ -28,7 +29,13 @@ LONG_EXAMPLES = (
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
     "landscape.scape.landscape", "landscape.loop.loop_integral",
 )  # fmt: skip
-CHECKED = ("engine", "neurons", "numerics", "kernels")  # public functions refuse wrong arguments in words of their own
+# `--check-shapes` checks these packages, but for what users call: that refuses wrong arguments in its own words
+CHECKED = ("engine", "kernels", "networks", "neurons", "numerics")
+UNCHECKED = (
+    "engine.connections", "networks._arguments", "networks._driven", "networks.abstract", "networks.feed_forward",
+    "networks.recording", "networks.recurrent", "networks.sequential", "neurons.beyond", "neurons.neuron",
+    "numerics.adaptive_steps",
+)  # fmt: skip
 SHARED = 5  # times the budget is the limit for the fixtures of a test: they may serve a whole module
 
 hypothesis.settings.register_profile("quick", derandomize=True, deadline=None, max_examples=20)
@@ -93,11 +100,17 @@ def pytest_configure(config: pytest.Config) -> None:
         # halves the time to compile; read when JAX computes for the first time
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
     if config.getoption("check_shapes"):  # from when a module is imported
-        jaxtyping.install_import_hook([f"smoothspike.{package}" for package in CHECKED], "beartype.beartype")
+        jaxtyping.install_import_hook(_checked_modules(config.rootpath), "shape_checks.checked")
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", str(config.rootpath / ".pytest_cache" / "jax"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+
+
+def _checked_modules(root: Path) -> list[str]:
+    paths = (path for package in CHECKED for path in (root / "smoothspike" / package).rglob("*.py"))
+    names = {".".join(path.relative_to(root).with_suffix("").parts) for path in paths}
+    return sorted(names - {f"smoothspike.{module}" for module in UNCHECKED})
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,7 +1,8 @@
-"""The command line: `smoothspike demo | models | verify MODEL | derive MODEL`.
+"""The command line: `smoothspike demo | models | verify MODEL | derive MODEL | train CONFIG | search CONFIG | bench`.
 
-MODEL is a library name (`smoothspike models` lists them) or `file.py:object`. Exit status: 0 on success, 1 if a
-verification fails or remains undecided or no derivation exists, 2 for wrong usage, including a file that cannot be run.
+MODEL is a library name (`smoothspike models` lists them) or `file.py:object`; CONFIG is a file in TOML. Exit status: 0
+on success, 1 if a verification fails or remains undecided, no derivation exists, or a search fails, 2 for wrong usage,
+including a file that cannot be run and a configuration that is wrong.
 """
 
 import argparse
@@ -19,7 +20,9 @@ import sympy as sp
 from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models, verify
 from symbolic.derive import METHODS, singularities
 
-from .model_file import FileError, model_in
+from ..studies.build.user_file import FileError, model_in
+from ..studies.config import ConfigError
+from . import studies
 from .terminal import Style
 
 
@@ -32,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         True
     """
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options, rest = parser.parse_known_args(arguments)
+    if rest and options.command != "bench":  # which passes them on
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
     try:
         status = options.run(options)
         sys.stdout.flush()
         return status
-    except (FileError, _UsageError) as error:
+    except (FileError, _UsageError, ConfigError) as error:
         parser.exit(2, f"{parser.prog}: error: {error}\n")
     except BrokenPipeError:
         # the reader has closed the pipe; Python must not flush to it at exit
@@ -84,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     solve.set_defaults(run=_derive)
     for command in (certify, solve):
         command.add_argument("model", metavar="MODEL", help="a library name, or file.py:object")
+    studies.add_commands(commands)
     listing = commands.add_parser("models", help="list the library's models")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
     listing.set_defaults(run=_models)

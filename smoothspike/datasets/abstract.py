@@ -8,37 +8,39 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, PRNGKeyArray, Shaped
 
 from .._checks import first_entry, is_whole, known
-from ..spikes import Spikes
+from .trial_currents import Currents
 
 
 class AbstractDataset(eqx.Module):
     """Trials of input spikes with class labels, which `fit` and `evaluate` read in minibatches.
 
     Attributes:
-        labels: The class of each sample, counted from 0.
-        num_classes: The number of classes.
+        labels: The class of each sample, counted from 0; or its target, where there are no classes.
+        num_classes: The number of classes; None where labels are targets.
         num_sources: The number of input channels.
+        currents: The input currents; None for none.
     """
 
-    labels: eqx.AbstractVar[Int[Array | np.ndarray, " samples"]]
-    num_classes: eqx.AbstractVar[int]
+    labels: eqx.AbstractVar[Shaped[Array | np.ndarray, " samples *target"]]
+    num_classes: eqx.AbstractVar[int | None]
     num_sources: eqx.AbstractVar[int]
+    currents: eqx.AbstractVar[Currents | None]
 
     def __len__(self) -> int:
         return self.labels.shape[0]
 
     @abstractmethod
     def __getitem__(self, index: Any) -> Any:
-        """Return one sample's spikes and label, or the data set of the samples in a slice or index array."""
+        """Return one sample as in a minibatch, or the data set of the samples in a slice or index array."""
 
     @abstractmethod
     def batches(
         self, batch_size: int, key: PRNGKeyArray | None = None, *, drop_last: bool = True
-    ) -> Iterator[tuple[Spikes, Int[Array, " batch"]]]:
-        """Iterate once over the data set in minibatches of spikes and labels.
+    ) -> Iterator[tuple[Any, ...]]:
+        """Iterate once over the data set in minibatches: spikes, labels and, where the data have some, currents.
 
         Args:
             batch_size: The number of samples in a minibatch.
@@ -62,11 +64,15 @@ def as_count(name: str, number: Any, least: int = 1) -> int:
     return int(number)
 
 
-def as_labels(labels: npt.ArrayLike, num_classes: int) -> Int[Array, " samples"]:
-    """Check labels and convert them to 32-bit integers."""
+def as_labels(labels: npt.ArrayLike, num_classes: int | None) -> Shaped[Array, " samples *target"]:
+    """Check labels and convert them to 32-bit integers; targets, without classes, are any numbers."""
     values = known(labels)
     if values is None:
         values = jnp.asarray(labels)
+    if num_classes is None:
+        if isinstance(values, np.ndarray) and (is_wrong := np.isnan(values)).any():
+            raise ValueError(f"{first_entry('labels', values, is_wrong)}; pad targets with inf.")
+        return jnp.asarray(values)
     if values.size and not (jnp.issubdtype(values.dtype, jnp.integer) or values.dtype == bool):
         raise ValueError(
             f"labels are of type {values.dtype}, but must be integers that number classes from 0; convert integral "

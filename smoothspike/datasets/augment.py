@@ -57,7 +57,7 @@ def blend(dataset: Dataset, extra: int, *, seed: int = 0, keep: float = 0.5, end
         end: Spikes that are moved to this time or later are left out, as those before 0 are; None for no end.
 
     Raises:
-        ValueError: if a number is out of range, or there are no samples.
+        ValueError: if a number is out of range, or there are no samples, or no classes, or currents.
 
     Example:
         >>> spikes = Spikes([[1.0, 3.0], [2.0, 6.0]], [[0, 2], [0, 2]])
@@ -70,6 +70,8 @@ def blend(dataset: Dataset, extra: int, *, seed: int = 0, keep: float = 0.5, end
         raise ValueError(f"keep is {keep!r}, but must be a probability, from 0 to 1")
     if len(dataset) == 0:
         raise ValueError("dataset has no samples to blend; pass at least one")
+    if dataset.num_classes is None or dataset.currents is not None:
+        raise ValueError("blend joins spikes of samples of a class: the data must have classes, and no currents")
     generator = np.random.default_rng(seed)
     times, sources, labels = (
         np.asarray(each) for each in (dataset.spikes.times, dataset.spikes.sources, dataset.labels)

@@ -1,6 +1,6 @@
 """Any data set of events from the package tonic, or one with the same interface."""
 
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,28 +12,18 @@ from .dataset import Dataset
 from .streamed import StreamedDataset
 
 
+class _Options(TypedDict, total=False):
+    sensor_size: tuple[int, int, int] | None
+    num_classes: int | None
+    unit: str | float
+    to: str
+    buckets: int
+
+
 @overload
-def from_tonic(
-    dataset: Any,
-    *,
-    sensor_size: tuple[int, int, int] | None = ...,
-    num_classes: int | None = ...,
-    unit: str | float = ...,
-    to: str = ...,
-    buckets: int = ...,
-    stream: Literal[False] = ...,
-) -> Dataset: ...
+def from_tonic(dataset: Any, *, stream: Literal[False] = ..., **options: Unpack[_Options]) -> Dataset: ...
 @overload
-def from_tonic(
-    dataset: Any,
-    *,
-    sensor_size: tuple[int, int, int] | None = ...,
-    num_classes: int | None = ...,
-    unit: str | float = ...,
-    to: str = ...,
-    buckets: int = ...,
-    stream: Literal[True],
-) -> StreamedDataset: ...
+def from_tonic(dataset: Any, *, stream: Literal[True], **options: Unpack[_Options]) -> StreamedDataset: ...
 def from_tonic(
     dataset: Any,
     *,

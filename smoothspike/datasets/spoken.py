@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypedDict, Unpack, overload
 
 import numpy as np
 
@@ -17,30 +17,22 @@ InMemory = tuple[Dataset, Dataset, Dataset]
 OnDisk = tuple[StreamedDataset, StreamedDataset, StreamedDataset]
 
 
+class _Options(TypedDict, total=False):
+    to: str
+    group: int
+    window: Window | None
+    max_events: int | None
+    buckets: int
+
+
+class _SHDOptions(_Options, total=False):
+    validation_speakers: int | Sequence[int]
+
+
 @overload
-def shd(
-    folder: str | Path,
-    *,
-    validation_speakers: int | Sequence[int] = ...,
-    to: str = ...,
-    group: int = ...,
-    window: Window | None = ...,
-    max_events: int | None = ...,
-    buckets: int = ...,
-    stream: Literal[False] = ...,
-) -> InMemory: ...
+def shd(folder: str | Path, *, stream: Literal[False] = ..., **options: Unpack[_SHDOptions]) -> InMemory: ...
 @overload
-def shd(
-    folder: str | Path,
-    *,
-    validation_speakers: int | Sequence[int] = ...,
-    to: str = ...,
-    group: int = ...,
-    window: Window | None = ...,
-    max_events: int | None = ...,
-    buckets: int = ...,
-    stream: Literal[True],
-) -> OnDisk: ...
+def shd(folder: str | Path, *, stream: Literal[True], **options: Unpack[_SHDOptions]) -> OnDisk: ...
 def shd(
     folder: str | Path,
     *,
@@ -96,27 +88,9 @@ def shd(
 
 
 @overload
-def ssc(
-    folder: str | Path,
-    *,
-    to: str = ...,
-    group: int = ...,
-    window: Window | None = ...,
-    max_events: int | None = ...,
-    buckets: int = ...,
-    stream: Literal[False] = ...,
-) -> InMemory: ...
+def ssc(folder: str | Path, *, stream: Literal[False] = ..., **options: Unpack[_Options]) -> InMemory: ...
 @overload
-def ssc(
-    folder: str | Path,
-    *,
-    to: str = ...,
-    group: int = ...,
-    window: Window | None = ...,
-    max_events: int | None = ...,
-    buckets: int = ...,
-    stream: Literal[True],
-) -> OnDisk: ...
+def ssc(folder: str | Path, *, stream: Literal[True], **options: Unpack[_Options]) -> OnDisk: ...
 def ssc(
     folder: str | Path,
     *,

@@ -28,8 +28,8 @@ class StreamedDataset(AbstractDataset):
     """Labelled trials larger than memory: only the current minibatch and the next one are in it.
 
     All trials are read once when it is made, to check them and to count their spikes: errors come before training, and
-    minibatches consist of trials of similar length. While a network trains, the next minibatch is read in the
-    background. `fit` describes it by a digest of all spikes, so a training resumes wherever the data are then.
+    minibatches consist of trials of similar length. Spikes that come together are one event, as those of a `Dataset`
+    are. While a network trains, the next minibatch is read in the background. `fit` describes it by a digest of all spikes, so a training resumes wherever the data are then.
 
     Args:
         read: A function of an array of trial numbers that returns a pair (times, sources) for each, of any numeric
@@ -75,6 +75,10 @@ class StreamedDataset(AbstractDataset):
         self.buckets = as_count("buckets", buckets)
         self.labels = as_labels(labels, self.num_classes)
         self.trials = _Trials(read, len(self.labels), self.num_sources, time_factor(unit, to))
+
+    @property
+    def currents(self) -> None:
+        """None: data that stream are spikes alone."""
 
     @property
     def lengths(self) -> Int[np.ndarray, " samples"]:
@@ -125,31 +129,32 @@ class StreamedDataset(AbstractDataset):
             for batch in plan:
                 following = reader.submit(arrays, batch)
                 if waiting is not None:
-                    yield _on_device(*waiting.result())
+                    yield self._on_device(*waiting.result())
                 waiting = following
             if waiting is not None:
-                yield _on_device(*waiting.result())
+                yield self._on_device(*waiting.result())
 
-
-def _on_device(times: np.ndarray, sources: np.ndarray, labels: np.ndarray) -> tuple[Spikes, Int[Array, " batch"]]:
-    ordered = Spikes(times, sources).sorted()
-    # in order: no program sorts them again
-    return Spikes(ordered.times, ordered.sources, distinct_times=times.shape[-1]), jnp.asarray(labels)
+    def _on_device(
+        self, times: np.ndarray, sources: np.ndarray, labels: np.ndarray
+    ) -> tuple[Spikes, Int[Array, " batch"]]:
+        # one number for all minibatches: each capacity is compiled once
+        return Spikes(times, sources, distinct_times=self.trials.distinct_times), jnp.asarray(labels)
 
 
 class _Trials:
     """Trials by number, checked. Equal data have one `repr`, which is how a training knows them again."""
 
-    __slots__ = ("digest", "factor", "lengths", "num_sources", "read")
+    __slots__ = ("digest", "distinct_times", "factor", "lengths", "num_sources", "read")
 
     def __init__(self, read: Read, number: int, num_sources: int, factor: float) -> None:
         self.read, self.num_sources, self.factor = read, num_sources, factor
-        digest, lengths = hashlib.blake2b(digest_size=16), [np.zeros(0, np.int64)]
+        digest, lengths, self.distinct_times = hashlib.blake2b(digest_size=16), [np.zeros(0, np.int64)], 0
         for start in range(0, number, _AT_ONCE):
             part = self._checked(np.arange(start, min(start + _AT_ONCE, number)))
             for array in part:
                 digest.update(np.ascontiguousarray(array).tobytes())
             lengths.append(part.lengths)
+            self.distinct_times = max(self.distinct_times, int(part.distinct_times.max(initial=0)))
         self.lengths, self.digest = np.concatenate(lengths), digest.hexdigest()
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jax.experimental.sparse import BCOO
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, Float, Int
 
 from .._checks import first_entry, floating, require_delays
 
@@ -51,7 +51,7 @@ class Connections(eqx.Module):
 
     def __init__(
         self,
-        targets: ArrayLike | None,
+        targets: Any,
         weights: Any,
         delays: Any = None,
     ) -> None:
@@ -182,7 +182,7 @@ def _as_delays(delays: Any, shape: tuple[int, ...], is_dense: bool) -> Float[Arr
     return array
 
 
-def _as_targets(targets: Any) -> Int[Array, "sources out_degree"]:
+def _as_targets(targets: Any) -> Int[Array, "..."]:
     if isinstance(targets, Tracer):
         return jnp.asarray(targets, jnp.int32)
     numbers = np.asarray(targets)

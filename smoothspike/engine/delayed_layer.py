@@ -10,8 +10,8 @@ from jaxtyping import Array, Float, Int
 
 from ..neurons import AbstractDynamics, State
 from ..spikes import Spikes
-from .events import Drive, Population, Trajectory, gathered, not_after
-from .layer import Capacity, count_spikes, simulate_layer
+from .events import Capacity, Drive, Population, Trajectory, gathered, not_after
+from .layer import count_spikes, simulate_layer
 
 
 def simulate_delayed_layer(

@@ -30,6 +30,7 @@ from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
 
 Table = dict[str, Float[Array, "sources neurons"]]
+Jumps = dict[str, Float[Array, "segments events neurons"]]
 
 #: How many segments of long trials are computed again side by side: a step of eight costs little more than one of one.
 _GROUP = 8
@@ -261,7 +262,7 @@ def _coefficients(
 
 
 def states_before(
-    dynamics: AbstractDynamics, starts: State, lengths: Float[Array, "segments events"], own: Any, jumps: Table
+    dynamics: AbstractDynamics, starts: State, lengths: Float[Array, "segments events"], own: Any, jumps: Jumps
 ) -> State:
     """Run through the events of segments again, through all segments at once; return the states before each event."""
 

@@ -1,6 +1,6 @@
 """Input events of a population, the record of a simulation, and the collection of its spikes."""
 
-from typing import Any, final
+from typing import Any, NamedTuple, final
 
 import equinox as eqx
 import jax
@@ -12,6 +12,14 @@ from ..kernels.earliest import earliest
 from ..neurons import AbstractDynamics, State
 from ..numerics.elementwise import not_above
 from ..spikes import Spikes
+from .spike_places import SpikePlaces
+
+
+class Capacity(NamedTuple):
+    """How many spikes a simulation holds: of a whole population, and of any one neuron of a layer."""
+
+    total: int
+    per_neuron: int
 
 
 def not_after(times: Float[Array, "*shape"], limit: Float[Array, "*#shape"]) -> Float[Array, "*shape"]:
@@ -141,9 +149,9 @@ class Population(eqx.Module):
 
     spikes: Spikes
     trajectory: Trajectory
-    total: Int[Array, ""]
-    per_neuron: Int[Array, ""]
-    by_neuron: Float[Array, "most neurons"] | None = None
+    total: Int[Array, "*trials"]
+    per_neuron: Int[Array, "*trials"]
+    by_neuron: Float[Array, "*trials most neurons"] | None = None
 
 
 def spike_times(
@@ -152,6 +160,7 @@ def spike_times(
     states: State,
     place: Int[Array, "most neurons *trials"],
     spiked: Int[Array, " neurons *trials"],
+    total: int,
 ) -> Float[Array, "most neurons *trials"]:
     """Solve for the times of the first spikes of every neuron, `inf` where it has no more.
 
@@ -161,6 +170,7 @@ def spike_times(
         states: For every spike of a neuron the state at the start of its interval.
         place: Which interval that is.
         spiked: How many spikes each neuron has.
+        total: How many can be held.
     """
     number = jnp.arange(len(place)).reshape(-1, *(1,) * spiked.ndim)
     index = jnp.zeros_like(place)
@@ -169,8 +179,13 @@ def spike_times(
     start, end = (
         jnp.take_along_axis(each[:, None], place, 0, mode="promise_in_bounds") for each in (times[:-1], times[1:])
     )
-    elapsed = not_after(dynamics.time_to_spike(states, index.astype(times.dtype), end - start), end - start)
-    return jnp.where(number < spiked, start + elapsed, jnp.inf)
+    given = states, index.astype(times.dtype), end - start
+    if dynamics.resets_by_flow or total >= place.shape[0] * place.shape[1]:
+        elapsed = dynamics.time_to_spike(*given)
+    else:  # a search for every spike is dear: for those that exist only
+        existing = SpikePlaces.of(spiked, len(place), total)
+        elapsed = existing.spread(existing.of_neurons(dynamics).time_to_spike(*existing.gathered(given)))
+    return jnp.where(number < spiked, start + not_after(elapsed, end - start), jnp.inf)
 
 
 def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spikes:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int
 
 from ..neurons import AbstractDynamics, AbstractReadoutDynamics, State, until_spike
 from ..neurons.vectorised import Inputs
-from .events import Drive, Population, Trajectory, collect, gathered, ordered, spike_times
+from .events import Capacity, Drive, Population, Trajectory, collect, gathered, ordered, spike_times
 from .layer_scan import scan_inputs
 from .readout import simulate_readout
 from .rematerialisation import Segments, best_at_once, segments_for
@@ -24,13 +24,6 @@ _MOST_CAUGHT_OF_MANY = 32
 _MOST_RESETS = 64
 #: The most spikes of a neuron for which capacity grows automatically: with more, a weight is too large.
 MOST_COUNTED = 2**17
-
-
-class Capacity(NamedTuple):
-    """How many spikes a simulation holds: of a whole population, and of any one neuron of a layer."""
-
-    total: int
-    per_neuron: int
 
 
 def simulate_layer(
@@ -66,11 +59,11 @@ def _from_input_to_input(
         lambda leaf: jnp.broadcast_to(leaf.reshape(-1, *(1,) * len(batch)), (leaf.size, *batch)), initial
     )
     # all states, which are not computed where nobody asks for them; of resets derivatives must know
-    most = 0 if dynamics.resets_by_flow else capacity.per_neuron
-    every = scan_inputs(neurons, initial, inputs, most, Segments(1, segments.total, keeps_all=True), keep=True)
-    if most or capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
-        passage = scan_inputs(neurons, initial, inputs, capacity.per_neuron, segments)
-        found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked)
+    noted = capacity._replace(per_neuron=0) if dynamics.resets_by_flow else capacity
+    every = scan_inputs(neurons, initial, inputs, noted, Segments(1, segments.total, keeps_all=True), keep=True)
+    if noted.per_neuron or capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
+        passage = scan_inputs(neurons, initial, inputs, capacity, segments)
+        found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked, capacity.total)
         spikes = ordered(found, capacity.total)
         found = jnp.moveaxis(found, -1, 0) if batch else found
     else:

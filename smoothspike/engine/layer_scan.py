@@ -32,7 +32,9 @@ from ..neurons.vectorised import (
     input_jump,
 )  # fmt: skip
 from ..numerics.elementwise import once_only
+from .events import Capacity
 from .rematerialisation import MOST_KEPT, Segments, joined
+from .spike_places import SpikePlaces
 
 # JAX drops derivative rules where it transposes what is recomputed, and some are needed there
 _FIRST_ORDER = f"a layer with more than {MOST_KEPT} inputs has no second derivatives: it does not keep all states"
@@ -63,28 +65,35 @@ class Passage(NamedTuple):
 
 
 def scan_inputs(
-    dynamics: AbstractDynamics, initial: State, inputs: Inputs, most: int, segments: Segments, *, keep: bool = False
+    dynamics: AbstractDynamics,
+    initial: State,
+    inputs: Inputs,
+    capacity: Capacity,
+    segments: Segments,
+    *,
+    keep: bool = False,
 ) -> Passage:
-    """Evolve a population from input to input, and note the states before up to `most` spikes of every neuron.
+    """Evolve a population from input to input, and note the states before the first spikes of every neuron.
 
     Args:
         dynamics: The neurons.
         initial: Their states at the start.
         inputs: As many as the segments have.
-        most: How many spikes of a neuron are noted.
+        capacity: How many spikes of a neuron are noted, and how many of all there can be.
         segments: How the inputs are divided.
         keep: Whether to return states.
 
     Differentiation:
         Both modes, by the recursion of this module; second derivatives where all states are kept.
     """
-    return _scan_inputs(most, segments, keep, dynamics, initial, inputs)
+    return _scan_inputs(capacity, segments, keep, dynamics, initial, inputs)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
 def _scan_inputs(
-    most: int, segments: Segments, keep: bool, dynamics: AbstractDynamics, initial: State, inputs: Inputs
+    capacity: Capacity, segments: Segments, keep: bool, dynamics: AbstractDynamics, initial: State, inputs: Inputs
 ) -> Passage:
+    most = capacity.per_neuron
     if not keep:  # no derivative needs states then: segments so short that those of one at a time can be kept
         segments = segments.without_states
         inputs = segments.filled(inputs)
@@ -148,14 +157,14 @@ def one_after_the_other(dynamics: AbstractDynamics, state: State, inputs: Inputs
 
 @partial(_scan_inputs.defjvp, symbolic_zeros=True)
 def _scan_inputs_jvp(
-    most: int, segments: Segments, keep: bool, primals: tuple, tangents: tuple
+    capacity: Capacity, segments: Segments, keep: bool, primals: tuple, tangents: tuple
 ) -> tuple[Passage, Passage]:
     dynamics, initial, inputs = primals
-    passage = _scan_inputs(most, segments, True, *primals)
+    passage = _scan_inputs(capacity, segments, True, *primals)
     given = jax.tree.map(_none_if_zero, tangents)
     first = tangent_coordinates(initial, given[1])
     noted = jax.tree.map(lambda leaf: jnp.zeros_like(leaf, shape=passage.place.shape), first)
-    resets = None if dynamics.resets_by_flow else _resets(dynamics, given[0], inputs, passage)
+    resets = None if dynamics.resets_by_flow else _resets(dynamics, given[0], inputs, passage, capacity.total)
 
     @_checkpointed
     def segment(carry: tuple, part: tuple) -> tuple:
@@ -200,18 +209,9 @@ def _propagated(
 ) -> tuple[tuple, Any]:
     """Propagate a tangent through intervals whose states are known, and note it where those of spikes start.
 
-    Args:
-        dynamics: The neurons.
-        inputs: The intervals.
-        tangents: Of dynamics, initial state and all inputs; None for zero.
-        length_tangents: Of the lengths of these intervals.
-        place: The intervals in which the spikes lie, in none of these where beyond them.
-        resets: What becomes of intervals with spikes, of neurons that are reset then.
-        start: The tangent at the start of the first interval, and those noted before.
-        states: The states at the starts of the intervals.
-
-    Returns:
-        The tangent after the intervals and all noted; the tangents at the starts of the intervals.
+    `place` are the intervals of the spikes, `resets` what becomes of them in neurons that are reset; `start` is the
+    tangent at the start of the first interval and those noted before. Returned are the tangent after the intervals with
+    all noted, and the tangents at their starts.
     """
     lengths = inputs.lengths[:, None]
     at_once = isinstance(dynamics, AbstractVectorisedDynamics) and dynamics.vectorises_over_inputs
@@ -273,14 +273,17 @@ def _replaced(is_here: Array, there: Array | None, by: Array | None) -> Array | 
     return by if there is None else jnp.where(is_here, there, 0.0 if by is None else by)
 
 
-def _resets(dynamics: AbstractDynamics, tangents: Any, inputs: Inputs, passage: Passage) -> _Resets:
+def _resets(dynamics: AbstractDynamics, tangents: Any, inputs: Inputs, passage: Passage, total: int) -> _Resets:
     """Linearise all intervals in which neurons spike, each once."""
     place, most = passage.place, len(passage.place)
     number = jnp.arange(most, dtype=jnp.int32).reshape(-1, *(1,) * passage.spiked.ndim)
     is_first = (number < passage.spiked) & jnp.concatenate([place[:1] >= 0, place[1:] != place[:-1]])
     length = jnp.take_along_axis(inputs.lengths[:, None], place, 0, mode="promise_in_bounds")
     assert isinstance(dynamics, AbstractVectorisedDynamics)  # all that pass their spikes by a reset are
-    jacobian = reset_jacobian(dynamics, tangents, passage.at_spikes, jnp.where(is_first, length, 0.0))
+    existing = SpikePlaces.of(passage.spiked, most, min(total, most * place.shape[1]))
+    states, length = existing.gathered((passage.at_spikes, jnp.where(is_first, length, 0.0)))
+    neurons, tangents = existing.of_neurons((dynamics, tangents))
+    jacobian = existing.spread(reset_jacobian(neurons, tangents, states, length))
     return _Resets(jnp.where(is_first, place, -1), jacobian)
 
 

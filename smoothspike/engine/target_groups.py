@@ -130,7 +130,7 @@ def _cut(rows: Array, width: int, fill: float) -> Array:
 
 def _ordered(
     grouped: _Grouped, delays: Float[Array, "sources groups"]
-) -> tuple[_Grouped, Float[Array, "sources late"]]:
+) -> tuple[tuple[Array, dict[str, Array]], Float[Array, "sources late"]]:
     """Order the groups of every source by delay, and end them with an empty one that is never reached."""
     targets, weights = grouped
     order = jnp.argsort(stop_gradient(delays), axis=1, stable=True)

@@ -11,10 +11,6 @@ def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
 
     A branch that is chosen by the answer stays one, while `jax.vmap` would compute both of them and choose for every
     trial by itself. Use it where branches give the same for all entries for which they hold.
-
-    Example:
-        >>> jax.vmap(anywhere)(jnp.array([True, False])).tolist()
-        [True, True]
     """
     return flags.any()
 
@@ -26,12 +22,7 @@ def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*sh
 
 @jax.custom_batching.custom_vmap
 def largest(numbers: Int[Array, "*shape"]) -> Int[Array, ""]:
-    """Return the largest of numbers, or 0: of all trials of a batch, as for `anywhere`.
-
-    Example:
-        >>> jax.vmap(largest)(jnp.array([1, 2])).tolist()
-        [2, 2]
-    """
+    """Return the largest of numbers, or 0: of all trials of a batch, as for `anywhere`."""
     if numbers.ndim > 1:
         # column by column first, which XLA does for many at a time; it must not make one step of both
         numbers = jnp.max(numbers, tuple(range(numbers.ndim - 1)), initial=0).astype(jnp.int16)

@@ -29,10 +29,6 @@ def fast_upper_angle(y: Real, x: Real) -> Real:
 
     Differentiation:
         Forward and reverse mode, any order.
-
-    Example:
-        >>> fast_upper_angle(jnp.array([0.0, 1.0, 1.0]), jnp.array([2.0, 0.0, -1.0])).round(6).tolist()
-        [0.0, 1.570796, 2.356194]
     """
     width = jnp.abs(x)
     is_steep = y > width

@@ -113,8 +113,7 @@ def rate_regulariser(
         raise ValueError("rate_regulariser: pass low, high, or both")
     total = jnp.zeros(())
     for each in _spiking_layers(record, layer):
-        trains = record.spikes[each]
-        number = trains.counts(record.layers[each].size) + record.pseudo_rates(each)
+        number = record.expected_counts(each)
         missing = jnp.zeros(()) if low is None else jax.nn.relu(low - number)
         surplus = jnp.zeros(()) if high is None else jax.nn.relu(number - high)
         total = total + jnp.mean(missing**2 + surplus**2) / 2

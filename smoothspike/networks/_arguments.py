@@ -22,7 +22,7 @@ from ..spikes import Spikes
 from ._capacity import after, is_known, rounded_finely
 
 Initial = Mapping[str, ArrayLike]
-States = tuple[dict[str, Float[Array, " neurons"]], ...]
+States = tuple[dict[str, Float[Array, " _neurons"]], ...]
 #: One number, one for each layer, or what `capacity_for` returns.
 CapacityLike = int | Sequence[int] | Sequence[Capacity]
 DelaysLike = npt.ArrayLike | None

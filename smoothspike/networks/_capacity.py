@@ -17,6 +17,8 @@ from ..engine import MOST_BEYOND, MOST_COUNTED, Capacity
 Capacities = tuple[Capacity, ...]
 #: Stands for the capacity that a layer needed where its solver gave up.
 FAILED = -1
+#: Capacity up to this costs little, whether or not it is filled.
+_MUCH = 64
 #: Say what may have gone wrong in a layer, given its number.
 Explain = Callable[[int], str]
 
@@ -74,6 +76,14 @@ def grown(
             have.per_neuron if per_neuron <= have.per_neuron else rounded_up(per_neuron, least=2),
         )
         for have, (total, per_neuron) in zip(capacities, most.tolist(), strict=True)
+    )
+
+
+def shrunk(capacities: Capacities, needed: np.ndarray) -> Capacities:
+    """Return less capacity where more than half of much stays empty, else the same; `needed` is of one row per layer."""
+    return tuple(
+        have._replace(total=fits.total) if have.total > _MUCH and 2 * fits.total <= have.total else have
+        for have, fits in zip(capacities, fitting(needed), strict=True)
     )
 
 

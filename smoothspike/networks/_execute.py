@@ -30,14 +30,23 @@ _COUNTED = 4096
 Needed = Int[Array, "*batch layers 2"]
 
 
-def simulate(network: "AbstractNetwork", spikes: Spikes, capacities: Capacities) -> tuple[Recording, Needed]:
+def simulate(
+    network: "AbstractNetwork", spikes: Spikes, capacities: Capacities, currents: Any = None
+) -> tuple[Any, Needed]:
     """Run a network without raising where spikes do not fit; return what capacity each layer needed, too.
 
     For loops such as `fit` that grow the capacity themselves. Where more was needed than given, the recording lacks
     spikes and must not be used.
     """
-    network, spikes, _ = driven_by_currents(network, None, spikes)
-    return _simulate(network, valid_delays(network, spikes), network.states(None), capacities)
+    return network.simulated(spikes, capacities, currents)
+
+
+def simulated(
+    network: "AbstractNetwork", spikes: Spikes, capacities: Capacities, currents: Any
+) -> tuple[Recording, Needed]:
+    """Run an exact network in this way."""
+    driven, spikes, _ = driven_by_currents(network, currents, valid_delays(network, spikes))
+    return _simulate(driven, spikes, network.states(None), capacities)
 
 
 def _simulate(network: Any, spikes: Spikes, states: States, capacities: Capacities) -> tuple[Recording, Needed]:

@@ -2,17 +2,18 @@
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .._checks import require_finite
 from ..engine import Capacity
 from ..spikes import Spikes
 from . import _execute
 from ._arguments import CapacityLike, Initial, States, given_capacities, initial_states, valid, valid_delays
+from ._capacity import Capacities
 from ._currents import Currents
 from ._driven import driven_by_currents
 from ._layer import Layer
@@ -29,6 +30,9 @@ class AbstractNetwork(eqx.Module):
     # the trial end; number of input channels, then of neurons in every population
     duration: eqx.AbstractVar[float]
     sizes: eqx.AbstractVar[tuple[int, ...]]
+
+    #: What a call returns.
+    records: ClassVar[type] = Recording
 
     @property
     @abstractmethod
@@ -90,6 +94,12 @@ class AbstractNetwork(eqx.Module):
         network, spikes, _ = driven_by_currents(self, currents, valid_delays(self, valid(self, spikes)))
         return _execute.capacity_for(network, spikes, self.states(None))
 
+    def simulated(
+        self, spikes: Spikes, capacities: Capacities, currents: Any = None
+    ) -> tuple[Any, Int[Array, "*batch layers 2"]]:
+        """Run without raising where spikes do not fit; see `simulate`."""
+        return _execute.simulated(self, spikes, capacities, currents)
+
     def states(self, initial: Initial | Sequence[Initial | None] | None) -> States:
         """Return initial values of all states of every population."""
         layers = self.layers
@@ -100,6 +110,12 @@ class AbstractNetwork(eqx.Module):
         return tuple(
             initial_states(layer.neuron, layer.size, values) for layer, values in zip(layers, given, strict=True)
         )
+
+
+def require_exact(network: Any, what: str) -> None:
+    """Refuse a network that is stepped in time where an exact one is asked for."""
+    if isinstance(network, AbstractNetwork) and network.records is not Recording:
+        raise TypeError(f"{what} takes an exact network, not a {type(network).__name__}: pass its attribute network")
 
 
 def is_constant(labels: Any, parameters: Any) -> bool:

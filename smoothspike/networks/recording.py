@@ -93,6 +93,11 @@ class Recording(eqx.Module):
         """Return the pseudo-rates at the trial end: 0 for a neuron that has just spiked, 1 for one about to."""
         return self.layers[self._spiking_layer(layer, "pseudo-rates")].spiking.rates
 
+    def expected_counts(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
+        """Return how many ordinary spikes each neuron emits, and how far it has come to the next: its pseudo-rate."""
+        layer = self._spiking_layer(layer, "spikes")
+        return self.spikes[layer].counts(self.layers[layer].size) + self.pseudo_rates(layer)
+
     def max_over_time(self, layer: int = -1) -> Float[Array, "*batch neurons"]:
         """Return the largest value of the first state of every readout neuron in the trial, its end included.
 

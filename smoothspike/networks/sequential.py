@@ -6,6 +6,8 @@ from typing import final
 from .._describe import described_network
 from ._layer import Layer
 from .abstract import AbstractNetwork
+from .feed_forward import FeedForward
+from .recurrent import Recurrent
 
 
 @final
@@ -39,7 +41,7 @@ class Sequential(AbstractNetwork):
 
     def __init__(self, *populations: AbstractNetwork) -> None:
         for index, each in enumerate(populations):
-            if not isinstance(each, AbstractNetwork):
+            if not isinstance(each, FeedForward | Recurrent | Sequential):
                 raise TypeError(f"populations[{index}] is of type {type(each).__name__}: pass FeedForward or Recurrent")
         if not populations:
             raise ValueError("Sequential was given no population: pass at least one")

@@ -1,7 +1,6 @@
 """`Neuron`: a declared model, verified, derived, and ready to run."""
 
 import dataclasses
-import threading
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
@@ -13,13 +12,14 @@ import jax.numpy as jnp
 import sympy as sp
 from jaxtyping import Array, Float
 
-from symbolic import Certificate, ContinuityError, Derivation, ModelError, NeuronModel, derive, verify
+from symbolic import Derivation, ModelError, NeuronModel, derive
 from symbolic.declare import FrozenMapping, driven_by, without_currents
 from symbolic.derive import NumericForm
 
 from .._describe import described_neuron
 from ..numerics.adaptive_steps import Integration
 from . import AbstractDynamics
+from ._certified import certificate_of, require_continuous
 from ._trained import chosen_names, initial_unconstrained, initial_value
 from ._weight_signs import weight_sign
 from .beyond import Beyond, lift_of, require_beyond
@@ -27,20 +27,6 @@ from .compile.from_form import from_form
 from .compile.to_jax import lower
 from .moving_threshold import with_declared_states
 from .refractory import with_refractory_time
-
-_ONE_AT_A_TIME = threading.RLock()  # SymPy's precision and caches belong to all threads
-
-
-def certificate_of(model: NeuronModel) -> Certificate:
-    """Return what `verify` finds; equal models are verified once."""
-    with _ONE_AT_A_TIME:
-        return _verified(model, model.order)
-
-
-@lru_cache(maxsize=256)
-def _verified(model: NeuronModel, order: Any) -> Certificate:
-    """Verify a model; `order` tells models apart that differ in the order of their states and parameters alone."""
-    return verify(model)
 
 
 @final
@@ -116,10 +102,8 @@ class Neuron(eqx.Module):
     ) -> None:
         if not isinstance(model, NeuronModel):
             raise TypeError(f"model is of type {type(model).__name__}; pass a NeuronModel, such as ss.models.qif()")
-        # a readout has no spikes whose continuity could be proven
-        certificate = None if model.is_readout else certificate_of(model)
-        if certificate is not None and not certificate.holds and not allow_discontinuous:
-            raise ContinuityError(_refusal(certificate))
+        if not (model.is_readout or allow_discontinuous):  # a readout has no spikes whose continuity could be proven
+            require_continuous(model)
         self.model = model
         symbols = {symbol.name: symbol for symbol in model.parameters}
         names, self.per_neuron = chosen_names(model, trainable, per_neuron)
@@ -305,12 +289,3 @@ def _array(value: Any) -> Float[Array, "..."]:
         parts: list[Any] = list(value)
         return jnp.asarray([float(part) for part in parts], dtype)
     return jnp.asarray(float(value), dtype)
-
-
-def _refusal(certificate: Certificate) -> str:
-    failing = next((condition for condition in certificate.conditions if condition.holds is not True), None)
-    why = f": {failing.name}: {failing.reason}" if failing is not None else ""
-    return (
-        f"{certificate.model.name}: the continuity of its spikes {certificate.verdict.name}{why} Use a model whose "
-        "certificate holds, or pass allow_discontinuous=True if jumps in the spike times are acceptable."
-    )

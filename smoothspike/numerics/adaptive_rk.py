@@ -6,12 +6,12 @@ event, which is the implicit function theorem.
 
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from .adaptive_steps import Integration, Line, PathSolver
 from .elementwise import differentiable, not_above, per_lane
@@ -22,6 +22,7 @@ _MAX_STEPS = 20_000
 _HALVINGS = 64
 
 
+@runtime_checkable
 class Field(Protocol):
     """The declared equations; hashable."""
 
@@ -147,7 +148,7 @@ def edge(
 
     pace = per_lane(of_lane, part.shape)
 
-    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halved(_: Int[Array, ""], ends: tuple[Array, Array]) -> tuple[Array, Array]:
         low, high = ends
         middle = (low + high) / 2
         beyond = ~(pace(middle, *arrays) < fastest)

@@ -54,11 +54,6 @@ def transfer(shape: Shape, duration: Real, rates: tuple[Real, ...], sources: tup
 
     Differentiation:
         Both modes; to any order where states drive the first one alone, else first order.
-
-    Example:
-        >>> decay = transfer(Shape(1, ((0, 0),), ()), jnp.array(2.0), (jnp.array(-1.0),), ())
-        >>> round(float(decay((jnp.array(3.0),))[0]), 6)
-        0.406006
     """
     if _is_star(shape):
         return _star(rates_matrix(shape, rates), duration, sources)
@@ -96,11 +91,6 @@ def bend(shape: Shape, duration: Real, rates: tuple[Real, ...]) -> tuple[Real, .
 
     That is the square of the duration over 8 times a bound on the second derivative. Absolute rates obey an equation
     whose matrix has the absolute values of M beside its diagonal, and are largest at the end if nothing decays.
-
-    Example:
-        >>> (bound,) = bend(Shape(1, ((0, 0),), ()), jnp.array(2.0), (jnp.array(-1.0),))
-        >>> float(bound)
-        0.5
     """
     duration, rates = stop_gradient((duration, rates))
     absolute = tuple(

@@ -3,7 +3,7 @@
 Derivatives are taken forwards, where the cases that do not apply are discarded; backwards their infinities would leak.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import jax.numpy as jnp
 from jax.lax import stop_gradient
@@ -15,6 +15,7 @@ from .elementwise import differentiable, not_above
 Real = Float[Array, "*shape"]
 
 
+@runtime_checkable
 class Formulas(Protocol):
     """Flow and time to spike as functions of states, the spiking variable first, and parameters; hashable."""
 

@@ -48,12 +48,6 @@ def differentiable(function: Function) -> Function:
     Returns:
         The same function, which broadcasts its arrays first. Only columns of the Jacobian that are asked for are
         computed. Second derivatives raise `NotImplementedError`.
-
-    Example:
-        >>> def power(exponent, x):
-        ...     return (jax.lax.while_loop(lambda c: c[1] < exponent, lambda c: (c[0] * x, c[1] + 1), (x, 1))[0],)
-        >>> float(jax.grad(lambda x: differentiable(power)(3, x)[0])(2.0))
-        12.0
     """
 
     @partial(jax.custom_jvp, nondiff_argnums=(0,))

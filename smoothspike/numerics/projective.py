@@ -69,12 +69,6 @@ def rotate(g: Real, q: Real, drive: Real, x: Real, by: Rotation) -> tuple[Real, 
 
     Differentiation:
         Both modes, from the equation of the ray; the tangent of `by` is ignored.
-
-    Example:
-        >>> drive, x = jnp.array(1.0), jnp.array(0.0)
-        >>> g, q = rotate(jnp.array(0.0), jnp.array(1.0), drive, x, rotation(drive, x))
-        >>> float(g), float(q)
-        (0.0, 1.0)
     """
     return by.cosine * g + by.sine * drive * q, by.cosine * q - by.sine * g
 
@@ -163,10 +157,6 @@ def zero(g: Real, q: Real, drive: Real, index: Real) -> Real:
     Differentiation:
         By the implicit function theorem, in coordinates that are regular for every drive, zero included. Where
         there is no zero the derivative is zero.
-
-    Example:
-        >>> float(zero(*map(jnp.array, (2.0, 1.0, 0.0, 0.0))))
-        0.5
     """
     frequency, angle, rate = _remaining(g, q, drive)
     rotating = (angle + index * jnp.pi) / jnp.where(drive > 0, frequency, 1.0)

@@ -77,11 +77,6 @@ def propagator(structure: Structure, duration: Real, rates: Sequence[Real]) -> E
 
     Differentiation:
         Both modes, first order, by duration and rates.
-
-    Example:
-        >>> entries = propagator(Structure(2, ((0, 1), (1, 1))), jnp.array(2.0), (jnp.array(1.0), jnp.array(-1.0)))
-        >>> [round(float(entry), 6) for entry in entries.values()]
-        [1.0, 0.864665, 0.135335]
     """
     return dict(zip(structure.reached, _propagator(structure, duration, *rates), strict=True))
 

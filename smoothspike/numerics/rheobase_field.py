@@ -5,14 +5,14 @@ constant of the potential tan(angle / 2), so that the field at the spike itself 
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import diffrax
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .adaptive_steps import Integration
 from .elementwise import differentiable, per_lane
@@ -24,6 +24,7 @@ _MAX_STEPS = 4096
 _CLOSE = 1e-3
 
 
+@runtime_checkable
 class HeldField(Protocol):
     """A field of the potential alone; hashable."""
 
@@ -115,7 +116,7 @@ def _place(height: Callable[[Array], Array], low: Array, top: Array) -> tuple[Ar
 def _sign_change(function: Callable[[Array], Array], left: Array, right: Array) -> Array:
     """Return where a function stops being negative, by bisection."""
 
-    def halved(_: int, ends: tuple[Array, Array]) -> tuple[Array, Array]:
+    def halved(_: Int[Array, ""], ends: tuple[Array, Array]) -> tuple[Array, Array]:
         left, right = ends
         middle = (left + right) / 2
         is_below = function(middle) < 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 Real = Float[Array, "*#shape"]
 Coefficients = Sequence[Real]
@@ -38,11 +38,6 @@ def linear_series(
         rates: These entries.
         sources: f, one for each component.
         order: The degree of the series.
-
-    Example:
-        >>> (series,) = linear_series([jnp.ones(())], [(0, 0)], [-jnp.ones(())], [jnp.zeros(())], 2)
-        >>> [float(coefficient) for coefficient in series]
-        [1.0, -1.0, 0.5]
     """
     series = [[value] for value in values]
     for k in range(order):
@@ -96,11 +91,6 @@ def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Seque
 
     It is a bound on the eigenvalues of M, from the trace of a power of its absolute values; their sum where all
     eigenvalues vanish but M does not.
-
-    Example:
-        >>> float(fastest_rate(2, [(0, 0), (0, 1), (1, 1)], [jnp.array(-2.0), jnp.array(1e9), jnp.array(-1.0)],
-        ...                    jnp.zeros(())).round(2))
-        2.0
     """
     total = sum(map(jnp.abs, stop_gradient(tuple(rates))), jnp.zeros_like(like))
     if not couplings:
@@ -151,11 +141,11 @@ def falling_zero(series: Coefficients, step: Real) -> Real:
     guess = jnp.where((guess > 0) & (guess < step), guess, step / 2)
     small = 2 * jnp.finfo(jnp.result_type(step)).eps
 
-    def going(state: tuple[Real, ...]) -> Array:
+    def going(state: tuple[Array, ...]) -> Array:
         *_, is_done, count = state
         return ~jnp.all(is_done) & (count < _HALVINGS)
 
-    def narrowed(state: tuple[Real, ...]) -> tuple[Real, ...]:
+    def narrowed(state: tuple[Array, ...]) -> tuple[Array, ...]:
         low, high, t, is_done, count = state
         value, slope = value_at(series, t), slope_at(series, t)
         low, high = jnp.where(value >= 0, t, low), jnp.where(value >= 0, high, t)
@@ -169,7 +159,7 @@ def falling_zero(series: Coefficients, step: Real) -> Real:
     return lax.while_loop(going, narrowed, start)[2]
 
 
-def first_rise(series: Coefficients, step: Real) -> tuple[Real, Real]:
+def first_rise(series: Coefficients, step: Real) -> tuple[Real, Bool[Array, "*#shape"]]:
     """Return where a series that starts below zero first reaches it within a step, and whether it does.
 
     The search goes ahead by as much as an upper bound on the second derivative shows to be free of crossings, so none
@@ -180,11 +170,11 @@ def first_rise(series: Coefficients, step: Real) -> tuple[Real, Real]:
     curvature = _upper_curvature(series, step)
     small = jnp.finfo(jnp.result_type(step)).eps
 
-    def going(state: tuple[Real, ...]) -> Array:
+    def going(state: tuple[Array, ...]) -> Array:
         _, is_done, count = state
         return ~jnp.all(is_done) & (count < _MARCHES)
 
-    def onward(state: tuple[Real, ...]) -> tuple[Real, ...]:
+    def onward(state: tuple[Array, ...]) -> tuple[Array, ...]:
         t, is_done, count = state
         value, slope = value_at(series, t), slope_at(series, t)
         inside = slope**2 - 2 * curvature * value

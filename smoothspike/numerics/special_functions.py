@@ -36,10 +36,6 @@ def circular(order: int, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
     Differentiation:
         Forward and reverse mode, any order, analytic for every x.
-
-    Example:
-        >>> float(circular(0, jnp.array(0.0)))
-        1.0
     """
     root = jnp.sqrt(jnp.abs(x))
     nonzero = jnp.where(root > 0, root, 1.0)
@@ -77,10 +73,6 @@ def exponential(order: int, y: Float[Array, "*shape"]) -> Float[Array, "*shape"]
 
     Differentiation:
         Forward and reverse mode, any order, analytic for every y.
-
-    Example:
-        >>> float(exponential(0, jnp.array(0.0)))
-        1.0
     """
     far = jnp.abs(y) > _EXPONENTIAL_SERIES
     divisor = jnp.where(far, y, 1.0)
@@ -104,10 +96,6 @@ def squareplus(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
     It falls off like $1/|x|$, so a period built on it stays finite with a useful gradient however strong the
     inhibition is. Source: Barron, arXiv:2112.11687.
-
-    Example:
-        >>> float(squareplus(jnp.array(0.0)))
-        1.0
     """
     half = jnp.abs(x) / 2
     larger = half + jnp.hypot(half, jnp.ones_like(half))
@@ -130,10 +118,6 @@ def lifted(
         synaptic: By how much synapses raise the minimum of the field now.
         at_rest: The minimum without them, negative for an excitable neuron.
         slow: The minimum at which a period is about as long as the trial; keeps all smooth where `at_rest` vanishes.
-
-    Example:
-        >>> float(lifted(jnp.array(0.0), jnp.array(-0.25), jnp.array(0.0)))
-        0.25
     """
     scale = jnp.hypot(at_rest, slow)
     return scale * squareplus(synaptic / scale)

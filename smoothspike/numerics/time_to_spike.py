@@ -29,18 +29,6 @@ def time_left(
 
     Returns:
         The time; NaN if the spiking variable does not grow all the way.
-
-    Example:
-        V' = V^2 takes the time 1/V.
-
-        >>> equations = Equations(
-        ...     rates=lambda s: s**2, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
-        ... )
-        >>> with jax.enable_x64(True):
-        ...     line = Line(*(jnp.array(value) for value in (80.0, -80.0, 1.0)))
-        ...     left = time_left(equations, line, jnp.arcsinh(jnp.array(1e6)), jnp.zeros(0))
-        >>> round(float(left), 12)
-        1e-06
     """
     way = line.top - x
 

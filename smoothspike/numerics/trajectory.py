@@ -110,20 +110,6 @@ def simulate(
         max_spikes: Room for spikes; a trial that needs more ends early and says so.
         max_steps: Room for steps of the solver, likewise.
         integration: The solver and its tolerances.
-
-    Example:
-        The neuron V' = V^2 + 1 spikes each time pi after it came back from minus infinity.
-
-        >>> import numpy as np
-        >>> equations = Equations(
-        ...     rates=lambda s: s**2 + 1, jump=lambda route, weight, s: s + weight, reset=lambda s: s - jnp.inf
-        ... )
-        >>> with jax.enable_x64(True):
-        ...     nothing = Inputs(jnp.array([]), jnp.array([], int), jnp.array([]))
-        ...     line = Line(*(jnp.array(value) for value in (45.0, -45.0, 1.0)))
-        ...     trial = simulate(equations, line, nothing, jnp.zeros(1), jnp.array(10.0))
-        >>> np.round(np.asarray(trial.spike_times[:3]) / np.pi, 10)
-        array([0.5, 1.5, 2.5])
     """
     if equations.refractory is not None:
         equations, initial = equations.with_hold(), jnp.append(initial, 0.0)

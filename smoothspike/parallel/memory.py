@@ -97,10 +97,6 @@ def num_bytes(memory: int | str) -> int:
 
     Raises:
         ValueError: if it is not a positive number with a unit.
-
-    Example:
-        >>> num_bytes("1.5 KiB"), num_bytes(2048)
-        (1536, 2048)
     """
     text = memory.strip() if isinstance(memory, str) else f"{memory} B"
     digits = text.rstrip("BkKMGi ")
@@ -117,12 +113,7 @@ def num_bytes(memory: int | str) -> int:
 
 
 def readable(memory: int) -> str:
-    """Format a number of bytes with a suitable unit.
-
-    Example:
-        >>> readable(3 * 2**20 + 2**19)
-        '3.5 MiB'
-    """
+    """Format a number of bytes with a suitable unit."""
     for unit in ("GiB", "MiB", "KiB"):
         if memory >= _UNITS[unit]:
             return f"{memory / _UNITS[unit]:.1f} {unit}"

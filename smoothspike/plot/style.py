@@ -81,12 +81,7 @@ def mathematics(symbol: sp.Symbol) -> str:
 
 
 def words(text: str) -> str:
-    r"""Escape dollar signs, so that Matplotlib does not parse mathematics.
-
-    Example:
-        >>> words("5 $ to 6 $")
-        '5 \\$ to 6 \\$'
-    """
+    r"""Escape dollar signs, so that Matplotlib does not parse mathematics."""
     return text.replace("$", r"\$")
 
 

@@ -19,8 +19,9 @@ from symbolic.declare import storage
 
 from ..engine import Connections
 from ..networks import FeedForward, Recurrent, Sequential
+from ..neurons._certified import certificate_of
 from ..neurons.beyond import Softplus
-from ..neurons.neuron import Neuron, certificate_of
+from ..neurons.neuron import Neuron
 
 _CLASSES: dict[str, Any] = {each.__name__: each for each in (FeedForward, Recurrent, Sequential, Connections, Softplus)}
 _CLASS, _ARRAY, _MAPPING = "$class", "$array", "$mapping"

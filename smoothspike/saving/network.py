@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import known
-from ..networks import Network
+from ..networks import Network, require_exact
 from ..networks._capacity import is_known
 from . import file
 from .content import Reader, Writer
@@ -39,6 +39,7 @@ def save(network: Network, path: str | Path) -> None:
         raise TypeError(
             f"save takes a network, not a {type(network).__name__}; pass FeedForward, Recurrent, Sequential"
         )
+    require_exact(network, "save")
     if not is_known(network):
         raise ValueError("the network is being traced by JAX, so that its numbers are not known; save it outside jit")
     writer = Writer()

@@ -42,7 +42,7 @@ def early_stopping(patience: int = 10, metric: str | None = None) -> Callback:
         raise ValueError(f"patience is {patience}, but must be at least 1")
 
     def stop(network: Any, history: History) -> bool:
-        if metric is None and "accuracy" not in history[-1]:
+        if metric is None and not {"accuracy", "validation_loss"} & set(history[-1]):
             raise ValueError(
                 "early_stopping() watches the validation data: pass validation=... to fit, or metric='loss'"
             )

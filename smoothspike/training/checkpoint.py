@@ -238,7 +238,9 @@ def _differences(then: Facts, now: Facts, *, with_code: bool) -> list[str]:
     for part in dict.fromkeys((*then, *now)):
         before, after = then.get(part, {}), now.get(part, {})
         for place in dict.fromkeys((*before, *after)):
-            if before.get(place) == after.get(place) or (place.endswith(CODE) and not with_code):
+            # what is None now may have been unknown to the version that wrote
+            is_same = (before.get(place) or "None") == (after.get(place) or "None")
+            if is_same or (place.endswith(CODE) and not with_code):
                 continue
             if place.endswith(CODE):
                 found.append(f"{part}{place.removesuffix(CODE)} has other code")

@@ -9,7 +9,7 @@ import numpy as np
 from .._checks import first_entry, known
 from ..datasets import AbstractDataset, Dataset
 from ..networks import Network
-from ..networks.recording import Recording
+from ..networks._driven import driven_by_currents
 from ..spikes import Spikes
 
 
@@ -31,7 +31,8 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
 
     Raises:
         TypeError: if it is not a data set.
-        ValueError: if it is empty, its channels differ from the network's inputs, or its labels from the outputs.
+        ValueError: if it is empty, its channels differ from the network's inputs, its labels from the outputs, or its
+            currents from what the network declares.
     """
     if not isinstance(dataset, AbstractDataset):
         raise TypeError(
@@ -54,8 +55,11 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
+        driven_by_currents(network, dataset.currents, dataset.spikes)
+    if dataset.num_classes is None:
+        return
     labels = known(dataset.labels)
-    is_default = readout in (Recording.first_spike_times, Recording.max_over_time)
+    is_default = readout in (network.records.first_spike_times, network.records.max_over_time)
     if is_default and labels is not None and (is_wrong := labels >= outputs).any():
         advice = "" if name == "dataset" else f" of {name}"
         raise ValueError(

@@ -7,16 +7,19 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
 from tqdm.auto import tqdm
 
 from ..networks import Network
-from ..networks._capacity import Capacities, with_capacity
-from ..networks._execute import enough
-from ..parallel.devices import shard_batch
+from ..networks._capacity import Capacities, shrunk, with_capacity
 from ..spikes import Spikes
+from .batch import Batch
 from .checks import augmented
 from .step import Step
+
+#: A step is compiled in about the time that it takes so many times.
+_STEPS_OF_A_COMPILATION = 100
 
 
 class Trained(NamedTuple):
@@ -28,16 +31,17 @@ class Trained(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is known of an epoch: the mean loss, and how many spikes the last population emitted."""
+    """What is known of an epoch: the mean loss, how many spikes the last population emitted, and what each needed."""
 
     loss: float
     output_spikes: int
+    needed: np.ndarray
 
 
 def train_epoch(
     step: Step,
     trained: Trained,
-    batches: Iterable[tuple[Spikes, Any]],
+    batches: Iterable[tuple[Any, ...]],
     augment: Callable[[Spikes, int], Spikes] | None,
     *,
     epoch: int,
@@ -50,28 +54,35 @@ def train_epoch(
         FloatingPointError: if the loss is not finite.
     """
     total, number, output_spikes = 0.0, 0, 0
-    for spikes, labels in batches:
+    needed = np.zeros((len(trained.capacities), 2), np.int32)
+    for parts in batches:
+        batch = Batch.of(parts)
         if augment is not None:
-            spikes = augmented(augment(spikes, number), trained.network)
-        trained, value, spoken = _one_step(step, trained, (spikes, labels), mesh)
+            batch = batch._replace(spikes=augmented(augment(batch.spikes, number), trained.network))
+        trained, value, counts = _one_step(step, trained, batch, mesh)
         total += _finite(float(value), epoch)
-        output_spikes += spoken
+        output_spikes += int(counts[:, -1, 0].sum())
+        needed = np.maximum(needed, counts.max(0))
         number += 1
         bar.update()
-    return trained, Told(total / number, output_spikes)
+    return trained, Told(total / number, output_spikes, needed)
 
 
-def _one_step(
-    step: Step, trained: Trained, batch: tuple[Spikes, Any], mesh: Mesh | None
-) -> tuple[Trained, jax.Array, int]:
-    """Take a step, with more capacity where the batch needs it; return the loss and the number of output spikes."""
-    spikes, labels = batch if mesh is None else shard_batch(batch, mesh)
-    network = trained.network
+def _one_step(step: Step, trained: Trained, batch: Batch, mesh: Mesh | None) -> tuple[Trained, jax.Array, np.ndarray]:
+    """Take a step, with more capacity where the batch needs it; return the loss and what each trial needed."""
+    network, batch = trained.network, batch.on(mesh)
     # counted on one device; several have shares of a batch
-    measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-    take_step = partial(step, network, trained.state, spikes, labels)
+    measure = partial(batch.measured, network) if mesh is None else None
+    take_step = partial(step, network, trained.state, batch)
     (network, state, value), capacities, counts = with_capacity(take_step, trained.capacities, measure=measure)
-    return Trained(network, state, capacities), value, 0 if counts is None else int(counts[..., -1, 0].sum())
+    assert counts is not None  # outside jit they are known
+    return Trained(network, state, capacities), value, counts.reshape(-1, len(capacities), 2)
+
+
+def with_less_capacity(trained: Trained, told: Told, steps: int) -> Trained:
+    """Give up capacity that no trial of an epoch filled, after so many steps that another compilation pays."""
+    enough = trained.capacities if steps < _STEPS_OF_A_COMPILATION else shrunk(trained.capacities, told.needed)
+    return trained._replace(capacities=enough)
 
 
 def shown(row: Mapping[str, float]) -> str:

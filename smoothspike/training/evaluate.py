@@ -9,16 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..datasets import AbstractDataset
 from ..networks import Network, simulate
 from ..networks._arguments import CapacityLike, given_capacities
 from ..networks._capacity import Capacities, with_capacity
-from ..networks._execute import enough
 from ..networks.recording import Recording
 from ..parallel.devices import replicate, shard_batch
-from ..spikes import Spikes
+from .batch import Batch
 from .checks import require_count, require_dataset, require_network
 from .step import Loss
 
@@ -35,19 +34,23 @@ def evaluate(
 ) -> dict[str, float]:
     """Classify every sample by the output neuron that spikes first, or the readout whose voltage is largest.
 
+    A network is driven by the currents of the data set, too, where it has some. Without classes, where the labels are
+    targets, nothing is classified: pass the loss that compares with them.
+
     Args:
         network: The network.
         dataset: The samples.
         batch_size: How many to simulate at a time.
         readout: What the loss is a function of (see `fit`). For a network that ends in a readout it returns one number
-            for each class, of which the largest decides; by default `max_over_time`.
+            for each class, of which the largest decides, or a tuple that begins with them; by default `max_over_time`.
         mesh: Devices to share out every batch among, such as `data_mesh()`.
         capacity: The capacity of each population at the start; it grows automatically.
         loss: The loss of one sample, `loss(readout, label)`, to evaluate as well.
 
     Returns:
-        `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any counting as wrong, and the same as
-        `accuracy` for a network that ends in a readout, which no pseudospikes reach; `accuracy`: with pseudospikes;
+        With classes, `accuracy_without_pseudospikes`: ordinary spikes only, a sample without any counting as wrong, and
+        the same as `accuracy` for a network that ends in a readout, which no pseudospikes reach; `accuracy`: with
+        pseudospikes;
         `loss`: its mean, if one is given; for every spiking layer `silent_fraction_<layer>`: the share of neurons, over
         all samples, without an ordinary spike, and `spikes_per_neuron_<layer>`.
 
@@ -74,18 +77,18 @@ def evaluate(
     capacities = given_capacities(network, capacity)
     if mesh is not None:
         network = replicate(network, mesh)
-    for spikes, labels in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
+    for parts in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
+        batch, is_sample = Batch.of(parts), None
         if mesh is not None:
-            spikes, labels = shard_batch(_filled_up(spikes, labels, mesh.size), mesh)
-        measure = partial(enough, network, spikes, network.states(None)) if mesh is None else None
-        result, capacities, _ = with_capacity(
-            partial(_sums, network, spikes, labels, loss, readout), capacities, measure=measure
-        )
+            batch, is_sample = batch.filled_up(mesh.size)
+            batch, is_sample = batch.on(mesh), shard_batch(is_sample, mesh)
+        measure = partial(batch.measured, network) if mesh is None else None
+        sums = partial(_sums, network, batch, is_sample, loss, readout, dataset.num_classes is not None)
+        result, capacities, _ = with_capacity(sums, capacities, measure=measure)
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
-    named = {"accuracy_without_pseudospikes": means[0], "accuracy": means[1]} | (
-        {} if loss is None else {"loss": means[2]}
-    )
+    named = {} if dataset.num_classes is None else {"accuracy_without_pseudospikes": means[0], "accuracy": means[1]}
+    named |= {} if loss is None else {"loss": means[2]}
     for place, layer in enumerate(spiking):
         named |= {f"silent_fraction_{layer}": means[3 + 2 * place], f"spikes_per_neuron_{layer}": means[4 + 2 * place]}
     return named
@@ -93,47 +96,42 @@ def evaluate(
 
 def default_readout(network: Network) -> Callable[[Recording], Any]:
     """Return what a network is read out by: spike times, or the voltages of a readout."""
-    return Recording.max_over_time if network.layers[-1].is_readout else Recording.first_spike_times
+    kind = network.records
+    return kind.max_over_time if network.layers[-1].is_readout else kind.first_spike_times
 
 
-def _by_voltage(recording: Recording, readout: Callable, classes: int) -> Int[Array, " samples"]:
+def _by_voltage(recording: Recording, readout: Callable, network: Network) -> Int[Array, " samples"]:
     """Return the class of the largest voltage; by the maximum over time if the readout gives no number per class."""
     batch = recording.spikes[0].times.shape[:-1]
-    shape = jax.eval_shape(readout, recording)
-    if getattr(shape, "shape", None) != (*batch, classes):
-        readout = Recording.max_over_time
-    return readout(recording).argmax(-1)
-
-
-def _filled_up(spikes: Spikes, labels: Int[Array, " samples"], devices: int) -> tuple[Spikes, Int[Array, " more"]]:
-    """Pad a batch with silent trials of class -1, which do not count, to a multiple of the number of devices."""
-    missing = -len(labels) % devices
-    times = jnp.pad(spikes.times, ((0, missing), (0, 0)), constant_values=jnp.inf)
-    sources = jnp.pad(spikes.sources, ((0, missing), (0, 0)))
-    return Spikes(times, sources), jnp.pad(labels, (0, missing), constant_values=-1)
+    found = readout(recording)
+    found = found[0] if isinstance(found, tuple) else found
+    if getattr(found, "shape", None) != (*batch, network.sizes[-1]):
+        found = default_readout(network)(recording)
+    return found.argmax(-1)
 
 
 @eqx.filter_jit
 def _sums(
     network: Network,
-    spikes: Spikes,
-    labels: Int[Array, " samples"],
+    batch: Batch,
+    is_sample: Bool[Array, " samples"] | None,
     loss: Loss | None,
     readout: Callable[[Recording], Any],
+    is_classified: bool,
     capacities: Capacities,
 ) -> tuple[Float[Array, " metrics"], Int[Array, "samples layers 2"]]:
-    recording, needed = simulate(network, spikes, capacities)
-    is_sample = labels >= 0
-    losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), jnp.maximum(labels, 0))
-    if recording.layers[-1].is_readout:
-        sums = [(_by_voltage(recording, readout, network.sizes[-1]) == labels).sum()] * 2
-    else:
+    recording, needed = simulate(network, batch.spikes, capacities, batch.currents)
+    labels = batch.labels
+    is_sample = jnp.ones(labels.shape[0], bool) if is_sample is None else is_sample
+    losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), labels)
+    right = (jnp.zeros_like(is_sample),) * 2
+    if is_classified and recording.layers[-1].is_readout:
+        right = (_by_voltage(recording, readout, network) == labels,) * 2
+    elif is_classified:
         ordinary = recording.ordinary_spike_times(1)[..., 0]
         spoke = jnp.isfinite(ordinary).any(-1)
-        sums = [
-            (spoke & (ordinary.argmin(-1) == labels)).sum(),
-            (recording.first_spike_times().argmin(-1) == labels).sum(),
-        ]
+        right = spoke & (ordinary.argmin(-1) == labels), recording.first_spike_times().argmin(-1) == labels
+    sums = [(is_sample & each).sum() for each in right]
     sums.append(jnp.where(is_sample, losses, 0.0).sum())
     for spikes, record in zip(recording.spikes, recording.layers, strict=True):
         if record.is_readout:

@@ -40,10 +40,6 @@ def described(value: Any, *, exactly: bool = True) -> dict[str, str]:
         value: Any object.
         exactly: Whether floating-point arrays are described by content, or by type and shape only, for arrays that
             training changes.
-
-    Example:
-        >>> described(functools.partial(max, 3))
-        {'': 'partial', '.func': 'max', '.args[0]': '3'}
     """
     walk = _Walk(exactly)
     walk.visit(value, "")

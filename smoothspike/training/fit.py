@@ -29,7 +29,7 @@ from .checks import (
     require_network,
     require_optimizer,
 )
-from .epoch import Trained, shown, stops, train_epoch, warn_if_silent
+from .epoch import Trained, shown, stops, train_epoch, warn_if_silent, with_less_capacity
 from .evaluate import default_readout, evaluate
 from .rates import learning_rates
 from .step import Loss, make_step
@@ -67,8 +67,8 @@ def fit(
 
     Args:
         network: The network at the start.
-        dataset: The training samples.
-        loss: The loss of one sample: `loss(readout, label)`.
+        dataset: The training samples, with their currents where they have some.
+        loss: The loss of one sample: `loss(readout, label)`; the label is its target where there are no classes.
         optimizer: An optax optimiser, by default `optax.adabelief(4e-3)`, of the parameters
             `eqx.filter(network, eqx.is_inexact_array)`; labels of `optax.multi_transform` and masks have that
             structure, or are functions of it.
@@ -93,7 +93,7 @@ def fit(
         memory: Choose the largest chunk with which a step needs no more on each device: bytes, or text such as
             `"2 GiB"`. See `parallel.largest_chunk`.
         capacity: The capacity of each population at the start, such as `network.capacity_for(spikes)`; it grows
-            automatically.
+            automatically, and after 100 steps shrinks where most of it stays empty.
 
     None of the last four changes the result by more than rounding.
 
@@ -166,11 +166,12 @@ def fit(
                 )
                 row |= {"validation_loss" if name == "loss" else name: value for name, value in found.items()}
             history.append(row)
+            trained = with_less_capacity(trained, told, len(history) * batches)
             bar.set_postfix_str(shown(row))
             best.see(trained.network, history)
             saved.save(trained[:2], history, trained.capacities, best.network)
             is_over = stops(callbacks, trained.network, history)
-    if told is not None and (validation is not None or readout is Recording.first_spike_times):
+    if told is not None and (validation is not None or readout is type(network).records.first_spike_times):
         warn_if_silent(trained.network, told)
     network = best.network if best.wanted and best.network is not None else trained.network
     return Fit(network if mesh is None else gather(network), history)

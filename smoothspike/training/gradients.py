@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ..networks import Network
+from ..networks import Network, require_exact
 from ..spikes import Spikes
 
 
@@ -81,6 +81,7 @@ def check_gradients(
         >>> check_gradients(net, Spikes([0.5, 1.0], [0, 1])).largest_error < 1e-6
         True
     """
+    require_exact(network, "check_gradients")
     if spikes.times.ndim != 1:
         raise ValueError("check_gradients takes one trial, but spikes is a batch; select one, such as spikes[0]")
     source = np.random.default_rng(int(jax.random.bits(jax.random.key(0) if key is None else key)))

@@ -1,6 +1,6 @@
 """`initialise`: weights scaled so that every layer spikes as often as is wanted on given data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -9,10 +9,11 @@ import numpy as np
 
 from .._checks import known
 from ..datasets import AbstractDataset
-from ..networks import FeedForward, Network, Recurrent, Sequential, simulate
+from ..networks import FeedForward, Network, Recurrent, Sequential, require_exact
 from ..networks._arguments import given_capacities, valid
 from ..networks._capacity import with_capacity
-from ..networks._execute import _count, _emitted, _enough, enough
+from ..networks._driven import driven_by_currents
+from ..networks._execute import _count, _emitted, _enough, _simulate, enough
 from ..networks._weights import stored
 from ..spikes import Spikes
 from .checks import require_count, require_dataset, require_network
@@ -35,7 +36,8 @@ def initialise(
 
     Args:
         network: The network, with weights drawn as usual.
-        data: A data set, of which evenly spaced samples are taken, or the spikes of a batch of trials.
+        data: A data set, of which evenly spaced samples are taken, with their currents, or the spikes of a batch of
+            trials.
         rate: Wanted number of spikes per neuron and trial, on average; one for all spiking layers, or one for each.
         samples: How many trials of a data set to look at.
 
@@ -60,30 +62,37 @@ def initialise(
         [0.5, 1.0]
     """
     require_network(network)
+    require_exact(network, "initialise")
     require_count("samples", samples, 1)
-    spikes = valid(network, _batch(network, data, samples))
+    spikes, currents = _batch(network, data, samples)
+    spikes = valid(network, spikes)
+
+    def driven(network: Any) -> Any:
+        return driven_by_currents(network, currents, spikes)[0]
+
     layers = network.layers
     rates = _rates(rate, sum(not layer.is_readout for layer in layers))
     inputs = spikes
     for index, layer in enumerate(layers):
         if layer.is_readout:
-            network = _scaled(network, index, 1 / _spread(network, spikes))
+            network = _scaled(network, index, 1 / _spread(driven(network), spikes, network.states(None)))
             continue
-        factor = _factor(network, index, inputs, rates[index])
+        factor = _factor(network, driven, index, inputs, rates[index])
         network = _scaled(network, index, factor)
         if index + 1 < len(layers) and not layers[index + 1].is_readout:
-            inputs = _spikes_of(network, index, inputs)
+            inputs = _spikes_of(driven(network), index, inputs, network.states(None)[index])
     return network
 
 
-def _batch(network: Network, data: Any, samples: int) -> Spikes:
+def _batch(network: Network, data: Any, samples: int) -> tuple[Spikes, Any]:
     if isinstance(data, Spikes):
         if data.times.ndim != 2:
             raise ValueError(f"spikes have shape {data.times.shape}, but must be a batch of trials: (trials, events)")
-        return data
+        return data, None
     require_dataset("data", data, network, None, every_input=False)
     number = min(samples, len(data))
-    return data[np.linspace(0, len(data) - 1, number).round().astype(int)].spikes
+    chosen = data[np.linspace(0, len(data) - 1, number).round().astype(int)]
+    return chosen.spikes, chosen.currents
 
 
 def _rates(rate: Any, layers: int) -> list[float]:
@@ -96,14 +105,14 @@ def _rates(rate: Any, layers: int) -> list[float]:
     return np.broadcast_to(numbers, (layers,)).tolist()
 
 
-def _factor(network: Network, index: int, spikes: Spikes, wanted: float) -> float:
+def _factor(network: Network, driven: Callable, index: int, spikes: Spikes, wanted: float) -> float:
     """Return the factor of the weights of a layer at which it spikes at a rate: doubled or halved, then bisected."""
     layer, values = network.layers[index], network.states(None)[index]
     trials = spikes.times.shape[0]
     most = int(16 * max(wanted, 1) * layer.size)
 
     def rate(factor: float) -> float:
-        totals, _ = _count(_scaled(network, index, factor), index, values, spikes, most)
+        totals, _ = _count(driven(_scaled(network, index, factor)), index, values, spikes, most)
         return float(np.sum(np.asarray(totals))) / (trials * layer.size)
 
     exponent, is_below = 0.0, rate(1.0) < wanted
@@ -134,12 +143,12 @@ def _unreachable(network: Network, name: str, wanted: float, found: dict[float, 
     return f"{name} cannot spike {wanted:.3g} times per neuron and trial: it reaches {reached}; {advice}"
 
 
-def _spread(network: Network, spikes: Spikes) -> float:
+def _spread(network: Any, spikes: Spikes, values: Any) -> float:
     """Return the standard deviation of the largest voltages of a readout."""
     (recording, _), *_ = with_capacity(
-        lambda given: ((found := simulate(network, spikes, given)), found[1]),
+        lambda given: ((found := _simulate(network, spikes, values, given)), found[1]),
         given_capacities(network, None),
-        measure=lambda given: enough(network, spikes, network.states(None), given),
+        measure=lambda given: enough(network, spikes, values, given),
     )
     spread = float(recording.max_over_time().std())
     if not spread > 0:
@@ -173,9 +182,9 @@ def _scaled(network: Any, index: int, factor: float) -> Any:
     )
 
 
-def _spikes_of(network: Network, index: int, inputs: Spikes) -> Spikes:
+def _spikes_of(network: Any, index: int, inputs: Spikes, values: Any) -> Spikes:
     """Return the spikes of a layer, in few sizes of arrays."""
-    values, room = network.states(None)[index], given_capacities(network, None)[index]
+    room = given_capacities(network, None)[index]
     capacity = _enough(network, index, network.layers[index], values, inputs, room)
     spikes = _emitted(network, index, values, inputs, capacity)
     most = int(np.isfinite(np.asarray(known(spikes.times))).sum(-1).max(initial=0))

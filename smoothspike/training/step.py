@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from ..networks import Network, simulate
 from ..networks._capacity import Capacities
@@ -18,9 +18,10 @@ from ..parallel.chunks import value_and_grad_in_chunks
 from ..parallel.devices import replicated
 from ..parallel.memory import largest_within, memory_needed, num_bytes
 from ..spikes import Spikes
+from .batch import Batch, together
 
 Loss = Callable[[Any, Any], Float[Array, ""]]
-#: network, optimiser's state, spikes, labels, capacities -> (network, state, mean loss), what capacity was needed
+#: network, optimiser's state, batch, capacities -> (network, state, mean loss), what capacity was needed
 Step = Callable[..., tuple[tuple[Network, Any, Float[Array, ""]], Int[Array, "batch layers 2"]]]
 
 
@@ -51,17 +52,17 @@ def make_step(
 
     chosen: dict[tuple[Capacities, int], int] = {}
 
-    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], capacities: Capacities) -> Any:
-        arguments = network, state, spikes, labels, capacities
+    def step(network: Network, state: Any, batch: Batch, capacities: Capacities) -> Any:
+        arguments = network, state, batch, capacities
         if budget is None:
             return in_chunks_of(chunk)(*arguments)
-        sizes = capacities, spikes.capacity
+        sizes = capacities, batch.spikes.capacity
         if sizes not in chosen:
 
             def needed(size: int) -> int:
                 return memory_needed(in_chunks_of(size), *arguments)
 
-            chosen[sizes] = largest_within(budget, needed, labels.shape[0], devices)
+            chosen[sizes] = largest_within(budget, needed, batch.labels.shape[0], devices)
         return in_chunks_of(chosen[sizes])(*arguments)
 
     return step
@@ -74,19 +75,22 @@ def _step(
     mesh: Mesh | None,
     chunk: int | None,
 ) -> Step:
-    def step(network: Network, state: Any, spikes: Spikes, labels: Int[Array, " batch"], capacities: Capacities) -> Any:
-        def mean_loss(network: Network, spikes: Spikes, labels: Int[Array, " samples"]) -> Any:
-            recording, needed = simulate(network, spikes, capacities)
+    def step(network: Network, state: Any, batch: Batch, capacities: Capacities) -> Any:
+        def mean_loss(model: Any, spikes: Spikes, labels: Shaped[Array, " samples *target"], own: Any) -> Any:
+            network, shared = model
+            currents = together(own, jax.lax.stop_gradient(shared))
+            recording, needed = simulate(network, spikes, capacities, currents)
             losses = jax.vmap(loss)(readout(recording), labels)
-            if jnp.shape(losses) != labels.shape:
+            if jnp.shape(losses) != labels.shape[:1]:
                 shape = jnp.shape(losses)[1:]
                 raise ValueError(
                     f"the loss of a sample has shape {shape}, but must be one number; take its sum or mean"
                 )
             return losses.mean(), needed
 
+        spikes, labels, own, shared = batch
         differentiated = value_and_grad_in_chunks(mean_loss, chunk or labels.shape[0], has_aux=True, mesh=mesh)
-        (value, needed), gradient = differentiated(network, spikes, labels)
+        (value, needed), (gradient, _) = differentiated((network, shared), spikes, labels, own)
         updates, state = optimizer.update(gradient, state, eqx.filter(network, eqx.is_inexact_array))
         trained = eqx.apply_updates(network, updates), state
         if mesh is not None:

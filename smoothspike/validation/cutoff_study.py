@@ -74,12 +74,7 @@ def has_limit(outcomes: Float[np.ndarray, " cut_offs"], status: Int[np.ndarray, 
 
 
 def settles(outcomes: Float[np.ndarray, " cut_offs"]) -> bool:
-    """Whether a sequence converges; True also if it has no finite values to judge.
-
-    Example:
-        >>> settles(np.array([1.1, 1.01, 1.0001, 1.0])), settles(np.array([1.0, 2.0, 4.0, 8.0]))
-        (True, False)
-    """
+    """Whether a sequence converges; True also if it has no finite values to judge."""
     if np.isnan(outcomes).any() or not np.isfinite(outcomes[:2]).all():
         return True
     if not np.isfinite(outcomes).all():

@@ -69,12 +69,6 @@ def numeric_model(model: NeuronModel) -> NumericModel:
 
     Raises:
         ModelError: if a parameter has no value or several.
-
-    Example:
-        >>> from symbolic import models
-        >>> ready = numeric_model(models.qif())
-        >>> ready.initial, round(ready.top, 1), round(ready.time_scale, 3)
-        (array([0., 0.]), 42.5, 0.707)
     """
     for symbol, value in model.parameters.items():
         if value is None or isinstance(value, sp.Tuple):

@@ -16,11 +16,6 @@ def instantiate(certificate: Certificate) -> Iterator[NeuronModel]:
     """Yield models with numbers for all parameters that satisfy the certificate's assumptions.
 
     Currents that are given at run time are states in them, which inputs move.
-
-    Example:
-        >>> from symbolic import models, verify
-        >>> next(instantiate(verify(models.lif(V_th=None)))).values
-        {tau_m: 1, tau_s: 1/2, V_th: 1, V_r: 0}
     """
     for model in _single_neurons(with_fixed_threshold(with_any_currents(certificate.model))):
         undetermined = [symbol for symbol, value in model.parameters.items() if value is None]

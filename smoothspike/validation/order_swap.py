@@ -37,12 +37,6 @@ def singular_power(after: Float[np.ndarray, " delays"], before: Float[np.ndarray
     A smooth function is a series of integer powers, odd ones in the difference of both sides and even ones in their
     sum. Combinations of neighbouring delays cancel the constant, linear and quadratic terms: the remainder of a smooth
     function falls like the third power in the difference and like the fourth in the sum.
-
-    Example:
-        >>> singular_power(DELAYS + DELAYS**2, -DELAYS + 2 * DELAYS**2).power.__round__(3)
-        2.0
-        >>> singular_power(np.sin(DELAYS), np.sin(-DELAYS)).power
-        inf
     """
     both, difference = after + before, after - before
     if not np.isfinite(both).all():

@@ -53,11 +53,6 @@ def written(expression: Any, names: Mapping[Any, str], where: str) -> str:
 
     Raises:
         ModelError: if something in it has no notation here.
-
-    Example:
-        >>> V, tau = sp.Symbol("V"), sp.Symbol("tau")
-        >>> written((V - sp.Rational(1, 2)) ** 2 / tau, {V: "V", tau: "tau"}, "dV/dt")
-        'tau**-1*(V + -1/2)**2'
     """
 
     def write(part: Any, depth: int) -> str:
@@ -105,11 +100,6 @@ def read_exact(text: str, symbols: Mapping[str, sp.Symbol], where: str) -> Any:
 
     Raises:
         ModelError: if the text has another form, or names an unknown symbol.
-
-    Example:
-        >>> V = sp.Symbol("V")
-        >>> read_exact("V*(V + -1)", {"V": V}, "dV/dt")
-        V*(V - 1)
     """
     return _Reader(text, symbols, where).whole()
 

@@ -1,18 +1,18 @@
 """`NeuronModel`: a spiking neuron as its author would write it in a paper, checked when it is declared."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Never
 
 import sympy as sp
 
 from ..errors import ModelError
-from ..typesetting import latex
 from .declaration import Bounds, Declaration, Value
 from .dimensions import resolved
 from .frozen import FrozenMapping
 from .keywords import refuse_unknown
 from .plain import Plain
+from .renderings import as_latex, as_text
 from .rules import InputRoute, Jump, SpikeRule, exact, weight
 from .solution import Solution
 from .text import parse_declaration
@@ -217,62 +217,10 @@ class NeuronModel(Declaration):
         return NeuronModel(changes.pop("name", self.name), **(declared | changes))
 
     def __repr__(self) -> str:
-        lines = [f"{self.name}"]
-        lines += [f"  d{state}/dt = {rate}" for state, rate in self.dynamics.items()]
-        if self.is_readout:
-            lines += [f"  no spikes: a readout of {self.variable}"]
-        else:
-            lines += [f"  spike: {self.spike}"]
-            lines += ["  reset: " + ", ".join(f"{state} -> {value}" for state, value in self.reset.items())]
-        if self.refractory is not None:
-            lines += [f"  refractory: {self.variable} is held for a time {self.refractory} after a spike"]
-        lines += [f"  input {route}" for route in self.routes]
-        lines += [f"  current {symbol}: given at run time" for symbol in self.currents]
-        if self.parameters:
-            values = {symbol: "?" if value is None else value for symbol, value in self.parameters.items()}
-            lines += ["  parameters: " + ", ".join(f"{symbol} = {value}" for symbol, value in values.items())]
-        lines += ["  initial: " + ", ".join(f"{state} = {value}" for state, value in self.initial.items())]
-        if self.bounds:
-            lines += ["  bounds: " + ", ".join(_between(ends, str(s), "<=", str) for s, ends in self.bounds.items())]
-        if self.units:
-            lines += [
-                "  units: " + ", ".join(f"{symbol} in {unit}" for symbol, unit in self.units.items()) + "; time in ms"
-            ]
-        return "\n".join(lines)
+        return as_text(self)
 
     def _repr_latex_(self) -> str:
-        rows = [rf"\dot{{{latex(state)}}} &= {latex(rate)}" for state, rate in self.dynamics.items()]
-        if not self.is_readout:
-            changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in self.reset.items())
-            rows += [rf"\text{{spike}} &: {latex(self.variable)} = {latex(self.spike.threshold)}"]
-            rows += [rf"\text{{reset}} &: {changes}"]
-        if self.refractory is not None:
-            rows += [rf"\text{{refractory}} &: {latex(self.refractory)}"]
-        for route in self.routes:
-            changes = ", ".join(rf"{latex(state)} \to {latex(value)}" for state, value in route.jump.items())
-            # the name stands as a symbol, whatever letters it has
-            name = "" if len(self.routes) == 1 else rf"\ {latex(sp.Symbol(route.name))}"
-            rows += [rf"\text{{input}}{name} &: {changes}"]
-        if self.currents:
-            given = ", ".join(rf"{latex(symbol)} = {latex(symbol)}(t)" for symbol in self.currents)
-            rows += [rf"\text{{currents}} &: {given}"]
-        if self.parameters:
-            rows += [r"\text{parameters} &: " + ", ".join(self._equal(self.parameters))]
-        rows += [r"\text{initial} &: " + ", ".join(self._equal(self.initial))]
-        if self.bounds:
-            ranges = (_between(ends, latex(s), r"\le", latex) for s, ends in self.bounds.items())
-            rows += [r"\text{bounds} &: " + ", ".join(ranges)]
-        return "$\\begin{aligned}" + r"\\".join(rows) + "\\end{aligned}$"
-
-    @staticmethod
-    def _equal(values: Mapping[Any, Any]) -> list[str]:
-        return [latex(symbol) if value is None else latex(sp.Eq(symbol, value, evaluate=False))
-                for symbol, value in values.items()]  # fmt: skip
-
-
-def _between(ends: Bounds, what: str, sign: str, written: Callable[[Any], str]) -> str:
-    low, high = (None if end.is_infinite else written(end) for end in ends)
-    return f" {sign} ".join(part for part in (low, what, high) if part is not None)
+        return as_latex(self)
 
 
 def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:

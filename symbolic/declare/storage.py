@@ -31,7 +31,7 @@ def to_json(model: NeuronModel) -> dict[str, Any]:
     Example:
         >>> from symbolic import models
         >>> to_json(models.qif())["dynamics"]
-        {'V': 'tau_m**-1*(V*(V + -1) + I)', 'I': '-1*I*tau_s**-1'}
+        {'V': 'tau_m**-1*(I + V*(-1 + V))', 'I': '-1*I*tau_s**-1'}
     """
     names = _names(model)
     content: dict[str, Any] = {"symbols": {name: _assumptions(symbol, name) for symbol, name in names.items()}}

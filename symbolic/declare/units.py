@@ -6,7 +6,6 @@ temperatures to K. These fit together: no factors are left in equations.
 """
 
 import re
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -41,10 +40,6 @@ def quantity(text: str, where: str) -> tuple[sp.Rational, sp.Expr]:
     Raises:
         ImportError: if pint, which knows the units, is not installed.
         ModelError: if the unit is unknown, or cannot be used.
-
-    Example:
-        >>> quantity("0.5 nF", "C"), quantity("20 us", "tau")
-        ((1/2, -mV + ms + nA), (1/50, ms))
     """
     found = _QUANTITY.fullmatch(text)
     if found is None:
@@ -104,12 +99,7 @@ def _registry() -> Any:
 
 
 def in_words(dimension: Any) -> str:
-    """Write a dimension as its unit.
-
-    Example:
-        >>> in_words(NA + MS - MV), in_words(MV - MS), in_words(sp.Integer(0))
-        ('nF', 'mV/ms', 'no unit')
-    """
+    """Write a dimension as its unit."""
     if dimension == 0:
         return "no unit"
     if dimension in _NAMED:
@@ -122,10 +112,3 @@ def in_words(dimension: Any) -> str:
 
 def _power(symbol: sp.Symbol, power: Any) -> str:
     return symbol.name if power == 1 else f"{symbol.name}**{power if power.is_Integer else f'({power})'}"
-
-
-def of_units(units: Mapping[Any, str]) -> dict[Any, sp.Expr]:
-    """Return the dimensions of units by symbol."""
-    return {
-        symbol: _NO_DIMENSION if text == "no unit" else unit(text, str(symbol))[1] for symbol, text in units.items()
-    }

@@ -130,12 +130,5 @@ class Derivation:
 
 @lru_cache(maxsize=256)
 def singularities(derivation: Derivation) -> tuple[Singularity, ...]:
-    """Find where the formulas of a derivation divide by zero, and their limits there.
-
-    Example:
-        >>> from symbolic import derive, models
-        >>> found = singularities(derive(models.lif(tau_s=0.3)))
-        >>> print(found[0])
-        V(t) at tau_s = tau_m: tends to (I*t/tau_m + V)*exp(-t/tau_m)
-    """
+    """Find where the formulas of a derivation divide by zero, and their limits there."""
     return find_singularities(derivation.model, derivation.formulas, derivation.flow or {})

@@ -160,13 +160,7 @@ class SolutionForm:
 
 
 def synaptic_states(model: NeuronModel) -> tuple[sp.Symbol, ...]:
-    """Return the states that inputs reach, directly or through others, and that do not depend on the potential.
-
-    Example:
-        >>> from symbolic import models
-        >>> synaptic_states(models.qif_alpha()), synaptic_states(models.adex())
-        ((I, J), (I,))
-    """
+    """Return the states that inputs reach, directly or through others, and that do not depend on the potential."""
     reached: set[Any] = {state for route in model.routes for state in route.jump} - {model.variable}
     candidates = [s for s in model.other_states if model.variable not in model.dynamics[s].free_symbols]
     for _ in candidates:

@@ -15,13 +15,7 @@ _MOST_DEGREE, _DIGITS = 12, 25
 
 
 def find_rheobase(potential: Any, field: Any, ends: tuple[Any, Any], rows: Sequence[Row]) -> Any:
-    """Return minus the least value of a field between the reset and the spike; None where there is no formula.
-
-    Example:
-        >>> V, a = sp.symbols("V a", real=True)
-        >>> find_rheobase(V, V**2 - a * V, (-sp.oo, sp.oo), [{a: 2}])
-        a**2/4
-    """
+    """Return minus the least value of a field between the reset and the spike; None where there is no formula."""
     try:
         candidates = _least_values(potential, field, ends, list(rows))
         least = {_least(candidates, row) for row in rows}
@@ -88,13 +82,7 @@ def _rounded(number: Any) -> Any:
 
 
 def limit(field: Any, potential: Any, place: Any, row: Row) -> Any:
-    """The value of a field at a place, or what it tends to at infinity.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> [limit(sp.exp(V) - V, V, end, {}) for end in (-sp.oo, sp.oo)], limit(1 + sp.exp(V), V, -sp.oo, {})
-        ([oo, oo], 1)
-    """
+    """The value of a field at a place, or what it tends to at infinity."""
     if place not in (sp.oo, -sp.oo):
         return inserted(field, {potential: place})
     total: dict[Any, list[Any]] = {}

@@ -20,15 +20,7 @@ class Unknown(ArithmeticError):
 
 
 def limit(formula: Any, symbol: Any, place: Any, side: int) -> Any:
-    """The limit of a formula as a symbol approaches a place from one side; None if not found.
-
-    Example:
-        >>> x, a = sp.symbols("x a", positive=True)
-        >>> limit(sp.sin(sp.sqrt(x) * a) / sp.sqrt(x), x, 0, 1), limit((1 - sp.exp(a - x)) / (x - a), x, a, 1)
-        (a, 1)
-        >>> limit(1 / x, x, 0, 1) is None
-        True
-    """
+    """The limit of a formula as a symbol approaches a place from one side; None if not found."""
     for order in _ORDERS:
         try:
             found = _Expansion(symbol, place, side, order).of(formula)

@@ -40,11 +40,6 @@ def isolate(expression: Any, variable: sp.Symbol, low: float | Fraction, high: f
     Each factor of the expression is searched apart, and each piece of a piecewise one. Polynomials with rational
     coefficients are solved exactly. A multiple zero is found where it is a simple fraction. Where a piecewise
     expression jumps from one sign to the other, that counts as a zero.
-
-    Example:
-        >>> V = sp.Symbol("V", real=True)
-        >>> isolate(sp.exp(V) - 1, V, -100, 100), isolate(sp.exp(V) - V - 1, V, -100, 100)
-        ([0], [0])
     """
     expression, ends = exactly(expression), (Fraction(low), Fraction(high))
     if expression.has(*_PIECES):

@@ -14,8 +14,9 @@ from ..declare import (
 )
 from ..errors import ContinuityError, ModelError
 from .certificate import Certificate
+from .conditions.input_order import input_conditions
 from .conditions.neuron import neuron_conditions
-from .conditions.order_swap import input_conditions, route_conditions
+from .conditions.order_swap import route_conditions
 from .context import Case, declared_case, with_derived_ranges
 from .normalise_symbols import with_plain_states
 from .parameter_cases import decided_by_cases, deciding_parameter, in_region, merged, regions_of, translated

@@ -9,8 +9,9 @@ import sympy as sp
 from ..algebra import tidy
 from ..declare import InputRoute
 from .asymptotics.time_at_infinity import NEVER, Order
+from .conditions.input_order import COMMUTE
 from .conditions.neuron import FROM_THE_SPIKE_ON
-from .conditions.order_swap import CANNOT_TRIGGER, COMMUTE, RELEASE
+from .conditions.order_swap import CANNOT_TRIGGER, RELEASE
 from .context import Case
 from .reason import Reason
 from .regularity.later_spikes import later_finding

@@ -107,7 +107,7 @@ def test_the_oldest_versions_are_those_that_are_tested():
 
 def test_what_is_declared_is_used():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    imports = {"scikit-learn": "sklearn", "python-flint": "flint"}
+    imports = {"scikit-learn": "sklearn", "python-flint": "flint", "tomli-w": "tomli_w"}
     source = "\n".join(path.read_text() for package in PACKAGES for path in Path(package.__file__).parent.rglob("*.py"))
     for requirement in [*project["dependencies"], "scikit-learn"]:
         name = requirement.partition(">=")[0]

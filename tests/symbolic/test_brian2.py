@@ -68,6 +68,13 @@ def test_changes_at_once_do_not_read_one_another():
         assert {name: values[name] for name in expected} == pytest.approx(expected)
 
 
+def test_a_step_that_overflows_is_a_spike():
+    """A Runge-Kutta step of an exponential neuron turns to NaN on its way to infinity, and would never be reset."""
+    threshold = to_brian2(models.eif(), cutoff=3.0).threshold
+    held = {V: eval(threshold, {}, {"V": V}) for V in (2.9, 3.1, math.inf, math.nan)}
+    assert [held[V] for V in held] == [False, True, True, True]
+
+
 def test_parameters_of_each_neuron_are_equations():
     found = to_brian2(models.lif(tau_m=[1.0, 2.0]))
     assert found.model.splitlines()[-1] == "tau_m : 1 (constant)"

@@ -101,7 +101,8 @@ class Update(eqx.Module):
         result = {}
         for name, expression in self.expressions.items():
             symbols: tuple[Any, ...] = tuple(sorted(expression.free_symbols, key=str))
-            result[name] = jnp.asarray(compiled(expression, symbols)(*(known[symbol.name] for symbol in symbols)))
+            value = compiled(expression, symbols)(*(known[symbol.name] for symbol in symbols))
+            result[name] = jnp.asarray(value, None if symbols else jnp.result_type(float))
         return result
 
 

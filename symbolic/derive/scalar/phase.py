@@ -28,14 +28,7 @@ _FAILURES = (sp.PolynomialError, NotImplementedError, ValueError, TypeError, Ari
 
 
 def derive_phase(model: NeuronModel, structure: Structure) -> Derivation:
-    """Derive formulas for a neuron with one state: for any parameters where possible, else at the declared values.
-
-    Example:
-        >>> from symbolic import models
-        >>> from symbolic.structure import recognise
-        >>> derive_phase(models.quartic(), recognise(models.quartic())).time_to_spike
-        Piecewise((2*atanh(1/(2*V**3 - 1))/3, V > 1), (oo, True))
-    """
+    """Derive formulas for a neuron with one state: for any parameters where possible, else at the declared values."""
     _require_one_state(model, structure)
     attempts: list[Attempt] = []
     found: list[Derivation] = []

@@ -46,11 +46,6 @@ def relevant_states(model: NeuronModel) -> set[sp.Symbol]:
 
     They act on the spiking variable directly, through others, through a reset, or through an input: the jump of a
     later input on any route may read them.
-
-    Example:
-        >>> from symbolic import models
-        >>> sorted(map(str, relevant_states(models.qif_alpha())))
-        ['I', 'J']
     """
     others = set(model.other_states)
     found: set[Any] = set()

@@ -85,13 +85,18 @@ def test_order_and_omitted_samples_follow_the_key(trials):
     assert len(set.union(*omitted)) > 15
 
 
-def test_streams_the_same_as_in_memory(trials, key):
+@pytest.mark.parametrize("tied", [False, True])
+def test_streams_the_same_as_in_memory(trials, key, tied):
+    """Spikes at few times are as many events in both."""
+    trials = [(np.round(times, 1) if tied else times, sources) for times, sources in trials]
     for (spikes, labels), (others, other_labels) in zip(
         streamed(trials).batches(BATCH, key), in_memory(trials).batches(BATCH, key), strict=True
     ):
         np.testing.assert_array_equal(spikes.times, others.times)
         np.testing.assert_array_equal(spikes.sources, others.sources)
         np.testing.assert_array_equal(labels, other_labels)
+        assert spikes.distinct_times == others.distinct_times
+        assert spikes.distinct_times <= (12 if tied else 60)
 
 
 def least_padding(lengths, buckets):
@@ -115,6 +120,13 @@ def test_capacities_have_the_least_padding(lengths, buckets):
 
 
 class TestStreamed:
+    def test_spikes_come_together_within_a_trial_only(self):
+        """Trials without spikes, and ones that begin when the one before ends."""
+        trials = [([], []), ([0.5, 0.5, 0.7], [0, 1, 0]), ([0.7, 0.7], [0, 1]), ([], []), ([0.7], [0]), ([], [])]
+        data = streamed(trials)
+        assert [next(streamed([trial]).batches(1))[0].distinct_times for trial in trials] == [0, 2, 1, 0, 1, 0]
+        assert next(data.batches(6))[0].distinct_times == 2
+
     def test_selection_reads_into_memory(self, trials):
         data = streamed(trials)
         part = data[[3, 0]]

@@ -36,7 +36,7 @@ class TestDrive:
 
 class TestNotAfter:
     def test_limits_values_but_no_derivatives(self):
-        values, slopes = jax.vmap(jax.value_and_grad(not_after), (0, None))(jnp.array([1.0, 2.0, 3.0]), 2.0)
+        values, slopes = jax.vmap(jax.value_and_grad(not_after), (0, None))(jnp.array([1.0, 2.0, 3.0]), jnp.array(2.0))
         assert values.tolist() == [1.0, 2.0, 2.0]
         assert slopes.tolist() == [1.0, 1.0, 1.0]
 

@@ -36,7 +36,7 @@ class Case(NamedTuple):
 def case(request):
     neuron = ss.Neuron(NEURONS[request.param])
     dynamics, generator = neuron.dynamics(), np.random.default_rng(3)
-    state = dynamics.initial_state({name: generator.normal(0, 2, SIZE) for name in neuron.initial(SIZE)})
+    state = dynamics.initial_state({name: jnp.asarray(generator.normal(0, 2, SIZE)) for name in neuron.initial(SIZE)})
     weights = {route: jnp.asarray(generator.normal(0, 2, SIZE)) for route in dynamics.routes}
     changes = jax.tree.map(lambda leaf: jnp.asarray(generator.normal(0, 1, leaf.shape)), (state, weights))
     return Case(dynamics, state, weights, to_tangent_coordinates(state, changes[0]), changes[1])
@@ -52,10 +52,10 @@ def test_jacobians_by_formula_are_those_by_differentiation(case):
         for weight_tangents in (case.weight_tangents, dict.fromkeys(case.weights)):
             arguments = case.dynamics, nothing, case.state, interval, case.weights, weight_tangents
             found, expected = event_jacobian(*arguments), differentiated_event(*arguments)
-            for length in (0.7, None):
+            for length in (jnp.asarray(0.7), None):
                 for one, other in zip(found.moved(leaves, length), expected.moved(leaves, length), strict=True):
                     np.testing.assert_allclose(one, jnp.broadcast_to(other, SIZE), rtol=1e-10, atol=1e-12)
-            kept = found.where(jnp.zeros(SIZE, bool)).moved(leaves, 0.7)
+            kept = found.where(jnp.zeros(SIZE, bool)).moved(leaves, jnp.asarray(0.7))
             jax.tree.map(np.testing.assert_array_equal, kept, leaves)
 
 
@@ -72,7 +72,7 @@ def test_the_size_of_a_ray_does_not_matter(case):
     found, expected = (
         event_jacobian(
             case.dynamics, nothing, state, InterEventInterval(length, None), case.weights, case.weight_tangents
-        ).moved(leaves, 0.7)
+        ).moved(leaves, jnp.asarray(0.7))
         for state in (other, case.state)
     )
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12), found, expected)

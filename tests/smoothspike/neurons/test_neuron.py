@@ -7,7 +7,7 @@ from cases import SOLVED
 
 import smoothspike as ss
 from smoothspike.neurons import LinearDynamics, RiccatiDynamics, RiccatiPolynomialDynamics
-from smoothspike.neurons.neuron import certificate_of
+from smoothspike.neurons._certified import certificate_of
 
 V, I = sp.symbols("V I", real=True)
 tau_m, tau_s, bias = sp.Symbol("tau_m", positive=True), sp.Symbol("tau_s", positive=True), sp.Symbol("b", real=True)

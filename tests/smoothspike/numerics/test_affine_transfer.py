@@ -65,7 +65,7 @@ def test_no_state_rises_above_the_bound(case):
         matrix[place] = rate
     force[list(shape.sources)] = sources
     arguments = tuple(map(jnp.asarray, rates)), tuple(map(jnp.asarray, sources))
-    values = generator.normal(size=(shape.states, 50))
+    values = jnp.asarray(generator.normal(size=(shape.states, 50)))
     for length in (0.05, 0.5, 2.0):
         inside = transfer(shape, jnp.linspace(0, length, 200)[:, None], *arguments)(tuple(values))[0]
         bounds = bend(shape, jnp.asarray(length), arguments[0])

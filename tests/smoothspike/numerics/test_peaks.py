@@ -109,7 +109,7 @@ def test_two_states_that_drive_one_another(rates, turn, seed):
 def test_what_happens_at_one_instant_does_not_count():
     """The state between two inputs at one time is never taken."""
     values = jnp.array([[[0.0], [9.0], [1.0]]])
-    peak = largest(Structure(1, ((0, 0),)), (jnp.array(-1.0),), values, jnp.array([[1.0], [0.0], [1.0]]))
+    peak = largest(Structure(1, ((0, 0),)), (jnp.array(-1.0),), tuple(values), jnp.array([[1.0], [0.0], [1.0]]))
     assert (int(peak.interval[0]), float(peak.elapsed[0])) == (2, 0.0)
 
 

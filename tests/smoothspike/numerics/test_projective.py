@@ -93,7 +93,8 @@ def test_intervals_compose(angle, drive, first, second):
 @given(ANGLES, DRIVES)
 def test_no_time_changes_nothing(angle, drive):
     g, q = ray(angle)
-    assert rotate(g, q, drive, jnp.zeros(()), rotation(drive, jnp.zeros(()))) == (g, q)
+    still = rotation(jnp.asarray(drive), jnp.zeros(()))
+    assert rotate(g, q, jnp.asarray(drive), jnp.zeros(()), still) == (g, q)
     *same, count = carried(g, q, drive, 0.0)
     assert_same_ray(same, (g, q))
     assert count == 0
@@ -103,6 +104,7 @@ def test_no_time_changes_nothing(angle, drive):
 def test_zeros_are_zeros_and_are_counted(angle, drive, index):
     """At the k-th zero q vanishes; just after it k + 1 spikes have come, just before it k."""
     g, q = ray(angle)
+    drive = jnp.asarray(drive)
     x = jitted_zero(g, q, drive, float(index))
     if not x < 50:
         return
@@ -138,7 +140,7 @@ def exact_zero(g, q, drive, index):
 def test_zeros_and_gradients_against_mpmath(g, q, drive, index):
     """Also through zero drive, where the textbook formula divides 0 by 0."""
     point = tuple(map(mp.mpf, (g, q, drive)))
-    if not zero(g, q, drive, float(index)) < np.inf:
+    if not jitted_zero(g, q, drive, float(index)) < np.inf:
         assert drive <= 0
         assert index or g <= np.sqrt(-drive) * q
         return
@@ -177,7 +179,7 @@ def test_a_zero_far_beyond_everything_does_no_harm(g, float32):
         x = zero(*ray, jnp.zeros(()))
         return jnp.where(x < 1, x, 0.0)
 
-    assert jax.grad(nearby, (0, 1, 2))(g, 1.0, 0.0) == (0, 0, 0)
+    assert jax.grad(nearby, (0, 1, 2))(*map(jnp.asarray, (g, 1.0, 0.0))) == (0, 0, 0)
 
 
 @jax.jit

@@ -46,8 +46,8 @@ def test_products_values_and_slopes():
     one, other = series(1, 2, 3), series(-1, 0.5, 4)
     product = Polynomial(np.array(one)) * Polynomial(np.array(other))
     assert [float(convolved(one, other, k)) for k in range(3)] == pytest.approx(product.coef[:3])
-    assert float(value_at(one, 0.7)) == pytest.approx(Polynomial(np.array(one))(0.7))
-    assert float(slope_at(one, 0.7)) == pytest.approx(2 + 6 * 0.7)
+    assert float(value_at(one, jnp.asarray(0.7))) == pytest.approx(Polynomial(np.array(one))(0.7))
+    assert float(slope_at(one, jnp.asarray(0.7))) == pytest.approx(2 + 6 * 0.7)
 
 
 def test_a_step_makes_the_last_terms_negligible():

@@ -64,6 +64,22 @@ def test_capacity_grows_during_training(data):
     assert grown == pytest.approx(plenty, rel=1e-9)
 
 
+def test_capacity_that_stays_empty_is_given_up_after_a_hundred_steps(data, monkeypatch):
+    module = sys.modules["smoothspike.training.epoch"]
+    given = []
+
+    def noted(run, first, **others):
+        given.append(first[0].total)
+        return with_capacity(run, first, **others)
+
+    monkeypatch.setattr(module, "with_capacity", noted)
+    steps = {"epochs": 3, "batch_size": 1}  # 64 an epoch
+    shrunk = train(build(), data[0], capacity=512, **steps).history
+    assert given[:128] == [512] * 128
+    assert set(given[128:]) == {min(given)} and min(given) < 64
+    assert shrunk[-1]["loss"] == pytest.approx(train(build(), data[0], **steps).history[-1]["loss"], rel=1e-9)
+
+
 @pytest.mark.slow
 def test_the_capacity_of_a_step_is_counted_before_it_is_compiled_again(data, monkeypatch):
     """Neurons that stop at their spikes report only part of what they lack; a step is compiled twice all the same."""

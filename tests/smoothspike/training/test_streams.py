@@ -34,7 +34,10 @@ def trained(data, **options):
 
 
 @pytest.mark.slow
-def test_trains_and_evaluates_as_from_memory(trials, tmp_path):
+@pytest.mark.parametrize("decimals", [9, 0])
+def test_trains_and_evaluates_as_from_memory(trials, tmp_path, decimals):
+    """Where many spikes come together, too."""
+    trials = [(np.round(times, decimals), sources) for times, sources in trials]
     memory = ss.datasets.Dataset(
         ss.Spikes.from_trials(trials), np.arange(16) % CLASSES, num_classes=CLASSES, num_sources=CHANNELS, buckets=2
     )

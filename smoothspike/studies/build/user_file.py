@@ -1,4 +1,4 @@
-"""Load a model from a user's Python file; errors take one line that names file and line number."""
+"""Load an object from a user's Python file; errors take one line that names file and line number."""
 
 import contextlib
 import inspect
@@ -28,15 +28,7 @@ def model_in(path: str, attribute: str) -> NeuronModel:
     Raises:
         FileError: if there is no such file or object, or running it raises.
     """
-    if not Path(path).is_file():
-        raise FileError(f"no file {path!r}; use file.py:object, or a model of the library")
-    module = _ran(path)
-    if not hasattr(module, attribute):
-        found = [name for name, value in vars(module).items() if isinstance(value, NeuronModel)]
-        close = get_close_matches(attribute, vars(module), n=1)
-        guess = f"; did you mean {close[0]!r}?" if close else f"; its models are {', '.join(found)}" if found else ""
-        raise FileError(f"{path} has no object {attribute!r}{guess}")
-    model = getattr(module, attribute)
+    model = object_in(path, attribute, NeuronModel)
     if not isinstance(model, NeuronModel) and callable(model):
         model = _made(path, attribute, model)
     if not isinstance(model, NeuronModel):
@@ -44,6 +36,28 @@ def model_in(path: str, attribute: str) -> NeuronModel:
             f"{path}: {attribute} is of type {type(model).__name__}; it must be a model, or a function that returns one"
         )
     return model
+
+
+def object_in(path: str, attribute: str, kind: type = object) -> Any:
+    """Run a file and return an object from it.
+
+    Args:
+        path: The file.
+        attribute: The name of the object.
+        kind: What it probably is, to suggest others from the file.
+
+    Raises:
+        FileError: if there is no such file or object, or running it raises.
+    """
+    if not Path(path).is_file():
+        raise FileError(f"no file {path!r}; use file.py:object, or a name of the library")
+    module = _ran(path)
+    if not hasattr(module, attribute):
+        found = [name for name, value in vars(module).items() if isinstance(value, kind)] if kind is not object else []
+        close = get_close_matches(attribute, vars(module), n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else f"; its models are {', '.join(found)}" if found else ""
+        raise FileError(f"{path} has no object {attribute!r}{guess}")
+    return getattr(module, attribute)
 
 
 def _made(path: str, attribute: str, function: Callable[..., Any]) -> Any:

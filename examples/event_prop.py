@@ -1,0 +1,115 @@
+"""EventProp on the Yin-Yang data: leaky neurons by the published protocol, and the nearest quadratic ones.
+
+After Fig. 2 of Wunderlich & Pehle, Scientific Reports 11, 12829 (2021).
+
+    python examples/event_prop.py [--quick] [--output runs/event_prop]
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from gallery import Entry, Outcome, mean_and_deviation
+from matplotlib.figure import Figure
+
+import smoothspike as ss
+from smoothspike import plot
+
+# in units of the membrane time constant, 20 ms
+TAU_S, INPUT, TRIAL = 0.25, 1.5, 3.0
+TAU, EARLY_TAU, EARLY_WEIGHT = 0.025, 0.32, 3e-3
+BATCH, RATE = 32, 5e-3
+
+
+def published_loss(times: jax.Array, label: jax.Array) -> jax.Array:
+    """Their loss; a missing spike has no gradient."""
+    return ss.losses.first_spike_cross_entropy(
+        times, label, tau=TAU, early_weight=EARLY_WEIGHT, early="exponential", early_tau=EARLY_TAU, existing_only=True
+    )
+
+
+def smooth_loss(times: jax.Array, label: jax.Array) -> jax.Array:
+    """The same with pseudospikes, none of which counts as later than a time constant of the early term."""
+    times = ss.losses.bounded_times(times, duration=TRIAL, margin=EARLY_TAU)
+    return ss.losses.first_spike_cross_entropy(
+        times, label, tau=TAU, early_weight=EARLY_WEIGHT, early="exponential", early_tau=EARLY_TAU
+    )
+
+
+def ordinary(recording: Any) -> jax.Array:
+    return recording.ordinary_spike_times(1)[..., 0]
+
+
+def leaky(seed: int, hidden: int) -> ss.FeedForward:
+    """Return their network, with their distribution of weights."""
+    neuron = ss.Neuron(ss.models.lif(tau_m=1.0, tau_s=TAU_S), allow_discontinuous=True)
+    generator = np.random.default_rng(seed)
+    weights = [generator.normal(1.5, 0.78, (hidden, 5)), generator.normal(0.93, 0.1, (3, hidden))]
+    return ss.FeedForward(neuron, (5, hidden, 3), TRIAL, weights=[each.astype(np.float32) for each in weights])
+
+
+def quadratic(seed: int, hidden: int, train: ss.datasets.Dataset) -> ss.FeedForward:
+    """Return the quadratic network with the same rest, rheobase and membrane time constant."""
+    neuron = ss.Neuron(ss.nearest_continuous(ss.models.lif(tau_m=1.0, tau_s=TAU_S)).model)
+    net = ss.FeedForward(neuron, (5, hidden, 3), TRIAL, key=jax.random.key(seed), mean=0.25)
+    return ss.initialise(net, train, rate=(0.5, 0.5))
+
+
+def trained(name: str, seed: int, quick: bool) -> tuple[list[dict[str, float]], dict[str, float]]:
+    """Train one network; return its history and what is found on test data, which nothing else has seen."""
+    hidden, epochs, sizes = (20, 2, (320, 96, 96)) if quick else (200, 100, (5000, 1000, 1000))
+    train, validation, test = (
+        ss.datasets.yin_yang(size, seed=seed, duration=INPUT, bias_time=0.0, split=split)
+        for size, split in zip(sizes, ("train", "validation", "test"), strict=True)
+    )
+    net = leaky(seed, hidden) if name == "lif" else quadratic(seed, hidden, train)
+    schedule = optax.exponential_decay(RATE, len(train) // BATCH, 0.95, staircase=True)
+    loss, readout = (published_loss, ordinary) if name == "lif" else (smooth_loss, None)
+    net, history = ss.fit(
+        net, train, loss, readout=readout, optimizer=optax.adam(schedule), epochs=epochs, batch_size=BATCH,
+        key=jax.random.key(seed), validation=validation, progress=False,
+    )  # fmt: skip
+    found = ss.evaluate(net, test)
+    times = net(test.spikes).ordinary_spike_times(1)[..., 0]
+    return history, found | {"missing": float(jnp.mean(~jnp.isfinite(times)))}
+
+
+def run(quick: bool) -> Outcome:
+    """Train both networks from several seeds."""
+    seeds = 1 if quick else 5
+    numbers: dict[str, Any] = {"seeds": seeds}
+    fig = Figure(figsize=(3.6, 2.5), layout="constrained")
+    ax = fig.subplots()
+    for name, label, color in (("lif", "LIF, EventProp", plot.VERMILION), ("qif", "nearest QIF", plot.BLUE)):
+        histories, results = zip(*(trained(name, seed, quick) for seed in range(seeds)), strict=True)
+        key = "accuracy_without_pseudospikes"
+        errors = np.array([[1 - row[key] for row in history] for history in histories])
+        epochs = np.arange(1, errors.shape[1] + 1)
+        ax.fill_between(epochs, errors.min(0), errors.max(0), color=color, alpha=0.2, linewidth=0)
+        ax.plot(epochs, errors.mean(0), color=color, label=label)
+        numbers[name] = {
+            "ordinary": mean_and_deviation([100 * each[key] for each in results]),
+            "with_pseudospikes": mean_and_deviation([100 * each["accuracy"] for each in results]),
+            "missing": mean_and_deviation([100 * each["missing"] for each in results]),
+            "silent": mean_and_deviation([100 * each["silent_fraction_0"] for each in results]),
+            "each": [each[key] for each in results],
+        }
+    ax.axhline(0.019, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)))
+    ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel="validation error, ordinary spikes")
+    ax.legend()
+    return Outcome(numbers, {"": fig})
+
+
+ENTRY = Entry(
+    title="EventProp on the Yin-Yang data",
+    published="LIF 98.10 ± 0.18 %, 37 % of output spikes missing",
+    ours="LIF {{ lif.ordinary }} %, {{ lif.missing }} % missing; QIF {{ qif.ordinary }} %, {{ qif.missing }} % missing",
+    seeds="5",
+    run=run,
+    double=False,
+)
+
+if __name__ == "__main__":
+    ENTRY.main(__file__)
