@@ -92,7 +92,9 @@ def to_brian2(model: NeuronModel, *, cutoff: float | None = None) -> Brian2Model
     return Brian2Model(
         model="\n".join([*texts.equations, *(f"{name} : 1 (constant)" for name in texts.per_neuron)]),
         # a step that overflows on its way to infinity yields NaN, for which V > cutoff would never hold
-        threshold=f"{model.variable} > {texts.of(at_spike)}" if cutoff is None else f"not ({model.variable} <= {cutoff})",
+        threshold=f"{model.variable} > {texts.of(at_spike)}"
+        if cutoff is None
+        else f"not ({model.variable} <= {cutoff})",
         reset="\n".join(_assigned({state: reset[state] for state in order}, texts, "")),
         on_pre={route.name: _at_input(route, texts) for route in model.routes},
         initial={state.name: texts.number(value, f"initial {state}") for state, value in model.initial.items()},
