@@ -54,7 +54,7 @@ def data_arguments(name: str) -> Mapping[str, Argument] | None:
     """Return the arguments of a data set; None if it is not of the library."""
     if name not in DATA_FUNCTIONS:
         return None
-    return _arguments(DATA_FUNCTIONS[name], ("split",) if name == "yin_yang" else ("stream",))
+    return _arguments(DATA_FUNCTIONS[name], ("seed", "split") if name == "yin_yang" else ("seed", "stream"))
 
 
 def loss_arguments(name: str) -> Mapping[str, Argument] | None:

@@ -46,6 +46,9 @@ class Data:
         "digits", "the data, or `file.py:function`, which returns training, validation and test data",
         names=functions.DATA,
     )  # fmt: skip
+    seed: int | None = option(
+        None, "of what is drawn or divided at random in the data; by default the one above all", least=0
+    )
     limit: int | None = option(None, "at most so many samples of each of the three", least=1)
     validation_fraction: float = option(
         0.1, "of the training data, for validation, where the data have no such part", least=0.0, below=1.0
