@@ -61,7 +61,7 @@ def write_pages() -> None:
 
 def main() -> int:
     """Run entries; return how many failed."""
-    parser = argparse.ArgumentParser(prog="python -m examples", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m examples", description="Run entries of the gallery.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     parser.add_argument("--all", action="store_true", help="run all entries")
     parser.add_argument("--quick", action="store_true", help="short runs, as a test")

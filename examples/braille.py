@@ -82,6 +82,7 @@ def trained(file: str | None, recipe: Recipe) -> tuple[dict[str, float], dict[st
     neuron = ss.Neuron(ss.models.qif())
     leaky = ss.NeuronModel.from_equations(**LEAKY, parameters={"tau_m": 1.0, "tau_s": 0.5})
     neurons = [neuron, ss.Neuron(leaky) if recipe.readout else neuron]
+    assert train.num_classes is not None  # labels are letters
     net = ss.FeedForward(neurons, (train.num_sources, 100, train.num_classes), recipe.trial, key=jax.random.key(0))
     if recipe.rate is not None:
         net = ss.initialise(net, train, rate=recipe.rate)

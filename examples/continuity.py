@@ -249,7 +249,7 @@ def run(quick: bool) -> Outcome:
                 formula = kind.spike_time(result.values[inside])
                 found["error"] = float(np.abs(result.times[inside] - formula).max())
             elif certificate.holds:
-                exponent = int(certificate.routes[0].contact_exponent)
+                exponent = int(str(certificate.routes[0].contact_exponent))
                 left, shift = contact(case)
                 draw_contact(lower.inset_axes((0.62, 0.68, 0.34, 0.24)), left, shift, exponent, kind.color)
                 few = left < 3e-2

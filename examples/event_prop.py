@@ -42,7 +42,7 @@ def ordinary(recording: Any) -> jax.Array:
     return recording.ordinary_spike_times(1)[..., 0]
 
 
-def leaky(seed: int, hidden: int) -> ss.FeedForward:
+def leaky(seed: int, hidden: int) -> Any:
     """Return their network, with their distribution of weights."""
     neuron = ss.Neuron(ss.models.lif(tau_m=1.0, tau_s=TAU_S), allow_discontinuous=True)
     generator = np.random.default_rng(seed)
@@ -50,9 +50,9 @@ def leaky(seed: int, hidden: int) -> ss.FeedForward:
     return ss.FeedForward(neuron, (5, hidden, 3), TRIAL, weights=[each.astype(np.float32) for each in weights])
 
 
-def quadratic(seed: int, hidden: int, train: ss.datasets.Dataset) -> ss.FeedForward:
+def quadratic(seed: int, hidden: int, train: ss.datasets.Dataset) -> Any:
     """Return the quadratic network with the same rest, rheobase and membrane time constant."""
-    neuron = ss.Neuron(ss.nearest_continuous(ss.models.lif(tau_m=1.0, tau_s=TAU_S)).model)
+    neuron = ss.Neuron(ss.nearest_continuous(ss.models.lif(tau_m=1.0, tau_s=TAU_S)))
     net = ss.FeedForward(neuron, (5, hidden, 3), TRIAL, key=jax.random.key(seed), mean=0.25)
     return ss.initialise(net, train, rate=(0.5, 0.5))
 

@@ -27,7 +27,7 @@ def loss(times: jax.Array, label: jax.Array) -> jax.Array:
     return ss.losses.first_spike_cross_entropy(times, label, tau=0.1, early_weight=0.01)
 
 
-def network(kind: str, hidden: int, seed: int, train: ss.datasets.Dataset) -> ss.FeedForward:
+def network(kind: str, hidden: int, seed: int, train: ss.datasets.Dataset) -> Any:
     """Return a network; delays start below half a time constant."""
     sizes = 4, hidden, 3
     generator = np.random.default_rng(seed)

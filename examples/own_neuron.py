@@ -54,8 +54,8 @@ def run(quick: bool) -> Outcome:
     plot.raster(net(test.spikes[0]), ax=middle)
     plot.learning_curve(history, ax=right)
     numbers = {
-        "refused": reasons, "verdict": certificate.verdict.value, "regularity": certificate.regularity.name,
-        "contact_exponent": int(certificate.routes[0].contact_exponent), "method": derivation.method,
+        "refused": reasons, "verdict": certificate.verdict.value, "regularity": str(certificate.routes[0].own_spike.name),
+        "contact_exponent": str(certificate.routes[0].contact_exponent), "method": derivation.method,
         "hidden": hidden, "epochs": epochs, "accuracy": found["accuracy_without_pseudospikes"],
         "accuracy_with": found["accuracy"], "silent": found["silent_fraction_0"],
     }  # fmt: skip

@@ -103,7 +103,7 @@ def trained(variant: Variant, trials: int, seed: int) -> tuple[Path, Callable[[P
         parameters, state = carry
         (value, times), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
         updates, state = optimizer.update(gradient, state)
-        moved = optax.apply_updates(parameters, updates)
+        moved: Any = optax.apply_updates(parameters, updates)
         moved = {"times": jnp.clip(moved["times"], 0, DURATION), "weights": moved["weights"]}
         return (moved, state), (value, times, gradient)
 
@@ -111,7 +111,8 @@ def trained(variant: Variant, trials: int, seed: int) -> tuple[Path, Callable[[P
     run = jax.jit(lambda carry: jax.lax.scan(step, carry, length=trials))
     (end, _), (losses, times, gradients) = run((start, optimizer.init(start)))
     found = jax.tree.map(np.asarray, (times, losses, gradients))
-    return Path(*found, start, end), recording
+    times, losses, gradients = found
+    return Path(times, losses, gradients, start, end), recording
 
 
 def measured(path: Path) -> dict[str, float]:

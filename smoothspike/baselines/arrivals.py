@@ -33,6 +33,7 @@ def through(connections: Connections, spikes: Float[Array, "*batch sources"], si
     """Sum weights of spikes that arrive at once."""
     if connections.is_dense:
         return {route: spikes @ matrix.T for route, matrix in connections.weights.items()}
+    assert connections.targets is not None
     targets = jnp.where(connections.exists, connections.targets, size)
     return {
         route: jnp.zeros((*spikes.shape[:-1], size), spikes.dtype)
@@ -74,6 +75,7 @@ def along(
     spikes = jnp.where(counts & connections.exists, history[jnp.clip(row, 0, history.shape[0] - 1), source], 0.0)
     if connections.is_dense:
         return {route: (matrix * spikes).sum(1) for route, matrix in connections.weights.items()}
+    assert connections.targets is not None
     targets = jnp.where(connections.exists, connections.targets, size)
     return {
         route: jnp.zeros(size, spikes.dtype).at[targets].add(each * spikes, mode="drop")

@@ -229,7 +229,7 @@ def surrogate(
         step, steps, derivative, detach_reset, interpolate, record_states, _segment(checkpoint, steps),
         tuple(longest_lag(layer.recurrent, step) for layer in network.layers),
     )  # fmt: skip
-    return SurrogateNetwork(network, settings)
+    return SurrogateNetwork(network, settings)  # pyright: ignore[reportCallIssue]
 
 
 def _steps(duration: float, dt: float) -> int:

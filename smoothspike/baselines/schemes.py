@@ -99,7 +99,7 @@ def _projective(model: NeuronModel, structure: Structure, values: Values, dt: fl
     top = jnp.asarray(np.pi, centre.dtype) if goes_through else angle(model.spike.threshold)
     bottom = None if structure.is_circle or model.reset_value == -sp.oo else angle(model.reset_value)
     parameters = {symbol.name: value for symbol, value in values.items()}
-    return ProjectiveStepper(
+    return ProjectiveStepper(  # pyright: ignore[reportCallIssue]
         model, structure, parameters, linear, propagator, centre, width, top, bottom, _holding(model, values, dt), dt,
         None if is_quadratic else (floor_of(model, dt), ceiling_of(model, dt)),
     )  # fmt: skip
@@ -110,10 +110,13 @@ def _exponential(model: NeuronModel, values: Values, dt: float) -> ExponentialSt
     states = linear_states(model)
     if model.is_readout:
         linear = linear_part(model, states, values, dt, False)
-        return ExponentialStepper(model, parameters, *linear, None, None, dt, False)
+        return ExponentialStepper(model, parameters, *linear, None, None, dt, False)  # pyright: ignore[reportCallIssue]
     holding = _holding(model, values, dt)
     linear = linear_part(model, states, values, dt, holding is not None)
-    return ExponentialStepper(model, parameters, *linear, amplitude_of(model, values), holding, dt, is_on_circle(model))
+    amplitude = amplitude_of(model, values)
+    return ExponentialStepper(  # pyright: ignore[reportCallIssue]
+        model, parameters, *linear, amplitude, holding, dt, is_on_circle(model)
+    )
 
 
 def _holding(model: NeuronModel, values: Values, dt: float) -> Any:

@@ -152,10 +152,10 @@ def draw(network: FeedForward, trained: Fit, test: Dataset) -> Figure:
 
 def _instructive_sample(network: FeedForward, test: Dataset) -> int:
     """The first digit that is classified correctly while some output neurons spike and others do not."""
-    recording = network(test.spikes)
+    recording, classes = network(test.spikes), network.sizes[-1]
     right = recording.first_spike_times().argmin(-1) == test.labels
-    active = (recording.spikes[-1].counts(test.num_classes) > 0).sum(-1)
-    return int((right & (active >= 1) & (active < test.num_classes)).argmax())
+    active = (recording.spikes[-1].counts(classes) > 0).sum(-1)
+    return int((right & (active >= 1) & (active < classes)).argmax())
 
 
 def _rasters(hidden: Axes, output: Axes, recording: Recording, label: int) -> None:

@@ -39,6 +39,7 @@ def build_network(config: schema.Config, data: Splits, seed: int, source: Source
         raise ConfigError(f"{source.at(place)}: there are no layers; there must be a table [[network.layers]] for each")
     chosen = [_chosen(layer, neurons, (*place, number), source) for number, layer in enumerate(layers)]
     classes = data.train.num_classes
+    assert classes is not None  # data of a configuration are classes
     sizes = [data.train.num_sources]
     for number, layer in enumerate(layers):
         is_last = number == len(layers) - 1

@@ -119,7 +119,9 @@ def build(config: Config, source: Source, seed: int, data: Splits | None = None)
     set_precision(config)
     data = build_data(config.data, config.seed, source) if data is None else data
     network: Any = build_network(config, data, seed, source)
-    loss, readout = build_loss(config.loss, network, data.train.num_classes, source)
+    classes = data.train.num_classes
+    assert classes is not None  # data of a configuration are classes
+    loss, readout = build_loss(config.loss, network, classes, source)
     if config.surrogate is not None:
         with explained(source, ("surrogate",)):
             network = baselines.surrogate(network, **vars(config.surrogate))

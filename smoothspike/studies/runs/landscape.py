@@ -52,9 +52,10 @@ def run_landscape(config: Config, source: Source, folder: RunFolder, *, progress
     metrics = _kept(scape, folder.path)
     if config.evaluation.figures:
         with plot.paper_style():
-            ax = plot.landscape(scape)
-        ax.figure.savefig(folder.figures / "landscape.png")
-        plt.close(ax.figure)
+            figure = plot.landscape(scape).get_figure(root=True)
+        assert figure is not None
+        figure.savefig(folder.figures / "landscape.png")
+        plt.close(figure)
     folder.finish(metrics)
     return metrics
 

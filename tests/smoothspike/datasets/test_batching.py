@@ -96,6 +96,7 @@ def test_streams_the_same_as_in_memory(trials, key, tied):
         np.testing.assert_array_equal(spikes.sources, others.sources)
         np.testing.assert_array_equal(labels, other_labels)
         assert spikes.distinct_times == others.distinct_times
+        assert spikes.distinct_times is not None
         assert spikes.distinct_times <= (12 if tied else 60)
 
 

@@ -18,7 +18,7 @@ def _line():
 
 def test_a_line_is_interrupted_at_jumps_and_marks_events_by_kind():
     ax = ss.plot.landscape(_line())
-    curve = ax.lines[0].get_xydata()
+    curve = np.asarray(ax.lines[0].get_xydata())
     assert np.isnan(curve[:, 0]).sum() == 1
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["appearance", "trial end (kink)"]
     limits = ax.lines[1].get_xydata()
