@@ -53,9 +53,10 @@ def run(quick: bool) -> Outcome:
     plot.phase_line(model, ax=left)
     plot.raster(net(test.spikes[0]), ax=middle)
     plot.learning_curve(history, ax=right)
+    (route,) = certificate.routes
     numbers = {
-        "refused": reasons, "verdict": certificate.verdict.value, "regularity": str(certificate.routes[0].own_spike.name),
-        "contact_exponent": str(certificate.routes[0].contact_exponent), "method": derivation.method,
+        "refused": reasons, "verdict": certificate.verdict.value, "regularity": str(route.own_spike),
+        "contact_exponent": str(route.contact_exponent), "method": derivation.method,
         "hidden": hidden, "epochs": epochs, "accuracy": found["accuracy_without_pseudospikes"],
         "accuracy_with": found["accuracy"], "silent": found["silent_fraction_0"],
     }  # fmt: skip
