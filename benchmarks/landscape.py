@@ -33,7 +33,8 @@ class Found(NamedTuple):
         missed: How many of these the package has not.
         invented: How many events the reference does not confirm.
         evaluations: Losses computed by the package.
-        seconds: How long the package took, and the reference.
+        seconds: CPU time of the package, and of the reference.
+        largest: The largest distance between the places of a jump.
     """
 
     jumps: int
@@ -152,7 +153,10 @@ def on_lines(model: Any, strength: float, lines: int, points: int) -> Found:
             invented = sum(not reference.confirms(event) for event in scape.events)
         seconds[1] += time.process_time() - begin
         totals += [len(scape.jumps), len(scape.kinks), expected, missed, invented, scape.evaluations]
-    return Found(*totals.tolist(), (float(seconds[0]), float(seconds[1])), largest)
+    jumps, kinks, *others = totals.tolist()
+    return Found(
+        jumps, kinks, others[0], others[1], others[2], others[3], (float(seconds[0]), float(seconds[1])), largest
+    )
 
 
 def answer(options: Options) -> Report:

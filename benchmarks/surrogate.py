@@ -83,8 +83,8 @@ def convergence(quick: bool) -> dict[str, Any]:
                 times = np.asarray(stepped.ordinary_spike_times(2))
                 grid = np.ceil(np.round(times / dt, 6)) * dt
                 both = np.isfinite(exact) & np.isfinite(times)
-                row["grid"].append(float(np.abs(grid - exact)[both].mean()))
-                row["interpolated"].append(float(np.abs(times - exact)[both].mean()))
+                row["grid"].append(float(np.abs(grid[both] - exact[both]).mean()))
+                row["interpolated"].append(float(np.abs(times[both] - exact[both]).mean()))
             row |= {f"order_{kind}": slope(steps, row[kind]) for kind in ("grid", "interpolated")}
             found[name] = row
             errors = "  ".join(f"{error:.1e}" for error in row["grid"])
@@ -114,13 +114,14 @@ def direction(quick: bool) -> dict[str, Any]:
 
     @eqx.filter_jit
     @eqx.filter_grad
-    def gradient(network: Any) -> Any:
-        return jax.vmap(ss.losses.cross_entropy)(network(spikes).mean_over_time(), labels).mean()
+    def gradient(network: Any, capacity: Any = None) -> Any:
+        values = network(spikes, capacity=capacity).mean_over_time()
+        return jax.vmap(ss.losses.cross_entropy)(values, labels).mean()
 
     with jax.enable_x64(True):
         for name, model in BY_NAME.items():
             network = with_readout(model(), (6, 16, 3), DURATION, 0)
-            truth = np.asarray(gradient(network).raw_weights[0]["I"]).ravel()
+            truth = np.asarray(gradient(network, network.capacity_for(spikes)).raw_weights[0]["I"]).ravel()
             for surrogate, scale in chosen[:2] if quick else chosen:
                 row = []
                 for dt in (0.04,) if quick or (surrogate, scale) != ("superspike", 10.0) else (0.04, 0.01, 0.0025):
@@ -203,10 +204,15 @@ def main() -> None:
         "python -m benchmarks.surrogate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("parts", nargs="*", metavar="PART", choices=[*PARTS, []], help="which; default: all")
+    parser.add_argument(
+        "--neurons", nargs="+", choices=list(BY_NAME), default=list(BY_NAME), help="all but convergence"
+    )
     parser.add_argument("--quick", action="store_true", help="less work, as a test")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file")
     options = parser.parse_args()
+    for name in set(BY_NAME) - set(options.neurons):
+        del BY_NAME[name]
     found = {}
     for name in options.parts or PARTS:
         print(f"\n{name}: {PARTS[name].__doc__}", flush=True)

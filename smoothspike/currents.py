@@ -1,8 +1,8 @@
 """Input currents as functions of time: piecewise constant or piecewise linear."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Self, final
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Self, final
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -65,8 +65,8 @@ class AbstractCurrent(eqx.Module):
             )
         pieces = max(each.times.shape[-1] for each in currents)
         padded = [each._padded(pieces) for each in currents]
-        make: Callable[..., Self] = cls
-        return make(*(jnp.stack(parts) for parts in zip(*padded, strict=True)))
+        make: Any = cls
+        return make(jnp.stack([times for times, _ in padded]), jnp.stack([values for _, values in padded]))
 
     @property
     def batch(self) -> tuple[int, ...]:

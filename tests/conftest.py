@@ -27,6 +27,7 @@ COSTS = pytest.StashKey[dict[str, float]]()
 LONG_EXAMPLES = (
     "verify", "cross_examine", "simulate_witness", "find_witness", "CrossExamination", "compile_loops_whole",
     "compiler_options", "largest_chunk", "plot.witness.witness", "check_gradients", "networks.recurrent.Recurrent",
+    "landscape.scape.landscape", "landscape.loop.loop_integral",
 )  # fmt: skip
 # `--check-shapes` checks these packages, but for what users call: that refuses wrong arguments in its own words
 CHECKED = ("engine", "kernels", "networks", "neurons", "numerics")

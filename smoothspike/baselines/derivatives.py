@@ -8,7 +8,7 @@ snnTorch, stork, Norse and Spyx, whose `slope`, `beta`, `alpha` and `k` are the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -95,7 +95,7 @@ def chosen_derivative(surrogate: Any, scale: Any) -> Derivative:
     if callable(surrogate):
         if scale is not None:
             raise ValueError(f"scale is {scale}, but the surrogate is a function of your own: put the scale into it")
-        return surrogate
+        return cast(Derivative, surrogate)
     if surrogate not in FAMILIES:
         names = ", ".join(FAMILIES)
         raise ValueError(f"surrogate is {surrogate!r}; choose one of {names}, or pass a function of the distance")

@@ -106,6 +106,7 @@ class ExponentialStepper(AbstractStepper):
 
     def distance(self, states: States) -> Neurons:
         """Return the distance from the threshold."""
+        assert self.amplitude is not None
         threshold = evaluated(self.model.spike.threshold, self.parameters | states)
         return (states[self._variable] - threshold) / self.amplitude
 

@@ -149,8 +149,7 @@ def _trial(network: Any, spikes: Spikes, states: States, settings: Settings) -> 
 
 
 _TOO_LONG = (
-    "{}: a state is not a number at the trial end: the step is too long for these weights and equations; "
-    "make dt smaller",
+    "{}: a state is not a number at the trial end: the step is too long for its weights; make dt smaller",
     "{}: a neuron spikes twice within a step: make dt smaller, or the weights",
 )
 
@@ -213,7 +212,7 @@ def surrogate(
         >>> net = ss.FeedForward(neuron, sizes=(1, 2), duration=4.0, weights=[[[9.0], [0.0]]])
         >>> stepped = surrogate(net, dt=0.01, surrogate="superspike", scale=10.0)
         >>> stepped(ss.Spikes([0.5], [0])).counts().tolist()
-        [2.0, 0.0]
+        [3.0, 0.0]
         >>> stepped.network is net
         True
     """

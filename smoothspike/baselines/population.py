@@ -115,7 +115,7 @@ class _Instant(NamedTuple):
         resetting = stop_gradient(spikes) if settings.detach_reset else spikes
         states = stepper.reset(states, spikes, resetting)
         if held is not None:
-            held = jnp.where(spikes > 0, stepper.holding, held)
+            held = jnp.where(spikes > 0, jnp.asarray(stepper.holding), held)
             is_held = held > 0
         if not stepper.takes_inputs_first:
             states = stepper.jump(states, drive, is_held)
@@ -180,7 +180,7 @@ def longest_lag(connections: Connections | None, dt: float) -> int:
 
 
 def _scan(body: Callable, carry: Any, given: Any, segment: int | None) -> tuple[Any, Any]:
-    """Scan; with segments, only what is carried from one to the next is kept for the gradient, not the rest."""
+    """Scan; with segments, only what passes from one to the next is kept for the gradient."""
     if segment is None:
         return jax.lax.scan(body, carry, given)
     length = jax.tree.leaves(given)[0].shape[0]

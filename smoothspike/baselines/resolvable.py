@@ -30,7 +30,7 @@ def ceiling_of(model: NeuronModel, dt: float) -> Ends | None:
     Example:
         >>> from symbolic import models
         >>> [round(end, 2) for end in ceiling_of(models.eif(), 0.01)]
-        [2.87]
+        [2.72]
     """
     return _ends(model, dt, 1, _ABOVE)
 
@@ -59,11 +59,11 @@ def _of_each_neuron(model: NeuronModel) -> list[dict[Any, Any]]:
 
 def _end(model: NeuronModel, values: dict[Any, Any], dt: float, rate: Any, side: int, share: float) -> float:
     """Find where the nonlinear part of the field outruns a step for good; infinity where it does not."""
-    start = {state: model.initial[state].subs(values) for state in model.states}
+    start: dict[Any, Any] = {state: model.initial[state].subs(values) for state in model.states}
     reset: Any = model.reset_value.subs(start).subs(values)
     begins = [float(place) for place in (start[model.variable], reset) if place.is_finite]
     begin = begins[-1] if side > 0 else max(begins)
-    others = {state: value for state, value in start.items() if state != model.variable}
+    others: dict[Any, Any] = {state: value for state, value in start.items() if state != model.variable}
     speed = sp.lambdify([model.variable], rate.subs(others).subs(values), modules="numpy")
 
     def outruns(distance: Any) -> Any:

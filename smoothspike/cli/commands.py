@@ -1,4 +1,4 @@
-"""The command line: `smoothspike demo | models | verify MODEL | derive MODEL | train CONFIG | search CONFIG | bench`.
+"""The command line: `smoothspike demo | models | verify | derive MODEL | train | search | landscape CONFIG | bench`.
 
 MODEL is a library name (`smoothspike models` lists them) or `file.py:object`; CONFIG is a file in TOML. Exit status: 0
 on success, 1 if a verification fails or remains undecided, no derivation exists, or a search fails, 2 for wrong usage,
@@ -20,8 +20,8 @@ import sympy as sp
 from symbolic import DerivationError, ModelError, NeuronModel, Verdict, derive, models, verify
 from symbolic.derive import METHODS, singularities
 
-from ..studies.build.user_file import FileError, model_in
 from ..studies.config import ConfigError
+from ..studies.parts.user_file import FileError, model_in
 from . import studies
 from .terminal import Style
 

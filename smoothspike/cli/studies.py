@@ -1,4 +1,4 @@
-"""The commands that run a configuration: `smoothspike train | search CONFIG`, and `smoothspike bench`."""
+"""The commands that run a configuration: `smoothspike train | search | landscape CONFIG`, and `smoothspike bench`."""
 
 import argparse
 import importlib.util
@@ -11,14 +11,16 @@ from typing import Any
 
 from ..studies.config import ConfigError, load
 from ..studies.runs.folder import RunFolder
+from ..studies.runs.landscape import run_landscape
 from ..studies.runs.quick import quick
 from ..studies.runs.search import run_search
 from ..studies.runs.train import train
 
-_RUNS = {"train": train, "search": run_search}
+_RUNS = {"train": train, "search": run_search, "landscape": run_landscape}
 _HELP = {
     "train": "train the networks of a configuration, evaluate and draw them",
     "search": "search for hyperparameters as [search] of a configuration says",
+    "landscape": "compute the loss and its jumps around a network, as [landscape] of a configuration says",
 }
 _BENCHMARKS = (
     "the benchmarks are not part of the installed package: get the sources (the address is on the project's page), and "
@@ -66,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"folder": str(output), "data": told, **shown}))
     else:
-        print(table or _table(shown))
+        print(table or (_table(shown) if "test" in shown else json.dumps(shown, indent=1)))
         print(f"\nWrote {output}")
     return 0
 

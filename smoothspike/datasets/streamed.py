@@ -27,10 +27,10 @@ _AT_ONCE = 256
 class StreamedDataset(AbstractDataset):
     """Labelled trials larger than memory: only the current minibatch and the next one are in it.
 
-    All trials are read once when it is made, to check them and to count their spikes: errors come before training, and
-    minibatches consist of trials of similar length. Spikes that come together are one event, as those of a `Dataset`
-    are. While a network trains, the next minibatch is read in the background. `fit` describes it by a digest of all
-    spikes, so a training resumes wherever the data are then.
+    All trials are read once when it is made, to check them and to count their spikes: errors come before training,
+    and minibatches consist of trials of similar length. Spikes that come together are one event, as those of a
+    `Dataset` are. While a network trains, the next minibatch is read in the background. `fit` describes it by a
+    digest of all spikes, so a training resumes wherever the data are then.
 
     Args:
         read: A function of an array of trial numbers that returns a pair (times, sources) for each, of any numeric

@@ -32,10 +32,10 @@ class LayerHistory(NamedTuple):
         grazing: How far neurons are from grazing their threshold.
     """
 
-    spikes: Float[Array, "*batch neurons spikes"]
-    arrivals: Float[Array, "*batch rows arrivals"]
-    sources: Int[Array, "*batch arrivals"]
-    first: Float[Array, "*batch neurons"]
+    spikes: Float[Any, "*batch neurons spikes"]
+    arrivals: Float[Any, "*batch rows arrivals"]
+    sources: Int[Any, "*batch arrivals"]
+    first: Float[Any, "*batch neurons"]
     grazing: Grazing
 
 

@@ -95,7 +95,7 @@ class Evaluator:
 
     def _computed(self, places: np.ndarray, samples: np.ndarray) -> Rows:
         def run(capacities: Capacities) -> tuple[Any, Array]:
-            return _rows(self.line, self.task, places, samples, capacities, self.watches)
+            return _rows(self.line, self.task, *map(jnp.asarray, (places, samples)), capacities, self.watches)
 
         (values, slopes), capacities, _ = with_capacity(run, self.capacities)
         if capacities != self.capacities:

@@ -27,8 +27,8 @@ class Grazing(NamedTuple):
             slope, it changes in proportion to a parameter where it vanishes.
     """
 
-    below: Float[Array, "*batch neurons intervals"]
-    steepness: Float[Array, "*batch neurons spikes"]
+    below: Float[Any, "*batch neurons intervals"]
+    steepness: Float[Any, "*batch neurons spikes"]
 
     @classmethod
     def nothing(cls, spikes: Float[Array, "neurons spikes"]) -> "Grazing":

@@ -1,6 +1,5 @@
 """Lines and planes through a network in the space of its parameters: which directions, and the network at a point."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -165,9 +164,9 @@ def checked_span(span: Any, count: int) -> list[tuple[float, float]]:
     return [(float(low), float(high)) for low, high in array]
 
 
-def checked_points(points: Sequence[int] | int, count: int) -> list[int]:
+def checked_points(points: Any, count: int) -> list[int]:
     """Return how many points there are along each coordinate."""
-    several = [points] * count if is_whole(points) else list(points)  # pyright: ignore[reportArgumentType]
+    several = [points] * count if is_whole(points) else list(points)
     if len(several) != count or any(not is_whole(each) or each < 2 for each in several):
         raise ValueError(f"points is {points}; give one whole number of at least 2, or one for each of {count}")
     return [int(each) for each in several]

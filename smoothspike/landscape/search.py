@@ -7,7 +7,7 @@ of that prediction is measured in the middle: unless all cubics on both halves s
 too. That finds changes which undo one another.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -41,9 +41,9 @@ class Intervals(NamedTuple):
         """How long they are."""
         return self.right.place - self.left.place
 
-    def __getitem__(self, chosen: object) -> "Intervals":  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __getitem__(self, chosen: Any) -> "Intervals":  # pyright: ignore[reportIncompatibleMethodOverride]
         """Some of them."""
-        return Intervals(self.left[chosen], self.right[chosen], self.tries[chosen])  # pyright: ignore[reportCallIssue, reportArgumentType]
+        return Intervals(self.left[chosen], self.right[chosen], self.tries[chosen])
 
     @classmethod
     def joined(cls, parts: "list[Intervals]") -> "Intervals":
@@ -54,7 +54,8 @@ class Intervals(NamedTuple):
 
 def changes_between(evaluator: Evaluator, intervals: Intervals) -> Intervals:
     """Return all intervals of the least length in which the order of events changes."""
-    found: list[Intervals] = [intervals[:0]]
+    nothing = intervals[np.zeros(0, int)]
+    found: list[Intervals] = [nothing]
     while len(intervals.tries):
         left, right = (signatures(each, evaluator.watches) for each in (intervals.left, intervals.right))
         counts, ended = left.counting != right.counting, intervals.widths <= _least(evaluator, intervals)
@@ -65,7 +66,7 @@ def changes_between(evaluator: Evaluator, intervals: Intervals) -> Intervals:
             _divided(evaluator, intervals[~ended & ~examined]),
             _examined(evaluator, intervals[~ended & examined]),
         ]
-        intervals = Intervals.joined([intervals[:0], *(part for part in parts if part is not None)])
+        intervals = Intervals.joined([nothing, *(part for part in parts if part is not None)])
     return Intervals.joined(found)
 
 

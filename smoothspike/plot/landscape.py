@@ -89,7 +89,7 @@ def _kinks(scape: Landscape, sample: int | None, ax: Axes) -> None:
         at = [event.place for event in _own(scape, sample) if not event.is_jump and event.kind == kind]
         if at:
             ax.plot(
-                at, np.zeros(len(at)), "|", transform=ax.get_xaxis_transform(), color=color, markersize=7.0,
+                at, np.full(len(at), 0.03), "|", transform=ax.get_xaxis_transform(), color=color, markersize=6.0,
                 markeredgewidth=0.7, clip_on=False, label=f"{kind} (kink)", linestyle="none",
             )  # fmt: skip
 

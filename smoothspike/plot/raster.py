@@ -18,7 +18,7 @@ HEIGHT = 0.8
 def raster(
     spikes: Spikes | Recording,
     *,
-    layer: int = -1,
+    layer: int | None = None,
     ax: Axes | None = None,
     duration: float | None = None,
     size: int | None = None,
@@ -30,7 +30,7 @@ def raster(
 
     Args:
         spikes: The spikes, or a recording.
-        layer: The layer of the recording.
+        layer: The layer of the recording; by default the last that spikes, which is before a readout.
         ax: The axes; by default of a new figure.
         duration: The trial end, a dashed line; by default the recording's.
         size: The number of neurons; by default the recording's, or 1 + the largest source.
@@ -53,6 +53,7 @@ def raster(
     recording = spikes if isinstance(spikes, Recording) else None
     if isinstance(spikes, Recording):
         duration = spikes.duration if duration is None else duration
+        layer = _last_spiking(spikes) if layer is None else layer
         size = spikes.layers[layer].size if size is None else size
         spikes = spikes.spikes[layer]
     if pseudospikes and recording is None:
@@ -72,7 +73,7 @@ def raster(
     if duration is not None:
         mark_trial_end(ax, duration)
         end = max(duration, float(times.max(initial=0.0)))
-    if recording is not None and pseudospikes:
+    if recording is not None and layer is not None and pseudospikes:
         later = pseudospike_times(recording, layer)
         end = last_time(recording.duration, later) if until is None else until
         _pseudospikes(ax, later, end, colors)
@@ -87,6 +88,12 @@ def _pseudospikes(ax: Axes, times: np.ndarray, end: float, colors: np.ndarray) -
     _marks(ax, times[is_shown], np.flatnonzero(is_shown), pale)
     beyond = np.flatnonzero(~is_shown)
     ax.scatter(np.full(beyond.size, end), beyond, s=5, marker=">", c=list(pale[beyond]), linewidths=0, clip_on=False)
+
+
+def _last_spiking(recording: Recording) -> int:
+    """Return the number of the last layer, or of the one before a readout."""
+    last = len(recording.layers) - 1
+    return last - 1 if last and recording.layers[last].is_readout else last
 
 
 def _marks(ax: Axes, times: np.ndarray, neurons: np.ndarray, colors: np.ndarray) -> None:

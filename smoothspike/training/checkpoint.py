@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
+from ..baselines import SurrogateNetwork
 from ..engine import Capacity
 from ..networks._capacity import Capacities
 from ..saving.content import Writer
@@ -92,8 +93,11 @@ class Checkpoint:
         if self.folder is None or self.identity is None or jax.process_index() > 0:
             return
         writer = Writer()  # whose arrays are those of the trained network
+        network, place = trained[0], "[0]"
+        if isinstance(network, SurrogateNetwork):  # of which the exact one is kept
+            network, place = network.network, "[0].network"
         description = {
-            "kind": "checkpoint", "network": writer.content(trained[0], "[0]"), "models": writer.models,
+            "kind": "checkpoint", "network": writer.content(network, place), "models": writer.models,
             "history": history, "capacities": [list(each) for each in capacities], "facts": self.identity.facts,
             "free": self.identity.free,
         }  # fmt: skip

@@ -110,7 +110,7 @@ class _Check:
             else:
                 given[name] = known[name].kind.convert(value)
         for name, argument in known.items():
-            if name in rest or name == "seed":  # that of data follows the configuration's
+            if name in rest:
                 continue
             if argument.default is inspect.Parameter.empty:
                 self._missing((*place, name), found.name, argument)

@@ -40,6 +40,9 @@ SCHEDULES = (
     "cosine_decay_schedule", "exponential_decay", "linear_schedule", "polynomial_schedule",
     "warmup_cosine_decay_schedule", "warmup_exponential_decay_schedule", "cosine_onecycle_schedule",
 )  # fmt: skip
+SURROGATES = (
+    "superspike", "fast_sigmoid", "atan", "sigmoid", "triangular", "gaussian", "rectangular", "straight_through",
+)  # fmt: skip
 #: What the learning rate and the number of steps give.
 _STARTS, _STEPS = ("init_value", "peak_value"), ("decay_steps", "transition_steps")
 
@@ -54,7 +57,7 @@ def data_arguments(name: str) -> Mapping[str, Argument] | None:
     """Return the arguments of a data set; None if it is not of the library."""
     if name not in DATA_FUNCTIONS:
         return None
-    return _arguments(DATA_FUNCTIONS[name], ("split",) if name == "yin_yang" else ("stream",))
+    return _arguments(DATA_FUNCTIONS[name], ("seed", "split") if name == "yin_yang" else ("seed", "stream"))
 
 
 def loss_arguments(name: str) -> Mapping[str, Argument] | None:

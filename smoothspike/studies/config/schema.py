@@ -46,6 +46,9 @@ class Data:
         "digits", "the data, or `file.py:function`, which returns training, validation and test data",
         names=functions.DATA,
     )  # fmt: skip
+    seed: int | None = option(
+        None, "of what is drawn or divided at random in the data; by default the one above all", least=0
+    )
     limit: int | None = option(None, "at most so many samples of each of the three", least=1)
     validation_fraction: float = option(
         0.1, "of the training data, for validation, where the data have no such part", least=0.0, below=1.0
@@ -239,6 +242,32 @@ class Search:
 
 
 @dataclasses.dataclass(frozen=True)
+class Surrogate:
+    """Train the same network stepped in time, with surrogate gradients (`ss.baselines.surrogate`)."""
+
+    dt: float = option(0.01, "the step, which divides the trial", above=0.0)
+    surrogate: str = option("superspike", "the derivative of a spike", names=functions.SURROGATES)
+    scale: float | None = option(None, "its scale; by default that of its source", above=0.0)
+    detach_reset: bool = option(True, "whether the reset counts as independent of the spike in gradients")
+    interpolate: bool = option(False, "whether spike times are interpolated within the step")
+    checkpoint: bool = option(False, "whether to save memory, by computing steps anew for the gradient")
+
+
+@dataclasses.dataclass(frozen=True)
+class Landscape:
+    """Loss and gradient along random directions through the network, with all jumps (`ss.landscape`)."""
+
+    network: str = option("trained", "the network `trained` as the file says, at its `start`, or a file `net.ss`")
+    directions: int | tuple[str, ...] = option(
+        1, "how many random ones, 1 or 2; or for each `random`, `gradient`, or a parameter of `ss.named_parameters`"
+    )
+    span: float = option(1.0, "how far to go to both sides", above=0.0)
+    points: int | None = option(None, "along each direction; by default 101 on a line and 31 on a plane", least=2)
+    samples: int | None = option(None, "how many training samples; by default all", least=1)
+    chunk: int = option(256, "samples to simulate at a time", least=1)
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """An experiment."""
 
@@ -252,3 +281,5 @@ class Config:
     training: Training = table(Training, Training.__doc__ or "", Training())
     evaluation: Evaluation = table(Evaluation, Evaluation.__doc__ or "", Evaluation())
     search: Search | None = table(Search, Search.__doc__ or "")
+    surrogate: Surrogate | None = table(Surrogate, Surrogate.__doc__ or "")
+    landscape: Landscape | None = table(Landscape, Landscape.__doc__ or "")

@@ -45,6 +45,7 @@ def test_families_are_their_formulas(name, scale):
     np.testing.assert_allclose(slopes, FORMULAS[name, scale]((weights - 3) / 4) / 4, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_silent_neurons_have_a_time_with_a_gradient(network):
     def first(network, **options):
         return ss.baselines.surrogate(network, 0.02, **options)(SPIKES).first_spike_times()

@@ -99,6 +99,7 @@ def chain(*nodes):
     return nir.NIRGraph.from_list(nir.Input(np.array([2])), *nodes, nir.Output(np.array([2])), type_check=False)
 
 
+ONES = np.ones(2)
 CUBA = to_nir(ss.FeedForward(LIF, (2, 2), 4.0, weights=[A[:2]])).nodes["neurons_0"]
 
 
@@ -115,7 +116,7 @@ def looped():
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (lambda: chain(nir.Linear(A[:2]), nir.IF(np.ones(2), np.ones(2))), "is a IF, but supported are Input"),
+        (lambda: chain(nir.Linear(A[:2]), nir.IF(ONES, ONES, v_reset=0 * ONES)), "is a IF, but supported are Input"),
         (lambda: chain(nir.Affine(A[:2], np.ones(2)), CUBA), "has a bias"),
         (lambda: chain(nir.Linear(A[:2])), "must be a population of neurons"),
         (lambda: chain(nir.Linear(A[:2]), nir.Linear(A[:2]), CUBA), "is a second matrix before"),

@@ -66,6 +66,19 @@ def test_late_pseudospikes_are_told_of_at_the_edge(recording):
     assert arrows.tolist() == [[DURATION, neuron] for neuron in range(3)]
 
 
+@pytest.mark.slow
+def test_shows_the_spikes_that_drive_a_readout():
+    leaky = ss.NeuronModel.from_equations("dV/dt = -V", name="leaky", inputs="V")
+    neurons = [ss.Neuron(ss.models.qif_delta()), ss.Neuron(leaky)]
+    net = ss.FeedForward(neurons, (1, 2, 1), 2.0, weights=[[[4.0], [5.0]], [[1.0, 1.0]]])
+    found = net(ss.Spikes([0.5], [0]))
+    count = int(found.spikes[0].num_events)
+    assert count > 0
+    ax = plot.raster(found)
+    assert len(segments(ax)) == count
+    plt.close(ax.figure)
+
+
 def test_draws_where_it_is_told():
     figure, axes = plt.subplots(1, 2)
     assert raster(ss.Spikes([0.5], [1]), ax=axes[1], duration=2.0, size=5) is axes[1]

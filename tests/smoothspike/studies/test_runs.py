@@ -15,8 +15,8 @@ import pytest
 import smoothspike as ss
 from smoothspike.cli.commands import main
 from smoothspike.studies import load_study, search
-from smoothspike.studies.build.data import build_data
 from smoothspike.studies.config import ConfigError, checked, document, parsed
+from smoothspike.studies.parts.data import build_data
 from smoothspike.studies.runs.experiment import build
 from smoothspike.studies.runs.folder import RunFolder
 from smoothspike.studies.runs.quick import quick

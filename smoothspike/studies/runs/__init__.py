@@ -1,0 +1,1 @@
+"""Runs of configurations, each in a folder of its own."""

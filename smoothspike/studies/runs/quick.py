@@ -1,0 +1,30 @@
+"""`--quick`: the same configuration with little to do, to see that it runs; with other data where files are missing."""
+
+import dataclasses
+
+from ..config import Config, Source
+from ..parts.data import missing_files, with_fallback
+
+SAMPLES, EPOCHS, TRIALS = 96, 2, 2
+#: Of landscapes.
+POINTS, FEW = 5, 3
+
+
+def quick(config: Config, source: Source) -> tuple[Config, str | None]:
+    """Return a configuration with few samples, epochs and trials, and what to say if its data are others."""
+    data, told = config.data, None
+    missing = missing_files(data, source)
+    if missing is not None:
+        data = with_fallback(data)
+        told = (
+            f"{missing} is not there: this --quick run uses {data.name} data instead of {config.data.name}, and its "
+            "figures mean nothing for them"
+        )
+    data = dataclasses.replace(data, limit=min(data.limit or SAMPLES, SAMPLES))
+    training = config.training
+    training = dataclasses.replace(
+        training, epochs=min(training.epochs, EPOCHS), batch_size=min(training.batch_size, SAMPLES // 3), seeds=1
+    )
+    search = config.search and dataclasses.replace(config.search, trials=min(config.search.trials, TRIALS), seeds=1)
+    scape = config.landscape and dataclasses.replace(config.landscape, points=POINTS, samples=FEW)
+    return dataclasses.replace(config, data=data, training=training, search=search, landscape=scape), told
