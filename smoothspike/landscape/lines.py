@@ -95,7 +95,8 @@ class Evaluator:
 
     def _computed(self, places: np.ndarray, samples: np.ndarray) -> Rows:
         def run(capacities: Capacities) -> tuple[Any, Array]:
-            return _rows(self.line, self.task, jnp.asarray(places), jnp.asarray(samples), capacities, self.watches)
+            own, which = jnp.asarray(places), jnp.asarray(samples)
+            return _rows(self.line, self.task, own, which, capacities, self.watches)
 
         (values, slopes), capacities, _ = with_capacity(run, self.capacities)
         if capacities != self.capacities:

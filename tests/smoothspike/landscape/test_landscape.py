@@ -81,6 +81,18 @@ def test_what_is_no_data_set_or_network_is_refused():
         ss.landscape(net, data, _first, directions=2, events=True, key=jax.random.key(0))
 
 
+def test_a_surrogate_gradient_is_the_gradient_of_no_loss():
+    net, data = _one(ss.models.lif(), [4.0, 1.0], [0.5, 0.8])
+    stepped = ss.baselines.surrogate(net, dt=0.02, surrogate="superspike", scale=10.0)
+    found = ss.loop_integral(
+        stepped, data, lambda counts, label: (counts[label] - 1.0) ** 2, readout=lambda record: record.counts(),
+        directions=["network.weights.0.I[0, 0]", "network.weights.0.I[0, 1]"], radius=1.0, points=64,
+    )  # fmt: skip
+    assert found.error < 0.01
+    assert abs(found.integral) > 0.1
+    assert found.events == ((), (), (), ())
+
+
 @slow
 def test_a_leaky_neuron_grazes_its_threshold_at_weight_4():
     # V = w (exp(-t) - exp(-2 t)) is at most w / 4, at t = log 2
