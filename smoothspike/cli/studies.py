@@ -58,7 +58,8 @@ def _run(options: argparse.Namespace) -> int:
     folder = RunFolder(output, options.command, config, source.folder, overwrite=options.overwrite)
     try:
         metrics = _RUNS[options.command](config, source, folder, progress=not options.json)
-    except ImportError as error:
+    except (ConfigError, ImportError) as error:
+        folder.abandon()
         raise ConfigError(str(error)) from error
     except (RuntimeError, FloatingPointError) as error:
         print(f"smoothspike: {options.command}: {error}", file=sys.stderr)
