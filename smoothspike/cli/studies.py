@@ -1,13 +1,16 @@
 """The commands that run a configuration: `smoothspike train | search | landscape CONFIG`, and `smoothspike bench`."""
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from ..studies.config import ConfigError, load
 from ..studies.runs.folder import RunFolder
@@ -57,8 +60,10 @@ def _run(options: argparse.Namespace) -> int:
         print(f"smoothspike: {told}", file=sys.stderr)
     folder = RunFolder(output, options.command, config, source.folder, overwrite=options.overwrite)
     try:
-        metrics = _RUNS[options.command](config, source, folder, progress=not options.json)
-    except ImportError as error:
+        with _compiled_fast() if options.quick else contextlib.nullcontext():
+            metrics = _RUNS[options.command](config, source, folder, progress=not options.json)
+    except (ConfigError, ImportError) as error:
+        folder.abandon()
         raise ConfigError(str(error)) from error
     except (RuntimeError, FloatingPointError) as error:
         print(f"smoothspike: {options.command}: {error}", file=sys.stderr)
@@ -71,6 +76,17 @@ def _run(options: argparse.Namespace) -> int:
         print(table or (_table(shown) if "test" in shown else json.dumps(shown, indent=1)))
         print(f"\nWrote {output}")
     return 0
+
+
+@contextlib.contextmanager
+def _compiled_fast() -> Iterator[None]:
+    """Compile without optimisations: a run of few steps is over sooner."""
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_disable_most_optimizations", before)
 
 
 def _table(metrics: Mapping[str, Any]) -> str:

@@ -1,8 +1,11 @@
 """The public contract, as a user types it, for every kind of neuron that has an exact solver."""
 
+from operator import attrgetter
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 import sympy as sp
@@ -208,3 +211,164 @@ def test_an_optax_loop_needs_no_trainer(name):
         net, state, value = step(net, state)
         values.append(float(value))
     assert values[-1] < values[0]
+
+
+NAMES = """
+    ModelError NeuronModel NeuronModel.from_equations at_infinity crosses jump models.names verify derive
+    Verdict.HOLDS Verdict.FAILS Verdict.UNDECIDED Regularity.DISCONTINUOUS Regularity.CONTINUOUS Regularity.C1
+    Regularity.C9 Regularity.SMOOTH Regularity.ANALYTIC ContinuityError DerivationError find_witness simulate_witness
+    Neuron FeedForward Recurrent Sequential Spikes.from_trials Spikes.from_events Spikes.from_raster
+    PiecewiseConstant PiecewiseLinear encode_latency encode_rate encode_level_crossings
+    datasets.shd datasets.ssc datasets.mnist datasets.braille datasets.digits datasets.yin_yang datasets.randman
+    datasets.grasshopper datasets.from_tonic losses.first_spike_cross_entropy losses.cross_entropy
+    losses.shift_invariant losses.spike_time_error losses.van_rossum losses.count losses.rate_regulariser
+    fit check_gradients save load baselines.surrogate search landscape loop_integral
+    plot.raster plot.traces plot.phase_line plot.landscape parallel
+""".split()
+
+
+def test_every_name_is_there():
+    for name in NAMES:
+        assert attrgetter(name)(ss) is not None
+    assert issubclass(ss.ModelError, ValueError)
+
+
+def test_spikes_from_trials_events_rasters_and_signals():
+    trials = [([0.5, 0.25], [1, 0]), ([], [])]
+    spikes = ss.Spikes.from_trials(trials)
+    same = ss.Spikes.from_events([0.5, 0.25], [1, 0], [0, 0], num_trials=2)
+    assert spikes.times.tolist() == same.times.tolist() == [[0.25, 0.5], [np.inf, np.inf]]
+    assert ss.Spikes.from_raster(np.eye(2, dtype=bool), dt=0.5).sources.tolist() == [0, 1]
+    assert ss.encode_latency(np.array([1.0, 0.0], np.float16), duration=2.0).times.tolist() == [0.0, np.inf]
+    assert np.isfinite(ss.encode_rate([2.0, 3.0], 4.0, key=jax.random.key(0)).times).any()
+    assert ss.encode_level_crossings(np.array([[0.0], [1.0]]), dt=1.0, step=0.5).times.tolist() == [0.5, 1.0]
+
+
+def test_a_declaration_may_have_currents_a_moving_threshold_and_a_refractory_time():
+    current, h = sp.symbols("I_ext h", real=True)
+    rules = {"spike": ss.at_infinity(V), "reset": {V: -sp.oo}, "inputs": V}
+    driven = ss.NeuronModel("driven", dynamics={V: V**2 + current}, currents=current, **rules)
+    assert [each.name for each in driven.currents] == ["I_ext"]
+    assert ss.NeuronModel("rests", dynamics={V: V * (V - 1)}, refractory=2.0, **rules).refractory is not None
+    moving = ss.NeuronModel(
+        "moving threshold",
+        dynamics={V: (-V + I) / tau_m, I: -I / tau_s, h: (1 - h) / tau_m},
+        spike=ss.crosses(V, h),
+        reset={V: 0, h: h + 1},
+        inputs=I,
+        parameters={tau_m: 1.0, tau_s: 0.5},
+        initial={h: 1.0},
+    )
+    assert ss.verify(moving).verdict is ss.Verdict.FAILS
+    units = ss.NeuronModel.from_equations(
+        "dV/dt = V*(V - 1)/tau_m",
+        name="QIF",
+        spike="V = oo",
+        reset="V = -oo",
+        inputs="V",
+        parameters={"tau_m": "20 ms"},
+        refractory="2 ms",
+    )
+    assert ss.verify(units).holds
+    assert ss.Neuron(ss.models.theta_neuron(), beyond="own").model == ss.models.theta_neuron()
+
+
+@pytest.mark.slow
+def test_currents_drive_a_network():
+    current = sp.Symbol("I_ext", real=True)
+    driven = ss.NeuronModel(
+        "driven", dynamics={V: V**2 + current}, currents=current, spike=ss.at_infinity(V), reset={V: -sp.oo}, inputs=V
+    )
+    net = ss.FeedForward(ss.Neuron(driven), (3, 2), 4.0, key=jax.random.key(0))
+    silent, constant = ss.Spikes.empty(1), ss.PiecewiseConstant([0.0], [[1.0, 4.0]])
+    # dV/dt = V^2 + c takes pi / 2 sqrt(c) from 0 to infinity
+    times = net(silent, currents={"I_ext": constant}).spike_times(1)[:, 0]
+    assert jnp.allclose(times, jnp.pi / jnp.array([2.0, 4.0]), rtol=1e-12)
+    ramp = ss.PiecewiseLinear([0.0, 4.0], [4.0, 4.0])
+    assert jnp.allclose(net(silent, currents={"I_ext": ramp}).spike_times(1), jnp.pi / 4, rtol=1e-9)
+
+
+@pytest.mark.slow
+def test_readouts():
+    leaky = ss.NeuronModel(
+        "readout", dynamics={V: (-V + I) / tau_m, I: -I / tau_s}, inputs=I, parameters={tau_m: 1.0, tau_s: 0.5}
+    )
+    net = ss.FeedForward([_neuron("qif_delta"), ss.Neuron(leaky)], (7, 6, 4), 3.0, key=jax.random.key(0), scale=3.0)
+    rec = net(ss.Spikes([0.5, 1.0, 0.7], [0, 1, 2]))
+    values = rec.max_over_time(), rec.mean_over_time(), rec.exponentially_weighted(3.0)
+    assert all(value.shape == (4,) and jnp.all(value != 0) for value in values)
+    assert jnp.all(rec.states_at(jnp.linspace(0.0, 3.0, 50))["V"] <= rec.max_over_time() + 1e-12)
+
+
+def test_losses_of_one_sample():
+    times, losses = jnp.array([1.0, 2.0, 3.0]), ss.losses
+    early = {"tau": 0.5, "early_weight": 0.1}
+    values = [
+        losses.first_spike_cross_entropy(times, 1, **early, early="linear"),
+        losses.first_spike_cross_entropy(times, 1, **early, early="exponential"),
+        losses.cross_entropy(times, 1),
+        losses.shift_invariant(times, 1, gap=0.5),
+        losses.spike_time_error(times, times + 1),
+        losses.van_rossum(times, times + 1, tau=1.0),
+        losses.count(times[:, None], jnp.array([0, 0, 0]), duration=4.0, margin=0.5),
+    ]
+    assert all(value.shape == () and value > 0 for value in values)
+
+
+def _loss(times, label):
+    return ss.losses.first_spike_cross_entropy(times, label, tau=0.5)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A network trained for an epoch, with its data and folder."""
+    folder = tmp_path_factory.mktemp("learnt")
+    data = ss.datasets.yin_yang(size=8)
+    net = ss.FeedForward(_neuron("qif_delta"), (4, 3), 4.0, key=jax.random.key(0), scale=2.0)
+    found = ss.fit(
+        net, data, _loss, optimizer=optax.adabelief(4e-3), epochs=1, checkpoint=folder / "x",
+        callbacks=lambda net, history: None, keep_best=True, validation=data, progress=False,
+    )  # fmt: skip
+    return found.network, data, folder
+
+
+@pytest.mark.slow
+def test_learn_save_and_load(learnt):
+    net, data, folder = learnt
+    spikes = data[0][0]
+    assert ss.check_gradients(net, spikes).largest_error < 1e-6
+    ss.save(net, folder / "net.ss")
+    loaded = ss.load(folder / "net.ss")
+    assert loaded.first_spike_times(spikes).tolist() == net.first_spike_times(spikes).tolist()
+    assert ss.evaluate(loaded, data) == ss.evaluate(net, data)
+    rec = net(spikes)
+    assert ss.losses.rate_regulariser(rec, low=1.0, high=2.0) >= 0
+    for draw in (ss.plot.raster, ss.plot.traces):
+        assert draw(rec, ax=None) is not None
+    assert ss.plot.phase_line(DECLARED["qif_delta"]) is not None
+
+
+@pytest.mark.slow
+def test_landscapes(learnt):
+    net, data, _ = learnt
+    scape = ss.landscape(net, data, _loss, directions=1, span=0.5, key=jax.random.key(0))
+    assert scape.values.shape == (101,)
+    assert not any(event.is_jump for event in scape.events)
+    assert ss.plot.landscape(scape) is not None
+    loop = ss.loop_integral(net, data, _loss, centre=(0.0, 0.0), directions=2, radius=0.2, key=jax.random.key(0))
+    assert abs(loop.integral) < 1e-6
+
+
+def test_a_search(tmp_path):
+    study = ss.search(lambda trial: (trial["x"] - 1) ** 2, {"x": (0.0, 2.0)}, trials=2, storage=tmp_path / "study.log")
+    assert set(study.best.params) == {"x"}
+
+
+@pytest.mark.slow
+def test_the_surrogate_and_sequences_take_the_same_spikes():
+    key, spikes, neuron = jax.random.key(0), ss.Spikes([0.5, 1.0], [3, 1]), _neuron("lif")
+    net = ss.FeedForward(neuron, (4, 3), 4.0, key=key, scale=3.0)
+    stepped = ss.baselines.surrogate(net, dt=0.01, surrogate="superspike", scale=10.0)
+    assert stepped(spikes) is not None
+    both = ss.Sequential(net, ss.Recurrent(neuron, size=2, inputs=3, duration=4.0, key=key))
+    assert both(spikes).spike_times(1).shape == (2, 1)

@@ -88,6 +88,11 @@ class RunFolder:
         folder.mkdir(exist_ok=True)
         return folder
 
+    def abandon(self) -> None:
+        """Remove the run if nothing has been computed: its configuration was wrong, and will be another."""
+        if {each.name for each in self.path.iterdir()} <= {CONFIG, RUN}:
+            shutil.rmtree(self.path)
+
     def finish(self, metrics: Mapping[str, Any]) -> None:
         """Write the metrics: the run is finished."""
         run = json.loads((self.path / RUN).read_text(encoding="utf-8"))

@@ -183,13 +183,18 @@ def test_a_folder_has_one_run(tmp_path):
     assert (tmp_path / "b" / "thesis.tex").exists()
 
 
-def test_wrong_usage_ends_with_2(run):
+def test_wrong_usage_ends_with_2(run, tmp_path):
     status, told = run("train", text=TEXT.replace("epochs", "epoch"))
     assert status == 2
     assert "small.toml:19: there is no key training.epoch (did you mean epochs?); it must be one of epochs" in told
     status, told = run("search", text=TEXT.partition("[search]")[0])
     assert status == 2
     assert "there is no [search]; there must be one" in told
+    # what is told only once the folder is made does not stand in the way of the corrected run
+    status, told = run("search", text=TEXT.replace('"loss.tau"', '"loss.tua"'))
+    assert status == 2
+    assert "small.toml:26: search.space.\"loss.tua\" cannot be used: there is no key loss.tua" in told
+    assert not (tmp_path / "search").exists()
 
 
 def test_benchmarks_run_where_they_are(monkeypatch, capsys):
