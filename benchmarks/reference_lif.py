@@ -71,7 +71,7 @@ def recurrent_trains(weights: np.ndarray, recurrent: np.ndarray, spikes: Any, du
         while True:
             with np.errstate(all="ignore"):
                 z = (v + i + np.sqrt((v + i) ** 2 - 4 * i)) / (2 * i)
-                wait = np.where((i > 0) & (z < 1), -np.log(z), np.inf)
+                wait = np.where((i > 0) & (z > 0) & (z < 1), -np.log(z), np.inf)
             first = np.argmin(wait, -1)
             fires = now + wait[every, first] < until
             if not fires.any():

@@ -47,7 +47,7 @@ def cause_of(left: History, right: History, watches: Sequence[Watch], duration: 
     for layer, (a, b, watch) in enumerate(zip(left, right, watches, strict=True)):
         if a is None or b is None:
             continue
-        found = _changed_spikes(layer, a, b, duration)
+        found = _changed_spikes(layer, a, b, watch.first_own, duration)
         if watch.orders:
             found += _changed_orders(layer, a, b, duration)
         if found:
@@ -62,7 +62,9 @@ def cause_of(left: History, right: History, watches: Sequence[Watch], duration: 
     return None
 
 
-def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: float) -> list[Cause]:
+def _changed_spikes(
+    layer: int, a: LayerHistory, b: LayerHistory, first_own: int | None, duration: float
+) -> list[Cause]:
     """The first spike of each neuron that is there on one side alone."""
     found: list[Cause] = []
     with np.errstate(invalid="ignore"):
@@ -75,7 +77,8 @@ def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: floa
         if duration - time <= _SAME * duration:
             found.append(Cause("trial end", layer, int(neuron), spike, None, duration))
             continue
-        source = _arriving_at(b if appears else a, int(neuron), time, duration)
+        itself = None if first_own is None else first_own + int(neuron)
+        source = _arriving_at(b if appears else a, int(neuron), itself, time, duration)
         if source is not None:
             found.append(Cause("order", layer, int(neuron), spike, source, time))
         else:
@@ -84,11 +87,11 @@ def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: floa
     return found
 
 
-def _arriving_at(of: LayerHistory, neuron: int, time: float, duration: float) -> int | None:
-    """What arrives at the time of a spike, to end the rise that leads to it."""
+def _arriving_at(of: LayerHistory, neuron: int, itself: int | None, time: float, duration: float) -> int | None:
+    """What arrives at the time of a spike, to end the rise that leads to it; that is not the spike itself."""
     row = of.arrivals[min(neuron, len(of.arrivals) - 1)]
     with np.errstate(invalid="ignore"):
-        distance = np.abs(row - time)
+        distance = np.where((of.sources == itself) & (row == time), np.inf, np.abs(row - time))
     nearest = int(np.argmin(distance)) if distance.size else 0
     if distance.size == 0 or not distance[nearest] <= _SAME * _SAME * duration:
         return None

@@ -94,3 +94,16 @@ def test_the_cause_of_a_change_of_order_names_both_that_change_places():
     assert cause is not None
     assert (cause.kind, cause.neuron, cause.spike, cause.source) == ("order", 0, 0, 0)
     assert cause.time == pytest.approx(1.0)
+
+
+def test_a_spike_that_comes_to_its_own_neuron_is_no_reason_for_itself():
+    def trial(spikes):
+        own = np.array([[spikes, np.inf]])
+        both = np.array([[0.4, spikes, np.inf]])
+        grazing = Grazing(np.zeros((1, 0)), np.full((1, 2), np.inf))
+        return (LayerHistory(own, both, np.array([0, 1, 1]), np.full(1, 0.5), grazing),)
+
+    watch = ORDERS._replace(arrivals="renumbers", grazing="margins", first_own=1)
+    cause = cause_of(trial(np.inf), trial(1.5), (watch,), DURATION)
+    assert cause is not None
+    assert (cause.kind, cause.source, cause.time) == ("appearance", None, 1.5)
