@@ -156,7 +156,8 @@ class Reference:
         side = int(event.kind == "appearance")
         gap = np.abs(times - event.time).min(-1)
         nearest = int(np.argmin(np.abs(times[side] - event.time)))
-        return bool(gap[side] < 1e-4 and gap[1 - side] > 1e-4 and abs(slopes[side, nearest]) < 1e-2)
+        # another spike may come soon after one that grazes
+        return bool(3 * gap[side] < min(gap[1 - side], 3e-4) and abs(slopes[side, nearest]) < 1e-2)
 
     def _arrivals(self, found: list[Trains], event: Any) -> np.ndarray:
         """When spikes of the source of an event arrive, on both sides."""
@@ -173,10 +174,9 @@ class Reference:
         """Whether a spike comes before an arrival on one side, and on the other after it or not at all."""
         spikes = [own[np.abs(own - event.time) < 1e-6] for own in times]
         ends = [own[np.abs(own - event.time) < 1e-6] for own in arrivals]
-        if not all(own.size for own in ends):
-            return False
-        before = [bool(own.size and (own[0] < end[0])) for own, end in zip(spikes, ends, strict=True)]
-        return before[0] != before[1]
+        # one of two neurons that inhibit one another keeps the other from its spike
+        before = [bool(own.size and not (end.size and end[0] <= own[0])) for own, end in zip(spikes, ends, strict=True)]
+        return before[0] != before[1] and ends[before.index(False)].size > 0
 
 
 def on_lines(net: Any, data: Any, has_reference: bool, lines: int, points: int) -> Found:

@@ -19,14 +19,12 @@ class Watch(NamedTuple):
             between events ("renumbers"); perhaps a jump or a kink ("counts").
         grazing: How spikes that appear in the middle of the trial are seen: they cannot, by the certificate
             ("impossible"); by how far the potential stays below the threshold ("margins"); by counting ("counts").
-        first_own: From which source on arrivals come from the population itself; None if it is not recurrent.
     """
 
     is_readout: bool
     orders: bool
     arrivals: Literal["smooth", "renumbers", "counts"]
     grazing: Literal["impossible", "margins", "counts"]
-    first_own: int | None = None
 
 
 def watch_of(layer: Layer) -> Watch:
@@ -41,13 +39,12 @@ def watch_of(layer: Layer) -> Watch:
             )
     certificate = certificate_of(layer.neuron.model)
     regularity, together = certificate.regularity, certificate.simultaneous_inputs
-    own = None if layer.recurrent is None else layer.inputs.sources
     if certificate.holds:
         smooth = _at_least_c1(regularity)
-        return Watch(False, not smooth, "smooth" if _at_least_c1(together) else "counts", "impossible", own)
+        return Watch(False, not smooth, "smooth" if _at_least_c1(together) else "counts", "impossible")
     if isinstance(layer.dynamics(), LinearDynamics):
-        return Watch(False, True, "renumbers", "margins", own)
-    return Watch(False, True, "counts", "counts", own)
+        return Watch(False, True, "renumbers", "margins")
+    return Watch(False, True, "counts", "counts")
 
 
 def _at_least_c1(regularity: Any) -> bool:

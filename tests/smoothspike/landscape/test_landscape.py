@@ -147,7 +147,8 @@ def test_quadratic_neurons_have_no_jumps_and_a_gradient_that_is_one(key):
 def test_all_jumps_of_leaky_networks_are_found_and_confirmed_by_another_simulation(kind):
     net, data = kind(ss.models.lif(), 2.2, 0)
     for seed in range(2):
-        scape = ss.landscape(net, data, loss, span=0.5, points=3, key=jax.random.key(seed), readout=readout, capacity=16)
+        key = jax.random.key(seed)
+        scape = ss.landscape(net, data, loss, span=0.5, points=3, key=key, readout=readout, capacity=16)
         assert len(scape.jumps) > 5
         reference = Reference(net, scape.directions[0], data)
         assert [event for event in scape.events if not reference.confirms(event)] == []
