@@ -30,7 +30,7 @@ class Task(NamedTuple):
 
     spikes: ss.Spikes
     targets: list[np.ndarray]
-    beyond: Any = None
+    beyond: Any = "lifted"
 
 
 def task(seed: int) -> Task:
