@@ -26,7 +26,7 @@ What the package rests on, reproduced and carried further. Each entry is one scr
 and one page: what was published, what we get, how to rerun it. All numbers come from the scripts; accuracies are by
 ordinary spikes unless a page says otherwise.
 
-| entry | published | ours | seeds | time on 2 cores |
+| entry | published | ours | seeds | CPU time |
 |---|---|---|---|---|
 """
 

@@ -244,7 +244,7 @@ def run(quick: bool) -> Outcome:
             draw_times(lower, case, result, found[name])
             upper.set_title(kind.name, color=kind.color, pad=10)
             if name == "weight":
-                draw_slopes(lower.inset_axes((0.62, 0.68, 0.34, 0.24)), case, result, found[name])
+                draw_slopes(lower.inset_axes((0.7, 0.7, 0.28, 0.22)), case, result, found[name])
                 inside = result.times < kind.duration
                 formula = kind.spike_time(result.values[inside])
                 found["error"] = float(np.abs(result.times[inside] - formula).max())

@@ -137,7 +137,7 @@ def write_page(name: str, entry: Entry, record: Mapping[str, Any]) -> None:
 
 def page(name: str, entry: Entry, record: Mapping[str, Any]) -> str:
     """Return the page of an entry."""
-    time = f"{duration(record['seconds'])} on {record['machine']}"
+    time = f"{duration(record['cpu_seconds'])} of CPU time on {record['machine']}"
     how = f"**Run it**: `{record['command']}` ({time}; `--quick` for a short run). Numbers: [{name}.json]({name}.json)."
     text = filled((PAGES / f"{name}.md").read_text().strip(), record)
     return f"# {entry.title}\n\n![{entry.title}]({name}.png)\n\n{text}\n\n{how}\n"
@@ -146,7 +146,7 @@ def page(name: str, entry: Entry, record: Mapping[str, Any]) -> str:
 def row(name: str, entry: Entry, record: Mapping[str, Any]) -> str:
     """Return an entry's row in the table of all entries."""
     cells = [f"[{entry.title}]({name}.md)", entry.published, filled(entry.ours, record), entry.seeds]
-    return "| " + " | ".join([*cells, duration(record["seconds"])]) + " |"
+    return "| " + " | ".join([*cells, duration(record["cpu_seconds"])]) + " |"
 
 
 def mean_and_deviation(values: Sequence[float]) -> str:

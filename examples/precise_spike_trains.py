@@ -30,37 +30,42 @@ class Task(NamedTuple):
 
     spikes: ss.Spikes
     targets: list[np.ndarray]
-
-
-def poisson(generator: np.random.Generator, rate: float) -> np.ndarray:
-    """Return the events of a Poisson process in a trial."""
-    return np.sort(generator.uniform(0, DURATION, generator.poisson(rate * DURATION)))
+    beyond: Any = None
 
 
 def task(seed: int) -> Task:
-    """Draw inputs, and targets with exponential intervals of rates 1 and 1/2, plus 1 from the second interval on."""
-    generator = np.random.default_rng(seed)
-    trains = [poisson(generator, 1.0) for _ in range(2 * SIZE)]
-    sources = np.repeat(np.arange(2 * SIZE), [len(train) for train in trains])
-    targets = []
-    for rate in (1.0, 0.5):
-        intervals = generator.exponential(1 / rate, 50) + (np.arange(50) > 0)
-        times = np.cumsum(intervals)
-        targets.append(np.append(times[times < DURATION], 1.1 * DURATION))
-    return Task(ss.Spikes(np.concatenate(trains), sources).sorted(), targets)
+    """Draw inputs of rate 1, and targets with exponential intervals of rates 1 and 1/2, plus 1 from the second on.
+
+    The random numbers are those of the authors' code, as JAX drew them in 2024; inputs are seen from time 10 on.
+    """
+    number = int(5 * 2 * DURATION)
+    with jax.threefry_partitionable(False):
+        key, for_excitation = jax.random.split(jax.random.PRNGKey(seed))
+        key, for_inhibition = jax.random.split(key)
+        _, for_targets = jax.random.split(key)
+        intervals = [
+            np.asarray(jax.random.exponential(each, (SIZE, number))) for each in (for_excitation, for_inhibition)
+        ]
+        between = np.array(jax.random.exponential(for_targets, (TRAINED, int(2.5 * DURATION))))
+    times = np.cumsum(np.concatenate(intervals), axis=1) - DURATION
+    sources, _ = np.nonzero(inside := (times > 0) & (times < DURATION))
+    between[1] /= 0.5
+    between[:, 1:] += 1
+    targets = [np.append(row[row < DURATION], 1.1 * DURATION) for row in np.cumsum(between, axis=1)]
+    return Task(ss.Spikes(times[inside], sources).sorted(), targets)
 
 
-def network(recurrent: Float[Array, "neurons neurons"]) -> ss.Recurrent:
+def network(recurrent: Float[Array, "neurons neurons"], beyond: Any) -> ss.Recurrent:
     """Build the network; no neuron is connected to itself."""
     inputs = jnp.concatenate([WEIGHT * jnp.eye(SIZE), -WEIGHT * jnp.eye(SIZE)], axis=1)
     weights = recurrent * (1 - jnp.eye(SIZE))
-    neuron = ss.Neuron(ss.models.qif(tau_m=1.0, tau_s=0.5))
+    neuron = ss.Neuron(ss.models.qif(tau_m=1.0, tau_s=0.5), beyond=beyond)
     return ss.Recurrent(neuron, SIZE, 2 * SIZE, DURATION, recurrent_weights=weights, input_weights=inputs)
 
 
-def recording(parameters: Parameters, spikes: ss.Spikes) -> Any:
+def recording(parameters: Parameters, given: Task) -> Any:
     """Run a trial."""
-    return network(parameters["weights"])(spikes, initial=parameters["initial"], capacity=CAPACITY)
+    return network(parameters["weights"], given.beyond)(given.spikes, initial=parameters["initial"], capacity=CAPACITY)
 
 
 def errors(times: Float[Array, "neurons spikes"], targets: list[np.ndarray]) -> list[Array]:
@@ -82,7 +87,7 @@ def trained(given: Task, trials: int) -> tuple[Parameters, np.ndarray, np.ndarra
     count = max(map(len, given.targets))
 
     def loss(parameters: Parameters) -> tuple[Array, Array]:
-        times = recording(parameters, given.spikes).spike_times(count)[:TRAINED]
+        times = recording(parameters, given).spike_times(count)[:TRAINED]
         return loss_of(errors(times, given.targets), given.targets), times
 
     optimizer = optax.adabelief(optax.exponential_decay(1e-2, 2000, float(np.exp(-1))))
@@ -109,7 +114,7 @@ def control(parameters: Parameters) -> Parameters:
 
 def scored(parameters: Parameters, given: Task) -> tuple[float, float]:
     """Return the loss and the largest error of a spike time."""
-    times = recording(parameters, given.spikes).spike_times(max(map(len, given.targets)))[:TRAINED]
+    times = recording(parameters, given).spike_times(max(map(len, given.targets)))[:TRAINED]
     misses = errors(times, given.targets)
     return float(loss_of(misses, given.targets)), float(max(jnp.abs(miss).max() for miss in misses))
 
@@ -131,14 +136,19 @@ def run(quick: bool) -> Outcome:
     numbers: dict[str, Any] = {"trials": trials, "seeds": seeds, "runs": []}
     fig = Figure(figsize=(7.2, 2.3), layout="constrained")
     left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1, 1.4))
-    for seed in range(seeds):
-        given = task(7 + seed)
+    tasks = [("theirs", 7, task(7)._replace(beyond=ss.Softplus(10.0)))]
+    tasks += [("ours", seed, task(seed)) for seed in range(7, 7 + seeds)]
+    for place, (kind, seed, given) in enumerate(tasks):
         end, losses, times = trained(given, trials)
         found = dict(zip(("loss", "error"), scored(end, given), strict=True))
         alone = dict(zip(("loss_alone", "error_alone"), scored(control(end), given), strict=True))
-        numbers["runs"].append({"seed": 7 + seed, "start": float(losses[0])} | found | alone)
-        left.loglog(np.arange(1, trials + 1), losses, color=plot.lighter(plot.BLUE, 0.5 * (seed > 0)))
-        if seed == 0:
+        numbers["runs"].append({"kind": kind, "seed": seed, "start": float(losses[0])} | found | alone)
+        left.loglog(
+            np.arange(1, trials + 1),
+            losses,
+            color=plot.lighter(plot.BLUE, 0.6 * (place > 1)) if place else plot.COLORS[4],
+        )
+        if place == 1:
             numbers["targets"] = sum(len(each) - 1 for each in given.targets)
             for neuron, color in enumerate((plot.BLUE, plot.VERMILION)):
                 middle.semilogx(
@@ -146,14 +156,19 @@ def run(quick: bool) -> Outcome:
                 )
             untrained = {"weights": jnp.zeros((SIZE, SIZE)), "initial": {"V": jnp.zeros(SIZE), "I": jnp.zeros(SIZE)}}
             shown = [(untrained, plot.COLORS[4]), (end, plot.BLUE), (control(end), plot.VERMILION)]
-            draw_raster(right, given, [(recording(each, given.spikes), color) for each, color in shown])
+            draw_raster(right, given, [(recording(each, given), color) for each, color in shown])
     left.set(xlabel="trial", ylabel="loss")
     middle.set(xlabel="trial", ylabel="spike times")
     middle.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    final = [each["loss"] for each in numbers["runs"]]
-    numbers |= {"mean_loss": float(np.mean(final)), "worst_loss": max(final)}
+    final = [each["loss"] for each in numbers["runs"][1:]]
+    numbers |= {
+        "theirs": numbers["runs"][0]["loss"],
+        "same_seed": final[0],
+        "mean_loss": float(np.mean(final)),
+        "worst_loss": max(final),
+    }
     numbers["table"] = "\n".join(
-        f"| seed {each['seed']} | {each['start']:.2f} | {each['loss']:.1e} | {each['error']:.3f} | "
+        f"| seed {each['seed']}, {each['kind']} | {each['start']:.2f} | {each['loss']:.1e} | {each['error']:.3f} | "
         f"{each['loss_alone']:.2f} | {each['error_alone']:.1f} |"
         for each in numbers["runs"]
     )
@@ -163,7 +178,7 @@ def run(quick: bool) -> Outcome:
 ENTRY = Entry(
     title="A recurrent network learns precise spike trains",
     published="loss 1.5e-4; with a line search 6e-5",
-    ours="loss {{ mean_loss:.1e}}",
+    ours="loss {{ theirs:.1e}} (their pseudospikes), {{ same_seed:.1e}} (ours, same inputs); mean {{ mean_loss:.1e}}",
     seeds="5",
     run=run,
 )

@@ -83,9 +83,12 @@ def least_weight(neuron: ss.Neuron) -> float:
 
 def trained(variant: Variant, trials: int, seed: int) -> tuple[Path, Callable[[Parameters], Any]]:
     """Train the two inputs of a neuron; also return a function that runs it."""
-    generator = np.random.default_rng(seed)
-    frozen_times = jnp.asarray(generator.uniform(0, DURATION, FROZEN))
-    frozen_weights = jnp.asarray(generator.normal(size=FROZEN))
+    with jax.threefry_partitionable(False):  # the authors' random numbers, as JAX drew them in 2024
+        _, for_times, for_weights, _ = jax.random.split(jax.random.PRNGKey(seed), 4)
+        frozen_times = jax.random.uniform(for_times, (FROZEN,), maxval=DURATION)
+        frozen_weights = jax.random.normal(for_weights, (FROZEN,))
+    # an input at the trial end has no effect any more
+    last = np.nextafter(DURATION, 0)
 
     def recording(parameters: Parameters) -> Any:
         times = jnp.concatenate([frozen_times, parameters["times"]])
@@ -104,7 +107,7 @@ def trained(variant: Variant, trials: int, seed: int) -> tuple[Path, Callable[[P
         (value, times), gradient = jax.value_and_grad(loss, has_aux=True)(parameters)
         updates, state = optimizer.update(gradient, state)
         moved: Any = optax.apply_updates(parameters, updates)
-        moved = {"times": jnp.clip(moved["times"], 0, DURATION), "weights": moved["weights"]}
+        moved = {"times": jnp.clip(moved["times"], 0, last), "weights": moved["weights"]}
         return (moved, state), (value, times, gradient)
 
     start = {"times": jnp.array([1.0, 9.0]), "weights": jnp.zeros(2)}
@@ -146,7 +149,7 @@ def draw_gradients(ax: Axes, path: Path, name: str, color: str) -> None:
     for values, style in zip(gradients.T, ("-", (0, (4, 1))), strict=True):
         ax.plot(length, values / np.abs(gradients).max(), color=color, linestyle=style)
     ax.axhline(0, color=plot.GREY, linewidth=0.5, zorder=0)
-    ax.set(xlim=(0, length[-1]), ylim=(-1.05, 1.05), xlabel="path length of the spike times")
+    ax.set(xlim=(0, length[-1]), ylim=(-1.05, 1.05), xlabel="path of the spike times")
 
 
 def run(quick: bool) -> Outcome:

@@ -47,11 +47,12 @@ def cause_of(left: History, right: History, watches: Sequence[Watch], duration: 
     for layer, (a, b, watch) in enumerate(zip(left, right, watches, strict=True)):
         if a is None or b is None:
             continue
-        found = _changed_spikes(layer, a, b, duration)
-        if watch.orders:
-            found += _changed_orders(layer, a, b, duration)
+        spikes = _changed_spikes(layer, a, b, duration)
+        orders = _changed_orders(layer, a, b, duration) if watch.orders else []
+        found = [min(each, key=lambda cause: cause.time) for each in (spikes, orders) if each]
         if found:
-            return min(found, key=lambda cause: cause.time)
+            # what takes a spike away or lets it come is an order, too, at the same time up to rounding
+            return found[0] if found[0].time <= found[-1].time + _SAME**2 * duration else found[-1]
         if watch.arrivals == "counts":
             order = [np.argsort(each.arrivals, -1, kind="stable") for each in (a, b)]
             rows, places = np.nonzero(order[0] != order[1])
@@ -75,7 +76,7 @@ def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: floa
         if duration - time <= _SAME * duration:
             found.append(Cause("trial end", layer, int(neuron), spike, None, duration))
             continue
-        source = _arriving_at(b if appears else a, int(neuron), time, duration)
+        source = _arriving_at(a if appears else b, int(neuron), time, duration)
         if source is not None:
             found.append(Cause("order", layer, int(neuron), spike, source, time))
         else:
@@ -85,12 +86,12 @@ def _changed_spikes(layer: int, a: LayerHistory, b: LayerHistory, duration: floa
 
 
 def _arriving_at(of: LayerHistory, neuron: int, time: float, duration: float) -> int | None:
-    """What arrives at the time of a spike, to end the rise that leads to it."""
+    """What arrives when a spike would come that does not, to end the rise that leads to it."""
     row = of.arrivals[min(neuron, len(of.arrivals) - 1)]
     with np.errstate(invalid="ignore"):
         distance = np.abs(row - time)
     nearest = int(np.argmin(distance)) if distance.size else 0
-    if distance.size == 0 or not distance[nearest] <= _SAME * _SAME * duration:
+    if distance.size == 0 or not distance[nearest] <= _SAME**2 * duration:
         return None
     return int(of.sources[nearest])
 

@@ -74,19 +74,18 @@ def grazing(
     def event(state: Any, now: Any) -> tuple[Any, Any]:
         length, fires, weights = now
         before = dynamics.flow_without_spikes(state, length)
-        room = _room(dynamics, search, state, before, length, fires)
-        slope = jnp.where(fires, _slope(dynamics, before) ** 2, jnp.inf)
         after = jax.tree.map(lambda a, b: jnp.where(fires, a, b), dynamics.reset(before), before)
-        return dynamics.jump(after, weights), (room, slope)
+        return dynamics.jump(after, weights), (state, before)
 
-    steps = lengths[:, :-1].T, is_spike.T, jax.tree.map(jnp.transpose, added)
-    last, (rooms, slopes) = lax.scan(event, start, steps)
-    end = dynamics.flow_without_spikes(last, lengths[:, -1])
-    rest = _room(dynamics, search, last, end, lengths[:, -1], jnp.zeros(neurons, bool))
-    below = jnp.concatenate([rooms.T, rest[:, None]], 1)
+    # the trial end is an event that does nothing
+    fires, *added = (jnp.pad(each, ((0, 0), (0, 1))).T for each in (is_spike, *added.values()))
+    steps = lengths.T, fires, dict(zip(columns, added, strict=True))
+    _, (states, ends) = lax.scan(event, start, steps)
+    below = _room(dynamics, search, states, ends, lengths.T, fires).T
+    slopes = jnp.where(fires, _slope(dynamics, ends) ** 2, jnp.inf)[:-1].T
     # spikes of a neuron come in their order
     place = jnp.argsort(jnp.where(is_spike, jnp.arange(order.shape[1]), order.shape[1]), 1, stable=True)[:, :most]
-    return Grazing(below, jnp.take_along_axis(slopes.T, place, 1))
+    return Grazing(below, jnp.take_along_axis(slopes, place, 1))
 
 
 def _search(dynamics: LinearDynamics) -> Search:
@@ -105,7 +104,7 @@ def _values(dynamics: LinearDynamics, state: Any) -> list[Array]:
     return [*values, jnp.ones_like(values[0])] if dynamics.sources else values
 
 
-def _slope(dynamics: LinearDynamics, state: Any) -> Float[Array, " neurons"]:
+def _slope(dynamics: LinearDynamics, state: Any) -> Float[Array, "intervals neurons"]:
     """The derivative of the potential."""
     variable = dynamics.order[0]
     slope = dynamics.sources.get(variable, jnp.zeros_like(state[variable]))
@@ -115,18 +114,23 @@ def _slope(dynamics: LinearDynamics, state: Any) -> Float[Array, " neurons"]:
 
 
 def _room(
-    dynamics: LinearDynamics, search: Search, state: Any, end: Any, length: Float[Array, " neurons"], fires: Array
-) -> Float[Array, " neurons"]:
-    """How far the potential stays below the threshold in an interval; at a spike, until the rise that leads to it."""
+    dynamics: LinearDynamics,
+    search: Search,
+    states: Any,
+    ends: Any,
+    lengths: Float[Array, "intervals neurons"],
+    fires: Bool[Array, "intervals neurons"],
+) -> Float[Array, "intervals neurons"]:
+    """How far the potential stays below the threshold in intervals; at a spike, until the rise that leads to it."""
     variable, threshold = dynamics.order[0], dynamics.threshold
-    values, size = lax.stop_gradient((_values(dynamics, state), length))
+    values, size = lax.stop_gradient((_values(dynamics, states), lengths))
     values = [jnp.broadcast_to(each, size.shape) for each in values]
     place, _ = search.inside([values[kept] for kept in search.kept], size)
     # the end of an interval, where the potential may be at the threshold, is no stationary point
     is_inside = (place > 0) & (place < size * (1 - 1e-9))
     # held fixed: at a stationary point the potential does not depend on it
-    peak = dynamics.flow_without_spikes(state, jnp.where(is_inside, place, 0.0))[variable]
+    peak = dynamics.flow_without_spikes(states, jnp.where(is_inside, place, 0.0))[variable]
     inner = jnp.where(is_inside, threshold - peak, jnp.inf)
-    outer = jnp.where(fires, jnp.inf, threshold - jnp.maximum(end[variable], state[variable]))
+    outer = jnp.where(fires, jnp.inf, threshold - jnp.maximum(ends[variable], states[variable]))
     # a potential above the threshold just after an arrival spikes there, and has no rise
-    return jnp.where(fires & (state[variable] >= threshold), jnp.inf, jnp.minimum(inner, outer))
+    return jnp.where(fires & (states[variable] >= threshold), jnp.inf, jnp.minimum(inner, outer))

@@ -116,17 +116,20 @@ def _differentiated(plane: Plane, task: Task, point: Float[Array, " coordinates"
     def losses(parameters: Any) -> tuple[Array, Any]:
         return losses_of(eqx.combine(parameters, rest), task, capacities)
 
-    values, pull, needed = jax.vjp(losses, parameters, has_aux=True)
-    (gradient,) = pull(jnp.ones_like(values))
     if capacities is None:
         # a surrogate gradient is no derivative of the loss, so that it exists in reverse mode alone
+        values, pull, needed = jax.vjp(losses, parameters, has_aux=True)
+        (gradient,) = pull(jnp.ones_like(values))
         each = jax.vmap(lambda row: pull(row)[0])(jnp.eye(values.shape[0]))
         slopes = [
             sum(jax.tree.leaves(jax.tree.map(lambda g, d: jnp.sum(g * d, tuple(range(1, g.ndim))), each, direction)))
             for direction in plane.directions
         ]
     else:
-        slopes = [jax.jvp(lambda p: losses(p)[0], (parameters,), (direction,))[1] for direction in plane.directions]
+        # one linear map for both modes: the trial is simulated, and compiled, once
+        values, push, needed = jax.linearize(losses, parameters, has_aux=True)
+        slopes = [push(direction) for direction in plane.directions]
+        (gradient,) = jax.linear_transpose(push, parameters)(jnp.ones_like(values))
     return (values, jnp.stack(slopes, -1), gradient), needed
 
 

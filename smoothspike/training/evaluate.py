@@ -61,7 +61,7 @@ def evaluate(
     Example:
         >>> import jax
         >>> from symbolic import models
-        >>> from smoothspike import Neuron, FeedForward
+        >>> from smoothspike import FeedForward, Neuron, Spikes
         >>> from smoothspike.datasets import Dataset
         >>> data = Dataset(Spikes([[0.5], [1.0]], [[0], [1]]), [0, 1], num_classes=2, num_sources=2)
         >>> net = FeedForward(Neuron(models.qif()), (2, 2), 4.0, weights=[4.0 * jnp.eye(2)])

@@ -120,7 +120,7 @@ def natural_time_scale(model: NeuronModel) -> float:
     values: dict[Any, Any] = {
         symbol: value[0] if isinstance(value, sp.Tuple) else value for symbol, value in model.values.items()
     }
-    at = {state: sp.Float(model.initial[state].subs(values)) for state in model.states}
+    at = {state: model.initial[state].subs(values).evalf() for state in model.states}
     jacobian: list[Any] = [sp.diff(rate, state) for state, rate in model.dynamics.items()]
     slopes = [abs(complex(slope.subs(values).subs(at).evalf())) for slope in jacobian]
     usable = [slope for slope in slopes if 1e-6 < slope < 1e6]

@@ -94,3 +94,25 @@ def test_the_cause_of_a_change_of_order_names_both_that_change_places():
     assert cause is not None
     assert (cause.kind, cause.neuron, cause.spike, cause.source) == ("order", 0, 0, 0)
     assert cause.time == pytest.approx(1.0)
+
+
+def _recurrent(spikes):
+    """The history of two neurons that send their spikes to both of them."""
+    own = np.array(spikes)[:, None]
+    far = Grazing(np.zeros((2, 0)), np.full((2, 1), np.inf))
+    return (LayerHistory(own, own.reshape(1, 2), np.arange(2), np.full(2, 0.5), far),)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kind", "neuron", "source"),
+    [
+        ((np.inf, np.inf), (1.5, np.inf), "appearance", 0, None),  # its own spike comes to it, too
+        ((1.5, np.inf), (np.inf, 1.5 + 1e-12), "order", 0, 1),  # each neuron inhibits the other
+        ((1.5, 2.0), (1.5 + 1e-12, 1.5), "order", 1, 0),  # one inhibits the other
+    ],
+)
+def test_causes_in_recurrent_populations(before, after, kind, neuron, source):
+    watch = ORDERS._replace(arrivals="renumbers", grazing="margins")
+    cause = cause_of(_recurrent(before), _recurrent(after), (watch,), DURATION)
+    assert cause is not None
+    assert (cause.kind, cause.neuron, cause.source) == (kind, neuron, source)

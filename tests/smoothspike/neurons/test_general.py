@@ -105,3 +105,19 @@ def test_a_tolerance_below_the_rounding_of_the_precision_is_refused(float32):
     net = ss.FeedForward(ss.Neuron(ss.models.eif(), rtol=1e-9), (1, 1), 5.0, weights=[[[1.0]]])
     with pytest.raises(ValueError, match=r"rtol=1e-09 is below the rounding of float32"):
         net(ss.Spikes([0.5], [0]))
+
+
+def test_an_initial_value_may_be_an_irrational_number():
+    """At rest, which is -acosh(2) here, nothing moves until the first input."""
+    rest = "-log(2 + sqrt(3))"
+    model = ss.NeuronModel.from_equations(
+        "dV/dt = cosh(V) - 2 + I; dI/dt = -2*I",
+        name="cosh",
+        spike="V = oo",
+        reset="V = -oo",
+        inputs="I",
+        initial={"V": rest},
+    )
+    net = ss.FeedForward(ss.Neuron(model), (1, 1), 2.0, weights=[[[1.0]]])
+    voltage = net(ss.Spikes([1.0], [0])).states_at([0.5])["V"]
+    np.testing.assert_allclose(voltage, -np.arccosh(2.0), rtol=1e-12)
