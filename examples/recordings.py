@@ -46,7 +46,7 @@ def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recording
     fitted = ss.fit(net, train, ss.losses.cross_entropy, **how)
     ss.save(fitted.network, f"{folder}/net.ss")
     net = ss.load(f"{folder}/net.ss")
-    ss.plot.raster(net(test[0][0]))
+    ss.plot.raster(net(test[int(test.spikes.num_events.argmax())][0]))  # the trial with most input
     plt.savefig(f"{folder}/raster.png")
     return ss.evaluate(net, test, readout=MEAN)
 
