@@ -1,16 +1,15 @@
 """Train, save, reload and draw a network on recorded data: from files to figures.
 
-    python examples/recordings.py braille braille_touch.npz
-    python examples/recordings.py shd|mnist FOLDER [--neuron lif]
-    python examples/recordings.py digits               # without files; --epochs 1 to see that it runs
-
-A hidden layer drives leaky readouts, whose mean over time decides the class: only ordinary spikes count.
+python examples/recordings.py braille braille_touch.npz
+python examples/recordings.py shd|mnist FOLDER [--neuron lif]
+python examples/recordings.py digits               # without files; --epochs 1 to see that it runs
 """
 
 import argparse
 import dataclasses
 
 import jax
+import matplotlib.pyplot as plt
 import numpy as np
 import optax
 
@@ -29,7 +28,7 @@ DATA = {  # loader, duration in membrane time constants, spikes of each hidden n
     "mnist": (lambda folder: map(binned, ss.datasets.mnist(folder, split=(7000, 1000, 2000))), 4.0, 1.0),
     "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0, 1.0),
 }
-MEAN = ss.networks.Recording.mean_over_time
+MEAN = ss.networks.Recording.mean_over_time  # of leaky readouts decides the class: only ordinary spikes count
 LEAKY = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
 
 
@@ -47,7 +46,8 @@ def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recording
     fitted = ss.fit(net, train, ss.losses.cross_entropy, **how)
     ss.save(fitted.network, f"{folder}/net.ss")
     net = ss.load(f"{folder}/net.ss")
-    ss.plot.raster(net(test[0][0])).figure.savefig(f"{folder}/raster.png")
+    ss.plot.raster(net(test[int(test.spikes.num_events.argmax())][0]))  # the trial with most input
+    plt.savefig(f"{folder}/raster.png")
     return ss.evaluate(net, test, readout=MEAN)
 
 

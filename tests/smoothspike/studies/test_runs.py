@@ -193,7 +193,7 @@ def test_wrong_usage_ends_with_2(run, tmp_path):
     # what is told only once the folder is made does not stand in the way of the corrected run
     status, told = run("search", text=TEXT.replace('"loss.tau"', '"loss.tua"'))
     assert status == 2
-    assert "small.toml:26: search.space.\"loss.tua\" cannot be used: there is no key loss.tua" in told
+    assert 'small.toml:26: search.space."loss.tua" cannot be used: there is no key loss.tua' in told
     assert not (tmp_path / "search").exists()
 
 
