@@ -20,8 +20,8 @@ def landscape(scape: Landscape, *, show: Show = "loss", sample: int | None = Non
     """Plot a landscape.
 
     On a line the loss is drawn with a gap at every jump, whose ends have a marker by its kind; ticks in the same
-    colours below mark kinks. Derivatives are drawn at the points of the landscape, with straight lines between them. A plane
-    is a map, of the loss with contour lines; a cross marks the network itself.
+    colours below mark kinks. Derivatives are drawn at the points of the landscape, with straight lines between them. A
+    plane is a map, of the loss with contour lines; a cross marks the network itself.
 
     Args:
         scape: The result of `smoothspike.landscape`.
