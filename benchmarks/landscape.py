@@ -110,7 +110,7 @@ class Reference:
         weights = [own + places[:, None, None] * change for own, change in self.lines]
         spikes = self.data.spikes[sample]
         if self.is_recurrent:
-            return [recurrent_trains(*weights, spikes, DURATION)]
+            return [recurrent_trains(weights[0], weights[1], spikes, DURATION)]
         return trains(weights, spikes, DURATION)
 
     def losses(self, places: np.ndarray, sample: int) -> np.ndarray:
@@ -197,7 +197,8 @@ def on_lines(net: Any, data: Any, has_reference: bool, lines: int, points: int) 
         counts += [len(scape.jumps), len(scape.kinks), *found, scape.evaluations]
         kinds.update(f"{event.kind} ({'jump' if event.is_jump else 'kink'})" for event in scape.events)
     cost = float(np.mean(seconds[1:])) if lines > 1 else np.nan, seconds[0]
-    return Found(lines, *counts.tolist(), cost, largest, dict(kinds))
+    jumps, kinks, expected, missed, invented, evaluations = counts.tolist()
+    return Found(lines, jumps, kinks, expected, missed, invented, evaluations, cost, largest, dict(kinds))
 
 
 def _compared(reference: Reference, scape: Any, points: int) -> tuple[int, int, int, float]:

@@ -20,7 +20,8 @@ def landscape(scape: Landscape, *, show: Show = "loss", sample: int | None = Non
     """Plot a landscape.
 
     On a line the loss is drawn with a gap at every jump, whose ends have a marker by its kind; ticks in the same
-    colours below mark kinks. A plane is a map with contour lines; a cross marks the network itself.
+    colours below mark kinks. Derivatives are drawn at the points of the landscape, with straight lines between them. A
+    plane is a map, of the loss with contour lines; a cross marks the network itself.
 
     Args:
         scape: The result of `smoothspike.landscape`.
@@ -52,12 +53,12 @@ def landscape(scape: Landscape, *, show: Show = "loss", sample: int | None = Non
         _loss(scape, sample, ax)
     else:
         slopes = scape.gradients[:, 0] if sample is None else scape.sample_gradients[sample, :, 0]
-        ax.plot(grid, slopes if show == "slope" else scape.gradient_norms, color=BLUE)
+        ax.plot(grid, slopes if show == "slope" else scape.gradient_norms, color=BLUE, marker=".", markersize=2.5)
     _kinks(scape, sample, ax)
     ax.set_xlim(grid[0], grid[-1])
     if any(handle for handle in ax.get_legend_handles_labels()[0]):
         ax.legend(
-            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=3, frameon=False, borderaxespad=0.2, columnspacing=1.0,
+            loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, frameon=False, borderaxespad=0.2, columnspacing=1.0,
             handletextpad=0.3, fontsize=text_size(ax),
         )  # fmt: skip
     return ax
@@ -101,7 +102,8 @@ def _map(scape: Landscape, show: Show, sample: int | None, ax: Axes) -> Axes:
     values = values if sample is None else scape.sample_values[sample]
     x, y = scape.coordinates
     image = ax.pcolormesh(x, y, values.T, cmap="cividis", shading="gouraud", rasterized=True)
-    ax.contour(x, y, values.T, levels=12, colors="white", linewidths=0.35, alpha=0.8)
+    if show == "loss":  # the norm of a gradient that jumps has no contours worth drawing
+        ax.contour(x, y, values.T, levels=12, colors="white", linewidths=0.35, alpha=0.8)
     ax.plot(0.0, 0.0, "+", color="white", markersize=6.0, markeredgewidth=1.0)
     bar = ax.figure.colorbar(image, ax=ax, label=show, fraction=0.05, pad=0.03)
     bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
