@@ -1,6 +1,7 @@
 """The optimiser of a configuration."""
 
 from collections.abc import Hashable
+from fnmatch import fnmatchcase
 from typing import Any
 
 import optax
@@ -11,6 +12,9 @@ from ..config import schema
 from ..config.functions import schedule
 from ..config.places import Source
 from .objects import explained
+
+#: The names of all delays.
+_DELAYS = "*delays*"
 
 
 def build_optimizer(
@@ -41,6 +45,10 @@ def build_optimizer(
     with explained(source, ("optimizer", "rates")):
         if table.rates:
             own = _in_groups(table, network, lambda: make(rate, **options), own)
+    if any(fnmatchcase(name, _DELAYS) for name in named_parameters(network)):
+        # no step makes a delay negative
+        kept = {"delays": optax.keep_params_nonnegative(), "others": optax.identity()}
+        own = optax.chain(own, optax.multi_transform(kept, parameter_groups({"delays": _DELAYS}, otherwise="others")))
     return optax.chain(*steps, own) if steps else own
 
 
