@@ -47,7 +47,7 @@ def build_optimizer(
             own = _in_groups(table, network, lambda: make(rate, **options), own)
     if any(fnmatchcase(name, _DELAYS) for name in named_parameters(network)):
         # no step makes a delay negative
-        kept = {"delays": optax.keep_params_nonnegative(), "others": optax.identity()}
+        kept: dict[Hashable, Any] = {"delays": optax.keep_params_nonnegative(), "others": optax.identity()}
         own = optax.chain(own, optax.multi_transform(kept, parameter_groups({"delays": _DELAYS}, otherwise="others")))
     return optax.chain(*steps, own) if steps else own
 
