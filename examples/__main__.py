@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER))  # scripts import the module `gallery` from their own folder
 
-from gallery import RECORDS, Entry, filled, page, row, write_page  # noqa: E402, F401
+from gallery import RECORDS, Entry, row, write_page  # noqa: E402
 
 #: In the order of the table.
 NAMES = (

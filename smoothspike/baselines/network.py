@@ -97,7 +97,7 @@ class SurrogateNetwork(AbstractNetwork):
         """Refuse: there is no capacity on a grid."""
         raise ValueError("capacity_for: a network that is stepped in time needs no capacity; call it without")
 
-    def simulated(  # pyright: ignore
+    def simulated(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, spikes: Spikes, capacities: Capacities, currents: Any = None
     ) -> tuple[SteppedRecording, Array]:
         """Run without regard to capacity, of which none is needed."""

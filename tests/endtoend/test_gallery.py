@@ -1,5 +1,6 @@
 """Pages of the gallery say what was recorded, and nothing else."""
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -17,16 +18,22 @@ def gallery():
     sys.path.remove(str(ROOT))
 
 
-def test_pages_are_filled_from_recorded_numbers(gallery):
+@pytest.fixture(scope="module")
+def pages(gallery):
+    """The module that scripts import from their own folder, which the gallery has put on the path."""
+    return importlib.import_module("gallery")
+
+
+def test_pages_are_filled_from_recorded_numbers(gallery, pages):
     records = gallery.recorded()
     assert records
     for name, record in records.items():
         assert not record["quick"], name
         assert (gallery.RECORDS / f"{name}.png").exists(), name
-        assert (gallery.RECORDS / f"{name}.md").read_text() == gallery.page(name, gallery.entry(name), record), name
+        assert (gallery.RECORDS / f"{name}.md").read_text() == pages.page(name, gallery.entry(name), record), name
     assert (gallery.RECORDS / "README.md").read_text() == gallery.table()
 
 
-def test_a_page_cannot_name_a_number_that_is_missing(gallery):
+def test_a_page_cannot_name_a_number_that_is_missing(pages):
     with pytest.raises(KeyError, match="absent"):
-        gallery.filled("{{ qif.absent:.2f }}", {"numbers": {"qif": {"jump": 1.0}}})
+        pages.filled("{{ qif.absent:.2f }}", {"numbers": {"qif": {"jump": 1.0}}})
