@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
-_FIRST_ORDER = (
+FIRST_ORDER = (
     "a layer that runs as one GPU kernel has no second derivatives: compute them on the CPU, inside "
     "`with jax.default_device(jax.devices('cpu')[0])`"
 )
@@ -63,14 +63,16 @@ def _apply(*arguments: Any, function: Flat, transpose: Flat, count: int) -> list
 
 
 def _shapes(*arguments: Any, function: Flat, transpose: Flat, count: int) -> list[Any]:
-    found = jax.eval_shape(lambda *given: _apply(*given, function=function, transpose=transpose, count=count), *arguments)
+    found = jax.eval_shape(
+        lambda *given: _apply(*given, function=function, transpose=transpose, count=count), *arguments
+    )
     return [jax.core.ShapedArray(each.shape, each.dtype) for each in found]
 
 
 def _jvp(primals: Any, tangents: Any, **given: Any) -> tuple[Any, Any]:
     count = given["count"]
     if any(type(tangent) is not ad.Zero for tangent in tangents[:count]):
-        raise NotImplementedError(_FIRST_ORDER)
+        raise NotImplementedError(FIRST_ORDER)
     moved = [ad.instantiate_zeros(tangent) for tangent in tangents[count:]]
     return linear_map_p.bind(*primals, **given), linear_map_p.bind(*primals[:count], *moved, **given)
 
@@ -84,9 +86,7 @@ def _transpose(cotangents: Any, *arguments: Any, function: Flat, transpose: Flat
 
 
 def _batched(arguments: Any, axes: Any, *, function: Flat, transpose: Flat, count: int) -> tuple[Any, Any]:
-    size = next(
-        each.shape[axis] for each, axis in zip(arguments, axes, strict=True) if axis is not None
-    )
+    size = next(each.shape[axis] for each, axis in zip(arguments, axes, strict=True) if axis is not None)
     # transposes then need no sums over trials
     linear = [
         jnp.broadcast_to(each, (size, *each.shape)) if axis is None else jnp.moveaxis(each, axis, 0)

@@ -10,11 +10,12 @@ import numpy as np
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-from ...kernels.transposable import linear_map
+from ...kernels.transposable import FIRST_ORDER, linear_map
 from ...neurons import AbstractDynamics, State
 from ...neurons.event import tangent_coordinates
 from ...neurons.interface import from_tangent_coordinates
 from ...neurons.vectorised import AbstractVectorisedDynamics, Inputs
+from ...numerics.elementwise import once_only
 from ..passage import Passage
 from ..spike_places import first_above
 from .blocks import WIDTH, Layout
@@ -62,7 +63,7 @@ def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) 
     moving = jax.tree.map(_none_if_zero, given)
     if jax.tree.leaves(moving[0]):
         return _by_plain(plain, primals, moving)
-    layout, still = run.layout, run.layout.given(*primals)
+    layout, still = run.layout, jax.tree.map(first_order, run.layout.given(*primals))
     noted, states = forwards(run, still, keep=True)
     passage, of_spikes = _by_spikes(run, dynamics, noted)
     start = [layout.row(leaf) for leaf in jax.tree.leaves(tangent_coordinates(initial, moving[1]))]
@@ -95,7 +96,9 @@ def _by_plain(plain: Callable[..., Passage], primals: tuple, moving: Any) -> tup
     return jax.jvp(plain, primals, change)
 
 
-def _instantiated(primal: Array, tangent: Array | None) -> Any:
+def _instantiated(primal: Array | None, tangent: Array | None) -> Any:
+    if primal is None:
+        return None
     if not jnp.issubdtype(jnp.result_type(primal), jnp.inexact):
         return np.zeros(jnp.shape(primal), jax.dtypes.float0)
     return jnp.zeros_like(primal) if tangent is None else tangent
@@ -113,6 +116,11 @@ def _by_spikes(run: Run, dynamics: AbstractDynamics, noted: Noted) -> tuple[Pass
     if isinstance(dynamics, AbstractVectorisedDynamics):
         end, states = dynamics.normalised(end), dynamics.normalised(states)
     return Passage(None, end, jax.tree.map(of_spikes, states), jnp.maximum(of_spikes(place), 0), spiked), of_spikes
+
+
+def first_order(leaf: Array) -> Array:
+    """Refuse second derivatives, which kernels have none of."""
+    return once_only(FIRST_ORDER, leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
 
 
 def _none_if_zero(tangent: Any) -> Any:

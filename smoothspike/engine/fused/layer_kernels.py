@@ -246,7 +246,15 @@ def cotangents(run: Run, kept: Kept, outcome: Outcome, moving: Moves) -> Moves:
 
 
 def _cotangents(
-    run: Run, _: Any, given: Given, states: State, place: Any, outcome: Outcome, start: Any, by_length: Any, columns: Any
+    run: Run,
+    _: Any,
+    given: Given,
+    states: State,
+    place: Any,
+    outcome: Outcome,
+    start: Any,
+    by_length: Any,
+    columns: Any,
 ) -> None:
     dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // PIECE)
     lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
@@ -349,4 +357,3 @@ def _gathered(ref: Any, rank: Array, lanes: Array, mask: Array, other: Any = Non
 
 def _shape_of(leaf: Array) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
-
