@@ -16,9 +16,9 @@ from jaxtyping import Array
 
 from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
-from ...neurons.event import event_jacobian
-from ...neurons.vectorised import EventJacobian, InterEventInterval
+from ...neurons.vectorised import InterEventInterval
 from .blocks import Given, Layout
+from .linearised import linearised, product
 
 #: How many inputs lie between states that are kept for derivatives.
 PIECE = 4
@@ -164,7 +164,7 @@ class Moves(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Tangents, or cotangents, of what it goes through, in tangent coordinates: at the end and where intervals start."""
+    """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
 
     end: list[Array]
     noted: list[Array]
@@ -199,7 +199,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
         coming = jnp.where(here, jnp.where(ahead, _gathered(place, rank, lanes, ahead), -1), coming)
         length, weights = _input(run, given, number)
         source = given.sources[number]
-        by, of_routes = _linearised(dynamics, state, length, weights, tuple(moves.columns))
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(moves.columns))
         by_length = None if moves.lengths is None else moves.lengths[number]
         after = by.moved(change, by_length)
         for (_, ref), column in zip(moves.columns.items(), of_routes, strict=True):
@@ -283,16 +283,14 @@ def _cotangents(
 
     def event(number: Array, exists: Array, state: State, length: Array, weights: Any, carry: tuple) -> tuple:
         bar, rank, coming = carry
-        by, of_routes = _linearised(dynamics, state, length, weights, tuple(columns))
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(columns))
         source = given.sources[number]
         for ref, column in zip(columns.values(), of_routes, strict=True):
             added = _product(column, bar, exists)
             triton.atomic_add(ref, (jnp.full_like(lanes, source), lanes), added)
         for ref in by_length:
-
-            @pl.when(exists)
-            def _() -> None:
-                ref[number] = jnp.sum(_product(by.d_interval, bar, exists))
+            total = jnp.sum(_product(by.d_interval, bar, exists))
+            _store_if(exists, ref, number, total)
 
         before = [_product([row[leaf] for row in by.d_state], bar, exists, bar[leaf]) for leaf in range(len(bar))]
         here = exists & (coming == number.astype(jnp.int32))
@@ -307,28 +305,9 @@ def _cotangents(
         ref[...] = leaf
 
 
-def _linearised(
-    dynamics: AbstractDynamics, state: State, length: Array, weights: dict[str, Array], routes: tuple[str, ...]
-) -> tuple[EventJacobian, list[Any]]:
-    """Linearise an interval and its input; also by an input of each route."""
-    still = jax.tree.map(lambda _: None, dynamics)
-    interval = InterEventInterval(length, None)
-
-    def by(route: str | None) -> EventJacobian:
-        moves = {each: jnp.ones_like(weights[each]) if each == route else None for each in weights}
-        return event_jacobian(dynamics, still, state, interval, weights, moves)
-
-    found = [by(route) for route in routes]
-    alone = found[0] if found else by(None)
-    nothing = [None] * len(alone.d_parameters)
-    return alone._replace(d_parameters=nothing), [each.d_parameters for each in found]
-
-
 def _product(column: Any, bar: list[Array], exists: Array, otherwise: Array | None = None) -> Array:
     """Sum a column of a Jacobian times cotangents; nothing, or another value, where there is no event."""
-    total = jnp.zeros_like(bar[0])
-    for entry, leaf in zip(column, bar, strict=True):
-        total = total if entry is None else total + entry * leaf
+    total = product(column, bar)
     return jnp.where(exists, total, jnp.zeros_like(total) if otherwise is None else otherwise)
 
 
@@ -340,6 +319,12 @@ def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]
     """The interval before an input, and what the input adds."""
     source = given.sources[number]
     return given.lengths[number], {route: column[source, :] for route, column in given.columns.items()}
+
+
+def _store_if(condition: Array, ref: Any, place: Array, value: Array) -> None:
+    @pl.when(condition)
+    def _() -> None:
+        ref[place] = value
 
 
 def _read(refs: Any) -> Any:

@@ -135,7 +135,7 @@ def test_no_second_derivatives():
 
 
 @pytest.mark.parametrize("name", ["theta_neuron", "qif"])
-def test_lowered_for_a_gpu(name, dtype):
+def test_lowered_for_a_gpu(name, dtype, abstract_gpu):
     given = layer(name)
     function = jax.jit(lambda *given: differentiated(partial(fused, interpret=False), *given))
     program = function.trace(*given).lower(lowering_platforms=("cuda",)).as_text()
@@ -145,7 +145,7 @@ def test_lowered_for_a_gpu(name, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("platform", "kernels"), [("cuda", 4), ("cpu", 0)])
-def test_a_network_chooses_by_platform(platform, kernels, monkeypatch):
+def test_a_network_chooses_by_platform(platform, kernels, monkeypatch, abstract_gpu):
     monkeypatch.setattr(layer_scan, "kernels_expected", lambda: True)
     jax.clear_caches()
     network = ss.FeedForward(neuron("qif"), (3, 4, 2), 4.0, key=jax.random.key(0))
