@@ -24,8 +24,8 @@ import optax
 import smoothspike as ss
 from smoothspike.engine import Capacity, dense_loop, layer_scan
 from smoothspike.engine.fused import layer as fused_layer
-from smoothspike.engine.fused import layer_kernels
 from smoothspike.networks import simulate
+from smoothspike.neurons import AbstractDynamics
 
 from . import mnist, recurrent, speech
 from .measuring import hardware
@@ -268,15 +268,15 @@ def of_tuning(options: Any) -> Iterator[Row]:
     with jax.enable_x64(False):
         spikes = speech.inputs(batch, events)
         of = digits(spikes, speech.SIZES[:2])
-        usual = fused_layer.WIDTH, layer_kernels.PIECE
+        usual = fused_layer.WIDTH, AbstractDynamics.kept_every
         for width, piece in ((32, 4),) if options.tiny else ((32, 4), (32, 8), (32, 2), (64, 4), (128, 4)):
             jax.clear_caches()
-            fused_layer.WIDTH, layer_kernels.PIECE = width, piece
+            fused_layer.WIDTH, AbstractDynamics.kept_every = width, piece
             given = of.weights, spikes.times, spikes.sources
             try:
                 yield from both("tuning", f"blocks of {width}, pieces of {piece}", "kernels", of.loss, *given)
             finally:
-                fused_layer.WIDTH, layer_kernels.PIECE = usual
+                fused_layer.WIDTH, AbstractDynamics.kept_every = usual
         jax.clear_caches()
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # All questions about a GPU, in at most eight minutes of its time, compilation included. Parts can be run one by one:
-#     benchmarks/gpu.sh [PART ...] [--peer spikegd=FOLDER] [--tiny]
+#     benchmarks/gpu.sh [PART ...] [--peer spikegd=FOLDER] [--json FILE] [--markdown FILE] [--tiny]
 # Needs Python 3.11 or newer with the package's dependencies and a JAX that sees the GPU; PYTHON chooses the interpreter.
 # Each part stops after its share of the time, those before it leave their figures in gpu.json and gpu.md.
 set -u
@@ -13,7 +13,7 @@ export JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 XLA_PYTHON_CLIENT_PREALLOCAT
 parts="" options=""
 while [ $# -gt 0 ]; do
     case $1 in
-        --peer) options="$options $1 $2"; shift ;;
+        --peer | --json | --markdown) options="$options $1 $2"; shift ;;
         -*) options="$options $1" ;;
         *) parts="$parts $1" ;;
     esac

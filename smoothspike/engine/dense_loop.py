@@ -28,7 +28,7 @@ from .dense_step import LOOKAHEAD, Progress, Trial, advance_silent_inputs, next_
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
-from .fused import MOST_NEURONS, PIECE, by_platform, fused_trial, kernels_expected
+from .fused import MOST_NEURONS, by_platform, fused_trial, kernels_expected
 
 Table = dict[str, Float[Array, "sources neurons"]]
 Jumps = dict[str, Float[Array, "segments events neurons"]]
@@ -85,7 +85,8 @@ def simulate(
     """Simulate one trial; arguments as for `run`."""
     events = capacity + times.shape[0]
     is_fused = dynamics.fusible and size_of(initial) <= MOST_NEURONS and kernels_expected()
-    segments = Segments(-(-max(1, events) // PIECE), PIECE, 1) if is_fused else segments_for(events)
+    length = dynamics.kept_every
+    segments = Segments(-(-max(1, events) // length), length, 1) if is_fused else segments_for(events)
 
     def plain(*arguments: Any) -> tuple:
         return tuple(run(*arguments, segments=segments))

@@ -47,7 +47,7 @@ def fused_passage(
     Differentiation:
         Both modes, first order.
     """
-    run = Run(jax.tree.structure(dynamics), Layout.of(initial, inputs, WIDTH), most, interpret)
+    run = Run(jax.tree.structure(dynamics), Layout.of(initial, inputs, WIDTH), most, dynamics.kept_every, interpret)
 
     @jax.custom_jvp
     def passage(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Passage:

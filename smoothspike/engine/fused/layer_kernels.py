@@ -20,8 +20,6 @@ from ...neurons.vectorised import InterEventInterval
 from .blocks import Given, Layout
 from .linearised import linearised, product
 
-#: How many inputs lie between states that are kept for derivatives.
-PIECE = 4
 #: Stands for the count of spikes at intervals that were not noted.
 NEVER = np.int32(2**31 - 1)
 
@@ -59,12 +57,14 @@ class Run(NamedTuple):
         structure: Of the dynamics.
         layout: The sizes of the layer.
         most: How many intervals of a neuron are noted.
+        piece: How many inputs lie between states that are kept for derivatives.
         interpret: Whether JAX computes what the kernel would, for tests.
     """
 
     structure: Any
     layout: Layout
     most: int
+    piece: int
     interpret: bool
 
     def call(self, kernel: Callable[..., None], arguments: Any, specs: Any, out: Any, out_specs: Any, **options: Any):
@@ -88,13 +88,13 @@ class Run(NamedTuple):
 
     def neurons(self, refs: list[Any]) -> AbstractDynamics:
         """The neurons of a block."""
-        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs])
+        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
 
 
 def forwards(run: Run, given: Given, *, keep: bool) -> tuple[Noted, State]:
-    """Evolve a layer; also return the states every `PIECE` inputs, if they are to be kept."""
+    """Evolve a layer; also return the states every `run.piece` inputs, if they are to be kept."""
     layout, number = run.layout, jax.ShapeDtypeStruct((), jnp.int32)
-    pieces = -(-layout.inputs // PIECE) if keep else 0
+    pieces = -(-layout.inputs // run.piece) if keep else 0
     count = jax.tree.map(lambda _: layout.of_each(run.most), given.initial)
     out = Noted(
         run.shapes(given.initial), run.shapes(given.initial, run.most), run.shapes(number, run.most),
@@ -137,11 +137,13 @@ def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
 
     def piece(number: Array, carry: tuple) -> tuple:
         jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), kept, carry[0][0])
-        return jax.lax.fori_loop(number * PIECE, jnp.minimum((number + 1) * PIECE, run.layout.inputs), event, carry)
+        return jax.lax.fori_loop(
+            number * run.piece, jnp.minimum((number + 1) * run.piece, run.layout.inputs), event, carry
+        )
 
     carry = (state, jnp.zeros(run.layout.width, dtype), nobody), _input(run, given, 0)
     if jax.tree.leaves(kept):
-        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // PIECE), piece, carry)
+        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // run.piece), piece, carry)
     else:
         carry = jax.lax.fori_loop(0, run.layout.inputs, event, carry)
     (state, spiked, _), _ = carry
@@ -222,7 +224,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
 def cotangents(run: Run, kept: Kept, outcome: Outcome, moving: Moves) -> Moves:
     """Propagate cotangents backwards; `moving` has the shapes of what moves."""
     layout, given = run.layout, kept.given
-    pieces = -(-layout.inputs // PIECE)
+    pieces = -(-layout.inputs // run.piece)
     by_length = () if moving.lengths is None else (jax.ShapeDtypeStruct(
         (layout.trials, layout.blocks, layout.inputs), given.lengths.dtype),)  # fmt: skip
     length_specs = tuple(
@@ -256,7 +258,7 @@ def _cotangents(
     by_length: Any,
     columns: Any,
 ) -> None:
-    dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // PIECE)
+    dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // run.piece)
     lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
 
     def last(number: Array, rank: Array) -> Array:
@@ -269,13 +271,13 @@ def _cotangents(
         number = pieces - 1 - turn
         state = jax.tree.map(lambda ref: ref[number, :], states)
         known = []
-        for step in range(PIECE):
-            place = number * PIECE + step
+        for step in range(run.piece):
+            place = number * run.piece + step
             exists = place < run.layout.inputs
             place = jnp.minimum(place, run.layout.inputs - 1)
             length, weights = _input(run, given, place)
             known.append((place, exists, state, length, weights))
-            if step < PIECE - 1:
+            if step < run.piece - 1:
                 state = _through(dynamics, state, length, weights)
         for each in reversed(known):
             carry = event(*each, carry)

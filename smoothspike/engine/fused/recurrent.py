@@ -14,7 +14,7 @@ from ...neurons import AbstractDynamics, State
 from ...neurons.event import tangent_coordinates
 from ...neurons.interface import from_tangent_coordinates
 from .layer import first_order, instantiated, none_if_zero
-from .recurrent_kernels import PIECE, Given, Known, Log, Moves, Run, cotangents, forwards, tangents
+from .recurrent_kernels import Given, Known, Log, Moves, Run, cotangents, forwards, tangents
 
 #: A log as a tuple: times, which, total, states, last and end of `dense_loop.DenseLog`.
 Found = tuple[Array, Array, Array, State, Array, State]
@@ -37,7 +37,7 @@ def fused_trial(
 
     Args:
         plain: Does the same in plain JAX, given the last six arguments: for derivatives by parameters.
-        pieces: How many pieces of `PIECE` events are logged.
+        pieces: How many pieces of `dynamics.kept_every` events are logged.
         beyond: How many events beyond them are counted before a trial is stopped.
         dynamics: The neurons, which are `fusible`.
         initial: Their state at the start.
@@ -51,7 +51,8 @@ def fused_trial(
         Both modes, first order. The end of the trial does not move.
     """
     size = jax.tree.leaves(initial)[0].shape[0]
-    run = Run(jax.tree.structure(dynamics), size, 1 << (size - 1).bit_length(), pieces, beyond, interpret)
+    width = 1 << (size - 1).bit_length()
+    run = Run(jax.tree.structure(dynamics), size, width, pieces, dynamics.kept_every, beyond, interpret)
 
     @jax.custom_jvp
     def trial(*arguments: Any) -> Found:
@@ -82,7 +83,7 @@ def _padded(run: Run, values: Array) -> Array:
 
 def _without_padding(run: Run, log: Log) -> Found:
     states, end = jax.tree.map(lambda leaf: leaf[..., : run.size], (log.states, log.end))
-    pieces = run.pieces, PIECE
+    pieces = run.pieces, run.piece
     return log.times.reshape(pieces), log.which.reshape(pieces), log.total[0], states, log.last[0], end
 
 
@@ -103,7 +104,7 @@ def _jvp(plain: Callable[..., Found], run: Run, primals: tuple, given: tuple) ->
     outcome = linear_map(partial(tangents, run), lambda known, bar: cotangents(run, known, bar, shapes), known, moves)
     states, end = jax.tree.map(lambda leaf: leaf[..., : run.size], (outcome.states, outcome.end))
     # after the last event nothing happens
-    unused = jnp.arange(run.pieces) * PIECE >= log.count[0]
+    unused = jnp.arange(run.pieces) * run.piece >= log.count[0]
     states = [jnp.where(unused[:, None], last, leaf) for leaf, last in zip(states, end, strict=True)]
     when = jnp.where(log.which < 0, outcome.last[0], outcome.times).reshape(found[0].shape)
     change = (

@@ -19,8 +19,6 @@ from ...neurons.event import after_event, spike_time_jacobian
 from ...neurons.vectorised import InterEventInterval
 from .linearised import linearised, product
 
-#: How many events lie between states that are kept.
-PIECE = 4
 #: The most neurons of a population that one program holds.
 MOST_NEURONS = 1024
 
@@ -91,7 +89,8 @@ class Run(NamedTuple):
         structure: Of the dynamics.
         size: How many neurons there are.
         width: How many with padding.
-        pieces: How many pieces of `PIECE` events are logged.
+        pieces: How many pieces of events are logged.
+        piece: How many events each has: a state is kept at its start.
         beyond: How many events beyond those are counted before a trial is stopped.
         interpret: Whether JAX computes what the kernel would, for tests.
     """
@@ -100,6 +99,7 @@ class Run(NamedTuple):
     size: int
     width: int
     pieces: int
+    piece: int
     beyond: int
     interpret: bool
 
@@ -119,7 +119,7 @@ class Run(NamedTuple):
 
     def neurons(self, refs: list[Any]) -> AbstractDynamics:
         """The neurons."""
-        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs])
+        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
 
     @property
     def lanes(self) -> Array:
@@ -135,7 +135,7 @@ def forwards(run: Run, given: Given) -> Log:
     """Simulate a trial."""
     time, number = given.until, jax.ShapeDtypeStruct((1,), jnp.int32)
     out = Log(
-        _shaped(time, run.pieces * PIECE), _shaped(number, run.pieces * PIECE), number,
+        _shaped(time, run.pieces * run.piece), _shaped(number, run.pieces * run.piece), number,
         _shaped(given.initial, run.pieces, run.width), _shaped(time, 1), _shaped(given.initial, run.width), number,
     )  # fmt: skip
     return run.call(_trial, (given,), (out,))[0]
@@ -143,7 +143,7 @@ def forwards(run: Run, given: Given) -> Log:
 
 def _trial(run: Run, given: Given, log: Log) -> None:
     dynamics, state, duration = run.neurons(given.neurons), _read(given.initial), given.duration[0]
-    most, lanes = run.pieces * PIECE, run.lanes
+    most, lanes = run.pieces * run.piece, run.lanes
     nothing = jnp.zeros(run.width, given.until.dtype)
 
     def going(carry: tuple) -> Array:
@@ -153,9 +153,9 @@ def _trial(run: Run, given: Given, log: Log) -> None:
     def onward(carry: tuple) -> tuple:
         state, now, position, place, total, _ = carry
 
-        @pl.when((place < most) & (place % PIECE == 0))
+        @pl.when((place < most) & (place % run.piece == 0))
         def _() -> None:
-            jax.tree.map(lambda ref, leaf: _write(ref, place // PIECE, leaf), log.states, state)
+            jax.tree.map(lambda ref, leaf: _write(ref, place // run.piece, leaf), log.states, state)
 
         come = given.until[position]
         left = come - now
@@ -195,7 +195,7 @@ def _trial(run: Run, given: Given, log: Log) -> None:
         return _
 
     jax.lax.fori_loop(count, most, unused, zero)
-    jax.lax.fori_loop((count + PIECE - 1) // PIECE, run.pieces, unused_piece, zero)
+    jax.lax.fori_loop((count + run.piece - 1) // run.piece, run.pieces, unused_piece, zero)
     jax.tree.map(lambda ref, leaf: ref.__setitem__(..., leaf), log.end, state)
     log.total[0], log.last[0], log.count[0] = total, now, count
 
@@ -225,7 +225,7 @@ class _Event(NamedTuple):
 
 
 def _event(run: Run, known: Any, number: Array) -> _Event:
-    number = jnp.minimum(number, run.pieces * PIECE - 1)
+    number = jnp.minimum(number, run.pieces * run.piece - 1)
     which, given = known.which[number], known.given
     before = jnp.where(number > 0, known.times[jnp.maximum(number - 1, 0)], 0.0)
     exists, is_input = which >= 0, which >= run.size
@@ -248,7 +248,7 @@ def tangents(run: Run, known: Known, moves: Moves) -> Outcome:
     """Propagate tangents through the events of a log."""
     time, like = known.times, moves.start
     out = Outcome(
-        _shaped(time, run.pieces * PIECE), _shaped(like, run.pieces, run.width), _shaped(time, 1),
+        _shaped(time, run.pieces * run.piece), _shaped(like, run.pieces, run.width), _shaped(time, 1),
         _shaped(like, run.width),
     )  # fmt: skip
     return run.call(_tangents, (known, moves), (out,))[0]
@@ -262,17 +262,17 @@ def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
     def empty(number: Array, _: Array) -> Array:
         for ref, leaf in zip(outcome.states, start, strict=True):
             _write(ref, number, jnp.zeros_like(leaf))
-        for step in range(PIECE):
-            outcome.times[number * PIECE + step] = jnp.zeros((), duration.dtype)
+        for step in range(run.piece):
+            outcome.times[number * run.piece + step] = jnp.zeros((), duration.dtype)
         return _
 
     def onward(number: Array, carry: tuple) -> tuple:
         state, change, now = carry
 
-        @pl.when(number % PIECE == 0)
+        @pl.when(number % run.piece == 0)
         def _() -> None:
             for ref, leaf in zip(outcome.states, change, strict=True):
-                _write(ref, number // PIECE, leaf)
+                _write(ref, number // run.piece, leaf)
 
         event = _event(run, known, number)
         by, of_routes, by_own = _slopes(run, dynamics, state, event, duration, tuple(moves.table))
@@ -309,16 +309,16 @@ def cotangents(run: Run, known: Known, outcome: Outcome, moving: Moves) -> Moves
 def _cotangents(run: Run, _: Any, known: Known, outcome: Outcome, start: Any, sums: Any) -> None:
     given, (until, table), lanes = known.given, sums, run.lanes
     dynamics, duration, count = run.neurons(given.neurons), given.duration[0], known.count[0]
-    used = (count + PIECE - 1) // PIECE
+    used = (count + run.piece - 1) // run.piece
 
     def piece(turn: Array, carry: tuple) -> tuple:
         number = used - 1 - turn
         state = jax.tree.map(lambda ref: ref[number, :], known.states)
         events = []
-        for step in range(PIECE):
-            event = _event(run, known, number * PIECE + step)
+        for step in range(run.piece):
+            event = _event(run, known, number * run.piece + step)
             events.append((state, event))
-            if step < PIECE - 1:
+            if step < run.piece - 1:
                 state = after_event(dynamics, state, event.length, event.own, event.weights)
         for state, event in reversed(events):
             carry = before(state, event, carry)

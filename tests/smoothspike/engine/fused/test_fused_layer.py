@@ -10,9 +10,10 @@ import pytest
 
 import smoothspike as ss
 from smoothspike.engine import Capacity, layer_scan
-from smoothspike.engine.fused import fused_passage, layer_kernels
+from smoothspike.engine.fused import fused_passage
 from smoothspike.engine.rematerialisation import Segments
 from smoothspike.networks import simulate
+from smoothspike.neurons import AbstractDynamics
 from smoothspike.neurons.vectorised import Inputs
 
 TRIALS, NEURONS, CHANNELS, MOST = 3, 3, 4, 2
@@ -21,7 +22,7 @@ TRIALS, NEURONS, CHANNELS, MOST = 3, 3, 4, 2
 @pytest.fixture
 def short_pieces(monkeypatch):
     """Pieces of two inputs compile faster."""
-    monkeypatch.setattr(layer_kernels, "PIECE", 2)
+    monkeypatch.setattr(AbstractDynamics, "kept_every", 2)
 
 
 @cache
