@@ -76,7 +76,7 @@ def scan_inputs(
 
 def is_fused(dynamics: AbstractDynamics, capacity: Capacity) -> bool:
     """Whether a scan that keeps no states is one kernel on a GPU, and there may be one."""
-    return dynamics.fusible and dynamics.resets_by_flow and capacity.per_neuron <= MOST_NOTED and kernels_expected()
+    return dynamics.fusible and dynamics.passes_spikes and capacity.per_neuron <= MOST_NOTED and kernels_expected()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))
