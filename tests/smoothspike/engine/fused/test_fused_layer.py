@@ -90,7 +90,9 @@ def compare(found, expected):
 
 
 @pytest.mark.parametrize("name", ["theta_neuron", pytest.param("qif", marks=pytest.mark.slow)])
-def test_spikes_and_gradients(name, dtype, short_pieces):
+def test_spikes_and_gradients(name, dtype, monkeypatch):
+    # pieces of two compile longer: elsewhere and in the slow test
+    monkeypatch.setattr(AbstractDynamics, "kept_every", 1 if name == "theta_neuron" else 2)
     given = layer(name)
     (_, found), gradients = differentiated(fused, *given)
     (_, expected), right = differentiated(plain, *given)
@@ -146,11 +148,11 @@ def test_trials_mapped_over(short_pieces):
 @pytest.mark.parametrize("name", ["lif", "qif_alpha"])
 def test_neurons_of_other_classes(name, monkeypatch):
     """Those that are reset, and those solved by series."""
-    monkeypatch.setattr(sys.modules[__name__], "MOST", 8)
+    monkeypatch.setattr(sys.modules[__name__], "MOST", 16)
     given = layer(name, 4)
     (_, found), gradients = differentiated(fused, *given)
     (_, expected), right = differentiated(plain, *given)
-    assert 1 < np.asarray(found[3]).max() <= 8
+    assert 0 < np.asarray(found[3]).max() <= 16
     compare((found, gradients), (expected, right))
 
 
