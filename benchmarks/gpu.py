@@ -167,7 +167,7 @@ def of_epoch(options: Any) -> Iterator[Row]:
         begin = time.perf_counter()
         jax.block_until_ready(step(weights, state, *host[0]))
         compiling = time.perf_counter() - begin
-        begin, passed = time.perf_counter(), 0
+        begin, passed, value = time.perf_counter(), 0, None
         for passed in range(1, steps + 1):
             weights, state, value = step(weights, state, *host[passed % len(host)])
             if passed % 4 == 0 and time.perf_counter() - begin > options.seconds:
@@ -273,15 +273,16 @@ def of_tuning(options: Any) -> Iterator[Row]:
     with jax.enable_x64(False):
         spikes = speech.inputs(batch, events)
         of = digits(spikes, speech.SIZES[:2])
-        usual = fused_layer.WIDTH, AbstractDynamics.kept_every
+        kinds: Any = AbstractDynamics
+        usual = fused_layer.WIDTH, kinds.kept_every
         for width, piece in ((32, 4),) if options.tiny else ((32, 4), (32, 8), (32, 2), (64, 4), (128, 4)):
             jax.clear_caches()
-            fused_layer.WIDTH, AbstractDynamics.kept_every = width, piece
+            fused_layer.WIDTH, kinds.kept_every = width, piece
             given = of.weights, spikes.times, spikes.sources
             try:
                 yield from both("tuning", f"blocks of {width}, pieces of {piece}", ours(), of.loss, *given)
             finally:
-                fused_layer.WIDTH, AbstractDynamics.kept_every = usual
+                fused_layer.WIDTH, kinds.kept_every = usual
         jax.clear_caches()
 
 
@@ -334,7 +335,7 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     options.peers = {name: Path(folder) for name, _, folder in (each.partition("=") for each in options.peer)}
-    found = json.loads(options.json.read_text()) if options.json.exists() else {"rows": []}
+    found: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {"rows": []}
     found["on"] = {"jax": jax.__version__, "devices": [str(each) for each in jax.devices()], "machine": hardware()}
     for part in options.parts or PARTS:
         begin = time.perf_counter()

@@ -112,7 +112,7 @@ def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Seque
     return jnp.where(trace > 0, trace, total)
 
 
-def _trace_of_power(states: int, entries: Mapping[tuple[int, int], Real]) -> Real:
+def _trace_of_power(states: int, entries: Mapping[tuple[int, int], Real]) -> Real | int:
     """Square a matrix several times, entry by entry, where there are no arrays of matrices."""
     for _ in range(_SQUARINGS):
         found: dict[tuple[int, int], Real] = {}

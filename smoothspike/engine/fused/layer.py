@@ -91,7 +91,7 @@ def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) 
     structure = jax.tree.structure(tangent_coordinates(initial, moving[1]))
     end, at_spikes = (structure.unflatten(map(layout.without_padding, part)) for part in outcome)
     at_spikes = jax.tree.map(of_spikes, at_spikes)
-    nothing = [np.zeros(each.shape, jax.dtypes.float0) for each in (passage.place, passage.spiked)]
+    nothing: list[Any] = [np.zeros(each.shape, jax.dtypes.float0) for each in (passage.place, passage.spiked)]
     change = Passage(
         None,
         from_tangent_coordinates(passage.end, end),

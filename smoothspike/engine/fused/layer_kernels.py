@@ -17,7 +17,7 @@ from jaxtyping import Array
 from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import InterEventInterval
-from .blocks import Given, Layout
+from .blocks import Given, Layout, Part
 from .linearised import linearised, product, with_resets
 
 #: Stands for the count of spikes at intervals that were not noted.
@@ -37,9 +37,9 @@ class Noted(NamedTuple):
 
     end: State
     states: State
-    place: Array
-    upto: Array
-    spiked: Array
+    place: Part
+    upto: Part
+    spiked: Part
 
 
 class Kept(NamedTuple):
@@ -47,7 +47,7 @@ class Kept(NamedTuple):
 
     given: Given
     states: State
-    place: Array
+    place: Part
 
 
 class Run(NamedTuple):
@@ -160,16 +160,16 @@ class Moves(NamedTuple):
         columns: Of the weights.
     """
 
-    start: list[Array]
-    lengths: Array | None
-    columns: dict[str, Array]
+    start: list[Part]
+    lengths: Part
+    columns: dict[str, Part]
 
 
 class Outcome(NamedTuple):
     """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
 
-    end: list[Array]
-    noted: list[Array]
+    end: list[Part]
+    noted: list[Part]
 
 
 def tangents(run: Run, kept: Kept, moves: Moves) -> Outcome:
@@ -205,7 +205,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
         by = with_resets(dynamics, state, length, here, by)
         by_length = None if moves.lengths is None else moves.lengths[number]
         after = by.moved(change, by_length)
-        for (_, ref), column in zip(moves.columns.items(), of_routes, strict=True):
+        for ref, column in zip(moves.columns.values(), of_routes, strict=True):
             move = ref[source, :]
             after = [leaf if part is None else leaf + part * move for leaf, part in zip(after, column, strict=True)]
         return _through(dynamics, state, length, weights), after, rank, coming
@@ -271,7 +271,7 @@ def _cotangents(
     def piece(turn: Array, carry: tuple) -> tuple:
         number = pieces - 1 - turn
         state = jax.tree.map(lambda ref: ref[number, :], states)
-        known = []
+        known: list[Any] = []
         for step in range(run.piece):
             place = number * run.piece + step
             exists = place < run.layout.inputs
@@ -280,8 +280,8 @@ def _cotangents(
             known.append((place, exists, state, length, weights))
             if step < run.piece - 1:
                 state = _through(dynamics, state, length, weights)
-        for each in reversed(known):
-            carry = event(*each, carry)
+        for place, exists, state, length, weights in reversed(known):
+            carry = event(place, exists, state, length, weights, carry)
         return carry
 
     def event(number: Array, exists: Array, state: State, length: Array, weights: Any, carry: tuple) -> tuple:
