@@ -1,4 +1,4 @@
-"""What the site adds to the pages: formulas, cards of the gallery, notebooks and scripts to download, uses of functions.
+"""What the site adds to pages: formulas, cards of the gallery, notebooks and scripts to download, uses of functions.
 
 MkDocs calls the functions named `on_...` while it builds; see `.mkdocs.yml`.
 """

@@ -1,4 +1,4 @@
-"""The page of the schema for the documentation: `python -m smoothspike.studies.config.document docs/lookup/config.md`."""
+"""The page of the schema in the manual: `python -m smoothspike.studies.config.document docs/lookup/config.md`."""
 
 import dataclasses
 import inspect
