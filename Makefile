@@ -10,6 +10,8 @@ BUDGET ?= 3
 BENCH ?=
 # files or folders of tests; all by default
 TESTS ?=
+# no: a site without Python for the page on which one types equations
+BROWSER ?= yes
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +31,7 @@ help:
 	@echo "make test-all    everything, for hours: what runs every night"
 	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
-	@echo "make docs        build the site into build/site; open build/site/index.html"
+	@echo "make docs        build the site into build/site; open build/site/index.html (BROWSER=no without npm)"
 	@echo "make lint        style, types and import rules"
 	@echo "make clean       remove .venv and caches"
 
@@ -60,6 +62,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
 docs: $(VENV)/.installed-docs
+	[ "$(BROWSER)" = no ] || $(BIN)/python docs/_site/browser/build.py build/browser
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file .mkdocs.yml
 	@echo "Built build/site/index.html"
 

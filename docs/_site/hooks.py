@@ -34,6 +34,8 @@ def on_files(files: Files, *, config: Any) -> Files:
     for page in [file for file in files.documentation_pages() if _is_notebook(file.src_uri)]:
         notebook = jupytext.writes(jupytext.reads((DOCS / page.src_uri).read_text(), "md"), "ipynb")
         files.append(File.generated(config, page.src_uri.replace(".md", ".ipynb"), content=notebook))
+    for script in sorted((ROOT / "build" / "browser").glob("*.js")):
+        files.append(File.generated(config, f"learn/browser/{script.name}", abs_src_path=str(script)))
     files.append(File.generated(config, "lookup/changelog.md", content=(ROOT / "CHANGELOG.md").read_text()))
     return files
 
@@ -65,7 +67,7 @@ def on_page_content(content: str, **_: Any) -> str:
 
 
 def _is_notebook(source: str) -> bool:
-    return source.startswith(("learn/", "do/")) and not source.endswith("index.md")
+    return source.startswith(("learn/", "do/")) and not source.endswith(("index.md", "continuous.md"))
 
 
 def _entries() -> dict[str, re.Match]:

@@ -11,6 +11,7 @@ import io
 import math
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -72,19 +73,17 @@ def check(page: Path) -> list[str]:
 
 
 def rewrite(page: Path) -> None:
-    """Run a page in the folder of its images, and write what it prints onto it."""
+    """Run a page, write what it prints onto it, and keep its figures in the folder `images` beside it."""
     before, after, end = page.read_text(), "", 0
-    page, folder = page.resolve(), page.parent / "images"
-    folder.mkdir(exist_ok=True)
-    with contextlib.chdir(folder):
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for block, output in runs(page):
             after += before[end : block.start()] + f"```python\n{block['code']}```\n"
             if output and (block["printed"] or not _says(block["code"])):
                 after += f"\n```text\n{output}```\n"
             end = block.end()
+        for figure in Path(folder).glob("*.png"):
+            shutil.copy(figure, page.parent / "images")
     page.write_text(after + before[end:])
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def _says(code: str) -> bool:
