@@ -1,6 +1,6 @@
 """A neuron of one's own: declared, refused, mended, verified, derived and trained, in about thirty lines.
 
-    python examples/own_neuron.py [--quick] [--output runs/own_neuron]
+python examples/own_neuron.py [--quick] [--output runs/own_neuron]
 """
 
 import time
