@@ -65,6 +65,11 @@ class AbstractDynamics(eqx.Module):
         """Whether `advance` goes on through spikes and `time_to_spike` knows later ones, by the flow or by resets."""
         return self.resets_by_flow
 
+    @property
+    def fusible(self) -> bool:
+        """Whether `advance`, `jump` and what derivatives need can be traced inside a GPU kernel."""
+        return False
+
     @abstractmethod
     def initial_state(self, values: Mapping[str, Neurons]) -> State:
         """Turn values of all declared states into a state."""
