@@ -18,6 +18,12 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*\\([(\[])(.*?)\\[)\]]\
 _ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<name>\w+)\.md\) \|(?P<cells>.*)\|$", re.MULTILINE)
 _API = re.compile(r"^::: (?:smoothspike|symbolic)\.(?P<path>[\w.]+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"\]\(\.\./(?=(?:\.\./)*examples/)")
+_PAGE = '<script src="browser/page.js" defer></script>'
+_WITHOUT = """!!! warning
+
+    This copy of the site was built without Python for browsers, which `make docs` adds. In a terminal,
+    `smoothspike verify file.py:model` gives the same report.
+"""
 
 
 def on_config(config: Any) -> Any:
@@ -44,6 +50,8 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Add cards, links to downloads and uses of functions."""
     source = page.file.src_uri
     markdown = markdown.replace("<!-- cards -->", _cards())
+    if not (ROOT / "build" / "browser" / "page.js").exists():
+        markdown = markdown.replace(_PAGE, _WITHOUT)
     markdown = _SCRIPT.sub("](", markdown)  # scripts lie beside docs, but on the site in it
     if _is_notebook(source):
         name = Path(source).stem
@@ -107,4 +115,4 @@ def _uses(name: str) -> str:
 
 
 def _title(page: Path) -> str:
-    return page.read_text().partition("\n")[0].lstrip("# ")
+    return next(line[2:] for line in page.read_text().splitlines() if line.startswith("# "))

@@ -93,7 +93,7 @@ def _says(code: str) -> bool:
 
 def main() -> int:
     """Run the pages that are named; return how many differ."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE")
     parser.add_argument("--check", action="store_true", help="write nothing, and compare")
     options = parser.parse_args()

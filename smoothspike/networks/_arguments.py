@@ -90,8 +90,8 @@ def initial_states(neuron: Neuron, size: int, given: Initial | None) -> dict[str
     for name, value in (given or {}).items():
         if name not in values:
             raise ValueError(f"initial: {neuron.model.name} has no state {name!r}; its states are {', '.join(values)}")
-        if jnp.shape(value) not in ((), (size,)):
-            raise ValueError(f"initial {name} has shape {jnp.shape(value)}; give one value, or {size}")
+        if np.shape(value) not in ((), (size,)):
+            raise ValueError(f"initial {name} has shape {np.shape(value)}; give one value, or {size}")
         values[name] = _within_range(neuron, name, jnp.broadcast_to(jnp.asarray(value, values[name].dtype), (size,)))
     return values
 
