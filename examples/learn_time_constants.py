@@ -4,115 +4,148 @@ A layer of neurons with individual membrane and synaptic time constants receives
 its spikes alone, a second layer that starts with wrong time constants learns those of the first. Gradients
 are exact and spike times smooth, so that L-BFGS converges to the last digits.
 
-    python examples/learn_time_constants.py [--model qif] [--neurons 8] [--quick] [--output runs/time_constants]
+    python examples/learn_time_constants.py [--quick] [--output runs/learn_time_constants]
 
-MODEL is any model of the library with parameters tau_m and tau_s (qif, qif_alpha, qif_adaptive, eif, ...). Printed: the
-largest relative error of all time constants; the exit status is 1 if it is above 1e-6.
+It fails if an error of a time constant remains above 1e-6.
 """
 
-import argparse
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from gallery import Entry, Outcome
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import smoothspike as ss
-from smoothspike.plot import style
+from smoothspike import plot
 
 NAMES = ("tau_m", "tau_s")
-INPUTS, SPIKES, DURATION = 12, 3, 6.0
+INPUTS, SPIKES, DURATION, PATTERNS, STEPS = 12, 3, 6.0, 6, 200
+TOLERANCE = 1e-6
 # More than there are time constants, so that L-BFGS learns all curvatures and converges to the last digits.
-_MEMORY = 50
+OPTIMIZER = optax.lbfgs(memory_size=50)
 
 
-def layer(model: str, time_constants: np.ndarray, weights: np.ndarray) -> ss.FeedForward:
+class Learnt(NamedTuple):
+    """Time constants, (step, neuron, name), and the loss in every step; the true ones; spikes outside the trial."""
+
+    values: np.ndarray
+    losses: np.ndarray
+    truth: np.ndarray
+    pseudospikes: int
+
+    @property
+    def errors(self) -> np.ndarray:
+        return np.abs(self.values / self.truth - 1)
+
+
+def layer(time_constants: np.ndarray, weights: np.ndarray) -> ss.FeedForward:
     """Build a layer in which every neuron has individual time constants."""
     values = {name: tuple(column) for name, column in zip(NAMES, time_constants.T, strict=True)}
-    neuron = ss.Neuron(getattr(ss.models, model)(**values), trainable=NAMES)
+    neuron = ss.Neuron(ss.models.qif(**values), trainable=NAMES)
     return ss.FeedForward(neuron, (INPUTS, len(weights)), DURATION, weights=[weights])
 
 
-def learnt(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array, steps: int) -> tuple[np.ndarray, list]:
-    """Fit the time constants; return them, with the loss and time constants of every step."""
+def loss(raw: Any, fixed: Any, patterns: ss.Spikes, targets: jax.Array) -> jax.Array:
+    student = eqx.combine(raw, fixed)
     capacity = [4 * INPUTS * student.sizes[-1]]
+    return jnp.mean((student(patterns, capacity=capacity).spike_times(SPIKES) - targets) ** 2)
+
+
+@eqx.filter_jit
+def step(raw: Any, state: optax.OptState, fixed: Any, patterns: ss.Spikes, targets: jax.Array) -> Any:
+    """Take a step of L-BFGS."""
+
+    def own(raw: Any) -> jax.Array:
+        return loss(raw, fixed, patterns, targets)
+
+    value, gradient = optax.value_and_grad_from_state(own)(raw, state=state)
+    updates, state = OPTIMIZER.update(gradient, state, raw, value=value, grad=gradient, value_fn=own)
+    return optax.apply_updates(raw, updates), state, value
+
+
+def descent(student: ss.FeedForward, patterns: ss.Spikes, targets: jax.Array) -> tuple[np.ndarray, np.ndarray]:
+    """Fit the time constants; return them and the loss in every step."""
     mask = jax.tree.map(lambda _: False, student)
     mask = eqx.tree_at(lambda net: net.neurons[0].unconstrained, mask, dict.fromkeys(NAMES, True))
     raw: Any
-    raw, rest = eqx.partition(student, mask)
-    optimizer = optax.lbfgs(memory_size=_MEMORY)
-
-    def loss(raw: Any) -> jax.Array:
-        return jnp.mean((eqx.combine(raw, rest)(patterns, capacity=capacity).spike_times(SPIKES) - targets) ** 2)
+    raw, fixed = eqx.partition(student, mask)
 
     def current(raw: Any) -> np.ndarray:
-        neuron = eqx.combine(raw, rest).neurons[0]
+        neuron = eqx.combine(raw, fixed).neurons[0]
         return np.stack([np.asarray(neuron.parameter(name)) for name in NAMES], axis=1)
 
-    @eqx.filter_jit
-    def step(raw: Any, state: optax.OptState) -> Any:
-        value, gradient = optax.value_and_grad_from_state(loss)(raw, state=state)
-        updates, state = optimizer.update(gradient, state, raw, value=value, grad=gradient, value_fn=loss)
-        return optax.apply_updates(raw, updates), state, value
-
-    state, history = optimizer.init(raw), []
-    for _ in range(steps):
-        before = current(raw)
-        raw, state, value = step(raw, state)
-        history.append((float(value), before))
+    state, values, losses = OPTIMIZER.init(raw), [current(raw)], []
+    for _ in range(STEPS):
+        raw, state, value = step(raw, state, fixed, patterns, targets)
+        values.append(current(raw))
+        losses.append(float(value))
         if value < 1e-24:
             break
-    return current(raw), history
+    return np.array(values), np.array(losses)
 
 
-def figure(history: list, truth: np.ndarray) -> Figure:
-    """Draw the error of every time constant while they are learnt."""
-    with style.paper_style():
-        drawn = Figure(figsize=(4.5, 3.0), layout="constrained")
-        axes = drawn.subplots()
-        errors = np.array([np.abs(values / truth - 1) for _, values in history])
-        for column, (name, color) in enumerate(zip((r"$\tau_m$", r"$\tau_s$"), ("C0", "C1"), strict=True)):
-            lines = axes.semilogy(errors[:, :, column], color=color, linewidth=0.8)
-            lines[0].set_label(name)
-        axes.set(xlabel="step of L-BFGS", ylabel="relative error")
-        axes.legend()
-    return drawn
-
-
-def main() -> int:
-    """Run the example."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="qif")
-    parser.add_argument("--neurons", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=200)
-    parser.add_argument("--quick", action="store_true", help="two neurons")
-    parser.add_argument("--output", default="runs/time_constants", help="folder for the figure (%(default)s)")
-    options = parser.parse_args()
-    neurons = 2 if options.quick else options.neurons
-    generator = np.random.default_rng(0)
+def learnt(neurons: int, seed: int) -> Learnt:
+    """Draw a layer and its patterns, and recover its time constants from its spikes."""
+    generator = np.random.default_rng(seed)
     truth = generator.uniform((0.8, 0.3), (1.6, 0.7), (neurons, 2))
     weights = generator.uniform(0.5, 3.0, (neurons, INPUTS))
-    times = generator.uniform(0, 0.7 * DURATION, (6, INPUTS))
-    with jax.enable_x64(True):
-        patterns = ss.Spikes(times, np.tile(np.arange(INPUTS), (len(times), 1)))
-        teacher = layer(options.model, truth, weights)
-        start = truth * generator.uniform(0.75, 1.33, truth.shape)
-        targets = teacher(patterns).spike_times(SPIKES)
-        found, history = learnt(layer(options.model, start, weights), patterns, targets, options.steps)
-    derivation = teacher.neurons[0].derivation
-    error = np.abs(found / truth - 1).max()
-    print(f"{derivation.model.name}: method {derivation.method}, {neurons} neurons, {len(times)} patterns")
-    print(f"largest error of a time constant: {np.abs(start / truth - 1).max():.1e} at the start,", end=" ")
-    print(f"{error:.1e} after {len(history)} steps")
-    folder = Path(options.output)
-    folder.mkdir(parents=True, exist_ok=True)
-    figure(history, truth).savefig(folder / "time_constants.png", dpi=150)
-    return 0 if error < 1e-6 else 1
+    times = generator.uniform(0, 0.7 * DURATION, (PATTERNS, INPUTS))
+    patterns = ss.Spikes(times, np.tile(np.arange(INPUTS), (len(times), 1)))
+    targets = layer(truth, weights)(patterns).spike_times(SPIKES)
+    start = truth * generator.uniform(0.75, 1.33, truth.shape)
+    values, losses = descent(layer(start, weights), patterns, targets)
+    return Learnt(values, losses, truth, int((targets > DURATION).sum()))
 
+
+def draw_errors(ax: Axes, found: Learnt) -> None:
+    """Draw the error of every time constant of a layer."""
+    for column, (label, color) in enumerate(((r"$\tau_m$", plot.BLUE), (r"$\tau_s$", plot.VERMILION))):
+        lines = ax.semilogy(found.errors[:, :, column].clip(1e-17), color=color, linewidth=0.8)
+        lines[0].set_label(label)
+    ax.set(xlabel="step of L-BFGS", ylabel="relative error", xlim=(0, None))
+    ax.legend()
+
+
+def draw_losses(ax: Axes, runs: list[Learnt]) -> None:
+    """Draw the squared error of spike times in all layers."""
+    for seed, found in enumerate(runs):
+        ax.semilogy(found.losses, color=plot.lighter("#222222", 0.6 * (seed > 0)), linewidth=0.8)
+    ax.set(xlabel="step of L-BFGS", ylabel=r"loss ($\tau^2$)", xlim=(0, None))
+
+
+def run(quick: bool) -> Outcome:
+    """Learn the time constants of several layers."""
+    neurons, seeds = (2, 1) if quick else (8, 5)
+    numbers: dict[str, Any] = {"neurons": neurons, "patterns": PATTERNS, "spikes": SPIKES, "seeds": seeds}
+    fig = Figure(figsize=(7.2, 2.3), layout="constrained")
+    left, right = fig.subplots(1, 2)
+    runs = [learnt(neurons, seed) for seed in range(seeds)]
+    draw_errors(left, runs[0])
+    draw_losses(right, runs)
+    worst = [float(each.errors[-1].max()) for each in runs]
+    numbers |= {
+        "method": ss.derive(ss.models.qif(), trainable=NAMES).method,
+        "start": max(float(each.errors[0].max()) for each in runs), "error": max(worst), "errors": worst,
+        "steps": [len(each.losses) for each in runs], "most": max(len(each.losses) for each in runs),
+        "pseudospikes": sum(each.pseudospikes for each in runs), "targets": seeds * PATTERNS * neurons * SPIKES,
+    }  # fmt: skip
+    if max(worst) > TOLERANCE:
+        raise RuntimeError(f"a time constant is still off by {max(worst):.1e}")
+    return Outcome(numbers, {"": fig})
+
+
+ENTRY = Entry(
+    title="Neurons recover time constants from spike times",
+    published="learnt in classification, not recovered",
+    ours="off by up to {{ start:.0%}}, then by {{ error:.0e}} after at most {{ most }} steps",
+    seeds="5",
+    run=run,
+)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    ENTRY.main(__file__)
