@@ -18,6 +18,8 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*\\([(\[])(.*?)\\[)\]]\
 _ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<name>\w+)\.md\) \|(?P<cells>.*)\|$", re.MULTILINE)
 _API = re.compile(r"^::: (?:smoothspike|symbolic)\.(?P<path>[\w.]+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"\]\(\.\./(?=(?:\.\./)*examples/)")
+#: Pages with wide tables.
+_WIDE = {f"lookup/{name}.md" for name in ("models", "accuracy", "cross_examination")} | {"understand/findings.md"}
 _PAGE = '<script src="browser/page.js" defer></script>'
 _WITHOUT = """!!! warning
 
@@ -49,6 +51,8 @@ def on_files(files: Files, *, config: Any) -> Files:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Add cards, links to downloads and uses of functions."""
     source = page.file.src_uri
+    if source in _WIDE:
+        page.meta["hide"] = ["toc"]
     markdown = markdown.replace("<!-- cards -->", _cards())
     if not (ROOT / "build" / "browser" / "page.js").exists():
         markdown = markdown.replace(_PAGE, _WITHOUT)
