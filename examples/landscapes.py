@@ -24,7 +24,7 @@ import smoothspike as ss
 from smoothspike import plot
 
 SIZES, DURATION, INPUT = (5, 8, 3), 4.0, 2.0
-TRAINED, SHOWN = 90, 6  # samples for training, and of the landscapes
+TRAINED, SHOWN = 90, 4  # samples for training, and of the landscapes
 LEVEL, MOST = 0.7, 600  # the loss at which training ends; steps of the optimiser
 SPAN, PLANE = 0.5, 0.5
 CAPACITY = 32
@@ -164,7 +164,7 @@ def first_times(recording: Any) -> Array:
 
 def run(quick: bool) -> Outcome:
     """Train both, and look around."""
-    seeds, shown = (1, 1) if quick else (5, SHOWN)
+    seeds, shown = (1, 1) if quick else (3, SHOWN)
     train = ss.datasets.yin_yang(TRAINED, duration=INPUT, bias_time=0.0)
     data = train[:shown]
     numbers: dict[str, Any] = {"level": LEVEL, "seeds": seeds, "samples": shown, "span": 2 * SPAN}
@@ -202,7 +202,7 @@ ENTRY = Entry(
     title="Loss landscapes of leaky and quadratic neurons",
     published="LIF: discontinuous, more fragmented; QIF: less",
     ours="jumps per unit length and sample: LIF {{ lif.jumps }}, QIF {{ qif.jumps }}",
-    seeds="5",
+    seeds="3",
     run=run,
 )
 

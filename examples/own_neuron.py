@@ -66,7 +66,7 @@ def compared(models: tuple[ss.NeuronModel, ss.NeuronModel]) -> dict[str, float]:
 
 def run(quick: bool) -> Outcome:
     """Declare, verify, derive and train."""
-    hidden, epochs = (8, 1) if quick else (50, 25)
+    hidden, epochs = (8, 1) if quick else (40, 20)
     refused = ss.NeuronModel.from_equations(EQUATIONS, name="cosh neuron", spike="V = 3", reset="V = -2", **COMMON)
     reasons = refusal(refused)
 

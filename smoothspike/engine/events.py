@@ -14,7 +14,6 @@ from ..numerics.elementwise import not_above
 from ..spikes import Spikes
 from .spike_places import SpikePlaces
 
-
 #: Up to this many spikes of a neuron are compared with each other.
 _FEW = 64
 

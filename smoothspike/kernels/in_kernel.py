@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 _tracing: ContextVar[bool] = ContextVar("tracing", default=False)
 
@@ -27,6 +27,11 @@ def tracing_kernel() -> Iterator[None]:
 def in_kernel() -> bool:
     """Return whether a kernel is being traced."""
     return _tracing.get()
+
+
+def some(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
+    """Return whether any flag is set."""
+    return jnp.max(flags.astype(jnp.int32)) > 0 if in_kernel() else jnp.any(flags)
 
 
 def polynomial(coefficients: Sequence[float], x: Float[Array, "*shape"], unroll: int = 16) -> Float[Array, "*shape"]:

@@ -1,6 +1,6 @@
 """How the arrays of a layer are laid out for kernels, whose programs have a trial and a block of neurons each."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp

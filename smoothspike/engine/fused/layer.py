@@ -19,7 +19,7 @@ from ...numerics.elementwise import once_only
 from ..passage import Passage
 from ..spike_places import first_above
 from .blocks import WIDTH, Layout
-from .layer_kernels import Kept, Moves, Noted, Outcome, Run, cotangents, forwards, tangents
+from .layer_kernels import Kept, Moves, Noted, Run, cotangents, forwards, tangents
 
 #: Up to this many spikes of a neuron are noted by kernels, each in a place of its own.
 MOST_NOTED = 1024
@@ -47,7 +47,7 @@ def fused_passage(
     Differentiation:
         Both modes, first order.
     """
-    run = Run(jax.tree.structure(dynamics), Layout.of(initial, inputs, WIDTH), most, interpret)
+    run = Run(jax.tree.structure(dynamics), Layout.of(initial, inputs, WIDTH), most, dynamics.kept_every, interpret)
 
     @jax.custom_jvp
     def passage(dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> Passage:
@@ -59,8 +59,8 @@ def fused_passage(
 
 
 def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) -> tuple[Passage, Passage]:
-    dynamics, initial, inputs = primals
-    moving = jax.tree.map(_none_if_zero, given)
+    dynamics, initial, _ = primals
+    moving = jax.tree.map(none_if_zero, given)
     if jax.tree.leaves(moving[0]):
         return _by_plain(plain, primals, moving)
     layout, still = run.layout, jax.tree.map(first_order, run.layout.given(*primals))
@@ -92,11 +92,12 @@ def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) 
 
 def _by_plain(plain: Callable[..., Passage], primals: tuple, moving: Any) -> tuple[Passage, Passage]:
     """Differentiate the plain program: it knows derivatives by parameters."""
-    change = jax.tree.map(_instantiated, primals, moving, is_leaf=lambda leaf: leaf is None)
+    change = jax.tree.map(instantiated, primals, moving, is_leaf=lambda leaf: leaf is None)
     return jax.jvp(plain, primals, change)
 
 
-def _instantiated(primal: Array | None, tangent: Array | None) -> Any:
+def instantiated(primal: Array | None, tangent: Array | None) -> Any:
+    """Return a tangent, zero where there is none."""
     if primal is None:
         return None
     if not jnp.issubdtype(jnp.result_type(primal), jnp.inexact):
@@ -123,5 +124,6 @@ def first_order(leaf: Array) -> Array:
     return once_only(FIRST_ORDER, leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
 
 
-def _none_if_zero(tangent: Any) -> Any:
+def none_if_zero(tangent: Any) -> Any:
+    """Return None for a tangent that is known to be zero."""
     return None if isinstance(tangent, SymbolicZero) else tangent

@@ -16,12 +16,10 @@ from jaxtyping import Array
 
 from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
-from ...neurons.event import event_jacobian
-from ...neurons.vectorised import EventJacobian, InterEventInterval
+from ...neurons.vectorised import InterEventInterval
 from .blocks import Given, Layout
+from .linearised import linearised, product
 
-#: How many inputs lie between states that are kept for derivatives.
-PIECE = 4
 #: Stands for the count of spikes at intervals that were not noted.
 NEVER = np.int32(2**31 - 1)
 
@@ -59,12 +57,14 @@ class Run(NamedTuple):
         structure: Of the dynamics.
         layout: The sizes of the layer.
         most: How many intervals of a neuron are noted.
+        piece: How many inputs lie between states that are kept for derivatives.
         interpret: Whether JAX computes what the kernel would, for tests.
     """
 
     structure: Any
     layout: Layout
     most: int
+    piece: int
     interpret: bool
 
     def call(self, kernel: Callable[..., None], arguments: Any, specs: Any, out: Any, out_specs: Any, **options: Any):
@@ -88,13 +88,13 @@ class Run(NamedTuple):
 
     def neurons(self, refs: list[Any]) -> AbstractDynamics:
         """The neurons of a block."""
-        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs])
+        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
 
 
 def forwards(run: Run, given: Given, *, keep: bool) -> tuple[Noted, State]:
-    """Evolve a layer; also return the states every `PIECE` inputs, if they are to be kept."""
+    """Evolve a layer; also return the states every `run.piece` inputs, if they are to be kept."""
     layout, number = run.layout, jax.ShapeDtypeStruct((), jnp.int32)
-    pieces = -(-layout.inputs // PIECE) if keep else 0
+    pieces = -(-layout.inputs // run.piece) if keep else 0
     count = jax.tree.map(lambda _: layout.of_each(run.most), given.initial)
     out = Noted(
         run.shapes(given.initial), run.shapes(given.initial, run.most), run.shapes(number, run.most),
@@ -137,11 +137,13 @@ def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
 
     def piece(number: Array, carry: tuple) -> tuple:
         jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), kept, carry[0][0])
-        return jax.lax.fori_loop(number * PIECE, jnp.minimum((number + 1) * PIECE, run.layout.inputs), event, carry)
+        return jax.lax.fori_loop(
+            number * run.piece, jnp.minimum((number + 1) * run.piece, run.layout.inputs), event, carry
+        )
 
     carry = (state, jnp.zeros(run.layout.width, dtype), nobody), _input(run, given, 0)
     if jax.tree.leaves(kept):
-        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // PIECE), piece, carry)
+        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // run.piece), piece, carry)
     else:
         carry = jax.lax.fori_loop(0, run.layout.inputs, event, carry)
     (state, spiked, _), _ = carry
@@ -164,7 +166,7 @@ class Moves(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Tangents, or cotangents, of what it goes through, in tangent coordinates: at the end and where intervals start."""
+    """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
 
     end: list[Array]
     noted: list[Array]
@@ -199,7 +201,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
         coming = jnp.where(here, jnp.where(ahead, _gathered(place, rank, lanes, ahead), -1), coming)
         length, weights = _input(run, given, number)
         source = given.sources[number]
-        by, of_routes = _linearised(dynamics, state, length, weights, tuple(moves.columns))
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(moves.columns))
         by_length = None if moves.lengths is None else moves.lengths[number]
         after = by.moved(change, by_length)
         for (_, ref), column in zip(moves.columns.items(), of_routes, strict=True):
@@ -222,7 +224,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
 def cotangents(run: Run, kept: Kept, outcome: Outcome, moving: Moves) -> Moves:
     """Propagate cotangents backwards; `moving` has the shapes of what moves."""
     layout, given = run.layout, kept.given
-    pieces = -(-layout.inputs // PIECE)
+    pieces = -(-layout.inputs // run.piece)
     by_length = () if moving.lengths is None else (jax.ShapeDtypeStruct(
         (layout.trials, layout.blocks, layout.inputs), given.lengths.dtype),)  # fmt: skip
     length_specs = tuple(
@@ -256,7 +258,7 @@ def _cotangents(
     by_length: Any,
     columns: Any,
 ) -> None:
-    dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // PIECE)
+    dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // run.piece)
     lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
 
     def last(number: Array, rank: Array) -> Array:
@@ -269,13 +271,13 @@ def _cotangents(
         number = pieces - 1 - turn
         state = jax.tree.map(lambda ref: ref[number, :], states)
         known = []
-        for step in range(PIECE):
-            place = number * PIECE + step
+        for step in range(run.piece):
+            place = number * run.piece + step
             exists = place < run.layout.inputs
             place = jnp.minimum(place, run.layout.inputs - 1)
             length, weights = _input(run, given, place)
             known.append((place, exists, state, length, weights))
-            if step < PIECE - 1:
+            if step < run.piece - 1:
                 state = _through(dynamics, state, length, weights)
         for each in reversed(known):
             carry = event(*each, carry)
@@ -283,16 +285,14 @@ def _cotangents(
 
     def event(number: Array, exists: Array, state: State, length: Array, weights: Any, carry: tuple) -> tuple:
         bar, rank, coming = carry
-        by, of_routes = _linearised(dynamics, state, length, weights, tuple(columns))
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(columns))
         source = given.sources[number]
         for ref, column in zip(columns.values(), of_routes, strict=True):
             added = _product(column, bar, exists)
             triton.atomic_add(ref, (jnp.full_like(lanes, source), lanes), added)
         for ref in by_length:
-
-            @pl.when(exists)
-            def _() -> None:
-                ref[number] = jnp.sum(_product(by.d_interval, bar, exists))
+            total = jnp.sum(_product(by.d_interval, bar, exists))
+            _store_if(exists, ref, number, total)
 
         before = [_product([row[leaf] for row in by.d_state], bar, exists, bar[leaf]) for leaf in range(len(bar))]
         here = exists & (coming == number.astype(jnp.int32))
@@ -307,28 +307,9 @@ def _cotangents(
         ref[...] = leaf
 
 
-def _linearised(
-    dynamics: AbstractDynamics, state: State, length: Array, weights: dict[str, Array], routes: tuple[str, ...]
-) -> tuple[EventJacobian, list[Any]]:
-    """Linearise an interval and its input; also by an input of each route."""
-    still = jax.tree.map(lambda _: None, dynamics)
-    interval = InterEventInterval(length, None)
-
-    def by(route: str | None) -> EventJacobian:
-        moves = {each: jnp.ones_like(weights[each]) if each == route else None for each in weights}
-        return event_jacobian(dynamics, still, state, interval, weights, moves)
-
-    found = [by(route) for route in routes]
-    alone = found[0] if found else by(None)
-    nothing = [None] * len(alone.d_parameters)
-    return alone._replace(d_parameters=nothing), [each.d_parameters for each in found]
-
-
 def _product(column: Any, bar: list[Array], exists: Array, otherwise: Array | None = None) -> Array:
     """Sum a column of a Jacobian times cotangents; nothing, or another value, where there is no event."""
-    total = jnp.zeros_like(bar[0])
-    for entry, leaf in zip(column, bar, strict=True):
-        total = total if entry is None else total + entry * leaf
+    total = product(column, bar)
     return jnp.where(exists, total, jnp.zeros_like(total) if otherwise is None else otherwise)
 
 
@@ -340,6 +321,12 @@ def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]
     """The interval before an input, and what the input adds."""
     source = given.sources[number]
     return given.lengths[number], {route: column[source, :] for route, column in given.columns.items()}
+
+
+def _store_if(condition: Array, ref: Any, place: Array, value: Array) -> None:
+    @pl.when(condition)
+    def _() -> None:
+        ref[place] = value
 
 
 def _read(refs: Any) -> Any:

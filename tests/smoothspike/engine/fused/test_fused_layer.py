@@ -10,9 +10,10 @@ import pytest
 
 import smoothspike as ss
 from smoothspike.engine import Capacity, layer_scan
-from smoothspike.engine.fused import fused_passage, layer_kernels
+from smoothspike.engine.fused import fused_passage
 from smoothspike.engine.rematerialisation import Segments
 from smoothspike.networks import simulate
+from smoothspike.neurons import AbstractDynamics
 from smoothspike.neurons.vectorised import Inputs
 
 TRIALS, NEURONS, CHANNELS, MOST = 3, 3, 4, 2
@@ -21,7 +22,7 @@ TRIALS, NEURONS, CHANNELS, MOST = 3, 3, 4, 2
 @pytest.fixture
 def short_pieces(monkeypatch):
     """Pieces of two inputs compile faster."""
-    monkeypatch.setattr(layer_kernels, "PIECE", 2)
+    monkeypatch.setattr(AbstractDynamics, "kept_every", 2)
 
 
 @cache
@@ -135,7 +136,7 @@ def test_no_second_derivatives():
 
 
 @pytest.mark.parametrize("name", ["theta_neuron", "qif"])
-def test_lowered_for_a_gpu(name, dtype):
+def test_lowered_for_a_gpu(name, dtype, abstract_gpu):
     given = layer(name)
     function = jax.jit(lambda *given: differentiated(partial(fused, interpret=False), *given))
     program = function.trace(*given).lower(lowering_platforms=("cuda",)).as_text()
@@ -145,7 +146,7 @@ def test_lowered_for_a_gpu(name, dtype):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("platform", "kernels"), [("cuda", 4), ("cpu", 0)])
-def test_a_network_chooses_by_platform(platform, kernels, monkeypatch):
+def test_a_network_chooses_by_platform(platform, kernels, monkeypatch, abstract_gpu):
     monkeypatch.setattr(layer_scan, "kernels_expected", lambda: True)
     jax.clear_caches()
     network = ss.FeedForward(neuron("qif"), (3, 4, 2), 4.0, key=jax.random.key(0))
