@@ -5,6 +5,7 @@ MkDocs calls the functions named `on_...` while it builds; see `.mkdocs.yml`.
 
 import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,20 @@ _WITHOUT = """!!! warning
 
 
 def on_config(config: Any) -> Any:
-    """List the entries of the gallery behind its page."""
-    entries = [f"gallery/{name}.md" for name in _entries()]
-    config.nav[0]["Gallery"].extend(entries)
+    """List the entries of the gallery behind its page, and pages without a place at the end of their part."""
+    parts = {name: pages for part in config.nav for name, pages in part.items()}
+    parts["Gallery"].extend(f"gallery/{name}.md" for name in _entries())
+    placed = set(_leaves(config.nav)) | {"lookup/changelog.md"}
+    for name, folder in (("Learn", "learn"), ("Do", "do"), ("Understand", "understand"), ("Look up", "lookup")):
+        pages = (str(page.relative_to(DOCS)) for page in sorted((DOCS / folder).rglob("*.md")))
+        parts[name].extend(page for page in pages if page not in placed)
     return config
+
+
+def _leaves(nav: Any) -> Iterator[str]:
+    """The pages of a navigation."""
+    for each in nav.values() if isinstance(nav, dict) else nav:
+        yield from [each] if isinstance(each, str) else _leaves(each)
 
 
 def on_files(files: Files, *, config: Any) -> Files:
