@@ -115,7 +115,9 @@ def _cards() -> str:
 
 def _uses(name: str) -> str:
     """Return links to the pages that use a function, as far as they name it in code."""
-    used = re.compile(rf"\b(?:ss|losses|models|datasets|callbacks|plot|parallel|exchange|rec|record|net)\.(?:\w+\.)*{name}\b")
+    used = re.compile(
+        rf"\b(?:ss|losses|models|datasets|callbacks|plot|parallel|exchange|rec|record|net)\.(?:\w+\.)*{name}\b"
+    )
     pages = [
         page for part in ("learn", "do", "gallery") for page in sorted((DOCS / part).glob("*.md"))
         if used.search(page.read_text()) and page.stem != "README"
