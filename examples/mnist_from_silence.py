@@ -20,9 +20,7 @@ import numpy as np
 import optax
 from gallery import PARTS, Entry, Outcome, mean_and_deviation
 from jaxtyping import Array
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from silent_digits import (
     DURATION,
     LEAKY_DURATION,
@@ -38,10 +36,9 @@ from silent_digits import (
     surrogate,
     within_period,
 )
-from silent_tables import tables
+from silent_tables import draw_depths, draw_errors, draw_gradients, tables
 
 import smoothspike as ss
-from smoothspike import plot
 
 BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
 SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 5, 2, 1, 10
@@ -54,7 +51,7 @@ LEAKY_STARTS = {
 }
 
 
-def loss_of(times: Array, label: Array, duration: float = DURATION, existing_only: bool = False) -> Array:
+def loss_of(times: Any, label: Any, duration: float = DURATION, existing_only: bool = False) -> Array:
     """The loss of the paper."""
     return ss.losses.first_spike_cross_entropy(
         times, label, tau=1.0, early_weight=0.01, early="exponential", early_tau=duration, existing_only=existing_only
@@ -85,7 +82,8 @@ def stepping(network: Network, loss: Any, steps: int) -> tuple[optax.GradientTra
 
         gradient = jax.grad(mean_loss)(parameters)
         updates, state = rule.update(gradient, state, parameters)
-        return within_period(optax.apply_updates(parameters, updates)), state
+        moved: Any = optax.apply_updates(parameters, updates)
+        return within_period(moved), state
 
     return rule, step
 
@@ -113,7 +111,7 @@ def trained(network: Network, start: Parameters, data: list[Images], seed: int, 
     return parameters, history
 
 
-def scored(answered: Any, parameters: Parameters, of: Images, duration: float = DURATION) -> dict[str, float]:
+def scored(answered: Any, parameters: Parameters, of: Images, duration: float = DURATION) -> dict[str, Any]:
     """Return accuracies in %, losses, and activity; a trial without an output spike counts as wrong."""
     parts = [
         answered(parameters, of.pixels[begin : begin + BATCH])
@@ -170,7 +168,7 @@ def gradients(depth: int, data: list[Images], entries: int = ENTRIES, samples: i
         start = jax.tree.map(lambda leaf: leaf.astype(np.float64), silent(0, data[0].pixels.shape[1], depth))
         pixels, labels = data[0].pixels[:samples], data[0].labels[:samples]
 
-        def loss(parameters: Parameters, image: Array, label: Array) -> Array:
+        def loss(parameters: Parameters, image: Any, label: Any) -> Array:
             return loss_of(oscillating(parameters, image).times, label)
 
         of_trials = jax.jit(jax.vmap(jax.grad(loss), (None, 0, 0)))(start, pixels, labels)["weights"]
@@ -206,46 +204,6 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
         keys = [key for key in runs[0][when] if all(each[when][key] is not None for each in runs)]
         found[when] = {key: mean_and_deviation([each[when][key] for each in runs]) for key in keys}
     return found
-
-
-def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw validation errors against epochs, with pseudospikes (dashed) and without, of the seeds that both have."""
-    styles = {"ours": (plot.lighter(plot.BLUE, 0.4), "smoothspike", 3.0), "peer": (plot.VERMILION, "spikegd", 1.0)}
-    seeds = len(runs.get("peer", runs["ours"]))
-    for name, (color, label, width) in styles.items():
-        for key, dashes, what in (
-            ("ordinary", "-", "ordinary spikes"),
-            ("accuracy", (0, (2, 1.5)), "pseudospikes too"),
-        ):
-            if name in runs:
-                errors = np.mean([[100 - row[key] for row in each["history"]] for each in runs[name][:seeds]], 0)
-                ax.plot(errors, color=color, linestyle=dashes, linewidth=width, label=f"{label}, {what}")
-    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 135), yticks=range(0, 101, 20))
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=6, loc="upper right", ncols=2, columnspacing=0.8)
-
-
-def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw the test accuracy against the number of hidden layers."""
-    depths = list(map(int, runs))
-    for key, color, label in (
-        ("ordinary", plot.BLUE, "ordinary spikes"),
-        ("accuracy", plot.VERMILION, "with pseudospikes"),
-    ):
-        values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
-        ax.plot(depths, np.mean(values, 1), "o-", color=color, label=label)
-    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
-    ax.legend(fontsize=6, loc="lower left")
-
-
-def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
-    """Draw the spread of gradients against the layer."""
-    for depth, color in zip(found, plot.COLORS, strict=False):
-        spread = found[depth]["spread"]
-        ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=f"{depth} hidden")
-    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients before training")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=6)
 
 
 def run(quick: bool, data: Path | None = None, peer: Path | None = None) -> Outcome:

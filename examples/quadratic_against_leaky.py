@@ -96,7 +96,7 @@ def figures(runs: dict[str, list[dict[str, Any]]], study: ss.studies.Study) -> d
     draw_robustness(axes[4], runs, "jitter", JITTERS, "jitter of inputs (τ_m)")
     draw_robustness(axes[5], runs, "noise", NOISES, "noise of weights (share of s.d.)")
     search = Figure(figsize=(7.2, 4.4), layout="constrained")
-    upper, lower = search.subfigures(2, 1)
+    upper, lower = np.asarray(search.subfigures(2, 1))
     for ax, kind in zip(upper.subplots(1, 3), KINDS, strict=True):
         plot.importances(study.importances(kind), ax=ax)
         ax.set_title(KINDS[kind])
@@ -127,6 +127,7 @@ def run(quick: bool, data: Path | None = None) -> Outcome:
     runs, kinds = {}, {}
     for kind in KINDS:
         best = study.best_of(kind)
+        assert best.value is not None  # it is complete
         settings = Settings(**best.params)
         runs[kind] = [
             PARTS.kept(f"{kind}_{seed}", partial(best_run, kind, settings, seed, epochs, given))

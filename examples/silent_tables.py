@@ -1,6 +1,14 @@
-"""Tables of the page of mnist_from_silence.py."""
+"""Tables and drawings of mnist_from_silence.py."""
 
 from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from smoothspike import plot
+
+_LINES = ("ordinary", "-", "ordinary spikes"), ("accuracy", (0, (2, 1.5)), "pseudospikes too")
 
 _ROWS = {
     "ordinary": "test accuracy by ordinary spikes, %",
@@ -69,3 +77,43 @@ def tables(numbers: dict[str, Any]) -> dict[str, str]:
     return {
         "peer": _peer(numbers), "depths": _depths(numbers), "gradients": _gradients(numbers), "leaky": _leaky(numbers)
     }  # fmt: skip
+
+
+def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw validation errors against epochs, with pseudospikes (dashed) and without, of the seeds that both have."""
+    styles = {"ours": (plot.lighter(plot.BLUE, 0.4), "smoothspike", 3.0), "peer": (plot.VERMILION, "spikegd", 1.0)}
+    seeds = len(runs.get("peer", runs["ours"]))
+    for name, (color, label, width) in styles.items():
+        for key, dashes, what in (
+            ("ordinary", "-", "ordinary spikes"),
+            ("accuracy", (0, (2, 1.5)), "pseudospikes too"),
+        ):
+            if name in runs:
+                errors = np.mean([[100 - row[key] for row in each["history"]] for each in runs[name][:seeds]], 0)
+                ax.plot(errors, color=color, linestyle=dashes, linewidth=width, label=f"{label}, {what}")
+    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 135), yticks=range(0, 101, 20))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6, loc="upper right", ncols=2, columnspacing=0.8)
+
+
+def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw the test accuracy against the number of hidden layers."""
+    depths = list(map(int, runs))
+    for key, color, label in (
+        ("ordinary", plot.BLUE, "ordinary spikes"),
+        ("accuracy", plot.VERMILION, "with pseudospikes"),
+    ):
+        values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
+        ax.plot(depths, np.mean(values, 1), "o-", color=color, label=label)
+    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
+    ax.legend(fontsize=6, loc="lower left")
+
+
+def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
+    """Draw the spread of gradients against the layer."""
+    for depth, color in zip(found, plot.COLORS, strict=False):
+        spread = found[depth]["spread"]
+        ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=f"{depth} hidden")
+    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients before training")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6)
