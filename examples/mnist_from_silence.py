@@ -41,7 +41,7 @@ from silent_tables import draw_depths, draw_errors, draw_gradients, tables
 import smoothspike as ss
 
 BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
-SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 5, 2, 1, 10
+SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 3, 2, 1, 10
 DEPTHS = 1, 2, 4, 8, 10
 LEAKY_STARTS = {
     "exact_silent": (leaky, False),
@@ -220,14 +220,14 @@ def run(quick: bool, data: Path | None = None, peer: Path | None = None) -> Outc
     found = {"ours": runs("ours", lambda seed: one_run(oscillating, parts, seed, epochs, middle_depth), seeds)}
     if by_peer is not None:
         found["peer"] = runs("peer", lambda seed: one_run(by_peer, parts, seed, epochs, middle_depth), peer_seeds)
+    for kind in () if quick else LEAKY_STARTS:
+        found[kind] = runs(kind, lambda seed, kind=kind: leaky_run(kind, parts, seed, epochs), LEAKY_SEEDS)
     deep = {
         str(depth): found["ours"][:1] if depth == middle_depth
         else runs(f"depth_{depth}", lambda seed, depth=depth: one_run(oscillating, parts, seed, epochs, depth), 1)
         for depth in depths
     }  # fmt: skip
     slopes = {str(depth): PARTS.kept(f"gradients_{depth}", partial(gradients, depth, parts)) for depth in depths}
-    for kind in () if quick else LEAKY_STARTS:
-        found[kind] = runs(kind, lambda seed, kind=kind: leaky_run(kind, parts, seed, epochs), LEAKY_SEEDS)
     fig = Figure(figsize=(7.2, 2.4), layout="constrained")
     left, middle, right = fig.subplots(1, 3)
     draw_errors(left, found)
@@ -249,7 +249,7 @@ ENTRY = Entry(
         "{{ ours.after.ordinary }} %, {{ ours.after.accuracy }} % ({{ images }} images, {{ steps }} steps); "
         "spikegd on the same: {{ peer.after.ordinary }} %, {{ peer.after.accuracy }} %"
     ),
-    seeds="5",
+    seeds="3",
     run=run,
     double=False,
     options={
