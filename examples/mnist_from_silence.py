@@ -1,8 +1,7 @@
 """Deep networks that start silent learn to read MNIST by their spikes.
 
 784-100-100-10 oscillating QIF neurons, weights and initial phases trained, as in Fig. 4 of Klos & Memmesheimer,
-arXiv:2309.14523, side by side with the authors' package: same images, starts, batches. Then deeper networks, gradients
-layer by layer, and leaky neurons from the same start.
+arXiv:2309.14523, side by side with the authors' package: same images, starts, batches. Then gradients layer by layer.
 
     python examples/mnist_from_silence.py --data FOLDER --peer FOLDER [--quick] [--output runs/mnist_from_silence]
 
@@ -23,43 +22,29 @@ from jaxtyping import Array
 from matplotlib.figure import Figure
 from silent_digits import (
     DURATION,
-    LEAKY_DURATION,
     Images,
     Network,
     Parameters,
-    awake,
     images,
-    leaky,
     oscillating,
     silent,
     spikegd,
-    surrogate,
     within_period,
 )
-from silent_tables import draw_depths, draw_errors, draw_gradients, tables
+from silent_tables import draw_activity, draw_errors, draw_gradients, tables
 
 import smoothspike as ss
 
 BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
-SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 3, 2, 1, 10
-DEPTHS = 1, 2, 4, 8, 10
-LEAKY_STARTS = {
-    "exact_silent": (leaky, False),
-    "exact_awake": (leaky, True),
-    "surrogate_silent": (surrogate, False),
-    "surrogate_awake": (surrogate, True),
-}
+SEEDS, PEER_SEEDS, ENTRIES = 3, 1, 10
+DEPTHS = 1, 2
 
 
-def loss_of(times: Any, label: Any, duration: float = DURATION, existing_only: bool = False) -> Array:
+def loss_of(times: Any, label: Any) -> Array:
     """The loss of the paper."""
     return ss.losses.first_spike_cross_entropy(
-        times, label, tau=1.0, early_weight=0.01, early="exponential", early_tau=duration, existing_only=existing_only
+        times, label, tau=1.0, early_weight=0.01, early="exponential", early_tau=DURATION
     )
-
-
-exact_leaky_loss = partial(loss_of, duration=LEAKY_DURATION, existing_only=True)
-surrogate_loss = partial(loss_of, duration=LEAKY_DURATION)
 
 
 def optimizer(steps: int) -> optax.GradientTransformation:
@@ -111,7 +96,7 @@ def trained(network: Network, start: Parameters, data: list[Images], seed: int, 
     return parameters, history
 
 
-def scored(answered: Any, parameters: Parameters, of: Images, duration: float = DURATION) -> dict[str, Any]:
+def scored(answered: Any, parameters: Parameters, of: Images) -> dict[str, Any]:
     """Return accuracies in %, losses, and activity; a trial without an output spike counts as wrong."""
     parts = [
         answered(parameters, of.pixels[begin : begin + BATCH])
@@ -120,7 +105,7 @@ def scored(answered: Any, parameters: Parameters, of: Images, duration: float = 
     times, ordinary, counts = (np.concatenate(each) for each in zip(*parts, strict=True))
     labels = of.labels[: len(times)]
     has_spike = np.isfinite(ordinary).any(1)
-    within = np.where(np.isfinite(ordinary), ordinary, duration)
+    within = np.where(np.isfinite(ordinary), ordinary, DURATION)
     losses = jax.vmap(loss_of)
     return {
         "accuracy": 100 * float((np.argmin(times, 1) == labels).mean()),
@@ -141,20 +126,6 @@ def one_run(network: Network, data: list[Images], seed: int, epochs: int, depth:
         "history": history,
         "before": scored(answered, start, data[2]),
         "after": scored(answered, parameters, data[2]),
-    }
-
-
-def leaky_run(name: str, data: list[Images], seed: int, epochs: int) -> dict[str, Any]:
-    """Train one leaky network, exactly or by surrogate gradients."""
-    network, is_awake = LEAKY_STARTS[name]
-    start = silent(seed, data[0].pixels.shape[1], 2)
-    start = awake(start, data[0].pixels[:100]) if is_awake else start
-    loss = {leaky: exact_leaky_loss, surrogate: surrogate_loss}[network]
-    parameters, history = trained(network, start, data, seed, epochs, loss)
-    return {
-        "history": history,
-        "before": scored(answering(network), start, data[2], LEAKY_DURATION),
-        "after": scored(answering(network), parameters, data[2], LEAKY_DURATION),
     }
 
 
@@ -220,24 +191,16 @@ def run(quick: bool, data: Path | None = None, peer: Path | None = None) -> Outc
     found = {"ours": runs("ours", lambda seed: one_run(oscillating, parts, seed, epochs, middle_depth), seeds)}
     if by_peer is not None:
         found["peer"] = runs("peer", lambda seed: one_run(by_peer, parts, seed, epochs, middle_depth), peer_seeds)
-    for kind in () if quick else LEAKY_STARTS:
-        found[kind] = runs(kind, lambda seed, kind=kind: leaky_run(kind, parts, seed, epochs), LEAKY_SEEDS)
-    deep = {
-        str(depth): found["ours"][:1] if depth == middle_depth
-        else runs(f"depth_{depth}", lambda seed, depth=depth: one_run(oscillating, parts, seed, epochs, depth), 1)
-        for depth in depths
-    }  # fmt: skip
     slopes = {str(depth): PARTS.kept(f"gradients_{depth}", partial(gradients, depth, parts)) for depth in depths}
     fig = Figure(figsize=(7.2, 2.4), layout="constrained")
     left, middle, right = fig.subplots(1, 3)
     draw_errors(left, found)
-    draw_depths(middle, deep)
+    draw_activity(middle, found)
     draw_gradients(right, slopes)
     size = len(parts[0].labels)
     numbers: dict[str, Any] = {"data": name, "images": size, "test_images": len(parts[2].labels), "epochs": epochs}
     numbers |= {"seeds": seeds, "peer_seeds": peer_seeds, "last_peer_seed": peer_seeds - 1, "entries": ENTRIES}
     numbers |= {"batch": BATCH, "steps": epochs * (size // BATCH), "gradients": slopes}
-    numbers |= {"depths": {depth: summary(each) for depth, each in deep.items()}}
     numbers |= {kind: summary(each) for kind, each in found.items()}
     return Outcome(numbers | {"tables": tables(numbers)}, {"": fig})
 

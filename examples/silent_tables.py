@@ -18,13 +18,6 @@ _ROWS = {
     "spikes": "spikes per hidden neuron and image",
     "silent": "hidden neurons that never spike, %",
 }
-_LEAKY = {
-    "ours": "oscillating QIF, silent",
-    "exact_silent": "LIF, exact, silent",
-    "exact_awake": "LIF, exact, awake",
-    "surrogate_silent": "LIF, surrogate, silent",
-    "surrogate_awake": "LIF, surrogate, awake",
-}
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -42,16 +35,6 @@ def _peer(numbers: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
-def _depths(numbers: dict[str, Any]) -> str:
-    keys = "ordinary", "accuracy", "spikes", "silent"
-    head = ["hidden layers", *(_ROWS[key] for key in keys), "silent before, %"]
-    rows = [
-        [depth, *(each["after"][key] for key in keys), each["before"]["silent"]]
-        for depth, each in numbers["depths"].items()
-    ]
-    return _table(head, rows)
-
-
 def _gradients(numbers: dict[str, Any]) -> str:
     rows = [
         [depth, f"{place + 1} of {len(each['spread'])}", f"{each['spread'][place]:.1e}",
@@ -61,21 +44,10 @@ def _gradients(numbers: dict[str, Any]) -> str:
     return _table(["hidden layers", "weights", "spread", "zeros", "1 - cosine"], rows)
 
 
-def _leaky(numbers: dict[str, Any]) -> str:
-    there = {kind: text for kind, text in _LEAKY.items() if kind in numbers}
-    head = ["", _ROWS["ordinary"], "each", "silent before, %", "silent after, %"]
-    rows = [
-        [text, numbers[kind]["after"]["ordinary"], ", ".join(f"{each:.1f}" for each in numbers[kind]["each"]),
-         numbers[kind]["before"]["silent"], numbers[kind]["after"]["silent"]]
-        for kind, text in there.items()
-    ]  # fmt: skip
-    return _table(head, rows)
-
-
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Return all tables in Markdown."""
     return {
-        "peer": _peer(numbers), "depths": _depths(numbers), "gradients": _gradients(numbers), "leaky": _leaky(numbers)
+        "peer": _peer(numbers), "gradients": _gradients(numbers)
     }  # fmt: skip
 
 
@@ -96,17 +68,15 @@ def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
     ax.legend(fontsize=6, loc="upper right", ncols=2, columnspacing=0.8)
 
 
-def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
-    """Draw the test accuracy against the number of hidden layers."""
-    depths = list(map(int, runs))
-    for key, color, label in (
-        ("ordinary", plot.BLUE, "ordinary spikes"),
-        ("accuracy", plot.VERMILION, "with pseudospikes"),
-    ):
-        values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
-        ax.plot(depths, np.mean(values, 1), "o-", color=color, label=label)
-    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
-    ax.legend(fontsize=6, loc="lower left")
+def draw_activity(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw how many hidden neurons are silent on the validation images against epochs, of every seed."""
+    for name, color, label in (("ours", plot.BLUE, "smoothspike"), ("peer", plot.VERMILION, "spikegd")):
+        for place, each in enumerate(runs.get(name, [])):
+            silent = [row["silent"] for row in each["history"]]
+            ax.plot(silent, color=color, label=label if place == 0 else None)
+    ax.set(xlabel="epoch", ylabel="silent hidden neurons (%)", ylim=(0, 102))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6)
 
 
 def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
