@@ -145,7 +145,7 @@ def draw(axes: list[Axes], course: Course, rates: np.ndarray, potentials: np.nda
 
 def run(quick: bool) -> Outcome:
     """Run populations of several sizes."""
-    sizes = (100,) if quick else (300, 1000, 3000)
+    sizes = (100,) if quick else (250, 500, 1000)
     rates, potentials = predicted()
     numbers: dict[str, Any] = {
         "bias": BIAS, "coupling": COUPLING, "current": CURRENT, "on": ON, "off": OFF, "end": END, "step": STEP,

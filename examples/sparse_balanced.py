@@ -89,16 +89,18 @@ def cost(kind: Kind, neurons: int, repeats: int, with_gradient: bool) -> dict[st
     net, potentials = network(kind, neurons, TRIAL), jnp.asarray(start(kind, neurons))
     capacity = 3 * neurons
 
-    def spikes(weights: Any, potentials: Array) -> tuple[Array, Array]:
-        given = eqx.tree_at(lambda each: each.raw_recurrent_weights.weights, net, weights)
+    arrays, static = eqx.partition(net, eqx.is_array)
+
+    def spikes(weights: Any, arrays: Any, potentials: Array) -> tuple[Array, Array]:
+        given = eqx.tree_at(lambda each: each.raw_recurrent_weights.weights, eqx.combine(arrays, static), weights)
         found = run_once(given, potentials, capacity).spikes[0]
         return jnp.where(found.is_spike, found.times, 0.0).sum(), found.num_events
 
-    weights = net.raw_recurrent_weights.weights
-    (_, number), seconds = timed(spikes, weights, potentials, repeats=repeats)
+    given = net.raw_recurrent_weights.weights, arrays, potentials
+    (_, number), seconds = timed(spikes, *given, repeats=repeats)
     result = {"neurons": neurons, "spikes": int(number), "microseconds": 1e6 * seconds / int(number)}
     if with_gradient:
-        _, seconds = timed(jax.value_and_grad(spikes, has_aux=True), weights, potentials, repeats=repeats)
+        _, seconds = timed(jax.value_and_grad(spikes, has_aux=True), *given, repeats=repeats)
         result["gradient"] = 1e6 * seconds / int(number)
     return result
 
@@ -156,7 +158,7 @@ def run(quick: bool) -> Outcome:
     numbers: dict[str, Any] = {"degree": DEGREE, "rate": RATE, "drive": DRIVE, "trial": TRIAL, "costs": {}}
     rows = []
     for kind in kinds()[: 1 if quick else 2]:
-        found = [cost(kind, size, 1 if quick else 3, kind.name == "QIF") for size in sizes]
+        found = [cost(kind, size, 1 if quick else 2, kind.name == "QIF") for size in sizes]
         numbers["costs"][kind.name] = found
         left.loglog(sizes, [each["microseconds"] for each in found], "o-", color=kind.color, label=kind.name)
         if kind.name == "QIF":
