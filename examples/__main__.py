@@ -19,7 +19,7 @@ from gallery import RECORDS, Entry, row, write_page  # noqa: E402
 #: In the order of the table.
 NAMES = (
     "continuity", "two_spike_times", "precise_spike_trains", "event_prop", "learnt_delays", "own_neuron",
-    "learn_time_constants", "mean_field",
+    "learn_time_constants", "mean_field", "receptor", "sparse_balanced", "landscapes",
 )  # fmt: skip
 _HEAD = """# Gallery
 
