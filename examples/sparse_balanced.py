@@ -170,8 +170,10 @@ def run(quick: bool) -> Outcome:
             rows.append(
                 f"| {kind.name} | {each['neurons']} | {each['spikes']} | {each['microseconds']:.1f} µs | {gradient} |"
             )
-    left.set(xlabel="neurons", ylabel="CPU time of a spike (µs)")
-    left.legend()
+    left.set(xlabel="neurons", ylabel="CPU time of a spike (µs)", ylim=(2, 200))
+    left.set_yticks([2, 5, 10, 20, 50, 100], ["2", "5", "10", "20", "50", "100"])
+    left.minorticks_off()
+    left.legend(loc="upper left")
     exact, finite = (each(kinds()[0], neurons, steps) for each in (exponents, by_perturbation))
     counted = np.arange(1, steps - warm_up + 1)
     for values, color, label in (
@@ -181,7 +183,7 @@ def run(quick: bool) -> Outcome:
         right.plot(counted, np.cumsum(values[warm_up:]) / counted, color=color, label=label)
     right.axhline(0, color=plot.GREY, linewidth=0.5, zorder=0)
     right.set(xlabel=r"time ($\tau_m$)", ylabel=r"Lyapunov exponent ($1/\tau_m$)")
-    right.legend()
+    right.legend(loc="center right")
     of_qif = numbers["costs"]["QIF"]
     numbers |= {
         "table": "\n".join(rows), "neurons": neurons, "time": steps - warm_up,
