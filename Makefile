@@ -10,6 +10,8 @@ BUDGET ?= 3
 BENCH ?=
 # files or folders of tests; all by default
 TESTS ?=
+# no: a site without Python for the page on which one types equations
+BROWSER ?= yes
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -17,7 +19,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-quick test test-slow test-single test-all wheel bench lint clean
+.PHONY: help demo demo-quick test test-slow test-single test-all wheel bench docs lint clean
 .NOTPARALLEL:
 
 help:
@@ -29,7 +31,8 @@ help:
 	@echo "make test-all    everything, for hours: what runs every night"
 	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
-	@echo "make lint        style, types and import rules"
+	@echo "make docs        build the site into build/site; open build/site/index.html (BROWSER=no without npm)"
+	@echo "make lint        style, types, import rules and spelling"
 	@echo "make clean       remove .venv and caches"
 
 demo: $(VENV)/.installed-datasets
@@ -58,11 +61,17 @@ wheel: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
 
+docs: $(VENV)/.installed-docs
+	[ "$(BROWSER)" = no ] || $(BIN)/python docs/_site/browser/build.py build/browser
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --config-file .mkdocs.yml
+	@echo "Built build/site/index.html"
+
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs smoothspike symbolic examples benchmarks
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
@@ -79,6 +88,11 @@ $(VENV)/.installed-dev: pyproject.toml | $(VENV)/pyvenv.cfg
 	@echo "Installing smoothspike and its development tools into $(VENV) (a minute or two) ..."
 	$(PIP_INSTALL) -e ".[dev]"
 	@touch $@ $(VENV)/.installed-datasets
+
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/pyvenv.cfg
+	@echo "Installing what builds the site into $(VENV) ..."
+	$(PIP_INSTALL) -e ".[docs]"
+	@touch $@
 
 # A half-made environment (Debian without python3-venv makes one) is removed, so that the next call starts afresh.
 $(VENV)/pyvenv.cfg:

@@ -214,7 +214,9 @@ def cells(row: Row) -> list[str]:
 def as_markdown(table: list[Row]) -> str:
     """The page of the documentation."""
     _, command, text = (__doc__ or "").split("\n\n", 2)
-    head = f"# How exact\n\nWritten by `{command.strip().split(' [')[0]} --markdown docs/accuracy.md`.\n\n{text}\n"
+    head = (
+        f"# How exact\n\nWritten by `{command.strip().split(' [')[0]} --markdown docs/lookup/accuracy.md`.\n\n{text}\n"
+    )
     lines = [HEADINGS, ["---"] * len(HEADINGS), *map(cells, table)]
     return head + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 

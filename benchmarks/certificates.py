@@ -1,6 +1,6 @@
 """All certificates of the library compared with simulations: the time of the proof, and whether measurements agree.
 
-    python benchmarks/certificates.py [--models qif lif ...] [--output docs/cross_examination.md]
+    python benchmarks/certificates.py [--models qif lif ...] [--output docs/lookup/cross_examination.md]
 
 prints a Markdown table, or writes it to a file: seconds of the first call of `verify`, contact exponents as proven
 and as fitted, the leading singular power of the delay as an input passes the own spike or another input (1 is a kink,
@@ -19,7 +19,7 @@ import smoothspike as ss
 
 HEADER = """# Certificates, cross-examined
 
-Written by `python benchmarks/certificates.py --output docs/cross_examination.md`, on {machine}.
+Written by `python benchmarks/certificates.py --output docs/lookup/cross_examination.md`, on {machine}.
 
 - **proof**: seconds of the first call of `verify`;
 - **k**: the contact exponent, by the certificate and as fitted on log-log axes for times left to the spike from 1e-6

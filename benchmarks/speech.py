@@ -20,9 +20,9 @@ SIZES, DURATION = (700, 128, 20), 50.0
 WEIGHTS = ((0.004, 0.12), (0.02, 0.4))
 
 
-def inputs(batch: int, events: int) -> ss.Spikes:
+def inputs(batch: int, events: int, seed: int = 0) -> ss.Spikes:
     """Draw spikes: more in the middle of a sample and in some channels."""
-    generator = np.random.default_rng(0)
+    generator = np.random.default_rng(seed)
     times = DURATION * generator.beta(2, 3, (batch, events))
     rates = generator.lognormal(0, 0.7, SIZES[0])
     sources = generator.choice(SIZES[0], (batch, events), p=rates / rates.sum())

@@ -4,10 +4,10 @@ Trains 24-100-27 quadratic integrate-and-fire neurons on level crossings of the 
 ordinary spikes within the trial, in about two minutes. Without a file, on generated spike times (Randman):
 
     python examples/braille.py [braille_touch.npz] [--quick]
-    python examples/braille.py [braille_touch.npz] --ablate            # the table of docs/silent_networks.md
+    python examples/braille.py [braille_touch.npz] --ablate            # the table of docs/do/silent_networks.md
     python examples/braille.py [braille_touch.npz] --ablate 0 5        # its rows 0 and 5
 
-`smoothspike.datasets.braille` says where the file is from. docs/silent_networks.md explains every choice made here.
+`smoothspike.datasets.braille` says where the file is from. docs/do/silent_networks.md explains every choice made here.
 """
 
 import argparse

@@ -2,7 +2,8 @@
 
 A script ends with `ENTRY.main(__file__)`. It takes `--quick`, for a short run, and `--output FOLDER`, for numbers
 (JSON) and figures. `--record` also writes them to docs/gallery, with the page made from examples/pages; `--pages`
-rewrites the page from numbers that were recorded before.
+rewrites the page from numbers that were recorded before. A run keeps its parts in the folder until it ends, so that one
+which was interrupted goes on where it was.
 """
 
 import argparse
@@ -10,11 +11,12 @@ import json
 import os
 import platform
 import re
+import shutil
 import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
@@ -43,6 +45,45 @@ class Outcome(NamedTuple):
     figures: dict[str, Figure]
 
 
+class Parts:
+    """Results of the parts of a run, kept in a folder until its end; how long those took that were found there."""
+
+    def __init__(self) -> None:
+        self.folder: Path | None = None
+        self.seconds = self.cpu_seconds = 0.0
+
+    def begin(self, folder: Path) -> None:
+        """Keep what is computed from now on, and find what an interrupted run has left."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.seconds, self.cpu_seconds = folder, 0.0, 0.0
+
+    def end(self) -> None:
+        """Remove what was kept."""
+        if self.folder is not None:
+            shutil.rmtree(self.folder)
+            self.folder = None
+
+    def kept(self, name: str, compute: Callable[[], Any]) -> Any:
+        """Compute a part, of what JSON can hold, unless it was kept before."""
+        if self.folder is None:
+            return compute()
+        file = self.folder / f"{name}.json"
+        if file.exists():
+            found = json.loads(file.read_text())
+            self.seconds += found["seconds"]
+            self.cpu_seconds += found["cpu_seconds"]
+            return found["result"]
+        begun, used = time.perf_counter(), time.process_time()
+        result = compute()
+        taken = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - used}
+        file.write_text(json.dumps({"result": result, **taken}))
+        return result
+
+
+#: Of the entry that runs.
+PARTS = Parts()
+
+
 @dataclass(frozen=True)
 class Entry:
     """An entry of the gallery. In its texts, `{{ name.of.number:.3f }}` stands for a number.
@@ -52,16 +93,18 @@ class Entry:
         published: What was published, for the table of all entries.
         ours: What we find, for the same.
         seeds: How many seeds that is the mean of.
-        run: Computes all, briefly if it is told so.
+        run: Computes all, briefly if it is told so; options that were given are arguments by name.
         double: Whether numbers are of double precision.
+        options: Paths that a run may be given on the command line, such as those of data, and what they are.
     """
 
     title: str
     published: str
     ours: str
     seeds: str
-    run: Callable[[bool], Outcome]
+    run: Callable[..., Outcome]
     double: bool = True
+    options: Mapping[str, str] = field(default_factory=dict)
 
     def main(self, script: str) -> None:
         """Run the entry from the command line."""
@@ -71,39 +114,46 @@ class Entry:
         parser.add_argument("--output", type=Path, default=Path("runs") / name, help="folder (%(default)s)")
         parser.add_argument("--record", action="store_true", help="write page, numbers and figures to docs/gallery")
         parser.add_argument("--pages", action="store_true", help="only rewrite the page from recorded numbers")
+        for own, meaning in self.options.items():
+            parser.add_argument(f"--{own}", type=Path, metavar="PATH", help=meaning)
         options = parser.parse_args()
+        given = {own: path for own in self.options if (path := getattr(options, own)) is not None}
         if options.pages:
             write_page(name, self, json.loads((RECORDS / f"{name}.json").read_text()))
             return
         if options.record and options.quick:
             parser.error("--record is for full runs, not with --quick")
-        record = self._run(name, options.quick, options.output)
+        record = self._run(name, options.quick, options.output, given)
         if options.record:
             for figure in options.output.glob(f"{name}*.png"):
                 (RECORDS / figure.name).write_bytes(figure.read_bytes())
             _write_numbers(RECORDS / f"{name}.json", record)
             write_page(name, self, record)
 
-    def _run(self, name: str, quick: bool, output: Path) -> dict[str, Any]:
+    def _run(self, name: str, quick: bool, output: Path, given: Mapping[str, Path]) -> dict[str, Any]:
         jax.config.update("jax_enable_x64", self.double)
-        output.mkdir(parents=True, exist_ok=True)
+        jax.config.update("jax_disable_most_optimizations", quick)  # compiles sooner
+        PARTS.begin(output / f"parts{'_quick' * quick}")
         begun, used = time.perf_counter(), time.process_time()
         with plot.paper_style():
-            numbers, figures = self.run(quick)
+            numbers, figures = self.run(quick, **given)
             for ending, figure in figures.items():
                 for kind in ("png", "pdf"):
                     figure.savefig(output / f"{name}{ending and '_'}{ending}.{kind}")
         record = {
             "title": self.title,
-            "command": f"python examples/{name}.py{' --quick' * quick}",
+            "command": " ".join(
+                [f"python examples/{name}.py{' --quick' * quick}", *(f"--{own} PATH" for own in given)]
+            ),
             "quick": quick,
-            "seconds": round(time.perf_counter() - begun, 1),
-            "cpu_seconds": round(time.process_time() - used, 1),
+            "seconds": round(time.perf_counter() - begun + PARTS.seconds, 1),
+            "cpu_seconds": round(time.process_time() - used + PARTS.cpu_seconds, 1),
             "machine": f"{_processor()}, {os.cpu_count()} cores",
             "versions": {"python": platform.python_version()} | {each: metadata.version(each) for each in _PACKAGES},
             "numbers": numbers,
         }
         _write_numbers(output / f"{name}.json", record)
+        PARTS.end()
         print(json.dumps(numbers, indent=2))
         print(f"{record['seconds']:.0f} s; wrote {output / name}.json and figures")
         return record

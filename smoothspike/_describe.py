@@ -69,5 +69,33 @@ def described_recording(recording: Any) -> str:
     return f"Recording of {recording.duration:g}{layers}"
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def described_dataset(dataset: Any) -> str:
+    """Summarise the number of samples and classes, their spikes and their currents."""
+    if not eqx.is_array(dataset.labels):
+        return eqx.tree_pformat(dataset)
+    targets = f"targets of shape {dataset.labels.shape[1:]}"
+    kind = targets if dataset.num_classes is None else _counted(dataset.num_classes, "class", "es")
+    currents = "" if dataset.currents is None else ", currents"
+    return (
+        f"Dataset of {_counted(len(dataset.labels), 'sample')}, {kind}, "
+        f"{_counted(dataset.num_sources, 'source')}{currents}\n  {dataset.spikes!r}"
+    )
+
+
+def described_current(current: Any) -> str:
+    """Summarise the number of pieces, their times and values."""
+    name = type(current).__name__
+    if not all(map(eqx.is_array, (current.times, current.values))):
+        return eqx.tree_pformat(current)
+    times, values = (revealed(each) for each in (current.times, current.values))
+    if times is None or values is None or times.shape[-1:] == (0,):
+        return f"{name}({_counted(current.times.shape[-1], 'piece')}, values unknown under tracing)"
+    *batch, pieces = times.shape
+    trials = f"{'x'.join(map(str, batch))} trials, " if batch else ""
+    begun = times[times < np.finfo(np.float32).max / 2]  # later ones pad trials with fewer pieces
+    span = f"t = {begun.min():.4g} to {begun.max():.4g}"
+    return f"{name}({trials}{_counted(pieces, 'piece')}, {span}, values {values.min():.4g} to {values.max():.4g})"
+
+
+def _counted(number: int, what: str, plural: str = "s") -> str:
+    return f"{number} {what}{'' if number == 1 else plural}"

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy.typing as npt
-
 from ._ragged import flat_from_events, flat_from_raster, flat_from_trials, padded
 from ._time_units import MILLISECONDS, time_factor
+from ._typing import ArrayLike
 
 if TYPE_CHECKING:
     from .spikes import Spikes
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def from_trials(
     cls: "type[Spikes]",
-    trials: Sequence[tuple[npt.ArrayLike, npt.ArrayLike]],
+    trials: Sequence[tuple[ArrayLike, ArrayLike]],
     *,
     unit: str | float | None = None,
     to: str = MILLISECONDS,
@@ -44,9 +43,9 @@ def from_trials(
 
 def from_events(
     cls: "type[Spikes]",
-    times: npt.ArrayLike,
-    sources: npt.ArrayLike,
-    trials: npt.ArrayLike,
+    times: ArrayLike,
+    sources: ArrayLike,
+    trials: ArrayLike,
     *,
     num_trials: int | None = None,
     unit: str | float | None = None,
@@ -76,7 +75,7 @@ def from_events(
 
 def from_raster(
     cls: "type[Spikes]",
-    raster: npt.ArrayLike,
+    raster: ArrayLike,
     dt: float,
     *,
     unit: str | float | None = None,

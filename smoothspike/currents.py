@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, Self, final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from ._checks import first_entry, floating, known
+from ._describe import described_current
+from ._typing import ArrayLike
 
 Values = Float[Array, "*#neurons"]
 #: After any trial, and finite in single precision.
@@ -67,6 +68,9 @@ class AbstractCurrent(eqx.Module):
         padded = [each._padded(pieces) for each in currents]
         make: Any = cls
         return make(jnp.stack([times for times, _ in padded]), jnp.stack([values for _, values in padded]))
+
+    def __repr__(self) -> str:
+        return described_current(self)
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -136,7 +140,7 @@ class PiecewiseConstant(AbstractCurrent):
     values: Float[Array, "*batch_pieces_neurons"]
     has_slope = False
 
-    def __init__(self, times: npt.ArrayLike, values: npt.ArrayLike) -> None:
+    def __init__(self, times: ArrayLike, values: ArrayLike) -> None:
         self.times, self.values = _checked(times, values)
 
     def at(self, ts: ArrayLike) -> Float[Array, " samples *neurons"]:
@@ -187,7 +191,7 @@ class PiecewiseLinear(AbstractCurrent):
     values: Float[Array, "*batch_pieces_neurons"]
     has_slope = True
 
-    def __init__(self, times: npt.ArrayLike, values: npt.ArrayLike) -> None:
+    def __init__(self, times: ArrayLike, values: ArrayLike) -> None:
         self.times, self.values = _checked(times, values)
 
     def at(self, ts: ArrayLike) -> Float[Array, " samples *neurons"]:
@@ -227,7 +231,7 @@ class PiecewiseLinear(AbstractCurrent):
         return jnp.pad(jnp.diff(self._rows, axis=0) / lengths[:, None], ((1, 1), (0, 0)))
 
 
-def _checked(times: npt.ArrayLike, values: npt.ArrayLike) -> tuple[Array, Array]:
+def _checked(times: ArrayLike, values: ArrayLike) -> tuple[Array, Array]:
     times, values = floating("times", times), floating("values", values)
     dtype = jnp.result_type(times, values)
     times, values = times.astype(dtype), values.astype(dtype)

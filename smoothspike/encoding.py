@@ -6,11 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
-from jaxtyping import PRNGKeyArray
 
 from ._checks import first_entry, floating, known, require_positive
 from ._ragged import flat_from_events, padded
+from ._typing import ArrayLike, PRNGKeyArray
 from .spikes import Spikes
 
 
@@ -32,7 +31,7 @@ def jittered(spikes: Spikes, key: PRNGKeyArray, *, scale: float, dropout: float 
     return Spikes(jnp.where(jax.random.uniform(drop_key, moved.shape) < dropout, jnp.inf, moved), spikes.sources)
 
 
-def encode_latency(intensities: npt.ArrayLike, duration: float, threshold: float = 0.0) -> Spikes:
+def encode_latency(intensities: ArrayLike, duration: float, threshold: float = 0.0) -> Spikes:
     """Encode intensities as spike times: the larger, the earlier.
 
     Channel c spikes once, at `duration * (1 - intensities[c])`, if its intensity is above the threshold.
@@ -62,7 +61,7 @@ def encode_latency(intensities: npt.ArrayLike, duration: float, threshold: float
     return Spikes(times, jnp.broadcast_to(jnp.arange(times.shape[-1], dtype=jnp.int32), times.shape))
 
 
-def encode_rate(rates: npt.ArrayLike, duration: float, *, key: PRNGKeyArray) -> Spikes:
+def encode_rate(rates: ArrayLike, duration: float, *, key: PRNGKeyArray) -> Spikes:
     """Draw spikes from a homogeneous Poisson process of each channel; the same key draws the same spikes.
 
     The number of spikes of a channel is Poisson with mean `rate * duration`, and their times are uniform. Nothing is
@@ -100,7 +99,7 @@ def encode_rate(rates: npt.ArrayLike, duration: float, *, key: PRNGKeyArray) -> 
     return _batch(times, sources, trials, tuple(batch), floating("rates", values).dtype)
 
 
-def encode_level_crossings(signal: npt.ArrayLike, dt: float, step: float) -> Spikes:
+def encode_level_crossings(signal: ArrayLike, dt: float, step: float) -> Spikes:
     """Encode how signals change: a spike each time that one has risen or fallen by `step` since its last spike.
 
     Signals are taken as linear between samples, and spike times are where they reach a level: their first sample plus
@@ -168,7 +167,7 @@ def _crossings(heights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     return row[is_new], place[is_new], goes_up[is_new]
 
 
-def _known(name: str, values: npt.ArrayLike) -> np.ndarray:
+def _known(name: str, values: ArrayLike) -> np.ndarray:
     """Return real numbers in double precision."""
     numbers = known(values)
     if numbers is None:

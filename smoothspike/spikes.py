@@ -6,7 +6,6 @@ from typing import Any, final
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int
 
@@ -15,6 +14,7 @@ from ._describe import described_spikes
 from ._ragged import in_order
 from ._spike_checks import as_sources, check_distinct, check_shapes, check_values, count_distinct
 from ._spike_constructors import from_events, from_raster, from_trials
+from ._typing import ArrayLike
 
 
 @final
@@ -46,7 +46,7 @@ class Spikes(eqx.Module):
     sources: Int[Array, "*batch events"]
     distinct_times: int | None = eqx.field(static=True)
 
-    def __init__(self, times: npt.ArrayLike, sources: npt.ArrayLike, *, distinct_times: int | None = None) -> None:
+    def __init__(self, times: ArrayLike, sources: ArrayLike, *, distinct_times: int | None = None) -> None:
         self.times = floating("times", times)
         self.sources = as_sources(sources, self.times)
         self.distinct_times = distinct_times
@@ -56,7 +56,7 @@ class Spikes(eqx.Module):
             check_distinct(self.times, distinct_times)
 
     @classmethod
-    def from_trains(cls, trains: Sequence[npt.ArrayLike]) -> "Spikes":
+    def from_trains(cls, trains: Sequence[ArrayLike]) -> "Spikes":
         """Make one trial from a spike train per source, sorted by time.
 
         Args:

@@ -13,7 +13,7 @@ from .verify.render import classes
 
 _PAGE = """# The library of models
 
-Written by `python -m symbolic.table docs/models.md`; every entry is derived from the declared equations.
+Written by `python -m symbolic.table docs/lookup/models.md`; every entry is derived from the declared equations.
 
 - **verdict**: HOLDS if spikes appear and vanish only at the trial's end and order swaps are continuous; else why not;
 - **k**: the contact exponent: an input a time u before the neuron's own spike shifts it by an amount like u^k;

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     for command in (certify, solve):
         command.add_argument("model", metavar="MODEL", help="a library name, or file.py:object")
     studies.add_commands(commands)
-    listing = commands.add_parser("models", help="list the library's models")
+    listing = commands.add_parser("models", help="list the library's models, each with a line")
     listing.add_argument("--json", action="store_true", help="print JSON for machines")
     listing.set_defaults(run=_models)
     return parser
@@ -167,8 +167,10 @@ def _derive(options: argparse.Namespace) -> int:
 
 
 def _models(options: argparse.Namespace) -> int:
-    names = list(models.names())
-    print(json.dumps(names) if options.json else "\n".join(names))
+    about = {name: (getattr(models, name).__doc__ or "").partition("\n")[0] for name in models.names()}
+    width = max(map(len, about))
+    lines = [f"{name:{width}}  {line}" for name, line in about.items()]
+    print(json.dumps(list(about)) if options.json else "\n".join(lines))
     return 0
 
 

@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
     """Add the commands to a parser."""
     for name, text in _HELP.items():
         command = commands.add_parser(name, help=text)
-        command.add_argument("config", metavar="CONFIG", help="a file in TOML, see docs/config.md")
+        command.add_argument("config", metavar="CONFIG", help="a file in TOML, see docs/lookup/config.md")
         command.add_argument("--output", metavar="FOLDER", help=f"folder of the run (runs/{name}/NAME)")
         command.add_argument("--quick", action="store_true", help="run briefly, as a test")
         command.add_argument("--overwrite", action="store_true", help="remove another run that is in the folder")

@@ -7,10 +7,10 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
-from jaxtyping import Array, PRNGKeyArray, Shaped
+from jaxtyping import Array, Shaped
 
 from .._checks import first_entry, is_whole, known
+from .._typing import ArrayLike, PRNGKeyArray
 from .trial_currents import Currents
 
 
@@ -64,7 +64,7 @@ def as_count(name: str, number: Any, least: int = 1) -> int:
     return int(number)
 
 
-def as_labels(labels: npt.ArrayLike, num_classes: int | None) -> Shaped[Array, " samples *target"]:
+def as_labels(labels: ArrayLike, num_classes: int | None) -> Shaped[Array, " samples *target"]:
     """Check labels and convert them to 32-bit integers; targets, without classes, are any numbers."""
     values = known(labels)
     if values is None:

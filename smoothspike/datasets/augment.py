@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from .._ragged import Flat, padded
+from .._typing import PRNGKeyArray
 from ..spikes import Spikes
 from .abstract import as_count
 from .dataset import Dataset

@@ -7,9 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, PRNGKeyArray, Shaped
+from jaxtyping import Array, Shaped
 
 from .._checks import known
+from .._describe import described_dataset
+from .._typing import ArrayLike, PRNGKeyArray
 from ..spikes import Spikes
 from .abstract import AbstractDataset, as_count, as_labels
 from .batching import by_length, check_batch_size, in_any_length
@@ -57,7 +59,7 @@ class Dataset(AbstractDataset):
     def __init__(
         self,
         spikes: Spikes,
-        labels: npt.ArrayLike,
+        labels: ArrayLike,
         *,
         num_classes: int | None,
         num_sources: int,
@@ -81,6 +83,9 @@ class Dataset(AbstractDataset):
         is_known = known(spikes.times) is not None and known(spikes.sources) is not None
         # inputs that arrive together are then one event
         self.spikes = spikes.grouped() if is_known else spikes
+
+    def __repr__(self) -> str:
+        return described_dataset(self)
 
     @overload
     def __getitem__(self, index: int) -> tuple[Any, ...]: ...

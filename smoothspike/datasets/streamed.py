@@ -9,17 +9,18 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Int, PRNGKeyArray
+from jaxtyping import Array, Int
 
 from .._ragged import Flat, flat_from_trials, padded
 from .._time_units import MILLISECONDS, time_factor
+from .._typing import ArrayLike, PRNGKeyArray
 from ..spikes import Spikes
 from .abstract import AbstractDataset, as_count, as_labels
 from .batching import by_length, check_batch_size
 from .dataset import Dataset
 
 #: Returns times and sources of the trials with these numbers, in this order.
-Read = Callable[[Int[np.ndarray, " trials"]], Sequence[tuple[npt.ArrayLike, npt.ArrayLike]]]
+Read = Callable[[Int[np.ndarray, " trials"]], Sequence[tuple[ArrayLike, ArrayLike]]]
 _AT_ONCE = 256
 
 
@@ -63,7 +64,7 @@ class StreamedDataset(AbstractDataset):
     def __init__(
         self,
         read: Read,
-        labels: npt.ArrayLike,
+        labels: ArrayLike,
         *,
         num_classes: int,
         num_sources: int,

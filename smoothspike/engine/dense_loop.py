@@ -28,6 +28,7 @@ from .dense_step import LOOKAHEAD, Progress, Trial, advance_silent_inputs, next_
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
 from .events import Population, Trajectory
+from .fused import MOST_NEURONS, by_platform, fused_trial, kernels_expected
 
 Table = dict[str, Float[Array, "sources neurons"]]
 Jumps = dict[str, Float[Array, "segments events neurons"]]
@@ -82,8 +83,19 @@ def simulate(
     capacity: int,
 ) -> Population:
     """Simulate one trial; arguments as for `run`."""
-    segments = segments_for(capacity + times.shape[0])
-    log = run(dynamics, initial, times, table, sources, duration, segments=segments)
+    events = capacity + times.shape[0]
+    is_fused = dynamics.fusible and size_of(initial) <= MOST_NEURONS and kernels_expected()
+    length = dynamics.kept_every
+    segments = Segments(-(-max(1, events) // length), length, 1) if is_fused else segments_for(events)
+
+    def plain(*arguments: Any) -> tuple:
+        return tuple(run(*arguments, segments=segments))
+
+    arguments = dynamics, initial, times, table, sources, duration
+    if is_fused:
+        log = DenseLog(*by_platform(partial(fused_trial, plain, segments.number, MOST_BEYOND), plain, *arguments))
+    else:
+        log = run(*arguments, segments=segments)
     which, size = log.which.ravel(), size_of(initial)
     spikes = spikes_among(log.times.ravel(), which, (which >= 0) & (which < size), capacity)
     trajectory = _trajectory(dynamics, log, table, sources, dynamics.flow(log.end, duration - log.last))

@@ -14,6 +14,9 @@ from ..numerics.elementwise import not_above
 from ..spikes import Spikes
 from .spike_places import SpikePlaces
 
+#: Up to this many spikes of a neuron are compared with each other.
+_FEW = 64
+
 
 class Capacity(NamedTuple):
     """How many spikes a simulation holds: of a whole population, and of any one neuron of a layer."""
@@ -173,9 +176,7 @@ def spike_times(
         total: How many can be held.
     """
     number = jnp.arange(len(place)).reshape(-1, *(1,) * spiked.ndim)
-    index = jnp.zeros_like(place)
-    for earlier in range(len(place)):
-        index += (place[earlier] == place) & (earlier < number)
+    index = _index_in_interval(place, number)
     start, end = (
         jnp.take_along_axis(each[:, None], place, 0, mode="promise_in_bounds") for each in (times[:-1], times[1:])
     )
@@ -186,6 +187,17 @@ def spike_times(
         existing = SpikePlaces.of(spiked, len(place), total)
         elapsed = existing.spread(existing.of_neurons(dynamics).time_to_spike(*existing.gathered(given)))
     return jnp.where(number < spiked, start + not_after(elapsed, end - start), jnp.inf)
+
+
+def _index_in_interval(place: Int[Array, "most neurons *trials"], number: Array) -> Int[Array, "most neurons *trials"]:
+    """Return for each spike of a neuron how many come before it in the same interval."""
+    if len(place) > _FEW:
+        is_first = jnp.concatenate([place[:1] >= 0, place[1:] != place[:-1]])
+        return number.astype(place.dtype) - jax.lax.cummax(jnp.where(is_first, number, 0).astype(place.dtype))
+    index = jnp.zeros_like(place)
+    for earlier in range(len(place)):
+        index += (place[earlier] == place) & (earlier < number)
+    return index
 
 
 def ordered(times: Float[Array, "most neurons *trials"], capacity: int) -> Spikes:

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, Int
 from ..neurons import AbstractDynamics, AbstractReadoutDynamics, State, until_spike
 from ..neurons.vectorised import Inputs
 from .events import Capacity, Drive, Population, Trajectory, collect, gathered, ordered, spike_times
-from .layer_scan import scan_inputs
+from .layer_scan import is_fused, scan_inputs
 from .readout import simulate_readout
 from .rematerialisation import Segments, best_at_once, segments_for
 
@@ -61,7 +61,8 @@ def _from_input_to_input(
     # all states, which are not computed where nobody asks for them; of resets derivatives must know
     noted = capacity._replace(per_neuron=0) if dynamics.resets_by_flow else capacity
     every = scan_inputs(neurons, initial, inputs, noted, Segments(1, segments.total, keeps_all=True), keep=True)
-    if noted.per_neuron or capacity.per_neuron <= (_MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY):
+    most = _MOST_CAUGHT if segments.keeps_all else _MOST_CAUGHT_OF_MANY
+    if noted.per_neuron or capacity.per_neuron <= most or is_fused(dynamics, capacity):
         passage = scan_inputs(neurons, initial, inputs, capacity, segments)
         found = spike_times(neurons, times, passage.at_spikes, passage.place, passage.spiked, capacity.total)
         spikes = ordered(found, capacity.total)

@@ -33,6 +33,8 @@ from ..neurons.vectorised import (
 )  # fmt: skip
 from ..numerics.elementwise import once_only
 from .events import Capacity
+from .fused import MOST_NOTED, by_platform, fused_passage, kernels_expected
+from .passage import Passage
 from .rematerialisation import MOST_KEPT, Segments, joined
 from .spike_places import SpikePlaces
 
@@ -41,27 +43,6 @@ _FIRST_ORDER = f"a layer with more than {MOST_KEPT} inputs has no second derivat
 
 #: Recompute where reverse mode needs it, instead of keeping it.
 _checkpointed = partial(jax.checkpoint, prevent_cse=False)
-
-
-class Passage(NamedTuple):
-    """What a population went through.
-
-    Attributes:
-        states: At the start of every interval, or of every segment if not all are kept; None where they were not asked
-            for.
-        end: The states after the last input.
-        at_spikes: The states at the starts of the intervals of the first spikes of every neuron.
-        place: Which intervals these are.
-        spiked: How many spikes every neuron has had.
-        upto: The same at the end of every interval, where all states are kept in one segment.
-    """
-
-    states: State
-    end: State
-    at_spikes: State
-    place: Int[Array, "most neurons *trials"]
-    spiked: Int[Array, " neurons *trials"]
-    upto: Int[Array, "inputs neurons *trials"] | None = None
 
 
 def scan_inputs(
@@ -86,7 +67,16 @@ def scan_inputs(
     Differentiation:
         Both modes, by the recursion of this module; second derivatives where all states are kept.
     """
-    return _scan_inputs(capacity, segments, keep, dynamics, initial, inputs)
+    plain = partial(_scan_inputs, capacity, segments, keep)
+    if keep or not is_fused(dynamics, capacity):
+        return plain(dynamics, initial, inputs)
+    fused = partial(fused_passage, plain, capacity.per_neuron)
+    return by_platform(fused, plain, dynamics, initial, inputs)
+
+
+def is_fused(dynamics: AbstractDynamics, capacity: Capacity) -> bool:
+    """Whether a scan that keeps no states is one kernel on a GPU, and there may be one."""
+    return dynamics.fusible and dynamics.resets_by_flow and capacity.per_neuron <= MOST_NOTED and kernels_expected()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))

@@ -27,7 +27,7 @@ class SpikePlaces(NamedTuple):
         beyond = jnp.cumsum(noted, axis=0)
         wanted = jnp.arange(total, dtype=spiked.dtype).reshape(-1, *(1,) * (spiked.ndim - 1))
         wanted = jnp.clip(wanted, 0, jnp.maximum(beyond[-1] - 1, 0))
-        neuron = jnp.minimum(_first_above(beyond, wanted), len(spiked) - 1)
+        neuron = jnp.minimum(first_above(beyond, wanted), len(spiked) - 1)
         first = beyond - noted
         numbers = jnp.arange(most, dtype=spiked.dtype).reshape(-1, *(1,) * spiked.ndim)
         return cls(wanted - _along(first, neuron), neuron, jnp.minimum(first + numbers, total - 1))
@@ -62,7 +62,7 @@ def _along(values: Array, places: Array) -> Array:
     return jnp.take_along_axis(values, flat, 0, mode="promise_in_bounds").reshape(places.shape)
 
 
-def _first_above(ascending: Int[Array, " size *trials"], values: Int[Array, " total *trials"]) -> Array:
+def first_above(ascending: Int[Array, " size *trials"], values: Int[Array, " total *trials"]) -> Array:
     """Return where each trial's ascending numbers are first above each value, by bisection; else their number."""
     low, high = jnp.zeros_like(values), jnp.full_like(values, len(ascending))
     for _ in range(len(ascending).bit_length()):

@@ -4,20 +4,28 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int
 
+from .in_kernel import in_kernel
 
-@jax.custom_batching.custom_vmap
+
 def anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
     """Return whether any flag is set: of all trials of a batch, where trials are mapped over.
 
     A branch that is chosen by the answer stays one, while `jax.vmap` would compute both of them and choose for every
     trial by itself. Use it where branches give the same for all entries for which they hold.
     """
+    if in_kernel():  # of the neurons of one block
+        return jnp.max(flags.astype(jnp.int32)) > 0
+    return _anywhere(flags)
+
+
+@jax.custom_batching.custom_vmap
+def _anywhere(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
     return flags.any()
 
 
-@anywhere.def_vmap
+@_anywhere.def_vmap
 def _anywhere_in_batch(size: int, is_mapped: list[bool], flags: Bool[Array, "*shape"]) -> tuple[Array, bool]:
-    return anywhere(flags), False
+    return _anywhere(flags), False
 
 
 @jax.custom_batching.custom_vmap

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import PLAIN
+from .in_kernel import in_kernel, polynomial
 
 Real = Float[Array, "*shape"]
 
@@ -28,13 +29,15 @@ def fast_cosine_and_sine(x: Real) -> tuple[Real, Real]:
     Quarter turns are taken off in two parts, the first of which is exact; what is left is summed as a power series.
     """
     first, second = _QUARTER_TURN[jnp.finfo(x.dtype).bits]
-    quarters = jnp.round(x * (2 / math.pi))
+    turns = x * (2 / math.pi)
+    # kernels cannot round; halves, which the two round differently, may go to either side
+    quarters = jnp.floor(turns + 0.5) if in_kernel() else jnp.round(turns)
     rest = (x - quarters * first) - quarters * second
     # so far out that rounding of x alone is a good part of a turn, one angle is as good as another
     rest = jnp.where(jnp.abs(rest) < 1, rest, 0.0)
     square = rest**2
-    cosine = jnp.polyval(jnp.asarray(_COSINE[::-1], x.dtype), square, unroll=len(_COSINE))
-    sine = rest * jnp.polyval(jnp.asarray(_SINE[::-1], x.dtype), square, unroll=len(_SINE))
+    cosine = polynomial(_COSINE[::-1], square, unroll=len(_COSINE))
+    sine = rest * polynomial(_SINE[::-1], square, unroll=len(_SINE))
     quadrant = quarters - 4 * jnp.floor(quarters / 4)
     is_swapped = (quadrant == 1) | (quadrant == 3)
     along, across = jnp.where(is_swapped, sine, cosine), jnp.where(is_swapped, cosine, sine)

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from . import PLAIN
 from .batch_reductions import largest
+from .in_kernel import in_kernel, polynomial
 
 Real = Float[Array, "*#shape"]
 #: Functions of squared angles: cosine, sine, the next of their row, and the square of the factor that all three have.
@@ -52,6 +53,8 @@ def fast_rotation_functions(angle: Real, exactly: Callable[[Real], Functions]) -
     jax 0.10). The choice is made once for all neurons, which also keeps the compiler from computing them again for each
     use.
     """
+    if in_kernel():  # a thread for every neuron, which would wait for the others to choose
+        return exactly(angle)
     size = jnp.abs(stop_gradient(angle))
     # whole numbers, as XLA's kernel for the largest of many floating-point numbers is ten times slower on a CPU
     level = largest(sum((~(size < series.limit)).astype(jnp.int32) for series in _SERIES))
@@ -70,7 +73,7 @@ def _by_series(series: Series, angle: Real) -> Functions:
 
 
 def _sum(x: Real, divisors: list[int]) -> Real:
-    return jnp.polyval(jnp.asarray([(-1) ** k / each for k, each in enumerate(divisors)][::-1], x.dtype), x, unroll=16)
+    return polynomial([(-1) ** k / each for k, each in enumerate(divisors)][::-1], x)
 
 
 rotation_functions = plain_rotation_functions if PLAIN else fast_rotation_functions

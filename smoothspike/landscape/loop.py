@@ -7,9 +7,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jaxtyping import Float, PRNGKeyArray
+from jaxtyping import Float
 
 from .._checks import is_whole
+from .._typing import PRNGKeyArray
 from ..datasets import AbstractDataset
 from ..networks._arguments import CapacityLike
 from .event import Event

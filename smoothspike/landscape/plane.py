@@ -6,9 +6,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .._checks import is_whole
+from .._typing import PRNGKeyArray
 from ..training.groups import named_parameters
 
 #: How many random ones, "gradient", the name of a parameter, or a tree like the network; or a sequence of these.

@@ -8,8 +8,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from .._typing import PRNGKeyArray
 from ..datasets import AbstractDataset
 from ..networks import FeedForward, Network, Recurrent, Sequential
 from ..networks._arguments import CapacityLike, given_capacities

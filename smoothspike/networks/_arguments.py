@@ -8,14 +8,14 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-import numpy.typing as npt
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from symbolic import NeuronModel
 
 from .._checks import DELAYS, floating, is_whole, known, require_delays, require_positive, wrong_delays
 from .._spike_checks import is_misgrouped
 from .._tracing import revealed
+from .._typing import ArrayLike, PRNGKeyArray
 from ..engine import Capacity
 from ..neurons.neuron import Neuron
 from ..spikes import Spikes
@@ -25,7 +25,7 @@ Initial = Mapping[str, ArrayLike]
 States = tuple[dict[str, Float[Array, " _neurons"]], ...]
 #: One number, one for each layer, or what `capacity_for` returns.
 CapacityLike = int | Sequence[int] | Sequence[Capacity]
-DelaysLike = npt.ArrayLike | None
+DelaysLike = ArrayLike | None
 
 
 def valid(network: Any, spikes: Any) -> Spikes:
@@ -90,8 +90,8 @@ def initial_states(neuron: Neuron, size: int, given: Initial | None) -> dict[str
     for name, value in (given or {}).items():
         if name not in values:
             raise ValueError(f"initial: {neuron.model.name} has no state {name!r}; its states are {', '.join(values)}")
-        if jnp.shape(value) not in ((), (size,)):
-            raise ValueError(f"initial {name} has shape {jnp.shape(value)}; give one value, or {size}")
+        if np.shape(value) not in ((), (size,)):
+            raise ValueError(f"initial {name} has shape {np.shape(value)}; give one value, or {size}")
         values[name] = _within_range(neuron, name, jnp.broadcast_to(jnp.asarray(value, values[name].dtype), (size,)))
     return values
 

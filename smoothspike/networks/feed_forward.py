@@ -5,11 +5,11 @@ from typing import final
 
 import equinox as eqx
 import jax
-import numpy.typing as npt
 from jax.experimental.sparse import BCOO
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .._describe import described_network
+from .._typing import ArrayLike, PRNGKeyArray
 from ..engine import Connections
 from ..neurons.neuron import Neuron
 from ._arguments import (
@@ -78,7 +78,7 @@ class FeedForward(AbstractNetwork):
         key: PRNGKeyArray | None = None,
         scale: float = 0.5,
         mean: float = 0.0,
-        weights: Sequence[npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO] | None = None,
+        weights: Sequence[ArrayLike | Mapping[str, ArrayLike] | Connections | BCOO] | None = None,
         delays: Sequence[DelaysLike] | None = None,
     ) -> None:
         self.sizes, self.duration = checked_sizes(sizes), checked_duration(duration)

@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from .._typing import PRNGKeyArray
 from ..engine import Trajectory
 from ..neurons import ReadoutDynamics
 from ..neurons.neuron import Neuron

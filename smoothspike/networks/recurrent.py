@@ -5,11 +5,11 @@ from typing import Any, final
 
 import equinox as eqx
 import jax
-import numpy.typing as npt
 from jax.experimental.sparse import BCOO
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .._describe import described_network
+from .._typing import ArrayLike, PRNGKeyArray
 from ..engine import Connections
 from ..neurons.neuron import Neuron
 from ._arguments import DelaysLike, as_neuron, check_size, checked_duration, checked_sizes, required_key
@@ -17,7 +17,7 @@ from ._layer import Layer
 from ._weights import actual, drawn_connections, given_connections
 from .abstract import AbstractNetwork
 
-WeightsLike = npt.ArrayLike | Mapping[str, npt.ArrayLike] | Connections | BCOO
+WeightsLike = ArrayLike | Mapping[str, ArrayLike] | Connections | BCOO
 
 
 @final

@@ -65,6 +65,21 @@ class AbstractDynamics(eqx.Module):
         """Whether `advance` goes on through spikes and `time_to_spike` knows later ones, by the flow or by resets."""
         return self.resets_by_flow
 
+    @property
+    def fusible(self) -> bool:
+        """Whether `advance`, `jump` and what derivatives need can be traced inside a GPU kernel."""
+        return False
+
+    @property
+    def in_kernels(self) -> "AbstractDynamics":
+        """The same neurons with the same states, in the form in which kernels compute them."""
+        return self
+
+    @property
+    def kept_every(self) -> int:
+        """How many events lie between states that kernels keep; those between are computed again, all in registers."""
+        return 4
+
     @abstractmethod
     def initial_state(self, values: Mapping[str, Neurons]) -> State:
         """Turn values of all declared states into a state."""

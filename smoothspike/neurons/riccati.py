@@ -88,6 +88,10 @@ class RiccatiDynamics(AbstractVectorisedDynamics):
         return True
 
     @property
+    def fusible(self) -> bool:
+        return True
+
+    @property
     def vectorises_over_inputs(self) -> bool:
         return bool(self.current_gains)
 

@@ -72,6 +72,18 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
         return True
 
     @property
+    def fusible(self) -> bool:
+        return True
+
+    @property
+    def in_kernels(self) -> RiccatiSeriesDynamics:
+        return self.series
+
+    @property
+    def kept_every(self) -> int:
+        return self.series.kept_every
+
+    @property
     def vectorises_over_inputs(self) -> bool:
         return True
 

@@ -62,6 +62,14 @@ class RiccatiSeriesDynamics(AbstractOnePassDynamics):
         return not self.update.names
 
     @property
+    def fusible(self) -> bool:
+        return self.resets_by_flow
+
+    @property
+    def kept_every(self) -> int:
+        return 1  # a step of a series is large enough a program
+
+    @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.jumps)
 

@@ -15,6 +15,8 @@ from jax.custom_derivatives import SymbolicZero
 from jax.lax import stop_gradient
 from jaxtyping import Array
 
+from ..kernels.in_kernel import in_kernel
+
 Function = Callable[..., tuple[Array, ...]]
 
 # step sizes and places of events are exact to first order alone
@@ -84,6 +86,14 @@ def _with_columns(function: Function, primals: tuple[Array, ...], moving: list[i
         return function(*arguments)
 
     chosen = tuple(once_only(_FIRST_ORDER, primals[index]) for index in moving)
+
+    if in_kernel():  # which has no arrays over neurons and columns
+        units = [
+            tuple(jnp.full_like(each, float(place == other)) for place, each in enumerate(chosen))
+            for other in range(len(chosen))
+        ]
+        found = [jax.jvp(of_moving, chosen, unit) for unit in units]
+        return found[0][0], tuple(zip(*(column for _, column in found), strict=True))
 
     def along(direction: Array) -> tuple[Any, Any]:
         tangents = tuple(jnp.full_like(primal, part) for primal, part in zip(chosen, direction, strict=True))

@@ -13,6 +13,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
+from ..kernels.in_kernel import some
 from .elementwise import differentiable, not_below
 from .projective import normalise
 from .series import (
@@ -179,7 +180,7 @@ def _advance(shape: Shape, duration: Real, g: Real, q: Real, *values: Real) -> t
 
     def going(carry: tuple) -> Array:
         _, elapsed, _, steps = carry
-        return jnp.any(elapsed < horizon) & (steps < _MAX_STEPS)
+        return some(elapsed < horizon) & (steps < _MAX_STEPS)
 
     def onward(carry: tuple) -> tuple:
         ray, elapsed, count, steps = carry
@@ -209,7 +210,7 @@ def _until_zero(shape: Shape, within: Real, index: Real, g: Real, q: Real, *valu
 
     def going(carry: tuple) -> Array:
         *_, is_over, steps = carry
-        return ~jnp.all(is_over) & (steps < _MAX_STEPS)
+        return some(~is_over) & (steps < _MAX_STEPS)
 
     def onward(carry: tuple) -> tuple:
         ray, elapsed, count, wait, is_over, steps = carry

@@ -5,12 +5,14 @@ step, and the step size is a matter of rounding alone. Every series is a list of
 an array over neurons.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax.numpy as jnp
 from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
+
+from ..kernels.in_kernel import in_kernel, some
 
 Real = Float[Array, "*#shape"]
 Coefficients = Sequence[Real]
@@ -96,6 +98,11 @@ def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Seque
     if not couplings:
         return total
     unit = jnp.where(total > 0, total, 1.0)
+    if in_kernel():
+        sizes = (jnp.abs(stop_gradient(rate)) / unit for rate in rates)
+        trace = _trace_of_power(states, dict(zip(couplings, sizes, strict=True)))
+        trace = trace ** (1 / 2**_SQUARINGS) * unit
+        return jnp.where(trace > 0, trace, total)
     power = jnp.zeros((*like.shape, states, states), like.dtype)
     for (row, column), rate in zip(couplings, rates, strict=True):
         power = power.at[..., row, column].set(jnp.abs(stop_gradient(rate)) / unit)
@@ -103,6 +110,19 @@ def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Seque
         power = power @ power
     trace = jnp.trace(power, axis1=-2, axis2=-1) ** (1 / 2**_SQUARINGS) * unit
     return jnp.where(trace > 0, trace, total)
+
+
+def _trace_of_power(states: int, entries: Mapping[tuple[int, int], Real]) -> Real:
+    """Square a matrix several times, entry by entry, where there are no arrays of matrices."""
+    for _ in range(_SQUARINGS):
+        found: dict[tuple[int, int], Real] = {}
+        for (row, inner), one in entries.items():
+            for column in range(states):
+                if (other := entries.get((inner, column))) is not None:
+                    place = row, column
+                    found[place] = found[place] + one * other if place in found else one * other
+        entries = found
+    return sum(entries[place] for place in entries if place[0] == place[1])
 
 
 def size_within(series: Coefficients, fastest: Real, terms: int) -> Real:
@@ -143,7 +163,7 @@ def falling_zero(series: Coefficients, step: Real) -> Real:
 
     def going(state: tuple[Array, ...]) -> Array:
         *_, is_done, count = state
-        return ~jnp.all(is_done) & (count < _HALVINGS)
+        return some(~is_done) & (count < _HALVINGS)
 
     def narrowed(state: tuple[Array, ...]) -> tuple[Array, ...]:
         low, high, t, is_done, count = state
@@ -172,7 +192,7 @@ def first_rise(series: Coefficients, step: Real) -> tuple[Real, Bool[Array, "*#s
 
     def going(state: tuple[Array, ...]) -> Array:
         _, is_done, count = state
-        return ~jnp.all(is_done) & (count < _MARCHES)
+        return some(~is_done) & (count < _MARCHES)
 
     def onward(state: tuple[Array, ...]) -> tuple[Array, ...]:
         t, is_done, count = state

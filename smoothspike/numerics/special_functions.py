@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..kernels.cosine_and_sine import cosine_and_sine
+from ..kernels.in_kernel import polynomial
 
 # Below these sizes of the argument the power series is used, above it the recurrence, which cancels near zero.
 _CIRCULAR_SERIES, _CIRCULAR_TERMS = 4.0, 16
@@ -53,7 +54,7 @@ def circular(order: int, x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         (-0.5) ** k / (math.factorial(k) * math.prod(range(1, 2 * (order + k) + 2, 2))) for k in range(_CIRCULAR_TERMS)
     ]
     near = jnp.clip(x, -_CIRCULAR_SERIES, _CIRCULAR_SERIES)
-    series = jnp.polyval(jnp.asarray(coefficients[::-1], x.dtype), near) * jnp.where(x > 0, 1.0, jnp.exp(-root))
+    series = polynomial(coefficients[::-1], near) * jnp.where(x > 0, 1.0, jnp.exp(-root))
     return jnp.where(jnp.abs(x) > _CIRCULAR_SERIES, values[-1], series)
 
 
@@ -81,7 +82,7 @@ def exponential(order: int, y: Float[Array, "*shape"]) -> Float[Array, "*shape"]
         value = (n * value - jnp.exp(-divisor)) / divisor
     coefficients = [(-1) ** k / (math.factorial(k) * (k + order + 1)) for k in range(_EXPONENTIAL_TERMS)]
     near = jnp.clip(y, -_EXPONENTIAL_SERIES, _EXPONENTIAL_SERIES)
-    return jnp.where(far, value, jnp.polyval(jnp.asarray(coefficients[::-1], y.dtype), near))
+    return jnp.where(far, value, polynomial(coefficients[::-1], near))
 
 
 @exponential.defjvp

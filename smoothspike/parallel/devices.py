@@ -1,4 +1,4 @@
-"""Data parallelism: the network on every device, the samples of a batch shared among them; see docs/parallel.md."""
+"""Data parallelism: the network on every device, the samples of a batch shared among them; see docs/do/devices.md."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..networks.recording import Recording
 from ..spikes import Spikes
 from ._trial import last_time, pseudospike_times, require_one_trial
-from .style import lighter, mark_trial_end, prepared
+from .style import beside, lighter, mark_trial_end, prepared
 
 #: Height of a mark, as a fraction of its row.
 HEIGHT = 0.8
+#: How much white there is in the colour of pseudospikes.
+PALE = 0.6
 
 
 def raster(
@@ -25,6 +28,7 @@ def raster(
     pseudospikes: bool = False,
     until: float | None = None,
     color: str | Sequence[str] = "#222222",
+    legend: bool | None = None,
 ) -> Axes:
     """Plot the spikes of one trial, with a row for each neuron.
 
@@ -38,6 +42,7 @@ def raster(
             point to those after `until`.
         until: End of the time axis; by default after the last mark, at most twice the trial.
         color: One colour, or one per neuron.
+        legend: Whether to say which marks are pseudospikes; by default in a figure of its own, where there are any.
 
     Raises:
         ValueError: for a batch of trials, a source beyond `size`, a wrong number of colours, or `pseudospikes` without
@@ -67,6 +72,7 @@ def raster(
     if len(colors) != size:
         raise ValueError(f"raster: {len(colors)} colours for {size} neurons; pass one colour, or one per neuron")
 
+    legend = ax is None and pseudospikes if legend is None else legend
     ax = prepared(ax)
     _marks(ax, times, sources, colors)
     end = 1.03 * float(times.max(initial=0.0)) or 1.0
@@ -79,11 +85,14 @@ def raster(
         _pseudospikes(ax, later, end, colors)
     ax.set(xlim=(0, end if until is None else until), ylim=(-0.5, size - 0.5), xlabel="time", ylabel="neuron")
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+    if legend and size:
+        shades = {"spike": colors[0], "pseudospike,\nbeyond the trial": lighter(colors[0], PALE)}
+        beside(ax, handles=[Line2D([], [], color=shade, label=name) for name, shade in shades.items()])
     return ax
 
 
 def _pseudospikes(ax: Axes, times: np.ndarray, end: float, colors: np.ndarray) -> None:
-    pale = np.array([lighter(each, 0.6) for each in colors])
+    pale = np.array([lighter(each, PALE) for each in colors])
     is_shown = times <= end
     _marks(ax, times[is_shown], np.flatnonzero(is_shown), pale)
     beyond = np.flatnonzero(~is_shown)

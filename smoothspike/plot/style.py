@@ -26,6 +26,11 @@ GREY = "#808080"
 #: Matplotlib's mathtext supports only a part of LaTeX.
 _PARSER = MathTextParser("path")
 
+#: What differs on a screen, where a figure without axes of its own is shown.
+_SCREEN: dict[Any, Any] = {
+    "axes.labelsize": 11.0, "axes.titlesize": 11.0, "figure.dpi": 110.0, "figure.figsize": (6.0, 3.6),
+    "font.size": 10.0, "legend.fontsize": 10.0, "xtick.labelsize": 10.0, "ytick.labelsize": 10.0,
+}  # fmt: skip
 _PAPER: dict[Any, Any] = {
     "axes.edgecolor": "#222222",
     "axes.labelcolor": "#222222",
@@ -100,6 +105,11 @@ def paper_style() -> Iterator[None]:
         yield
 
 
+def is_paper() -> bool:
+    """Whether the style of a paper is in force."""
+    return matplotlib.rcParams["font.size"] == _PAPER["font.size"]
+
+
 def lighter(color: str, amount: float = 0.5) -> str:
     """Mix a colour with white: an `amount` of 0 gives the colour, 1 white.
 
@@ -112,12 +122,21 @@ def lighter(color: str, amount: float = 0.5) -> str:
 
 
 def prepared(ax: Axes | None) -> Axes:
-    """Return the axes, by default of a new figure in paper style, without their upper and right spines."""
+    """Return the axes, by default of a new figure, without their upper and right spines.
+
+    A new figure has the size for a screen, but inside `paper_style` that of a column.
+    """
     if ax is None:
-        with paper_style():
+        with matplotlib.rc_context(_PAPER if is_paper() else _PAPER | _SCREEN):
             _, ax = plt.subplots(layout="constrained")
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def beside(ax: Axes, **options: Any) -> None:
+    """Place a legend to the right of the axes."""
+    with matplotlib.rc_context({"legend.fontsize": text_size(ax), "legend.handlelength": 1.4}):
+        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, frameon=False, **options)
 
 
 def text_size(ax: Axes) -> float:

@@ -7,12 +7,13 @@ import numpy as np
 import sympy as sp
 from jaxtyping import Array
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ..networks.recording import LayerRecord, Recording
 from ..neurons import ReadoutDynamics
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
 from ._trial import last_time, pseudospike_times, require_one_trial
-from .style import COLORS, mark_trial_end, mathematics, prepared, show_angles
+from .style import COLORS, GREY, beside, mark_trial_end, mathematics, prepared, show_angles
 
 #: The default number of neurons.
 MOST = len(COLORS)
@@ -28,6 +29,7 @@ def traces(
     pseudospikes: bool = True,
     until: float | None = None,
     colors: Sequence[str] | None = None,
+    legend: bool | None = None,
 ) -> Axes:
     """Plot the membrane potential (or the angle) of neurons in one trial, with spikes as triangles above the panel.
 
@@ -46,6 +48,7 @@ def traces(
             to a pseudospike after `until`.
         until: End of the time axis; by default after the last mark, at most twice the trial.
         colors: One colour for each of the neurons.
+        legend: Whether to say which colour is which neuron, and what triangles are; by default in a figure of its own.
 
     Raises:
         ValueError: for a batch of trials, a neuron that does not exist, or too few colours.
@@ -71,6 +74,7 @@ def traces(
     curves = _curves(recording, layer, variable, chosen, [trains[neuron] for neuron in chosen], samples)
 
     end = last_time(recording.duration, later[chosen] if pseudospikes else later[:0]) if until is None else until
+    legend = ax is None if legend is None else legend
     ax = prepared(ax)
     for neuron, (times, values), color in zip(chosen, curves, palette, strict=False):
         ax.plot(times, values, color=color, linewidth=1.0, label=f"neuron {neuron}")
@@ -84,7 +88,20 @@ def traces(
     if variable.is_angle:
         show_angles(ax.yaxis)
     ax.set(xlabel="time", ylabel=f"${mathematics(sp.Symbol(variable.name))}$")
+    if legend:
+        _explain(ax, pseudospikes)
     return ax
+
+
+def _explain(ax: Axes, pseudospikes: bool) -> None:
+    """Add a legend: neurons by their colour, spikes by their triangles."""
+    handles = [line for line in ax.get_lines() if str(line.get_label()).startswith("neuron")]
+    marks = {"spike": GREY, "pseudospike": "white"} if pseudospikes else {}
+    handles += [
+        Line2D([], [], color=GREY, marker="^", markerfacecolor=face, linestyle="", markersize=4.0, label=name)
+        for name, face in marks.items()
+    ]
+    beside(ax, handles=handles)
 
 
 def _check(chosen: list[int], palette: list[str], size: int, layer: int) -> None:

@@ -8,9 +8,9 @@ import equinox as eqx
 import jax
 import optax
 from jax.sharding import Mesh
-from jaxtyping import PRNGKeyArray
 from tqdm.auto import tqdm
 
+from .._typing import PRNGKeyArray
 from ..datasets import AbstractDataset
 from ..networks import Network
 from ..networks._arguments import CapacityLike, given_capacities

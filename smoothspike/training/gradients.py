@@ -7,8 +7,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from .._typing import PRNGKeyArray
 from ..networks import Network, require_exact
 from ..spikes import Spikes
 

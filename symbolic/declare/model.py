@@ -7,13 +7,14 @@ from typing import Any, Never
 import sympy as sp
 
 from ..errors import ModelError
-from .declaration import Bounds, Declaration, Value
+from .declaration import Declaration
 from .dimensions import resolved
 from .frozen import FrozenMapping
+from .given import items, range_of, routes_of, symbols_of, sympified, value_of
 from .keywords import refuse_unknown
 from .plain import Plain
 from .renderings import as_latex, as_text
-from .rules import InputRoute, Jump, SpikeRule, exact, weight
+from .rules import InputRoute, Jump, SpikeRule, exact
 from .solution import Solution
 from .text import parse_declaration
 from .units import MS
@@ -85,25 +86,27 @@ class NeuronModel(Declaration):
         refuse_unknown(unknown, NeuronModel.__init__)
         if isinstance(parameters, Iterable) and not isinstance(parameters, Mapping):
             parameters = dict.fromkeys(parameters)
-        field = _sympified(dynamics, "dynamics")
+        field = sympified(dynamics, "dynamics")
         plain = Plain(units or {})
         spike, reset = plain.spike(spike), plain.mapping(reset, "reset")
         parameters, initial = plain.mapping(parameters, "parameter"), plain.mapping(initial, "initial")
         bounds, refractory = plain.ranges(bounds), plain.value(refractory, "refractory", MS)
-        values = {state: sp.Integer(0) for state in field} | _sympified(initial or {}, "initial")
+        values = {state: sp.Integer(0) for state in field} | sympified(initial or {}, "initial")
         fields: dict[str, Any] = {
             "name": str(name),
             "dynamics": FrozenMapping(field),
             "spike": spike,
-            "reset": FrozenMapping(_sympified({} if reset is None else reset, "reset")),
-            "routes": _routes(inputs),
+            "reset": FrozenMapping(sympified({} if reset is None else reset, "reset")),
+            "routes": routes_of(inputs),
             "parameters": FrozenMapping(
-                {symbol: _value(symbol, value) for symbol, value in _items(parameters, "parameters")}
+                {symbol: value_of(symbol, value) for symbol, value in items(parameters, "parameters")}
             ),
             "initial": FrozenMapping(values),
-            "bounds": FrozenMapping({state: _range(state, limits) for state, limits in _items(bounds or {}, "bounds")}),
+            "bounds": FrozenMapping(
+                {state: range_of(state, limits) for state, limits in items(bounds or {}, "bounds")}
+            ),
             "solution": solution,
-            "currents": _symbols(currents),
+            "currents": symbols_of(currents),
             "refractory": None if refractory is None else exact(refractory, "refractory"),
             "units": FrozenMapping({}),
         }
@@ -114,34 +117,49 @@ class NeuronModel(Declaration):
             object.__setattr__(self, "units", FrozenMapping(resolved(self, plain.dimensions)))
 
     @classmethod
-    def from_equations(cls, equations: str, **declaration: Any) -> "NeuronModel":
+    def from_equations(
+        cls,
+        equations: str,
+        *,
+        name: str = "",
+        spike: str | None = None,
+        reset: str = "",
+        inputs: str | Mapping[str, str] = "",
+        parameters: Mapping[str, Any] | Iterable[str] = (),
+        initial: Mapping[str, Any] | None = None,
+        bounds: Mapping[str, tuple[Any, Any]] | None = None,
+        solution: Solution | None = None,
+        currents: str | Iterable[str] = (),
+        refractory: Any = None,
+        units: Mapping[str, str] | None = None,
+        **unknown: Never,
+    ) -> "NeuronModel":
         """Declare a model in text; the result equals the same model declared with SymPy symbols.
 
         Expressions are made of numbers, names, `+ - * / ** ^ ( )`, `pi` and the functions exp, log, sqrt, sin, cos,
         tan, atan, sinh, cosh, tanh and abs. Cases are written as in SymPy: `Piecewise((V**2, V > 0), (-V, True))`;
         conditions compare with `< <= > >=` and are joined by `and`, `or`. Decimal numbers are exact: 0.1 is 1/10.
-        States are real; parameters are real, time constants positive: those that divide the whole right-hand side of
-        an equation, or a decay of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
+        States and parameters are real, time constants positive: those that divide the whole right-hand side of an
+        equation, or a decay of its own state (`-I/tau_s + J`). Comments start with `#`. No code is evaluated.
 
         Args:
             equations: One `dV/dt = ...` per line, or separated by semicolons. They may not name time. Lines such as
                 `Isyn = g*(E - V)` give a part of them a name, in any order.
-            **declaration: The other parts of the declaration, as text where they are formulas:
-                `name`: What the model is called in reports.
-                `spike`: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing.
-                Without it the model is a readout.
-                `reset`: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
-                `inputs`: The state that an input spike of weight w increases by w, or what it does instead, with the
-                weight called `weight`: `theta = 2*atan(tan(theta/2) + weight)`; a dictionary of either for named
-                routes.
-                `parameters`: Every name that is not a state, with a number, one number per neuron, or None to leave it
-                open. A collection of names leaves all of them open.
-                `initial`: Values of the states at time 0, as numbers or text; zero where not named.
-                `bounds`: Ranges that states never leave, such as `{"g": (0, "oo")}`.
-                `solution`: Formulas for flow and time to spike, in SymPy.
-                `currents`: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
-                `refractory`: The refractory time, a number or text such as `t_ref` or `2 ms`.
-                `units`: Units of states and parameters that are given as plain numbers, by name.
+            name: What the model is called in reports.
+            spike: `V = oo` for a spike at infinity, otherwise `V = V_th` (or `V > V_th`): an upward crossing. Without
+                it the model is a readout.
+            reset: `V = -oo`, or several: `V = V_r, w = w + b`. States not named keep their value.
+            inputs: The state that an input spike of weight w increases by w, or what it does instead, with the weight
+                called `weight`: `theta = 2*atan(tan(theta/2) + weight)`; a dictionary of either for named routes.
+            parameters: Every name that is not a state, with a number, one number per neuron, or None to leave it open.
+                A collection of names leaves all of them open.
+            initial: Values of the states at time 0, as numbers or text; zero where not named.
+            bounds: Ranges that states never leave, such as `{"g": (0, "oo")}`.
+            solution: Formulas for flow and time to spike, in SymPy.
+            currents: Names of input currents that are given when a network is run: `I_ext`, or `I_ext, J_ext`.
+            refractory: The refractory time, a number or text such as `t_ref` or `2 ms`.
+            units: Units of states and parameters that are given as plain numbers, by name.
+            **unknown: Refused, with the nearest keyword.
 
         Returns:
             The model.
@@ -160,9 +178,14 @@ class NeuronModel(Declaration):
             >>> model.dynamics[model.variable]
             (I + V*(V - 1))/tau_m
         """
-        if "name" not in declaration:
+        refuse_unknown(unknown, NeuronModel.from_equations)
+        if not name:
             raise ModelError("no name; pass name='QIF', what the model is called in reports")
-        return NeuronModel(**parse_declaration(equations, **declaration))
+        given = parse_declaration(
+            equations, name=name, spike=spike, reset=reset, inputs=inputs, parameters=parameters, initial=initial,
+            bounds=bounds, solution=solution, currents=currents, refractory=refractory, units=units,
+        )  # fmt: skip
+        return NeuronModel(**given)
 
     def route(self, name: str) -> InputRoute:
         """Return the input route of this name.
@@ -221,67 +244,3 @@ class NeuronModel(Declaration):
 
     def _repr_latex_(self) -> str:
         return as_latex(self)
-
-
-def _sympified(mapping: Any, where: str) -> dict[sp.Symbol, sp.Expr]:
-    return {symbol: exact(value, f"{where} of {symbol}") for symbol, value in _items(mapping, where)}
-
-
-def _items(mapping: Any, where: str) -> list[tuple[sp.Symbol, Any]]:
-    if not isinstance(mapping, Mapping):
-        raise ModelError(f"{where}: expected a dictionary from SymPy symbols to values, got {mapping!r}")
-    for symbol in mapping:
-        if not isinstance(symbol, sp.Symbol):
-            raise ModelError(f"{where}: {symbol!r} is not a SymPy symbol; write sp.Symbol('V', real=True)")
-    return list(mapping.items())
-
-
-def _symbols(currents: Any) -> tuple[sp.Symbol, ...]:
-    found = (currents,) if isinstance(currents, sp.Symbol) else currents
-    if isinstance(found, str) or not isinstance(found, Iterable):
-        raise ModelError(f"currents: expected a SymPy symbol or several, got {currents!r}")
-    symbols = tuple(found)
-    for symbol in symbols:
-        if not isinstance(symbol, sp.Symbol):
-            raise ModelError(f"currents: {symbol!r} is not a SymPy symbol; write sp.Symbol('I_ext', real=True)")
-    return symbols
-
-
-def _value(symbol: Any, value: Any) -> Value:
-    """A number; a sequence of numbers (one per neuron) becomes a SymPy tuple."""
-    if value is None:
-        return None
-    if hasattr(value, "tolist"):  # NumPy and JAX arrays, without importing either
-        value = value.tolist()
-    where = f"parameter {symbol}"
-    if isinstance(value, (list, tuple, sp.Tuple)):
-        return sp.Tuple(*(exact(number, where) for number in value))
-    return exact(value, where)
-
-
-def _range(state: Any, limits: Any) -> Bounds:
-    try:
-        low, high = limits
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"bounds of {state}: write a pair such as (0, oo), not {limits!r}") from error
-    return exact(low, f"bounds of {state}"), exact(high, f"bounds of {state}")
-
-
-def _routes(inputs: Any) -> tuple[InputRoute, ...]:
-    if inputs is None:
-        return ()
-    if isinstance(inputs, Mapping):
-        return tuple(_route(str(name), target) for name, target in inputs.items())
-    if isinstance(inputs, Jump) and inputs.changes:
-        return (_route(next(iter(inputs.changes)).name, inputs),)
-    if isinstance(inputs, sp.Symbol):
-        return (_route(inputs.name, inputs),)
-    raise ModelError(f"inputs: name the state that an input spike increases, or a dictionary of routes, not {inputs!r}")
-
-
-def _route(name: str, target: Any) -> InputRoute:
-    if isinstance(target, Jump):
-        return InputRoute(name, target.changes)
-    if isinstance(target, sp.Symbol):
-        return InputRoute(name, FrozenMapping({target: target + weight}))
-    raise ModelError(f"inputs: route {name!r} must name a state or a jump, not {target!r}")

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any, Never
+from typing import Any
 
 import sympy as sp
 
 from ..errors import ModelError
 from .expressions import RESERVED, Reader, Scope
-from .keywords import refuse_unknown
 from .names import NAME, DeclaredNames
 from .roles import time_constants
 from .rules import Jump, SpikeRule, at_infinity, crosses, jump
@@ -32,10 +31,8 @@ def parse_declaration(
     currents: str | Iterable[str] = (),
     refractory: Any = None,
     units: Mapping[str, str] | None = None,
-    **unknown: Never,
 ) -> dict[str, Any]:
     """Read a declaration from text: the arguments of the same model declared with SymPy symbols."""
-    refuse_unknown(unknown, parse_declaration)
     if not isinstance(parameters, Mapping):
         parameters = dict.fromkeys(_names(parameters))
     source = _source("equations", equations, "dV/dt = ...")

@@ -94,7 +94,7 @@ class Derivation:
         }
         return named | {name: formula for name, formula in others.items() if formula is not None}
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         lines = [f"{self.model.name}: method {self.method}", f"  because {self.reason}"]
         if self.relation is not None:
             lines.append(f"  valid where {self.relation}")

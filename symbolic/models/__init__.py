@@ -1,6 +1,8 @@
 """The library of declared neuron models: plain declarations, with no powers that a user's own lacks."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
+from typing import NoReturn
 
 from ..declare import NeuronModel
 from .quadratic import izhikevich as izhikevich
@@ -61,6 +63,13 @@ _LIBRARY: dict[str, Callable[..., NeuronModel]] = {
         xif,
     )
 }
+
+
+def __getattr__(name: str) -> NoReturn:
+    close = [] if name.startswith("_") else get_close_matches(name, _LIBRARY, n=1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    message = f"the library has no model {name!r}; {guess}models.names() lists all"
+    raise AttributeError(message, name=name, obj=_LIBRARY)
 
 
 def names() -> tuple[str, ...]:

@@ -34,7 +34,7 @@ class Certificate(Results):
         (True, 'HOLDS')
     """
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return render.text(self)
 
     def to_markdown(self) -> str:

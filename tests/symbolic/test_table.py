@@ -6,12 +6,12 @@ import pytest
 
 from symbolic import models, table
 
-PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+PAGE = Path(__file__).parents[2] / "docs" / "lookup" / "models.md"
 
 
 @pytest.mark.slow
 def test_the_page_is_current():
-    assert PAGE.read_text(encoding="utf-8") == table.table(), "run: python -m symbolic.table docs/models.md"
+    assert PAGE.read_text(encoding="utf-8") == table.table(), "run: python -m symbolic.table docs/lookup/models.md"
 
 
 def test_every_model_has_a_row():

@@ -1,4 +1,4 @@
-"""The page of the schema for the documentation: `python -m smoothspike.studies.config.document docs/config.md`."""
+"""The page of the schema in the manual: `python -m smoothspike.studies.config.document docs/lookup/config.md`."""
 
 import dataclasses
 import inspect
@@ -13,7 +13,7 @@ from .kinds import Argument, kind_of
 from .schema import Config
 
 BEGIN, END = (
-    "<!-- schema: written by `python -m smoothspike.studies.config.document docs/config.md` -->",
+    "<!-- schema: written by `python -m smoothspike.studies.config.document docs/lookup/config.md` -->",
     "<!-- end -->",
 )
 _FUNCTIONS: tuple[tuple[str, str, tuple[str, ...], Callable[[str], Any]], ...] = (

@@ -1,4 +1,4 @@
-"""The schema of a configuration: what is checked when one is read, and what docs/config.md says."""
+"""The schema of a configuration: what is checked when one is read, and what docs/lookup/config.md says."""
 
 import dataclasses
 from collections.abc import Callable, Mapping

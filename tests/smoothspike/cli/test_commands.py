@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import symbolic
 from smoothspike.cli.commands import main
 
 DECLARATION = """
@@ -147,7 +148,11 @@ def test_derive(capsys, file):
 
 def test_models(capsys):
     assert main(["models"]) == 0
-    assert "qif" in capsys.readouterr().out.split()
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(symbolic.models.names())
+    assert lines[0].split(maxsplit=1) == [
+        "qif", "Quadratic integrate-and-fire neuron with an exponentially decaying input current."
+    ]  # fmt: skip
     assert main(["models", "--json"]) == 0
     assert "lif" in json.loads(capsys.readouterr().out)
 
@@ -246,7 +251,7 @@ def test_the_version_is_told(capsys):
 def test_a_reader_that_has_enough_ends_it_quietly():
     command = f"{sys.executable} -m smoothspike models | head -n 1"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("qif\n", "")
+    assert (done.stdout[:4], done.stdout.count("\n"), done.stderr) == ("qif ", 1, "")
 
 
 def test_the_module_runs():

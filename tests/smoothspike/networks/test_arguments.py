@@ -159,7 +159,7 @@ def test_weights_to_start_from_are_worked_out_once(key):
 
 @pytest.mark.parametrize("to_labels", [lambda labels: lambda _: labels, lambda labels: lambda params: labels])
 def test_a_layer_frozen_and_two_learning_rates(to_labels):
-    """The way that docs/training.md describes."""
+    """The way that docs/do/training.md describes."""
     net = ss.FeedForward(NEURON, (2, 2, 1), T, weights=[[[0.75, 0.5], [0.5, 0.25]], [[0.75, 0.5]]])
     params, static = eqx.partition(net, eqx.is_inexact_array)
     frozen = jax.tree.map(lambda _: "frozen", params)

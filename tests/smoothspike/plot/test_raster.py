@@ -100,3 +100,12 @@ def test_refusals(recording):
         raster(recording, color=["red", "blue"])
     with pytest.raises(ValueError, match="only 2 sources"):
         raster(ss.Spikes([0.5], [2]), size=2)
+
+
+def test_a_figure_of_its_own_says_what_is_a_pseudospike(recording):
+    legend = raster(recording, pseudospikes=True).get_legend()
+    names = [text.get_text().partition(",")[0] for text in legend.get_texts()]
+    shades = [colors.to_hex(line.get_color()) for line in legend.get_lines()]
+    assert dict(zip(names, shades, strict=True)) == {"spike": "#222222", "pseudospike": lighter("#222222", 0.6)}
+    assert raster(recording).get_legend() is None
+    assert raster(recording, pseudospikes=True, ax=plt.figure().add_subplot()).get_legend() is None

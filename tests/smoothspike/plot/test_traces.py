@@ -155,3 +155,15 @@ def test_a_readout_is_drawn_without_spikes_or_threshold():
     assert ax.get_ylabel() == "$V$"
     low, high = ax.get_ylim()
     assert low < -1 < 1 < high
+
+
+def test_a_figure_of_its_own_says_which_colour_is_which_neuron(qif):
+    ax = traces(qif)
+    legend = ax.get_legend()
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names == ["neuron 0", "neuron 1", "spike", "pseudospike"]
+    assert [line.get_color() for line in legend.get_lines()[:2]] == [line.get_color() for line in curves(ax)]
+    assert tuple(ax.figure.get_size_inches()) == (6.0, 3.6)
+    with plot.paper_style():
+        assert traces(qif).figure.get_size_inches()[0] == pytest.approx(3.4)
+    assert traces(qif, ax=ax.figure.add_subplot()).get_legend() is None

@@ -215,8 +215,8 @@ def test_benchmarks_run_where_they_are(monkeypatch, capsys):
 
 
 def test_the_page_of_the_schema_is_current():
-    before = (ROOT / "docs" / "config.md").read_text(encoding="utf-8")
-    assert document.page(before) == before, "python -m smoothspike.studies.config.document docs/config.md"
+    before = (ROOT / "docs" / "lookup" / "config.md").read_text(encoding="utf-8")
+    assert document.page(before) == before, "python -m smoothspike.studies.config.document docs/lookup/config.md"
 
 
 @pytest.mark.slow

@@ -1,0 +1,346 @@
+"""The kernels of a layer: forwards, its tangents, and backwards.
+
+A program has one trial and a block of neurons, whose states it carries from input to input. Intervals with spikes are
+noted as they come by. Backwards, a state every few inputs is known; those between are computed again in registers.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import pallas as pl
+from jax.experimental.pallas import triton
+from jaxtyping import Array
+
+from ...kernels.in_kernel import tracing_kernel
+from ...neurons import AbstractDynamics, State
+from ...neurons.vectorised import InterEventInterval
+from .blocks import Given, Layout
+from .linearised import linearised, product
+
+#: Stands for the count of spikes at intervals that were not noted.
+NEVER = np.int32(2**31 - 1)
+
+
+class Noted(NamedTuple):
+    """What a layer goes through; the intervals with a neuron's first spikes are in their order.
+
+    Attributes:
+        end: The states after the last input.
+        states: At the starts of the intervals with spikes.
+        place: Which intervals these are, -1 for none.
+        upto: How many spikes there were at their ends, `NEVER` for none.
+        spiked: How many spikes each neuron has.
+    """
+
+    end: State
+    states: State
+    place: Array
+    upto: Array
+    spiked: Array
+
+
+class Kept(NamedTuple):
+    """What derivatives need to know: all that was given, states every so often, and which intervals were noted."""
+
+    given: Given
+    states: State
+    place: Array
+
+
+class Run(NamedTuple):
+    """How kernels are run.
+
+    Attributes:
+        structure: Of the dynamics.
+        layout: The sizes of the layer.
+        most: How many intervals of a neuron are noted.
+        piece: How many inputs lie between states that are kept for derivatives.
+        interpret: Whether JAX computes what the kernel would, for tests.
+    """
+
+    structure: Any
+    layout: Layout
+    most: int
+    piece: int
+    interpret: bool
+
+    def call(self, kernel: Callable[..., None], arguments: Any, specs: Any, out: Any, out_specs: Any, **options: Any):
+        """Run a kernel for all trials and blocks."""
+
+        def body(*refs: Any) -> None:
+            with tracing_kernel():
+                kernel(self, *refs)
+
+        body.__name__ = kernel.__name__.strip("_")
+        return pl.pallas_call(
+            body, out, grid=(self.layout.trials, self.layout.blocks), in_specs=specs, out_specs=out_specs,
+            compiler_params=triton.CompilerParams(num_warps=max(1, self.layout.width // 32)),
+            interpret=self.interpret, **options,
+        )(*arguments)  # fmt: skip
+
+    def shapes(self, like: Any, *leading: int) -> Any:
+        """Shapes of arrays over trials and neurons of the types of others."""
+        shape = (*leading, self.layout.trials, self.layout.padded)
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(shape, leaf.dtype), like)
+
+    def neurons(self, refs: list[Any]) -> AbstractDynamics:
+        """The neurons of a block."""
+        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
+
+
+def forwards(run: Run, given: Given, *, keep: bool) -> tuple[Noted, State]:
+    """Evolve a layer; also return the states every `run.piece` inputs, if they are to be kept."""
+    layout, number = run.layout, jax.ShapeDtypeStruct((), jnp.int32)
+    pieces = -(-layout.inputs // run.piece) if keep else 0
+    count = jax.tree.map(lambda _: layout.of_each(run.most), given.initial)
+    out = Noted(
+        run.shapes(given.initial), run.shapes(given.initial, run.most), run.shapes(number, run.most),
+        run.shapes(number, run.most), run.shapes(number),
+    )  # fmt: skip
+    specs = Noted(
+        jax.tree.map(lambda _: layout.of_neurons, given.initial), count, layout.of_each(run.most),
+        layout.of_each(run.most), layout.of_neurons,
+    )  # fmt: skip
+    kept = run.shapes(given.initial, pieces) if keep else ()
+    kept_specs = jax.tree.map(lambda _: layout.of_each(pieces), kept)
+    return run.call(_layer, (given,), (layout.of_given(given),), (out, kept), (specs, kept_specs))
+
+
+def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
+    dynamics, state, dtype = run.neurons(given.neurons), _read(given.initial), given.lengths.dtype
+    lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
+    nobody = jnp.zeros_like(lanes)
+
+    def empty(number: Array, _: Any) -> Any:
+        jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), noted.states, state)
+        _write(noted.place, number, nobody - 1)
+        _write(noted.upto, number, nobody + NEVER)
+        return _
+
+    jax.lax.fori_loop(0, run.most, empty, np.int32(0))
+
+    def event(number: Array, carry: tuple) -> tuple:
+        (state, spiked, rank), (length, weights) = carry
+        # read before it is needed
+        coming = _input(run, given, jnp.minimum(number + 1, run.layout.inputs - 1))
+        end, count = dynamics.advance(state, length)
+        spiked = spiked + count
+        now = (count > 0) & (rank < run.most)
+        entries = (*jax.tree.leaves(state), nobody + number.astype(jnp.int32), spiked.astype(jnp.int32))
+        places = (*jax.tree.leaves(noted.states), noted.place, noted.upto)
+        for ref, entry in zip(places, entries, strict=True):
+            triton.store(ref.at[rank, lanes], entry, mask=now)
+        return (dynamics.jump(end, weights), spiked, rank + now.astype(jnp.int32)), coming
+
+    def piece(number: Array, carry: tuple) -> tuple:
+        jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), kept, carry[0][0])
+        return jax.lax.fori_loop(
+            number * run.piece, jnp.minimum((number + 1) * run.piece, run.layout.inputs), event, carry
+        )
+
+    carry = (state, jnp.zeros(run.layout.width, dtype), nobody), _input(run, given, 0)
+    if jax.tree.leaves(kept):
+        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // run.piece), piece, carry)
+    else:
+        carry = jax.lax.fori_loop(0, run.layout.inputs, event, carry)
+    (state, spiked, _), _ = carry
+    jax.tree.map(lambda ref, leaf: ref.__setitem__(..., leaf), noted.end, state)
+    noted.spiked[...] = spiked.astype(jnp.int32)
+
+
+class Moves(NamedTuple):
+    """Tangents, or cotangents, of what a layer is given; None for what does not move.
+
+    Attributes:
+        start: Of the states at the start, in tangent coordinates.
+        lengths: Of the intervals.
+        columns: Of the weights.
+    """
+
+    start: list[Array]
+    lengths: Array | None
+    columns: dict[str, Array]
+
+
+class Outcome(NamedTuple):
+    """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
+
+    end: list[Array]
+    noted: list[Array]
+
+
+def tangents(run: Run, kept: Kept, moves: Moves) -> Outcome:
+    """Propagate tangents."""
+    layout, given = run.layout, kept.given
+    of_moves = Moves(
+        [layout.of_neurons] * len(moves.start),
+        None if moves.lengths is None else layout.of_trial(layout.inputs),
+        {route: layout.of_sources(column.shape[0]) for route, column in moves.columns.items()},
+    )
+    out = Outcome(run.shapes(moves.start), run.shapes(moves.start, run.most))
+    specs = Outcome([layout.of_neurons] * len(moves.start), [layout.of_each(run.most)] * len(moves.start))
+    in_specs = layout.of_given(given), layout.of_each(run.most), of_moves
+    return run.call(_tangents, (given, kept.place, moves), in_specs, (out,), (specs,))[0]
+
+
+def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome) -> None:
+    dynamics, state, change = run.neurons(given.neurons), _read(given.initial), _read(moves.start)
+    lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
+    rank = jnp.zeros_like(lanes)
+
+    def event(number: Array, carry: tuple) -> tuple:
+        state, change, rank, coming = carry
+        here = coming == number.astype(jnp.int32)
+        for ref, leaf in zip(outcome.noted, change, strict=True):
+            triton.store(ref.at[rank, lanes], leaf, mask=here)
+        rank = rank + here.astype(jnp.int32)
+        ahead = here & (rank < run.most)
+        coming = jnp.where(here, jnp.where(ahead, _gathered(place, rank, lanes, ahead), -1), coming)
+        length, weights = _input(run, given, number)
+        source = given.sources[number]
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(moves.columns))
+        by_length = None if moves.lengths is None else moves.lengths[number]
+        after = by.moved(change, by_length)
+        for (_, ref), column in zip(moves.columns.items(), of_routes, strict=True):
+            move = ref[source, :]
+            after = [leaf if part is None else leaf + part * move for leaf, part in zip(after, column, strict=True)]
+        return _through(dynamics, state, length, weights), after, rank, coming
+
+    def empty(number: Array, _: Any) -> Any:
+        for ref, leaf in zip(outcome.noted, change, strict=True):
+            _write(ref, number, jnp.zeros_like(leaf))
+        return _
+
+    jax.lax.fori_loop(0, run.most, empty, np.int32(0))
+    carry = state, change, rank, place[0, :]
+    _, change, _, _ = jax.lax.fori_loop(0, run.layout.inputs, event, carry)
+    for ref, leaf in zip(outcome.end, change, strict=True):
+        ref[...] = leaf
+
+
+def cotangents(run: Run, kept: Kept, outcome: Outcome, moving: Moves) -> Moves:
+    """Propagate cotangents backwards; `moving` has the shapes of what moves."""
+    layout, given = run.layout, kept.given
+    pieces = -(-layout.inputs // run.piece)
+    by_length = () if moving.lengths is None else (jax.ShapeDtypeStruct(
+        (layout.trials, layout.blocks, layout.inputs), given.lengths.dtype),)  # fmt: skip
+    length_specs = tuple(
+        pl.BlockSpec((None, None, layout.inputs), lambda trial, block: (trial, block, 0)) for _ in by_length
+    )
+    columns = {route: jnp.zeros(move.shape, move.dtype) for route, move in moving.columns.items()}
+    column_specs = {route: layout.of_sources(column.shape[0]) for route, column in columns.items()}
+    count = len(outcome.end)
+    specs = (
+        column_specs, layout.of_given(given), jax.tree.map(lambda _: layout.of_each(pieces), kept.states),
+        layout.of_each(run.most), Outcome([layout.of_neurons] * count, [layout.of_each(run.most)] * count),
+    )  # fmt: skip
+    # all programs add to the same weights, which are zero before
+    start, by_length, columns = run.call(
+        _cotangents, (columns, given, kept.states, kept.place, outcome), specs,
+        (run.shapes(moving.start), by_length, jax.tree.map(_shape_of, columns)),
+        ([layout.of_neurons] * count, length_specs, column_specs),
+        input_output_aliases={index: count + len(by_length) + index for index in range(len(columns))},
+    )  # fmt: skip
+    return Moves(start, by_length[0].sum(1) if by_length else None, columns)
+
+
+def _cotangents(
+    run: Run,
+    _: Any,
+    given: Given,
+    states: State,
+    place: Any,
+    outcome: Outcome,
+    start: Any,
+    by_length: Any,
+    columns: Any,
+) -> None:
+    dynamics, pieces = run.neurons(given.neurons), -(-run.layout.inputs // run.piece)
+    lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
+
+    def last(number: Array, rank: Array) -> Array:
+        return jnp.where(place[number, :] >= 0, number.astype(jnp.int32), rank)
+
+    rank = jax.lax.fori_loop(0, run.most, last, jnp.full_like(lanes, -1))
+    coming = _gathered(place, rank, lanes, rank >= 0, other=-1)
+
+    def piece(turn: Array, carry: tuple) -> tuple:
+        number = pieces - 1 - turn
+        state = jax.tree.map(lambda ref: ref[number, :], states)
+        known = []
+        for step in range(run.piece):
+            place = number * run.piece + step
+            exists = place < run.layout.inputs
+            place = jnp.minimum(place, run.layout.inputs - 1)
+            length, weights = _input(run, given, place)
+            known.append((place, exists, state, length, weights))
+            if step < run.piece - 1:
+                state = _through(dynamics, state, length, weights)
+        for each in reversed(known):
+            carry = event(*each, carry)
+        return carry
+
+    def event(number: Array, exists: Array, state: State, length: Array, weights: Any, carry: tuple) -> tuple:
+        bar, rank, coming = carry
+        by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(columns))
+        source = given.sources[number]
+        for ref, column in zip(columns.values(), of_routes, strict=True):
+            added = _product(column, bar, exists)
+            triton.atomic_add(ref, (jnp.full_like(lanes, source), lanes), added)
+        for ref in by_length:
+            total = jnp.sum(_product(by.d_interval, bar, exists))
+            _store_if(exists, ref, number, total)
+
+        before = [_product([row[leaf] for row in by.d_state], bar, exists, bar[leaf]) for leaf in range(len(bar))]
+        here = exists & (coming == number.astype(jnp.int32))
+        noted = (_gathered(ref, rank, lanes, here, other=0.0) for ref in outcome.noted)
+        before = [leaf + added for leaf, added in zip(before, noted, strict=True)]
+        rank = rank - here.astype(jnp.int32)
+        coming = jnp.where(here, _gathered(place, rank, lanes, here & (rank >= 0), other=-1), coming)
+        return before, rank, coming
+
+    bar, _, _ = jax.lax.fori_loop(0, pieces, piece, (_read(outcome.end), rank, coming))
+    for ref, leaf in zip(start, bar, strict=True):
+        ref[...] = leaf
+
+
+def _product(column: Any, bar: list[Array], exists: Array, otherwise: Array | None = None) -> Array:
+    """Sum a column of a Jacobian times cotangents; nothing, or another value, where there is no event."""
+    total = product(column, bar)
+    return jnp.where(exists, total, jnp.zeros_like(total) if otherwise is None else otherwise)
+
+
+def _through(dynamics: AbstractDynamics, state: State, length: Array, weights: dict[str, Array]) -> State:
+    return dynamics.jump(dynamics.advance(state, length)[0], weights)
+
+
+def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]]:
+    """The interval before an input, and what the input adds."""
+    source = given.sources[number]
+    return given.lengths[number], {route: column[source, :] for route, column in given.columns.items()}
+
+
+def _store_if(condition: Array, ref: Any, place: Array, value: Array) -> None:
+    @pl.when(condition)
+    def _() -> None:
+        ref[place] = value
+
+
+def _read(refs: Any) -> Any:
+    return jax.tree.map(lambda ref: ref[...], refs)
+
+
+def _write(ref: Any, number: Any, value: Array) -> None:
+    ref[number, :] = value
+
+
+def _gathered(ref: Any, rank: Array, lanes: Array, mask: Array, other: Any = None) -> Array:
+    """Read an entry of each neuron's own."""
+    return triton.load(ref.at[rank, lanes], mask=mask, other=other)
+
+
+def _shape_of(leaf: Array) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype)
