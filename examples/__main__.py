@@ -19,7 +19,7 @@ from gallery import RECORDS, Entry, row, write_page  # noqa: E402
 #: In the order of the table.
 NAMES = (
     "continuity", "two_spike_times", "precise_spike_trains", "mnist_from_silence", "event_prop", "learnt_delays",
-    "own_neuron", "learn_time_constants", "mean_field",
+    "landscapes", "sparse_balanced", "receptor", "learn_time_constants", "mean_field", "own_neuron",
 )  # fmt: skip
 _HEAD = """# Gallery
 

@@ -64,7 +64,7 @@ def mean_loss(weights: Any, fixed: Any, data: ss.datasets.Dataset) -> Array:
 
 
 @eqx.filter_jit
-def descent(weights: Any, fixed: Any, data: ss.datasets.Dataset) -> tuple[Any, Array, Array]:
+def descent(weights: Any, fixed: Any, data: ss.datasets.Dataset) -> Any:
     """Train until the loss is at the level; return weights, loss and the number of steps."""
     optimizer = optax.adabelief(5e-2)
 
@@ -145,6 +145,9 @@ def draw_plane(ax: Axes, kind: Kind, plane: Any, limits: tuple[float, float]) ->
 def loops(nets: dict[str, ss.FeedForward], data: ss.datasets.Dataset, radius: float) -> dict[str, Any]:
     """Integrate exact gradients around a square, and a surrogate gradient."""
     found = {}
+    kind: str
+    given: Any
+    options: dict[str, Any]
     for name, net in nets.items():
         for kind, given, options in (
             ("exact", net, {"capacity": CAPACITY}),

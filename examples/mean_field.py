@@ -145,7 +145,7 @@ def draw(axes: list[Axes], course: Course, rates: np.ndarray, potentials: np.nda
 
 def run(quick: bool) -> Outcome:
     """Run populations of several sizes."""
-    sizes = (100,) if quick else (300, 1000, 3000)
+    sizes = (100,) if quick else (250, 500, 1000)
     rates, potentials = predicted()
     numbers: dict[str, Any] = {
         "bias": BIAS, "coupling": COUPLING, "current": CURRENT, "on": ON, "off": OFF, "end": END, "step": STEP,
@@ -154,9 +154,8 @@ def run(quick: bool) -> Outcome:
     }  # fmt: skip
     fig = Figure(figsize=(7.2, 4.4), layout="constrained")
     axes = list(fig.subplots(3, 1, sharex=True, height_ratios=(1.2, 1, 1)))
-    rows = []
-    for neurons in sizes:
-        course = simulated(neurons)
+    rows, found, courses = [], {}, [simulated(neurons) for neurons in sizes]
+    for neurons, course in zip(sizes, courses, strict=True):
         found = {
             "rate": float(np.sqrt(np.mean((course.rates - rates) ** 2))),
             "potential": float(np.sqrt(np.mean((course.potentials - potentials) ** 2))),
@@ -170,7 +169,7 @@ def run(quick: bool) -> Outcome:
         )
     numbers |= {"table": "\n".join(rows), "largest": sizes[-1], "error": found["rate"], "spikes": found["spikes"]}
     numbers["verdict"] = ss.verify(population(2)[0].neuron.model).verdict.value
-    draw(axes, course, rates, potentials, sizes[-1])
+    draw(axes, courses[-1], rates, potentials, sizes[-1])
     fig.align_ylabels(axes)
     return Outcome(numbers, {"": fig})
 

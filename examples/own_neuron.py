@@ -4,6 +4,7 @@ python examples/own_neuron.py [--quick] [--output runs/own_neuron]
 """
 
 import time
+from typing import Any
 
 import jax
 import numpy as np
@@ -36,7 +37,7 @@ def refusal(model: ss.NeuronModel) -> str:
     raise AssertionError("a neuron whose spikes jump must be refused")
 
 
-def compared(models: tuple[ss.NeuronModel, ss.NeuronModel]) -> dict[str, float]:
+def compared(models: tuple[ss.NeuronModel, ss.NeuronModel]) -> dict[str, Any]:
     """Run one neuron with random inputs in both of its forms."""
     draws = np.random.default_rng(0)
     inputs = ss.Spikes(draws.uniform(0, 10, 30), np.arange(30))
@@ -93,6 +94,8 @@ def run(quick: bool) -> Outcome:
     plot.raster(found.network(test.spikes[0]), ax=middle)
     plot.learning_curve(found.history, ax=right)
     (route,) = certificate.routes
+    assert route.own_spike is not None
+    assert route.later_spikes is not None
     numbers = {
         "refused": reasons, "verdict": certificate.verdict.value, "mended_verdict": ss.verify(mended).verdict.value,
         "regularity": route.own_spike.name, "later": route.later_spikes.name,

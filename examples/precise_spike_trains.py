@@ -256,7 +256,7 @@ def summary(runs: list[dict]) -> dict[str, Any]:
 ENTRY = Entry(
     title="A recurrent network learns precise spike trains",
     published="loss 1.5e-4; with a line search 6e-5",
-    ours="{{ perturbed.least:.1e}} to {{ perturbed.largest:.1e}} by rounding alone (their pseudospikes)",
+    ours="loss {{ perturbed.least:.1e}} to {{ perturbed.largest:.1e}} by rounding alone (their pseudospikes)",
     seeds="5",
     run=run,
 )

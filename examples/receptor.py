@@ -234,8 +234,9 @@ def run(quick: bool) -> Outcome:
             "spikes_before": len(before), "spikes": len(after), "coincidence": gamma, "parameters": values,
             "loss": [float(found.losses[:8].mean()), float(found.losses[-24:].mean())], "gradient": first,
         }  # fmt: skip
+        label = kind.name if len(before) else f"{kind.name}, silent"
         rows.append(
-            f"| {kind.name}{'' if len(before) else ', silent'} | {len(before)} | {len(after)} | {found.losses[:8].mean():.2f} | "
+            f"| {label} | {len(before)} | {len(after)} | {found.losses[:8].mean():.2f} | "
             f"{found.losses[-24:].mean():.2f} | " + " | ".join(f"{each:.2f}" for each in gamma) + " | "
             + ", ".join(f"{name} {value:.2f}" for name, value in values.items()) + " |"
         )  # fmt: skip
