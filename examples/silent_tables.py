@@ -63,9 +63,9 @@ def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
             if name in runs:
                 errors = np.mean([[100 - row[key] for row in each["history"]] for each in runs[name][:seeds]], 0)
                 ax.plot(errors, color=color, linestyle=dashes, linewidth=width, label=f"{label}, {what}")
-    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 135), yticks=range(0, 101, 20))
+    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 118), yticks=range(0, 101, 20))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=6, loc="upper right", ncols=2, columnspacing=0.8)
+    ax.legend(fontsize=6, loc="upper right", labelspacing=0.3)
 
 
 def draw_activity(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
@@ -84,6 +84,6 @@ def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
     for depth, color in zip(found, plot.COLORS, strict=False):
         spread = found[depth]["spread"]
         ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=f"{depth} hidden")
-    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients before training")
+    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients at the start")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=6)
