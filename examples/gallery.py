@@ -195,7 +195,7 @@ def page(name: str, entry: Entry, record: Mapping[str, Any]) -> str:
 
 def row(name: str, entry: Entry, record: Mapping[str, Any]) -> str:
     """Return an entry's row in the table of all entries."""
-    cells = [f"[{entry.title}]({name}.md)", entry.published, filled(entry.ours, record), entry.seeds]
+    cells = [f"[{entry.title}]({name}.md)", entry.published, filled(entry.ours, record), filled(entry.seeds, record)]
     return "| " + " | ".join([*cells, duration(record["cpu_seconds"])]) + " |"
 
 
