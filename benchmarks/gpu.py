@@ -46,6 +46,11 @@ class Row(NamedTuple):
     figures: dict[str, float]
 
 
+def ours() -> str:
+    """What runs on this device."""
+    return "kernels" if layer_scan.kernels_expected() else "plain"
+
+
 @contextmanager
 def plain() -> Iterator[None]:
     """Trace programs without kernels."""
@@ -92,7 +97,7 @@ def of_images(options: Any) -> Iterator[Row]:
     """784-100-100-10 theta neurons, single precision, beside spikegd."""
     batch = 20 if options.tiny else 1000
     of = mnist.data(batch)
-    functions = {"kernels": mnist.of_smoothspike(mnist.rooms(of))}
+    functions = {ours(): mnist.of_smoothspike(mnist.rooms(of))}
     if find("spikegd", options.peers) is not None:
         functions["spikegd"] = mnist.of_spikegd()
     else:
@@ -126,7 +131,7 @@ def digits(spikes: ss.Spikes, sizes: tuple[int, ...] = speech.SIZES) -> Digits:
     generator, strength = np.random.default_rng(1), np.sqrt(5000 / spikes.times.shape[-1])
     weights = [
         (strength * generator.normal(mean, spread, (after, before))).astype(np.float32)
-        for (mean, spread), after, before in zip(speech.WEIGHTS, sizes[1:], sizes[:-1], strict=True)
+        for (mean, spread), after, before in zip(speech.WEIGHTS[: len(sizes) - 1], sizes[1:], sizes[:-1], strict=True)
     ]
     neuron = ss.Neuron(ss.models.qif())
     network = ss.FeedForward(neuron, sizes, speech.DURATION, weights=weights)
@@ -140,7 +145,7 @@ def of_speech(options: Any) -> Iterator[Row]:
         spikes = speech.inputs(batch, events)
         of = digits(spikes)
         given = of.weights, spikes.times, spikes.sources
-        yield from both("speech", f"batch {batch}", "kernels", of.loss, *given, sample_events=batch * events)
+        yield from both("speech", f"batch {batch}", ours(), of.loss, *given, sample_events=batch * events)
 
 
 def of_epoch(options: Any) -> Iterator[Row]:
@@ -162,7 +167,7 @@ def of_epoch(options: Any) -> Iterator[Row]:
         begin = time.perf_counter()
         jax.block_until_ready(step(weights, state, *host[0]))
         compiling = time.perf_counter() - begin
-        begin, passed = time.perf_counter(), 0
+        begin, passed, value = time.perf_counter(), 0, None
         for passed in range(1, steps + 1):
             weights, state, value = step(weights, state, *host[passed % len(host)])
             if passed % 4 == 0 and time.perf_counter() - begin > options.seconds:
@@ -170,7 +175,7 @@ def of_epoch(options: Any) -> Iterator[Row]:
         jax.block_until_ready((weights, value))
         seconds = (time.perf_counter() - begin) * steps / passed
         rates = {"sample_events_per_second": batch * events * steps / seconds, "steps_run": passed}
-        row = Row("epoch", f"{steps} steps of {batch} samples", "kernels", 1e3 * seconds, compiling, rates)
+        row = Row("epoch", f"{steps} steps of {batch} samples", ours(), 1e3 * seconds, compiling, rates)
         print(as_line(row), flush=True)
         yield row
 
@@ -242,7 +247,7 @@ def of_recurrent(options: Any) -> Iterator[Row]:
             times = np.broadcast_to(of.times, (trials, of.times.size)) if trials > 1 else of.times
             sources = np.broadcast_to(of.sources, times.shape)
             given = [jnp.asarray(matrix) for matrix in of.weights], jnp.asarray(times), jnp.asarray(sources)
-            yield from both("recurrent", f"{trials} trials", "kernels", loss, *given, events=of.room * trials)
+            yield from both("recurrent", f"{trials} trials", ours(), loss, *given, events=of.room * trials)
 
 
 # kernels and plain programs
@@ -257,7 +262,7 @@ def of_kernels(options: Any) -> Iterator[Row]:
             of = digits(spikes, speech.SIZES[:2])
             given = of.weights, spikes.times, spikes.sources
             rates = {"sample_events": float(batch * events)}
-            yield from both("kernels", f"{events} events", "kernels", of.loss, *given, **rates)
+            yield from both("kernels", f"{events} events", ours(), of.loss, *given, **rates)
             with plain():
                 yield from both("kernels", f"{events} events", "plain", of.loss, *given, **rates)
 
@@ -268,15 +273,16 @@ def of_tuning(options: Any) -> Iterator[Row]:
     with jax.enable_x64(False):
         spikes = speech.inputs(batch, events)
         of = digits(spikes, speech.SIZES[:2])
-        usual = fused_layer.WIDTH, AbstractDynamics.kept_every
+        kinds: Any = AbstractDynamics
+        usual = fused_layer.WIDTH, kinds.kept_every
         for width, piece in ((32, 4),) if options.tiny else ((32, 4), (32, 8), (32, 2), (64, 4), (128, 4)):
             jax.clear_caches()
-            fused_layer.WIDTH, AbstractDynamics.kept_every = width, piece
+            fused_layer.WIDTH, kinds.kept_every = width, piece
             given = of.weights, spikes.times, spikes.sources
             try:
-                yield from both("tuning", f"blocks of {width}, pieces of {piece}", "kernels", of.loss, *given)
+                yield from both("tuning", f"blocks of {width}, pieces of {piece}", ours(), of.loss, *given)
             finally:
-                fused_layer.WIDTH, AbstractDynamics.kept_every = usual
+                fused_layer.WIDTH, kinds.kept_every = usual
         jax.clear_caches()
 
 
@@ -300,7 +306,7 @@ def of_accuracy(options: Any) -> Iterator[Row]:
                 if len(found) != len(each.spikes):
                     raise ValueError(f"{len(found)} spikes, but the oracle has {len(each.spikes)}")
                 errors += [abs(float(mpmath.mpf(a) - b)) for a, b in zip(found, each.spikes, strict=True)]
-        row = Row("accuracy", "float64" if double else "float32", "kernels", 0.0, 0.0, {"largest_error": max(errors)})
+        row = Row("accuracy", "float64" if double else "float32", ours(), 0.0, 0.0, {"largest_error": max(errors)})
         print(as_line(row), flush=True)
         yield row
 
@@ -329,7 +335,7 @@ def main() -> None:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; choose from {', '.join(PARTS)}")
     options.peers = {name: Path(folder) for name, _, folder in (each.partition("=") for each in options.peer)}
-    found = json.loads(options.json.read_text()) if options.json.exists() else {"rows": []}
+    found: dict[str, Any] = json.loads(options.json.read_text()) if options.json.exists() else {"rows": []}
     found["on"] = {"jax": jax.__version__, "devices": [str(each) for each in jax.devices()], "machine": hardware()}
     for part in options.parts or PARTS:
         begin = time.perf_counter()

@@ -19,8 +19,7 @@ from gallery import RECORDS, Entry, row, write_page  # noqa: E402
 #: In the order of the table.
 NAMES = (
     "continuity", "two_spike_times", "precise_spike_trains", "mnist_from_silence", "event_prop", "learnt_delays",
-    "landscapes", "quadratic_against_leaky", "sparse_balanced", "receptor", "learn_time_constants", "mean_field",
-    "own_neuron",
+    "landscapes", "sparse_balanced", "receptor", "learn_time_constants", "mean_field", "own_neuron",
 )  # fmt: skip
 _HEAD = """# Gallery
 

@@ -29,7 +29,7 @@ from smoothspike import plot
 
 RECORDS = Path(__file__).parent.parent / "docs" / "gallery"
 PAGES = Path(__file__).parent / "pages"
-_FIELD = re.compile(r"\{\{\s*([\w.]+)\s*(?::([^}]*))?\}\}")
+_FIELD = re.compile(r"\{\{\s*([\w.]+)\s*(?::([^}]*?))?\s*\}\}")
 _PACKAGES = "smoothspike", "jax", "numpy", "sympy"
 
 

@@ -12,7 +12,6 @@ from math import pi
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -22,8 +21,6 @@ from smoothspike.engine import Capacity
 
 DURATION, INPUT_TIME, PERIOD = 2.0, 2 * np.log(1 / 0.99), 6.0
 HIDDEN, CLASSES = 100, 10
-#: Of leaky neurons, in membrane time constants: from input to output potentials take their time to rise.
-LEAKY_DURATION, STEP = 4.0, 0.05
 Parameters = dict[str, Any]
 
 
@@ -113,47 +110,6 @@ def oscillating(parameters: Parameters, pixels: Array) -> Answer:
     net, event = _built(_OSCILLATOR, parameters, pixels, DURATION)
     initial = [{"theta": (phase / PERIOD - 0.5) * 2 * pi} for phase in parameters["phases"]]
     return _answer(net(event, capacity=_rooms(parameters, 2), initial=initial))
-
-
-_LEAKY = ss.Neuron(ss.models.lif(tau_m=1.0, tau_s=0.5), allow_discontinuous=True)
-
-
-def leaky(parameters: Parameters, pixels: Array) -> Answer:
-    """Run leaky neurons; a missing spike has no gradient."""
-    net, event = _built(_LEAKY, parameters, pixels, LEAKY_DURATION)
-    found = net(event, capacity=_rooms(parameters, 8))
-    ordinary = found.ordinary_spike_times(1)[:, 0]
-    return Answer(ordinary, ordinary, _counts(found))
-
-
-def surrogate(parameters: Parameters, pixels: Array) -> Answer:
-    """Run leaky neurons step by step, with the derivative of a fast sigmoid in place of that of a spike."""
-    net, event = _built(_LEAKY, parameters, pixels, LEAKY_DURATION)
-    found = ss.baselines.surrogate(net, dt=STEP)(event)
-    times = found.first_spike_times()
-    counts = jnp.stack([found.counts(layer) for layer in range(len(parameters["weights"]) - 1)])
-    return Answer(times, jnp.where(times <= LEAKY_DURATION, times, jnp.inf), counts)
-
-
-def awake(parameters: Parameters, pixels: np.ndarray, rate: float = 0.5) -> Parameters:
-    """Scale the weights of leaky neurons layer by layer until each spikes `rate` times in a trial, on average."""
-    run = jax.jit(jax.vmap(lambda weights, image: _activity({"weights": weights}, image), (None, 0)))
-    weights = list(parameters["weights"])
-    for layer in range(len(weights)):
-        low, high = 0.0, 8.0  # powers of two
-        for _ in range(8):
-            power = (low + high) / 2
-            tried = [each * 2**power if place == layer else each for place, each in enumerate(weights)]
-            is_more = float(run(tried, pixels)[:, layer].mean()) > rate
-            low, high = (low, power) if is_more else (power, high)
-        weights[layer] = (weights[layer] * 2**high).astype(np.float32)
-    return {**parameters, "weights": weights}
-
-
-def _activity(parameters: Parameters, pixels: Array) -> Float[Array, " layers"]:
-    net, event = _built(_LEAKY, parameters, pixels, LEAKY_DURATION)
-    found = ss.baselines.surrogate(net, dt=STEP)(event)
-    return jnp.stack([found.counts(layer).mean() for layer in range(len(parameters["weights"]))])
 
 
 def spikegd(folder: Path) -> Network:

@@ -1,6 +1,14 @@
-"""Tables of the page of mnist_from_silence.py."""
+"""Tables and drawings of mnist_from_silence.py."""
 
 from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from smoothspike import plot
+
+_LINES = ("ordinary", "-", "ordinary spikes"), ("accuracy", (0, (2, 1.5)), "pseudospikes too")
 
 _ROWS = {
     "ordinary": "test accuracy by ordinary spikes, %",
@@ -9,13 +17,6 @@ _ROWS = {
     "loss": "loss with pseudospikes",
     "spikes": "spikes per hidden neuron and image",
     "silent": "hidden neurons that never spike, %",
-}
-_LEAKY = {
-    "ours": "oscillating QIF, silent",
-    "exact_silent": "LIF, exact, silent",
-    "exact_awake": "LIF, exact, awake",
-    "surrogate_silent": "LIF, surrogate, silent",
-    "surrogate_awake": "LIF, surrogate, awake",
 }
 
 
@@ -34,16 +35,6 @@ def _peer(numbers: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
-def _depths(numbers: dict[str, Any]) -> str:
-    keys = "ordinary", "accuracy", "spikes", "silent"
-    head = ["hidden layers", *(_ROWS[key] for key in keys), "silent before, %"]
-    rows = [
-        [depth, *(each["after"][key] for key in keys), each["before"]["silent"]]
-        for depth, each in numbers["depths"].items()
-    ]
-    return _table(head, rows)
-
-
 def _gradients(numbers: dict[str, Any]) -> str:
     rows = [
         [depth, f"{place + 1} of {len(each['spread'])}", f"{each['spread'][place]:.1e}",
@@ -53,19 +44,46 @@ def _gradients(numbers: dict[str, Any]) -> str:
     return _table(["hidden layers", "weights", "spread", "zeros", "1 - cosine"], rows)
 
 
-def _leaky(numbers: dict[str, Any]) -> str:
-    there = {kind: text for kind, text in _LEAKY.items() if kind in numbers}
-    head = ["", _ROWS["ordinary"], "each", "silent before, %", "silent after, %"]
-    rows = [
-        [text, numbers[kind]["after"]["ordinary"], ", ".join(f"{each:.1f}" for each in numbers[kind]["each"]),
-         numbers[kind]["before"]["silent"], numbers[kind]["after"]["silent"]]
-        for kind, text in there.items()
-    ]  # fmt: skip
-    return _table(head, rows)
-
-
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Return all tables in Markdown."""
     return {
-        "peer": _peer(numbers), "depths": _depths(numbers), "gradients": _gradients(numbers), "leaky": _leaky(numbers)
+        "peer": _peer(numbers), "gradients": _gradients(numbers)
     }  # fmt: skip
+
+
+def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw validation errors against epochs, with pseudospikes (dashed) and without, of the seeds that both have."""
+    styles = {"ours": (plot.lighter(plot.BLUE, 0.4), "smoothspike", 3.0), "peer": (plot.VERMILION, "spikegd", 1.0)}
+    seeds = len(runs.get("peer", runs["ours"]))
+    for name, (color, label, width) in styles.items():
+        for key, dashes, what in (
+            ("ordinary", "-", "ordinary spikes"),
+            ("accuracy", (0, (2, 1.5)), "pseudospikes too"),
+        ):
+            if name in runs:
+                errors = np.mean([[100 - row[key] for row in each["history"]] for each in runs[name][:seeds]], 0)
+                ax.plot(errors, color=color, linestyle=dashes, linewidth=width, label=f"{label}, {what}")
+    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 118), yticks=range(0, 101, 20))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6, loc="upper right", labelspacing=0.3)
+
+
+def draw_activity(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw how many hidden neurons are silent on the validation images against epochs, of every seed."""
+    for name, color, label in (("ours", plot.BLUE, "smoothspike"), ("peer", plot.VERMILION, "spikegd")):
+        for place, each in enumerate(runs.get(name, [])):
+            silent = [row["silent"] for row in each["history"]]
+            ax.plot(silent, color=color, label=label if place == 0 else None)
+    ax.set(xlabel="epoch", ylabel="silent hidden neurons (%)", ylim=(0, 102))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6)
+
+
+def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
+    """Draw the spread of gradients against the layer."""
+    for depth, color in zip(found, plot.COLORS, strict=False):
+        spread = found[depth]["spread"]
+        ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=f"{depth} hidden")
+    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients at the start")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6)

@@ -158,7 +158,8 @@ def _numbers(values: npt.ArrayLike, name: str, whole: bool = False) -> np.ndarra
         raise ValueError(f"{name} have shape {array.shape}, but must have one axis")
     is_whole = array.dtype.kind in "iu"
     if array.size and whole and not is_whole:
-        raise ValueError(f"{name} are of type {array.dtype}, but must be integers that number from 0")
+        advice = "but must be integers that number from 0; convert them by .astype(int)"
+        raise ValueError(f"{name} are of type {array.dtype}, {advice}")
     if not whole and not (is_whole or jnp.issubdtype(array.dtype, np.floating)):
         raise ValueError(f"{name} are of type {array.dtype}, but must be real numbers")
     if whole and array.dtype.kind == "u" and (array > _LARGEST_SOURCE).any():

@@ -5,6 +5,7 @@ MkDocs calls the functions named `on_...` while it builds; see `.mkdocs.yml`.
 
 import html
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">\s*\\([(\[])(.*?)\\[)\]]\
 _ROW = re.compile(r"^\| \[(?P<title>[^\]]+)\]\((?P<name>\w+)\.md\) \|(?P<cells>.*)\|$", re.MULTILINE)
 _API = re.compile(r"^::: (?:smoothspike|symbolic)\.(?P<path>[\w.]+)$", re.MULTILINE)
 _SCRIPT = re.compile(r"\]\(\.\./(?=(?:\.\./)*examples/)")
+#: Pages with wide tables.
+_WIDE = {f"lookup/{name}.md" for name in ("models", "accuracy", "cross_examination")} | {"understand/findings.md"}
 _PAGE = '<script src="browser/page.js" defer></script>'
 _WITHOUT = """!!! warning
 
@@ -27,10 +30,20 @@ _WITHOUT = """!!! warning
 
 
 def on_config(config: Any) -> Any:
-    """List the entries of the gallery behind its page."""
-    entries = [f"gallery/{name}.md" for name in _entries()]
-    config.nav[0]["Gallery"].extend(entries)
+    """List the entries of the gallery behind its page, and pages without a place at the end of their part."""
+    parts = {name: pages for part in config.nav for name, pages in part.items()}
+    parts["Gallery"].extend(f"gallery/{name}.md" for name in _entries())
+    placed = set(_leaves(config.nav)) | {"lookup/changelog.md"}
+    for name, folder in (("Learn", "learn"), ("Do", "do"), ("Understand", "understand"), ("Look up", "lookup")):
+        pages = (str(page.relative_to(DOCS)) for page in sorted((DOCS / folder).rglob("*.md")))
+        parts[name].extend(page for page in pages if page not in placed)
     return config
+
+
+def _leaves(nav: Any) -> Iterator[str]:
+    """The pages of a navigation."""
+    for each in nav.values() if isinstance(nav, dict) else nav:
+        yield from [each] if isinstance(each, str) else _leaves(each)
 
 
 def on_files(files: Files, *, config: Any) -> Files:
@@ -49,6 +62,8 @@ def on_files(files: Files, *, config: Any) -> Files:
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Add cards, links to downloads and uses of functions."""
     source = page.file.src_uri
+    if source in _WIDE:
+        page.meta["hide"] = ["toc"]
     markdown = markdown.replace("<!-- cards -->", _cards())
     if not (ROOT / "build" / "browser" / "page.js").exists():
         markdown = markdown.replace(_PAGE, _WITHOUT)
@@ -100,7 +115,9 @@ def _cards() -> str:
 
 def _uses(name: str) -> str:
     """Return links to the pages that use a function, as far as they name it in code."""
-    used = re.compile(rf"\b(?:ss|losses|datasets|callbacks|plot|parallel|exchange|rec|record|net)\.(?:\w+\.)*{name}\b")
+    used = re.compile(
+        rf"\b(?:ss|losses|models|datasets|callbacks|plot|parallel|exchange|rec|record|net)\.(?:\w+\.)*{name}\b"
+    )
     pages = [
         page for part in ("learn", "do", "gallery") for page in sorted((DOCS / part).glob("*.md"))
         if used.search(page.read_text()) and page.stem != "README"

@@ -84,7 +84,7 @@ def simulate(
 ) -> Population:
     """Simulate one trial; arguments as for `run`."""
     events = capacity + times.shape[0]
-    is_fused = dynamics.fusible and size_of(initial) <= MOST_NEURONS and kernels_expected()
+    is_fused = dynamics.fusible and dynamics.resets_by_flow and size_of(initial) <= MOST_NEURONS and kernels_expected()
     length = dynamics.kept_every
     segments = Segments(-(-max(1, events) // length), length, 1) if is_fused else segments_for(events)
 

@@ -33,7 +33,7 @@ from ..neurons.vectorised import (
 )  # fmt: skip
 from ..numerics.elementwise import once_only
 from .events import Capacity
-from .fused import MOST_NOTED, by_platform, fused_passage, kernels_expected
+from .fused import MOST_NOTED, by_platform, fits, fused_passage, kernels_expected
 from .passage import Passage
 from .rematerialisation import MOST_KEPT, Segments, joined
 from .spike_places import SpikePlaces
@@ -68,7 +68,7 @@ def scan_inputs(
         Both modes, by the recursion of this module; second derivatives where all states are kept.
     """
     plain = partial(_scan_inputs, capacity, segments, keep)
-    if keep or not is_fused(dynamics, capacity):
+    if keep or not is_fused(dynamics, capacity) or not fits(capacity.per_neuron, dynamics, initial, inputs):
         return plain(dynamics, initial, inputs)
     fused = partial(fused_passage, plain, capacity.per_neuron)
     return by_platform(fused, plain, dynamics, initial, inputs)
@@ -76,7 +76,7 @@ def scan_inputs(
 
 def is_fused(dynamics: AbstractDynamics, capacity: Capacity) -> bool:
     """Whether a scan that keeps no states is one kernel on a GPU, and there may be one."""
-    return dynamics.fusible and dynamics.resets_by_flow and capacity.per_neuron <= MOST_NOTED and kernels_expected()
+    return dynamics.fusible and dynamics.passes_spikes and capacity.per_neuron <= MOST_NOTED and kernels_expected()
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(0, 1, 2))

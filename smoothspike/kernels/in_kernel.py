@@ -34,6 +34,11 @@ def some(flags: Bool[Array, "*shape"]) -> Bool[Array, ""]:
     return jnp.max(flags.astype(jnp.int32)) > 0 if in_kernel() else jnp.any(flags)
 
 
+def finite(x: Float[Array, "*shape"]) -> Bool[Array, "*shape"]:
+    """Return which numbers are finite."""
+    return jnp.abs(x) < jnp.inf if in_kernel() else jnp.isfinite(x)
+
+
 def polynomial(coefficients: Sequence[float], x: Float[Array, "*shape"], unroll: int = 16) -> Float[Array, "*shape"]:
     """Evaluate a polynomial, highest power first.
 

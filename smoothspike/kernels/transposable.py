@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -66,7 +67,7 @@ def _shapes(*arguments: Any, function: Flat, transpose: Flat, count: int) -> lis
     found = jax.eval_shape(
         lambda *given: _apply(*given, function=function, transpose=transpose, count=count), *arguments
     )
-    return [jax.core.ShapedArray(each.shape, each.dtype) for each in found]
+    return [ShapedArray(each.shape, each.dtype) for each in found]
 
 
 def _jvp(primals: Any, tangents: Any, **given: Any) -> tuple[Any, Any]:

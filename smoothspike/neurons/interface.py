@@ -100,6 +100,10 @@ class AbstractDynamics(eqx.Module):
             TypeError: unless `passes_spikes`.
         """
 
+    def advance_block(self, state: State, duration: Neurons) -> tuple[State, Neurons]:
+        """Do what `advance` does, for few neurons together: where none spikes, nothing need be searched for."""
+        return self.advance(state, duration)
+
     @abstractmethod
     def time_to_spike(self, state: State, index: Neurons, within: Neurons) -> Neurons:
         """Return the time to the (`index` + 1)-th spike, `inf` if it does not come `within` that time.

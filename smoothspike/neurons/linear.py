@@ -6,15 +6,16 @@ from typing import Any, NamedTuple, final
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array
+from jaxtyping import Array, Bool
 
 from symbolic import Derivation
 from symbolic.derive import AffineForm
 
+from ..kernels.in_kernel import some
 from ..numerics.adaptive_steps import Integration
 from ..numerics.affine import Shape, carry, until_level
 from ..numerics.affine_passage import Setting, pass_crossings, passage
-from ..numerics.affine_transfer import Transfer, bend, combined, rates_matrix, transfer
+from ..numerics.affine_transfer import Transfer, bend, combined, is_star, rates_matrix, transfer
 from ..numerics.elementwise import not_above
 from ..numerics.special_functions import exponential
 from .compile.from_form import Values, from_form, row, rows
@@ -78,6 +79,14 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
         return True
 
     @property
+    def fusible(self) -> bool:
+        return is_star(self._shape)
+
+    @property
+    def kept_every(self) -> int:
+        return 1
+
+    @property
     def vectorises_over_inputs(self) -> bool:
         return True
 
@@ -103,6 +112,11 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
         _, *values, count = passage(setting, duration, jnp.inf, self.threshold, *arguments)
         return self._state(tuple(values)), count
 
+    def advance_block(self, state: LinearState, duration: Neurons) -> tuple[LinearState, Neurons]:
+        end, may_spike = self._without_spikes(state, self._transfer(duration), bend(self._shape, duration, self._rates))
+        silent = end, jnp.zeros_like(end[self.order[0]])
+        return jax.lax.cond(some(may_spike), lambda: self.advance(state, duration), lambda: silent)
+
     def flow_without_spikes(self, state: LinearState, duration: Neurons) -> LinearState:
         return self._state(self._transfer(duration)(tuple(state[name] for name in self.order)))
 
@@ -116,16 +130,9 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
 
     def scan_inputs(self, state: LinearState, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         lengths = inputs.lengths[:, None]
-        matrix = rates_matrix(self._shape, self._rates)
-        forces = dict(zip(self._shape.sources, self._sources, strict=True))
 
         def without_spikes(state: LinearState, known: tuple) -> tuple[LinearState, Array]:
-            flow, bends = known
-            values = tuple(state[name] for name in self.order)
-            end = flow(values)
-            speeds = [combined(row, values, forces.get(place)) for place, row in enumerate(matrix)]
-            rises = sum(by * jnp.abs(speed) for by, speed in zip(bends, speeds, strict=True))
-            return self._state(end), ~(jnp.maximum(values[0], end[0]) + rises < self.threshold)
+            return self._without_spikes(state, *known)
 
         def through(state: LinearState, length: Neurons) -> tuple[LinearState, Neurons]:
             setting, arguments = self._passing(state)
@@ -135,6 +142,17 @@ class LinearDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
 
         known = self._transfer(lengths), bend(self._shape, lengths, self._rates)
         return scan_inputs(Passing(without_spikes, through, self.jump), state, inputs, known, counter)
+
+    def _without_spikes(
+        self, state: LinearState, flow: Transfer, bends: tuple[Neurons, ...]
+    ) -> tuple[LinearState, Bool[Array, "*shape"]]:
+        """The state at the end of an interval as if there were no spikes in it, and whether there may be one."""
+        values = tuple(state[name] for name in self.order)
+        end, forces = flow(values), dict(zip(self._shape.sources, self._sources, strict=True))
+        matrix = rates_matrix(self._shape, self._rates)
+        speeds = [combined(row, values, forces.get(place)) for place, row in enumerate(matrix)]
+        rises = sum(by * jnp.abs(speed) for by, speed in zip(bends, speeds, strict=True))
+        return self._state(end), ~(jnp.maximum(values[0], end[0]) + rises < self.threshold)
 
     def normalised(self, state: LinearState) -> LinearState:
         return state

@@ -11,6 +11,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Float
 
+from ..kernels.in_kernel import some
 from .affine import Shape
 from .elementwise import differentiable, not_above
 from .series import fastest_rate, first_rise, linear_series, order_for, slope_at, value_at
@@ -63,7 +64,7 @@ def pass_crossings(setting: Setting, within: Real, index: Real, level: Real, *va
 
     def going(carry: tuple) -> Array:
         *_, is_over, steps = carry
-        return jnp.any(~is_over) & (steps < _MAX_STEPS)
+        return some(~is_over) & (steps < _MAX_STEPS)
 
     def onward(carry: tuple) -> tuple:
         now, elapsed, wait, count, is_over, steps = carry

@@ -55,7 +55,7 @@ def transfer(shape: Shape, duration: Real, rates: tuple[Real, ...], sources: tup
     Differentiation:
         Both modes; to any order where states drive the first one alone, else first order.
     """
-    if _is_star(shape):
+    if is_star(shape):
         return _star(rates_matrix(shape, rates), duration, sources)
     # a state that is always 1 carries the sources
     size, driven = shape.states, tuple((index, shape.states) for index in shape.sources)
@@ -64,7 +64,7 @@ def transfer(shape: Shape, duration: Real, rates: tuple[Real, ...], sources: tup
     return Transfer(matrix, tuple(entries.get((i, size)) for i in range(size)))
 
 
-def _is_star(shape: Shape) -> bool:
+def is_star(shape: Shape) -> bool:
     """Whether every state but the first decays by itself."""
     return all(row in (0, column) for row, column in shape.couplings) and all(index == 0 for index in shape.sources)
 

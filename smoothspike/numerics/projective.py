@@ -17,7 +17,7 @@ from jax.lax import bitcast_convert_type, stop_gradient
 from jaxtyping import Array, Bool, Float
 
 from ..kernels.batch_reductions import anywhere
-from ..kernels.in_kernel import in_kernel
+from ..kernels.in_kernel import finite
 from ..kernels.rotation_functions import rotation_functions
 from ..kernels.upper_angle import upper_angle
 from .special_functions import circular
@@ -180,9 +180,7 @@ def _zero_jvp(primals, tangents):
     g, q, drive, index = primals
     g_dot, q_dot, drive_dot = (None if isinstance(t, SymbolicZero) else t for t in tangents[:3])
     x = zero(g, q, drive, index)
-    exists = (
-        jnp.abs(x * x) < jnp.inf if in_kernel() else jnp.isfinite(x * x)
-    )  # a zero so far away that its square overflows is as good as none
+    exists = finite(x * x)  # a zero so far away that its square overflows is as good as none
     at, ray_g, ray_q = jnp.where(exists, x, 0.0), jnp.where(exists, g, 1.0), jnp.where(exists, q, 0.0)
     drive = jnp.where(exists, drive, 0.0)
     shift = jnp.zeros_like(x)

@@ -200,8 +200,25 @@ def _advance(shape: Shape, duration: Real, g: Real, q: Real, *values: Real) -> t
     nothing = jnp.zeros_like(horizon)
     start = (_normalised(ray), nothing, nothing, jnp.array(0))
     ray, elapsed, count, _ = lax.while_loop(going, onward, start)
+    ray = _moved(equation, ray, jnp.where(horizon > 0, 0.0, duration - horizon))
     g, q, *states = (jnp.where(elapsed < horizon, jnp.nan, value) for value in (ray.g, ray.q, *ray.states))
     return g, q, *states, count
+
+
+def _moved(equation: Equation, ray: Ray, none: Real) -> Ray:
+    """Carry a ray through an interval without length, which no step is made in: for derivatives by the length."""
+    d, beta = equation.drive, jnp.zeros_like(ray.q)
+    for index, gain in zip(equation.shape.drives, equation.drive_gains, strict=True):
+        d = d + gain * ray.states[index]
+    for index, gain in zip(equation.shape.conductances, equation.conductance_gains, strict=True):
+        beta = beta + gain * ray.states[index]
+    speeds = [jnp.zeros_like(ray.q) for _ in ray.states]
+    for index, source in zip(equation.shape.sources, equation.sources, strict=True):
+        speeds[index] = speeds[index] + source
+    for (row, column), rate in zip(equation.shape.couplings, equation.couplings, strict=True):
+        speeds[row] = speeds[row] + rate * ray.states[column]
+    states = tuple(state + speed * none for state, speed in zip(ray.states, speeds, strict=True))
+    return Ray(ray.g + (beta / 2 * ray.g + d * ray.q) * none, ray.q - (ray.g + beta / 2 * ray.q) * none, states)
 
 
 def _until_zero(shape: Shape, within: Real, index: Real, g: Real, q: Real, *values: Real) -> tuple[Real, ...]:

@@ -12,7 +12,7 @@ from jax import lax
 from jax.lax import stop_gradient
 from jaxtyping import Array, Bool, Float
 
-from ..kernels.in_kernel import in_kernel, some
+from ..kernels.in_kernel import finite, in_kernel, some
 
 Real = Float[Array, "*#shape"]
 Coefficients = Sequence[Real]
@@ -112,7 +112,7 @@ def fastest_rate(states: int, couplings: Sequence[tuple[int, int]], rates: Seque
     return jnp.where(trace > 0, trace, total)
 
 
-def _trace_of_power(states: int, entries: Mapping[tuple[int, int], Real]) -> Real:
+def _trace_of_power(states: int, entries: Mapping[tuple[int, int], Real]) -> Real | int:
     """Square a matrix several times, entry by entry, where there are no arrays of matrices."""
     for _ in range(_SQUARINGS):
         found: dict[tuple[int, int], Real] = {}
@@ -211,7 +211,7 @@ def first_rise(series: Coefficients, step: Real) -> tuple[Real, Bool[Array, "*#s
 
     start = jnp.zeros_like(step)
     t, is_done, _ = lax.while_loop(going, onward, (start, ~(step > 0), jnp.array(0)))
-    crosses = jnp.isfinite(t) & (step > 0)
+    crosses = finite(t) & (step > 0)
     at_end = ~crosses & (value_at(series, step) >= 0) & (step > 0)
     return jnp.where(is_done, jnp.where(crosses, t, step), jnp.nan), crosses | at_end
 

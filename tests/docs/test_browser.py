@@ -27,7 +27,8 @@ def test_equations_are_verified_in_a_browser():
         for name, verdict in (("leaky (LIF)", "fails"), ("quadratic (QIF)", "holds")):
             page.select_option("#example", name)
             page.click("#neuron button[type=submit]")
-            page.wait_for_selector(f"#report .verdict.{verdict}", timeout=400_000)
+            page.wait_for_selector("#report .verdict, #status:text('failed')", timeout=400_000)
+            assert page.locator(f"#report .verdict.{verdict}").count() == 1, page.inner_text("#status")
             assert page.locator("#report svg.phase").count() == 1
         page.fill("[name=query]", "refractory")  # the search, too, works from disk
         page.wait_for_selector(".md-search-result__link", timeout=30_000)

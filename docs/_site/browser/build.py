@@ -20,7 +20,7 @@ ROOT = HERE.parents[2]
 PYODIDE, PYTHON, PLATFORM = "314.0.7", "3.14", "pyemscripten_2026_0_wasm32"
 RUNTIME = "pyodide.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "pyodide-lock.json", "python_stdlib.zip"
 WHEELS = "sympy==1.14.0", "mpmath==1.3.0", "python-flint==0.9.0", "latex2mathml==3.81.1"
-_LEFT_OUT = "/tests/", "/benchmarks/", "sympy/parsing/latex/", "sympy/parsing/autolev/", "sympy/physics/"
+_LEFT_OUT = "/tests/", "/benchmarks/", "sympy/parsing/latex/", "sympy/parsing/autolev/"
 
 
 def main(folder: Path) -> None:

@@ -41,7 +41,10 @@ def drawing(model: Any, rheobase: Any) -> str:
         parts.append(f'<polyline points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in shown)}" stroke="{color}"/>')
         parts += _rests(curve, x, y(0.0), color)
         place = currents.index(current)
-        parts.append(f'<text x="{MARGIN + 14:.0f}" y="{24 + 16 * place}" fill="{color}">input {current:.3g}</text>')
+        parts.append(
+            f'<text x="{WIDTH / 2:.0f}" y="{24 + 16 * place}" text-anchor="middle" style="fill: {color}">'
+            f"input {current:.3g}</text>"
+        )
     parts.append(f'<text x="{WIDTH - 10:.0f}" y="{HEIGHT - 22:.0f}" text-anchor="end">{name}</text>')
     parts.append(f'<text x="4" y="14">d{name}/dt</text>')
     parts += [

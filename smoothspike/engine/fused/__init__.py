@@ -5,6 +5,7 @@ several kernels for each event. The mathematics is that of the dynamics, whose m
 """
 
 from .layer import MOST_NOTED as MOST_NOTED
+from .layer import fits as fits
 from .layer import fused_passage as fused_passage
 from .platform import by_platform as by_platform
 from .platform import kernels_expected as kernels_expected

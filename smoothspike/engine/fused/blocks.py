@@ -1,17 +1,21 @@
 """How the arrays of a layer are laid out for kernels, whose programs have a trial and a block of neurons each."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import Inputs
 
 #: Neurons of a block: a thread has one, and the threads of one warp need not wait for others.
 WIDTH = 32
+
+
+#: An array, its shape, the part of it that a program uses, or a reference to that.
+Part = Any
 
 
 class Given(NamedTuple):
@@ -25,11 +29,11 @@ class Given(NamedTuple):
         sources: Of the inputs.
     """
 
-    neurons: list[Float[Array, "..."]]
+    neurons: list[Part]
     initial: State
-    lengths: Float[Array, "trials inputs"]
-    columns: dict[str, Float[Array, "sources neurons"]]
-    sources: Int[Array, "trials inputs"]
+    lengths: Part
+    columns: dict[str, Part]
+    sources: Part
 
 
 class Layout(NamedTuple):

@@ -24,6 +24,17 @@ from .layer_kernels import Kept, Moves, Noted, Run, cotangents, forwards, tangen
 #: Up to this many spikes of a neuron are noted by kernels, each in a place of its own.
 MOST_NOTED = 1024
 
+#: Kernels count places in arrays with 32 bits.
+_MOST_PLACES = 2**31 - 1
+
+
+def fits(most: int, dynamics: AbstractDynamics, initial: State, inputs: Inputs) -> bool:
+    """Whether every array of a kernel is small enough for it."""
+    layout = Layout.of(initial, inputs, WIDTH)
+    pieces, sources = layout.inputs // dynamics.kept_every + 1, max(map(len, inputs.columns.values()), default=0)
+    rows = max(pieces * layout.trials, most * layout.trials, sources)
+    return rows * layout.padded <= _MOST_PLACES and layout.trials * layout.blocks * layout.inputs <= _MOST_PLACES
+
 
 def fused_passage(
     plain: Callable[..., Passage],
@@ -80,7 +91,7 @@ def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) 
     structure = jax.tree.structure(tangent_coordinates(initial, moving[1]))
     end, at_spikes = (structure.unflatten(map(layout.without_padding, part)) for part in outcome)
     at_spikes = jax.tree.map(of_spikes, at_spikes)
-    nothing = [np.zeros(each.shape, jax.dtypes.float0) for each in (passage.place, passage.spiked)]
+    nothing: list[Any] = [np.zeros(each.shape, jax.dtypes.float0) for each in (passage.place, passage.spiked)]
     change = Passage(
         None,
         from_tangent_coordinates(passage.end, end),

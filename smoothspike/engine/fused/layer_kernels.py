@@ -17,8 +17,8 @@ from jaxtyping import Array
 from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import InterEventInterval
-from .blocks import Given, Layout
-from .linearised import linearised, product
+from .blocks import Given, Layout, Part
+from .linearised import linearised, product, with_resets
 
 #: Stands for the count of spikes at intervals that were not noted.
 NEVER = np.int32(2**31 - 1)
@@ -37,9 +37,9 @@ class Noted(NamedTuple):
 
     end: State
     states: State
-    place: Array
-    upto: Array
-    spiked: Array
+    place: Part
+    upto: Part
+    spiked: Part
 
 
 class Kept(NamedTuple):
@@ -47,7 +47,7 @@ class Kept(NamedTuple):
 
     given: Given
     states: State
-    place: Array
+    place: Part
 
 
 class Run(NamedTuple):
@@ -126,7 +126,7 @@ def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
         (state, spiked, rank), (length, weights) = carry
         # read before it is needed
         coming = _input(run, given, jnp.minimum(number + 1, run.layout.inputs - 1))
-        end, count = dynamics.advance(state, length)
+        end, count = dynamics.advance_block(state, length)
         spiked = spiked + count
         now = (count > 0) & (rank < run.most)
         entries = (*jax.tree.leaves(state), nobody + number.astype(jnp.int32), spiked.astype(jnp.int32))
@@ -160,16 +160,16 @@ class Moves(NamedTuple):
         columns: Of the weights.
     """
 
-    start: list[Array]
-    lengths: Array | None
-    columns: dict[str, Array]
+    start: list[Part]
+    lengths: Part
+    columns: dict[str, Part]
 
 
 class Outcome(NamedTuple):
     """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
 
-    end: list[Array]
-    noted: list[Array]
+    end: list[Part]
+    noted: list[Part]
 
 
 def tangents(run: Run, kept: Kept, moves: Moves) -> Outcome:
@@ -202,9 +202,10 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
         length, weights = _input(run, given, number)
         source = given.sources[number]
         by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(moves.columns))
+        by = with_resets(dynamics, state, length, here, by)
         by_length = None if moves.lengths is None else moves.lengths[number]
         after = by.moved(change, by_length)
-        for (_, ref), column in zip(moves.columns.items(), of_routes, strict=True):
+        for ref, column in zip(moves.columns.values(), of_routes, strict=True):
             move = ref[source, :]
             after = [leaf if part is None else leaf + part * move for leaf, part in zip(after, column, strict=True)]
         return _through(dynamics, state, length, weights), after, rank, coming
@@ -270,7 +271,7 @@ def _cotangents(
     def piece(turn: Array, carry: tuple) -> tuple:
         number = pieces - 1 - turn
         state = jax.tree.map(lambda ref: ref[number, :], states)
-        known = []
+        known: list[Any] = []
         for step in range(run.piece):
             place = number * run.piece + step
             exists = place < run.layout.inputs
@@ -279,13 +280,15 @@ def _cotangents(
             known.append((place, exists, state, length, weights))
             if step < run.piece - 1:
                 state = _through(dynamics, state, length, weights)
-        for each in reversed(known):
-            carry = event(*each, carry)
+        for place, exists, state, length, weights in reversed(known):
+            carry = event(place, exists, state, length, weights, carry)
         return carry
 
     def event(number: Array, exists: Array, state: State, length: Array, weights: Any, carry: tuple) -> tuple:
         bar, rank, coming = carry
         by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(columns))
+        here = exists & (coming == number.astype(jnp.int32))
+        by = with_resets(dynamics, state, length, here, by)
         source = given.sources[number]
         for ref, column in zip(columns.values(), of_routes, strict=True):
             added = _product(column, bar, exists)
@@ -295,7 +298,6 @@ def _cotangents(
             _store_if(exists, ref, number, total)
 
         before = [_product([row[leaf] for row in by.d_state], bar, exists, bar[leaf]) for leaf in range(len(bar))]
-        here = exists & (coming == number.astype(jnp.int32))
         noted = (_gathered(ref, rank, lanes, here, other=0.0) for ref in outcome.noted)
         before = [leaf + added for leaf, added in zip(before, noted, strict=True)]
         rank = rank - here.astype(jnp.int32)
@@ -314,7 +316,7 @@ def _product(column: Any, bar: list[Array], exists: Array, otherwise: Array | No
 
 
 def _through(dynamics: AbstractDynamics, state: State, length: Array, weights: dict[str, Array]) -> State:
-    return dynamics.jump(dynamics.advance(state, length)[0], weights)
+    return dynamics.jump(dynamics.advance_block(state, length)[0], weights)
 
 
 def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]]:

@@ -87,7 +87,7 @@ def _without_padding(run: Run, log: Log) -> Found:
     return log.times.reshape(pieces), log.which.reshape(pieces), log.total[0], states, log.last[0], end
 
 
-def _jvp(plain: Callable[..., Found], run: Run, primals: tuple, given: tuple) -> tuple[Found, Found]:
+def _jvp(plain: Callable[..., Found], run: Run, primals: tuple, given: tuple) -> tuple[Found, Any]:
     moving = jax.tree.map(none_if_zero, given)
     if jax.tree.leaves(moving[0]):
         change = jax.tree.map(instantiated, primals, moving, is_leaf=lambda leaf: leaf is None)
@@ -100,11 +100,11 @@ def _jvp(plain: Callable[..., Found], run: Run, primals: tuple, given: tuple) ->
     table = {route: _padded(run, move) for route, move in moving[3].items() if move is not None}
     moves = Moves([_padded(run, leaf) for leaf in start], until, table)
     shapes = jax.eval_shape(lambda: moves)
-    known = Known(still, log.times, log.which, log.states, log.count)
+    known = Known(still, log.times, log.which, log.states, log.used)
     outcome = linear_map(partial(tangents, run), lambda known, bar: cotangents(run, known, bar, shapes), known, moves)
     states, end = jax.tree.map(lambda leaf: leaf[..., : run.size], (outcome.states, outcome.end))
     # after the last event nothing happens
-    unused = jnp.arange(run.pieces) * run.piece >= log.count[0]
+    unused = jnp.arange(run.pieces) * run.piece >= log.used[0]
     states = [jnp.where(unused[:, None], last, leaf) for leaf, last in zip(states, end, strict=True)]
     when = jnp.where(log.which < 0, outcome.last[0], outcome.times).reshape(found[0].shape)
     change = (

@@ -17,6 +17,7 @@ from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
 from ...neurons.event import after_event, spike_time_jacobian
 from ...neurons.vectorised import InterEventInterval
+from .blocks import Part
 from .linearised import linearised, product
 
 #: The most neurons of a population that one program holds.
@@ -35,51 +36,51 @@ class Given(NamedTuple):
         duration: The trial end.
     """
 
-    neurons: list[Array]
+    neurons: list[Part]
     initial: State
-    until: Array
-    rows: Array
-    table: dict[str, Array]
-    duration: Array
+    until: Part
+    rows: Part
+    table: dict[str, Part]
+    duration: Part
 
 
 class Log(NamedTuple):
     """What happened: as in `dense_loop.DenseLog`, each a row of numbers, with how many events there were."""
 
-    times: Array
-    which: Array
-    total: Array
+    times: Part
+    which: Part
+    total: Part
     states: State
-    last: Array
+    last: Part
     end: State
-    count: Array
+    used: Part
 
 
 class Moves(NamedTuple):
     """Tangents, or cotangents, of what is given; None or left out for what does not move."""
 
-    start: list[Array]
-    until: Array | None
-    table: dict[str, Array]
+    start: list[Part]
+    until: Part
+    table: dict[str, Part]
 
 
 class Outcome(NamedTuple):
     """Tangents, or cotangents, of the log, of states in tangent coordinates."""
 
-    times: Array
-    states: list[Array]
-    last: Array
-    end: list[Array]
+    times: Part
+    states: list[Part]
+    last: Part
+    end: list[Part]
 
 
 class Known(NamedTuple):
     """What derivatives need to know."""
 
     given: Given
-    times: Array
-    which: Array
+    times: Part
+    which: Part
     states: State
-    count: Array
+    used: Part
 
 
 class Run(NamedTuple):
@@ -197,7 +198,7 @@ def _trial(run: Run, given: Given, log: Log) -> None:
     jax.lax.fori_loop(count, most, unused, zero)
     jax.lax.fori_loop((count + run.piece - 1) // run.piece, run.pieces, unused_piece, zero)
     jax.tree.map(lambda ref, leaf: ref.__setitem__(..., leaf), log.end, state)
-    log.total[0], log.last[0], log.count[0] = total, now, count
+    log.total[0], log.last[0], log.used[0] = total, now, count
 
 
 class _Event(NamedTuple):
@@ -256,7 +257,7 @@ def tangents(run: Run, known: Known, moves: Moves) -> Outcome:
 
 def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
     given = known.given
-    dynamics, duration, count = run.neurons(given.neurons), given.duration[0], known.count[0]
+    dynamics, duration, count = run.neurons(given.neurons), given.duration[0], known.used[0]
     start = [ref[...] for ref in moves.start]
 
     def empty(number: Array, _: Array) -> Array:
@@ -279,7 +280,7 @@ def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
         come = 0.0 if moves.until is None else moves.until[event.position]
         wait = jnp.where(event.is_input, come - now, 0.0) + jnp.sum(product(by_own, change))
         after = by.moved(change, wait)
-        for (_, ref), column in zip(moves.table.items(), of_routes, strict=True):
+        for ref, column in zip(moves.table.values(), of_routes, strict=True):
             move = ref[event.row, :]
             after = [leaf if part is None else leaf + part * move for leaf, part in zip(after, column, strict=True)]
         outcome.times[number] = now + wait
@@ -308,7 +309,7 @@ def cotangents(run: Run, known: Known, outcome: Outcome, moving: Moves) -> Moves
 
 def _cotangents(run: Run, _: Any, known: Known, outcome: Outcome, start: Any, sums: Any) -> None:
     given, (until, table), lanes = known.given, sums, run.lanes
-    dynamics, duration, count = run.neurons(given.neurons), given.duration[0], known.count[0]
+    dynamics, duration, count = run.neurons(given.neurons), given.duration[0], known.used[0]
     used = (count + run.piece - 1) // run.piece
 
     def piece(turn: Array, carry: tuple) -> tuple:

@@ -111,3 +111,11 @@ def test_single_precision(float32):
     wait, _ = passage(LINE, 9.0, 1.0, 0.0, -1.0, 2.0)
     assert wait.dtype == jnp.float32
     assert float(wait) == pytest.approx(np.log(2), rel=1e-6)
+
+
+def test_derivatives_by_an_interval_without_length():
+    """Those of two inputs that arrive together: the equations themselves."""
+    generator = np.random.default_rng(2)
+    matrix, source, start = (generator.normal(size=shape) for shape in ((3, 3), 3, 3))
+    slope = jax.jacrev(lambda length: jnp.stack(run(FULL, length, *start, *matrix.ravel(), *source)))(0.0)
+    np.testing.assert_allclose(slope, matrix @ start + source, rtol=1e-14)

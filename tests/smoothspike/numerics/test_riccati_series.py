@@ -107,3 +107,14 @@ def test_single_precision(float32):
     found = wait(CURRENT, 1e3, 100.0, 0.0, 1.0, 0.0, 4.0, 1.0, -1.0)[0]
     assert found.dtype == jnp.float32
     assert float(found) == pytest.approx(100.5 * np.pi / 2, rel=1e-5)
+
+
+def test_derivatives_by_an_interval_without_length():
+    """Those of two inputs that arrive together: the limit of shorter and shorter intervals."""
+    given = 0.3, 0.7, 1.5, 0.2, 1.0, 0.5, -1.4
+
+    def slope(length):
+        return jax.jacrev(lambda length: jnp.stack(run(CONDUCTANCE, length, *given)[:3]))(length)
+
+    np.testing.assert_allclose(slope(0.0), slope(1e-12), rtol=1e-9)
+    assert np.all(slope(0.0) != 0)

@@ -1,5 +1,6 @@
 """Layers as kernels, interpreted on a CPU, beside the plain engine; and lowered for a GPU that need not be there."""
 
+import sys
 from functools import cache, partial
 
 import equinox as eqx
@@ -27,7 +28,7 @@ def short_pieces(monkeypatch):
 
 @cache
 def neuron(name):
-    return ss.Neuron(getattr(ss.models, name)())
+    return ss.Neuron(getattr(ss.models, name)(), allow_discontinuous=True)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +40,7 @@ def layer(name, inputs=7):
     """Neurons that differ, and trials: one of simultaneous inputs, one with a silent channel alone, one of any."""
     dtype, generator = jnp.zeros(()).dtype, np.random.default_rng(3)
     dynamics = neuron(name).dynamics()
-    states = ("theta",) if name == "theta_neuron" else ("V", "I")
+    states = [str(each) for each in neuron(name).model.states]
     state = dynamics.initial_state({each: jnp.zeros(NEURONS) for each in states})
     initial = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:, None], (NEURONS, TRIALS)), state)
     spread = jnp.asarray(generator.uniform(0.9, 1.1, NEURONS), dtype)[:, None]
@@ -89,7 +90,9 @@ def compare(found, expected):
 
 
 @pytest.mark.parametrize("name", ["theta_neuron", pytest.param("qif", marks=pytest.mark.slow)])
-def test_spikes_and_gradients(name, dtype, short_pieces):
+def test_spikes_and_gradients(name, dtype, monkeypatch):
+    # pieces of two compile longer: elsewhere and in the slow test
+    monkeypatch.setattr(AbstractDynamics, "kept_every", 1 if name == "theta_neuron" else 2)
     given = layer(name)
     (_, found), gradients = differentiated(fused, *given)
     (_, expected), right = differentiated(plain, *given)
@@ -124,6 +127,35 @@ def test_derivatives_by_parameters(short_pieces):
     compare(gradient(fused), gradient(plain))
 
 
+@pytest.mark.slow
+def test_trials_mapped_over(short_pieces):
+    """By `jax.vmap` of the gradient, with weights of their own: as many gradients by the weights as trials."""
+    dynamics, initial, inputs = layer("theta_neuron")
+    strength = jnp.array([0.5, 1.0])
+
+    def gradients(run):
+        def of(strength):
+            columns = {route: strength * column for route, column in inputs.columns.items()}
+            given = dynamics, initial, inputs.lengths, columns, inputs.sources
+            return jax.grad(lambda *given: weighed(run, *given)[0], (2, 3))(*given)
+
+        return jax.jit(jax.vmap(of))(strength)
+
+    compare(gradients(fused), gradients(plain))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lif", "qif_alpha"])
+def test_neurons_of_other_classes(name, monkeypatch):
+    """Those that are reset, and those solved by series."""
+    monkeypatch.setattr(sys.modules[__name__], "MOST", 16)
+    given = layer(name, 4)
+    (_, found), gradients = differentiated(fused, *given)
+    (_, expected), right = differentiated(plain, *given)
+    assert 0 < np.asarray(found[3]).max() <= 16
+    compare((found, gradients), (expected, right))
+
+
 def test_no_second_derivatives():
     dynamics, initial, inputs = layer("theta_neuron", 2)
 
@@ -135,7 +167,9 @@ def test_no_second_derivatives():
         jax.eval_shape(jax.grad(slope), inputs.lengths)
 
 
-@pytest.mark.parametrize("name", ["theta_neuron", "qif"])
+@pytest.mark.parametrize(
+    "name", ["theta_neuron", "qif", *(pytest.param(name, marks=pytest.mark.slow) for name in ("lif", "qif_alpha"))]
+)
 def test_lowered_for_a_gpu(name, dtype, abstract_gpu):
     given = layer(name)
     function = jax.jit(lambda *given: differentiated(partial(fused, interpret=False), *given))
