@@ -91,7 +91,8 @@ def run(quick: bool) -> Outcome:
     numbers: dict[str, Any] = {"seeds": seeds, "epochs": 2 if quick else EPOCHS, "rates": RATES}
     fig = Figure(figsize=(3.6, 2.5), layout="constrained")
     ax = fig.subplots()
-    for name, label, color in (("lif", "LIF, EventProp", plot.VERMILION), ("qif", "nearest QIF", plot.BLUE)):
+    kinds = ("lif", "LIF, EventProp", plot.VERMILION), ("qif", "nearest QIF", plot.BLUE)
+    for name, label, color in kinds[:1] if quick else kinds:
         runs = [PARTS.kept(f"{name}_{seed}", partial(trained, name, seed, quick)) for seed in range(seeds)]
         histories, results = [each["history"] for each in runs], [each["found"] for each in runs]
         key = "accuracy_without_pseudospikes"
