@@ -75,7 +75,7 @@ def run(quick: bool) -> Outcome:
     fig = Figure(figsize=(3.6, 2.5), layout="constrained")
     ax = fig.subplots()
     key = "accuracy_without_pseudospikes"
-    for name, color in zip(PUBLISHED, plot.COLORS, strict=False):
+    for name, color in zip(["synaptic_5"] if quick else PUBLISHED, plot.COLORS, strict=False):
         kind, hidden = name.split("_")
         runs = [PARTS.kept(f"{name}_{seed}", partial(trained, kind, int(hidden), seed, quick)) for seed in range(seeds)]
         histories, results = [each["history"] for each in runs], [each["found"] for each in runs]
