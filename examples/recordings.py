@@ -7,6 +7,7 @@ python examples/recordings.py digits               # without files; --epochs 1 t
 
 import argparse
 import dataclasses
+from typing import Any
 
 import jax
 import matplotlib.pyplot as plt
@@ -29,7 +30,7 @@ DATA = {  # loader, duration in membrane time constants, spikes of each hidden n
     "digits": (lambda _: (*(both := ss.datasets.digits()), both[1]), 4.0, 1.0),
 }
 MEAN = ss.networks.Recording.mean_over_time  # of leaky readouts decides the class: only ordinary spikes count
-LEAKY = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
+LEAKY: dict[str, Any] = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
 
 
 def main(name, path, neuron="qif", hidden=100, epochs=20, output="runs/recordings"):

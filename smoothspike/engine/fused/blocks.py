@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.experimental import pallas as pl
-from jaxtyping import Array, Float
+from jaxtyping import Array, Shaped
 
 from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import Inputs
@@ -81,29 +81,29 @@ class Layout(NamedTuple):
     def _parameter(self, leaf: Array) -> Array:
         return self.column(leaf.reshape(-1)) if leaf.size > 1 or self.neurons == 1 else leaf.reshape(1)
 
-    def trials_first(self, values: Array) -> Float[Array, "trials inputs"]:
+    def trials_first(self, values: Array) -> Shaped[Array, "trials inputs"]:
         """Return (inputs, *trials) as (trials, inputs)."""
         return values.reshape(values.shape[0], self.trials).T
 
-    def trials_last(self, values: Float[Array, "trials inputs"]) -> Array:
+    def trials_last(self, values: Shaped[Array, "trials inputs"]) -> Array:
         """Undo `trials_first`."""
         return values.T.reshape(values.shape[1], *self.batch)
 
-    def column(self, values: Float[Array, "*sources neurons"]) -> Array:
+    def column(self, values: Shaped[Array, "*sources neurons"]) -> Array:
         """Pad neurons, with the values of the last."""
         missing = self.padded - self.neurons
         return values if not missing else jnp.pad(values, [(0, 0)] * (values.ndim - 1) + [(0, missing)], mode="edge")
 
-    def row(self, values: Array) -> Float[Array, "trials neurons"]:
+    def row(self, values: Array) -> Shaped[Array, "trials neurons"]:
         """Return (neurons, *trials) as (trials, neurons), padded."""
         return self.column(values.reshape(self.neurons, self.trials).T)
 
-    def rows(self, values: Array) -> Float[Array, "number trials neurons"]:
+    def rows(self, values: Array) -> Shaped[Array, "number trials neurons"]:
         """Return (number, neurons, *trials) as (number, trials, neurons), padded."""
         number = values.shape[0]
         return self.column(jnp.swapaxes(values.reshape(number, self.neurons, self.trials), 1, 2))
 
-    def without_padding(self, values: Float[Array, "*number trials neurons"]) -> Array:
+    def without_padding(self, values: Shaped[Array, "*number trials neurons"]) -> Array:
         """Undo `row` or `rows`."""
         *number, _, _ = values.shape
         return jnp.swapaxes(values[..., : self.neurons], -1, -2).reshape(*number, self.neurons, *self.batch)
