@@ -24,6 +24,7 @@ from .substitution import check_flow, check_spike
 
 def derive_projective(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive the exact solver of a model whose potential obeys a Riccati equation."""
+    require_spike_at_infinity(model, structure)
     _require_plain_reset(model, structure)
     form, relation = _normal_form(model, structure)
     potential, denominator, time = _flow(form)
@@ -54,6 +55,15 @@ def _why_elementary(form: ProjectiveForm) -> str:
     if form.decay == 0:
         return "is constant"
     return "decays at a rate at which the solution is elementary"
+
+
+def require_spike_at_infinity(model: NeuronModel, structure: Structure) -> None:
+    """Refuse a threshold at a finite potential, which a ray passes unnoticed."""
+    if not structure.is_circle and not model.spike.is_at_infinity:
+        raise DerivationError(
+            f"{model.name}: a projective solution spikes at infinity; this neuron spikes at {model.variable} = "
+            f"{model.spike.threshold}"
+        )
 
 
 def _require_plain_reset(model: NeuronModel, structure: Structure) -> None:

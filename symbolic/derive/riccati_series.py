@@ -17,11 +17,12 @@ from ..structure import Structure
 from .derivation import Derivation
 from .forms import TransferForm, autonomous_states
 from .parameter_rows import declared_sign
-from .riccati import linear_jumps
+from .riccati import linear_jumps, require_spike_at_infinity
 
 
 def derive_transfer(model: NeuronModel, structure: Structure) -> Derivation:
     """Derive the solver of a quadratic neuron with any autonomous linear drive, conductances and resets."""
+    require_spike_at_infinity(model, structure)
     form = _normal_form(model, structure)
     excess = tidy(form.drive + sum(g * form.others.resting.get(s, 0) for s, g in form.drive_gains.items()))
     currents = [gain for state, gain in form.drive_gains.items() if state not in form.conductance_gains]

@@ -15,6 +15,7 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from oracles import oracle
 from reference import number
+from scipy.integrate import solve_ivp
 
 import smoothspike as ss
 
@@ -170,3 +171,26 @@ def test_gradients_are_those_of_differences(run):
     assert np.isfinite(run.times).all()
     assert (run.gradient != 0).mean() > 0.5
     np.testing.assert_allclose(run.gradient @ direction, (later - sooner) / 2e-6, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.slow
+def test_a_quadratic_neuron_spikes_at_its_threshold():
+    model = ss.NeuronModel.from_equations(
+        "dV/dt = V*(V - 1) + I; dI/dt = -2*I", name="peak", spike="V = 5", reset="V = -1", inputs="I"
+    )
+    net = ss.FeedForward(ss.Neuron(model, allow_discontinuous=True), (1, 1), 4.0, weights=[np.array([[40.0]])])
+    found = net(ss.Spikes(np.array([0.5]), np.array([0]))).ordinary_spike_times(2)[0]
+
+    def reached(t, state):
+        return state[0] - 5.0
+
+    reached.terminal, reached.direction = True, 1
+    expected, state = [0.5], [0.0, 40.0]
+    for _ in range(2):
+        course = solve_ivp(
+            lambda t, y: [y[0] * (y[0] - 1) + y[1], -2 * y[1]], (expected[-1], 4.0), state, "DOP853", events=reached,
+            rtol=1e-12, atol=1e-12,
+        )  # fmt: skip
+        expected.append(course.t[-1])
+        state = [-1.0, course.y[1, -1]]
+    np.testing.assert_allclose(found, expected[1:], rtol=1e-9)

@@ -31,7 +31,7 @@ OTHERS = {
     "QIF, finite reset": (ss.models.qif_finite_reset(), 9.0, 4.0),
     "QIF with a peak": (FINITE_PEAK, 9.0, 4.0),
     "QIF, conductance": (ss.models.qif_conductance(), 1.5, 0.2),
-    "rapid theta": (ss.models.rapid_theta(), 0.5, 2.0),
+    "rapid theta": (ss.models.rapid_theta(), 1.0, 2.0),
 }
 INTEGRATED = {
     "AdEx": (ss.models.adex(), 4.0, 4.0),

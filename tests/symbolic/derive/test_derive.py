@@ -260,3 +260,13 @@ def test_rheobase_of_general_solvers(name, rheobase):
     named = {symbol.name: symbol for symbol in model.parameters}
     expected = sp.sympify(rheobase, locals=named)
     assert sp.simplify(derive(model).rheobase - expected) == 0
+
+
+@pytest.mark.parametrize("equations", ["dV/dt = V*(V - 1) + I; dI/dt = -2*I", "dV/dt = V*(V - 1) + I; dI/dt = -I/3"])
+def test_a_finite_threshold_is_never_passed_on_the_projective_line(equations):
+    model = NeuronModel.from_equations(equations, name="peak", spike="V = 5", reset="V = -1", inputs="I")
+    derivation = derive(model)
+    assert derivation.method == "numeric"
+    assert "spikes at V = 5" in derivation.attempts[0].reason
+    with pytest.raises(DerivationError, match="spikes at infinity"):
+        derive(model, method="projective")
