@@ -33,7 +33,7 @@ WAYS = {
     "layer, series": ("layer", "series", False, 4.0, 3),
     "layer, general": ("layer", "general", False, 4.0, 3),
     "dense": ("dense", "quadratic", False, 1.5, 6),
-    "dense, threshold": ("dense", "threshold", False, 3.0, 6),
+    "dense, threshold": ("dense", "threshold", False, 1.35, 6),
     "lists": ("lists", "angle", False, 0.7, 6),
     "lists, delays": ("lists", "quadratic", True, 1.5, 6),
 }
