@@ -184,7 +184,7 @@ def test_a_quadratic_neuron_spikes_at_its_threshold():
     def reached(t, state):
         return state[0] - 5.0
 
-    reached.terminal, reached.direction = True, 1
+    vars(reached).update(terminal=True, direction=1)
     expected, state = [0.5], [0.0, 40.0]
     for _ in range(2):
         course = solve_ivp(
