@@ -19,6 +19,7 @@ from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import InterEventInterval
 from .blocks import Given, Layout, Part
 from .linearised import linearised, product, with_resets
+from .references import read, store_if, write
 
 #: Stands for the count of spikes at intervals that were not noted.
 NEVER = np.int32(2**31 - 1)
@@ -110,14 +111,14 @@ def forwards(run: Run, given: Given, *, keep: bool) -> tuple[Noted, State]:
 
 
 def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
-    dynamics, state, dtype = run.neurons(given.neurons), _read(given.initial), given.lengths.dtype
+    dynamics, state, dtype = run.neurons(given.neurons), read(given.initial), given.lengths.dtype
     lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
     nobody = jnp.zeros_like(lanes)
 
     def empty(number: Array, _: Any) -> Any:
-        jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), noted.states, state)
-        _write(noted.place, number, nobody - 1)
-        _write(noted.upto, number, nobody + NEVER)
+        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), noted.states, state)
+        write(noted.place, number, nobody - 1)
+        write(noted.upto, number, nobody + NEVER)
         return _
 
     jax.lax.fori_loop(0, run.most, empty, np.int32(0))
@@ -136,7 +137,7 @@ def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
         return (dynamics.jump(end, weights), spiked, rank + now.astype(jnp.int32)), coming
 
     def piece(number: Array, carry: tuple) -> tuple:
-        jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), kept, carry[0][0])
+        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), kept, carry[0][0])
         return jax.lax.fori_loop(
             number * run.piece, jnp.minimum((number + 1) * run.piece, run.layout.inputs), event, carry
         )
@@ -187,7 +188,7 @@ def tangents(run: Run, kept: Kept, moves: Moves) -> Outcome:
 
 
 def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome) -> None:
-    dynamics, state, change = run.neurons(given.neurons), _read(given.initial), _read(moves.start)
+    dynamics, state, change = run.neurons(given.neurons), read(given.initial), read(moves.start)
     lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
     rank = jnp.zeros_like(lanes)
 
@@ -212,7 +213,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
 
     def empty(number: Array, _: Any) -> Any:
         for ref, leaf in zip(outcome.noted, change, strict=True):
-            _write(ref, number, jnp.zeros_like(leaf))
+            write(ref, number, jnp.zeros_like(leaf))
         return _
 
     jax.lax.fori_loop(0, run.most, empty, np.int32(0))
@@ -295,7 +296,7 @@ def _cotangents(
             triton.atomic_add(ref, (jnp.full_like(lanes, source), lanes), added)
         for ref in by_length:
             total = jnp.sum(_product(by.d_interval, bar, exists))
-            _store_if(exists, ref, number, total)
+            store_if(exists, ref, number, total)
 
         before = [_product([row[leaf] for row in by.d_state], bar, exists, bar[leaf]) for leaf in range(len(bar))]
         noted = (_gathered(ref, rank, lanes, here, other=0.0) for ref in outcome.noted)
@@ -304,7 +305,7 @@ def _cotangents(
         coming = jnp.where(here, _gathered(place, rank, lanes, here & (rank >= 0), other=-1), coming)
         return before, rank, coming
 
-    bar, _, _ = jax.lax.fori_loop(0, pieces, piece, (_read(outcome.end), rank, coming))
+    bar, _, _ = jax.lax.fori_loop(0, pieces, piece, (read(outcome.end), rank, coming))
     for ref, leaf in zip(start, bar, strict=True):
         ref[...] = leaf
 
@@ -323,20 +324,6 @@ def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]
     """The interval before an input, and what the input adds."""
     source = given.sources[number]
     return given.lengths[number], {route: column[source, :] for route, column in given.columns.items()}
-
-
-def _store_if(condition: Array, ref: Any, place: Array, value: Array) -> None:
-    @pl.when(condition)
-    def _() -> None:
-        ref[place] = value
-
-
-def _read(refs: Any) -> Any:
-    return jax.tree.map(lambda ref: ref[...], refs)
-
-
-def _write(ref: Any, number: Any, value: Array) -> None:
-    ref[number, :] = value
 
 
 def _gathered(ref: Any, rank: Array, lanes: Array, mask: Array, other: Any = None) -> Array:

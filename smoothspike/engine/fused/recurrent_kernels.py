@@ -19,6 +19,7 @@ from ...neurons.event import after_event, spike_time_jacobian
 from ...neurons.vectorised import InterEventInterval
 from .blocks import Part
 from .linearised import linearised, product
+from .references import read, store_if, write
 
 #: The most neurons of a population that one program holds.
 MOST_NEURONS = 1024
@@ -143,7 +144,7 @@ def forwards(run: Run, given: Given) -> Log:
 
 
 def _trial(run: Run, given: Given, log: Log) -> None:
-    dynamics, state, duration = run.neurons(given.neurons), _read(given.initial), given.duration[0]
+    dynamics, state, duration = run.neurons(given.neurons), read(given.initial), given.duration[0]
     most, lanes = run.pieces * run.piece, run.lanes
     nothing = jnp.zeros(run.width, given.until.dtype)
 
@@ -156,7 +157,7 @@ def _trial(run: Run, given: Given, log: Log) -> None:
 
         @pl.when((place < most) & (place % run.piece == 0))
         def _() -> None:
-            jax.tree.map(lambda ref, leaf: _write(ref, place // run.piece, leaf), log.states, state)
+            jax.tree.map(lambda ref, leaf: write(ref, place // run.piece, leaf), log.states, state)
 
         come = given.until[position]
         left = come - now
@@ -192,7 +193,7 @@ def _trial(run: Run, given: Given, log: Log) -> None:
         return _
 
     def unused_piece(number: Array, _: Array) -> Array:
-        jax.tree.map(lambda ref, leaf: _write(ref, number, leaf), log.states, state)
+        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), log.states, state)
         return _
 
     jax.lax.fori_loop(count, most, unused, zero)
@@ -262,7 +263,7 @@ def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
 
     def empty(number: Array, _: Array) -> Array:
         for ref, leaf in zip(outcome.states, start, strict=True):
-            _write(ref, number, jnp.zeros_like(leaf))
+            write(ref, number, jnp.zeros_like(leaf))
         for step in range(run.piece):
             outcome.times[number * run.piece + step] = jnp.zeros((), duration.dtype)
         return _
@@ -273,7 +274,7 @@ def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
         @pl.when(number % run.piece == 0)
         def _() -> None:
             for ref, leaf in zip(outcome.states, change, strict=True):
-                _write(ref, number // run.piece, leaf)
+                write(ref, number // run.piece, leaf)
 
         event = _event(run, known, number)
         by, of_routes, by_own = _slopes(run, dynamics, state, event, duration, tuple(moves.table))
@@ -287,7 +288,7 @@ def _tangents(run: Run, known: Known, moves: Moves, outcome: Outcome) -> None:
         return after_event(dynamics, state, event.length, event.own, event.weights), after, now + wait
 
     jax.lax.fori_loop(0, run.pieces, empty, np.int32(0))
-    carry = _read(given.initial), start, jnp.zeros((), duration.dtype)
+    carry = read(given.initial), start, jnp.zeros((), duration.dtype)
     _, change, now = jax.lax.fori_loop(jnp.zeros((), jnp.int32), count, onward, carry)
     outcome.last[0] = now
     for ref, leaf in zip(outcome.end, change, strict=True):
@@ -337,7 +338,7 @@ def _cotangents(run: Run, _: Any, known: Known, outcome: Outcome, start: Any, su
             added = jnp.where(event.exists, product(column, bar), 0.0)
             triton.atomic_add(ref, (jnp.full_like(lanes, event.row), lanes), added)
         for ref in until:
-            _store_if(event.is_input, ref, event.position, bar_wait)
+            store_if(event.is_input, ref, event.position, bar_wait)
         moved = [product([row[leaf] for row in by.d_state], bar) + by_own[leaf] * bar_wait for leaf in range(len(bar))]
         bar = [jnp.where(event.exists, new, old) for new, old in zip(moved, bar, strict=True)]
         return bar, jnp.where(event.is_input, bar_now - bar_wait, bar_now)
@@ -346,17 +347,3 @@ def _cotangents(run: Run, _: Any, known: Known, outcome: Outcome, start: Any, su
     bar, _ = jax.lax.fori_loop(jnp.zeros((), jnp.int32), used, piece, carry)
     for ref, leaf in zip(start, bar, strict=True):
         ref[...] = leaf
-
-
-def _store_if(condition: Array, ref: Any, place: Array, value: Array) -> None:
-    @pl.when(condition)
-    def _() -> None:
-        ref[place] = value
-
-
-def _read(refs: Any) -> Any:
-    return jax.tree.map(lambda ref: ref[...], refs)
-
-
-def _write(ref: Any, number: Any, value: Array) -> None:
-    ref[number, :] = value
