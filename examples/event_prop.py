@@ -107,6 +107,7 @@ def run(quick: bool) -> Outcome:
         numbers[name] = {
             "ordinary": mean_and_deviation([100 * each[key] for each in results]),
             "with_pseudospikes": mean_and_deviation([100 * each["accuracy"] for each in results]),
+            "validation": mean_and_deviation(list(100 * (1 - errors[:, -1]))),
             "missing": mean_and_deviation([100 * each["missing"] for each in results]),
             "silent": mean_and_deviation([100 * each["silent_fraction_0"] for each in results]),
             "each": [each[key] for each in results],

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symbolic import weight
+from symbolic.structure import is_on_circle
 
 COLORS = "#0072b2", "#d55e00", "#009e73"
 WIDTH, HEIGHT, MARGIN = 520.0, 300.0, 40.0
@@ -25,7 +26,7 @@ def drawing(model: Any, rheobase: Any) -> str:
         return "<p>Give all parameters a value to see it.</p>"
     step = abs(middle) or 1.0
     currents = [middle - step, middle, middle + step]
-    low, high = _range(field, currents, reset, threshold)
+    low, high = _range(field, currents, reset, threshold, is_on_circle(model))
     curves = [[(v, field(v, current)) for v in _grid(low, high)] for current in currents]
     finite = [rate for curve in curves for _, rate in curve if math.isfinite(rate)]
     if not finite:
@@ -86,10 +87,10 @@ def _number(model: Any, value: Any) -> float:
     return float(sp.sympify(value).subs(model.scalar_values))
 
 
-def _range(field: Field, currents: list[float], reset: float, threshold: float) -> tuple[float, float]:
-    """The values to show: around the resting points, and up to a finite threshold."""
+def _range(field: Field, currents: list[float], reset: float, threshold: float, is_circle: bool) -> tuple[float, float]:
+    """The values to show: the circle, up to a finite threshold, or around the resting points."""
     if math.isfinite(threshold) and math.isfinite(reset):
-        margin = 0.15 * (threshold - reset) if abs(threshold - math.pi) > 1e-9 else 0.0
+        margin = 0.0 if is_circle else 0.15 * (threshold - reset)
         return reset - margin, threshold + margin
     wide = [math.sinh(place / 50) for place in range(-250, 251)]
     rests = [v for current in currents for v, _ in _zeros([(v, field(v, current)) for v in wide])] or [0.0]
