@@ -173,22 +173,18 @@ class _Shared:
     def found(self) -> Study:
         return _study(self.name, self.storage.place, self.studies, {g: s.fixed for g, s in self.plan.spaces.items()})
 
-    def done(self, group: str | None) -> int:
-        """How many trials of a group ran to their end, or were pruned."""
-        states = [trial.state.name for trial in self.studies[group].get_trials(deepcopy=False)]
-        return states.count("COMPLETE") + states.count("PRUNED")
+    def counts(self, group: str | None, worker: Worker) -> tuple[int, int]:
+        """How many trials of a group ran to their end or were pruned, and how many are running.
 
-    def running(self, group: str | None, worker: Worker) -> int:
-        """How many are running; those whose process has ended are marked as failed."""
-        study, number = self.studies[group], 0
+        Those whose process has ended are marked as failed first.
+        """
+        study = self.studies[group]
         for trial in study.get_trials(deepcopy=False):
-            if trial.state.name != "RUNNING":
-                continue
-            if worker.lives(study.study_name, trial.number, trial.user_attrs):
-                number += 1
-            else:
+            if trial.state.name == "RUNNING" and not worker.lives(study.study_name, trial.number, trial.user_attrs):
                 self._abandon(study, trial)
-        return number
+        # read at once: trials end while this runs, and must be counted on one side or the other
+        states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+        return states.count("COMPLETE") + states.count("PRUNED"), states.count("RUNNING")
 
     def _abandon(self, study: Any, trial: Any) -> None:
         package, content = optuna(), self.storage.content
@@ -208,9 +204,9 @@ def _run(shared: _Shared, worker: Worker, max_failures: int, progress: bool) -> 
     with worker.at_work(), tqdm(total=everything, disable=not progress, unit="trial") as bar:
         while True:
             with shared.storage.claim():
-                done = {group: shared.done(group) for group in plan.spaces}
-                busy = {group: shared.running(group, worker) for group in plan.spaces}
-                begun = {group: done[group] + busy[group] for group in plan.spaces}
+                counts = {group: shared.counts(group, worker) for group in plan.spaces}
+                done = {group: each for group, (each, _) in counts.items()}
+                begun = {group: sum(each) for group, each in counts.items()}
                 group = min(begun, key=lambda each: begun[each])
                 bar.update(sum(min(each, plan.trials) for each in done.values()) - bar.n)
                 if all(each >= plan.trials for each in done.values()):

@@ -166,6 +166,24 @@ def test_processes_share_the_work(tmp_path):
     assert [path.name for path in (tmp_path / "study.log.locks").iterdir() if "worker" in path.name] == []
 
 
+class EndsWhileCounted(optuna.storages.InMemoryStorage):
+    """A storage in which another process ends its trial right after the trials were read."""
+
+    def get_all_trials(self, study_id, deepcopy=True, states=None):
+        found = super().get_all_trials(study_id, deepcopy=True, states=states)
+        for each in found:
+            if each.state.name == "RUNNING" and "worker" in each.user_attrs:
+                self.set_trial_state_values(each._trial_id, optuna.trial.TrialState.COMPLETE, [0.5])
+        return found
+
+
+def test_a_trial_that_ends_while_trials_are_counted_is_counted_once():
+    storage = EndsWhileCounted()
+    run(trials=2, storage=storage)
+    load_study(storage).optuna[None].ask().set_user_attr("worker", {"name": "abc", "machine": "another"})
+    assert [each.number for each in run(trials=3, storage=storage).completed] == [0, 1, 2]
+
+
 def test_a_trial_of_another_machine_is_left_alone_until_it_gives_no_sign_of_life(tmp_path):
     place = tmp_path / "study.log"
     run(trials=2, storage=place)
