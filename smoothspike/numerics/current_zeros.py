@@ -2,9 +2,9 @@ r"""When a ray under one exponential current next has a zero, in a clock in whic
 
 $q'' = -(d_0 + c\,e^{\mu t})\,q$, $g = -q'$ (see `riccati_series`). With $\lambda = -\mu/2$ and the clock
 $dx = e^{-\lambda t} dt$ the Liouville transform $q = (dx/dt)^{-1/2}\,y$ leaves
-$(1 - \lambda x)^2\, y_{xx} = -\big(c\,(1 - \lambda x)^2 + \kappa\big)\,y$ with $\kappa = d_0 + \lambda^2/4$: coefficients
-of its power series follow from four before them. A ray goes on in hops of one series each; the clock begins anew with
-every hop, and its unit is the hop. Zeros of y are those of q.
+$(1 - \lambda x)^2\, y_{xx} = -\big(c\,(1 - \lambda x)^2 + \kappa\big)\,y$ with $\kappa = d_0 + \lambda^2/4$:
+coefficients of its power series follow from four before them. A ray goes on in hops of one series each; the clock
+begins anew with every hop, and its unit is the hop. Zeros of y are those of q.
 
 Derivatives come from integrals along the way, by the Wronskian identity: a change of the drive by $\delta d$ moves a
 zero at T by $-\int_0^T q^2\,\delta d\;dt / g(T)^2$. Each integral is the Wronskian of the series with one that
@@ -256,8 +256,8 @@ def _time_to_zero(*arguments: Real) -> Real:
 
 @partial(_time_to_zero.defjvp, symbolic_zeros=True)
 def _time_to_zero_jvp(primals: tuple[Real, ...], tangents: tuple[Any, ...]) -> tuple[Real, Real]:
-    given = {name: tangent for name, tangent in zip(("constant", "current", "rate", "g", "q"), tangents[2:], strict=True)
-             if not isinstance(tangent, SymbolicZero)}  # fmt: skip
+    names = *Drive._fields, "g", "q"
+    given = {a: b for a, b in zip(names, tangents[2:], strict=True) if not isinstance(b, SymbolicZero)}
     moving = tuple(name for name in Drive._fields if name in given)
     primals = tuple(once_only(_FIRST_ORDER, primal) for primal in primals)
     wait, by_wronskian, shifts = _search(moving, *primals)
