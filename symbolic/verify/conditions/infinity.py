@@ -203,7 +203,8 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
     rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(model.variable, direction))
     return False, Reason(
         "d{}/dt grows like {} as {} -> {}; divided by d{}/dt and "
-        "integrated over {} it diverges, so that {} is infinite at the spike.",
+        "integrated over {} it diverges, so that {} is infinite at the spike. A bounded function of {} in its place, "
+        "such as {}, would keep it finite.",
         state,
         rate,
         model.variable,
@@ -211,6 +212,8 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
         model.variable,
         model.variable,
         state,
+        model.variable,
+        sp.tanh(model.variable),
     )
 
 
