@@ -32,7 +32,7 @@ help:
 	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
 	@echo "make docs        build the site into build/site; open build/site/index.html (BROWSER=no without npm)"
-	@echo "make lint        style, types, import rules and spelling"
+	@echo "make lint        style, types, import rules, spelling and prose"
 	@echo "make clean       remove .venv and caches"
 
 demo: $(VENV)/.installed-datasets
@@ -72,6 +72,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs smoothspike symbolic examples benchmarks
+	$(BIN)/proselint --config .proselintrc.json check README.md CONTRIBUTING.md CHANGELOG.md docs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist

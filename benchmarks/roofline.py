@@ -65,8 +65,8 @@ def answer(options: Options) -> Report:
         table.rows.append([model.name, f"{row['bytes']:.0f}", f"{row['operations']:.0f}", *cells])
         figures["models"][model.name] = row
     setting = (
-        f"Per neuron and event; memory moves {bandwidth / 1e9:.3g} GB/s, multiply-adds run at "
-        f"{arithmetic / 1e9:.3g} GFLOP/s."
+        f"Per neuron and event; memory moves {bandwidth / 1e9:.3g} GB/s, the machine computes "
+        f"{arithmetic / 1e9:.3g} GFLOP/s of multiplications and additions."
     )
     return Report("One neuron update and its bounds", setting, "float32", table, figures=figures)
 

@@ -1,5 +1,6 @@
 """Checks of the arguments of `fit` and `evaluate`, before anything is compiled."""
 
+import warnings
 from typing import Any
 
 import jax
@@ -31,8 +32,10 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
 
     Raises:
         TypeError: if it is not a data set.
-        ValueError: if it is empty, its channels differ from the network's inputs, its labels from the outputs, or its
-            currents from what the network declares.
+        ValueError: if it is empty, its channels differ from the network's inputs, its labels from the outputs, its
+            currents from what the network declares, or all of its spikes lie beyond the trial.
+
+    A warning says so if most of its spikes lie beyond the trial.
     """
     if not isinstance(dataset, AbstractDataset):
         raise TypeError(
@@ -55,6 +58,7 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
+        _require_times(name, dataset.spikes, network.duration)
         driven_by_currents(network, dataset.currents, dataset.spikes)
     if dataset.num_classes is None:
         return
@@ -66,6 +70,27 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
             f"{first_entry('labels', labels, is_wrong)}{advice}, but the network has {outputs} outputs, 0 to "
             f"{outputs - 1}, one for each class; build it with {dataset.num_classes}, or pass your own readout if the "
             "loss does not index outputs by label"
+        )
+
+
+def _require_times(name: str, spikes: Spikes, duration: float) -> None:
+    """Raise an error if no input spike comes within a trial, and warn if few do: times may be in another unit."""
+    times = known(spikes.times)
+    if times is None:
+        return
+    there = np.isfinite(times)
+    total, late = int(there.sum()), int((there & (times >= duration)).sum())
+    advice = "times are in the unit of the model's time constants; convert them (unit=...), or build a longer network"
+    if 0 < total == late:
+        raise ValueError(
+            f"{name}: all input spikes come after the trial end, duration={duration:g}, the first at "
+            f"{times[there].min():g}; {advice}"
+        )
+    if 2 * late > total:
+        warnings.warn(
+            f"{name}: {late / total:.0%} of the input spikes come after the trial end, duration={duration:g}, and do "
+            f"nothing; {advice}",
+            stacklevel=4,
         )
 
 

@@ -1,6 +1,6 @@
 """Dimensional analysis of a declaration: what is known is checked, what is not is found from the equations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -28,9 +28,11 @@ class Dimensions:
     Args:
         known: What is known.
         unknown: The symbols whose dimension is to be found.
+        plain: Symbols whose values are plain numbers, which an error names.
     """
 
-    def __init__(self, known: Mapping[Any, Any], unknown: Any) -> None:
+    def __init__(self, known: Mapping[Any, Any], unknown: Any, plain: Iterable[Any] = ()) -> None:
+        self._plain_ones = tuple(plain)
         self._of = dict(known) | {symbol: sp.Dummy(symbol.name) for symbol in unknown if symbol not in known}
         self._found: dict[Any, Any] = {}
 
@@ -52,8 +54,15 @@ class Dimensions:
             found, wanted = (in_words(self._known(each)) for each in (wrong.found, wrong.wanted))
             raise ModelError(
                 f"{where}: the term {wrong.part} has {_a(found)}, but must have {_a(wanted)}; "
-                "a number has no unit: give it a name, and a value such as '1 mV'"
+                f"a number has no unit: give it a name, and a value such as '1 mV'{self._suspects}"
             ) from None
+
+    @property
+    def _suspects(self) -> str:
+        if not self._plain_ones:
+            return ""
+        names = ", ".join(map(str, self._plain_ones))
+        return f". Without a unit are now {names}: was one meant to have one?"
 
     def _of_expression(self, expression: Any) -> Any:
         """The dimension of an expression; None for 0, which has any."""
@@ -142,7 +151,7 @@ def resolved(model: Declaration, known: Mapping[Any, Any]) -> dict[Any, str]:
     """
     plain = {symbol: _ZERO for symbol in model.values if symbol not in known}
     symbols = [*model.states, *model.parameters, *model.currents]
-    found = Dimensions(plain | dict(known), symbols)
+    found = Dimensions(plain | dict(known), symbols, plain)
     for state, rate in model.dynamics.items():
         found.require(rate, found[state] - MS, f"d{state}/dt")
     if not model.is_readout:

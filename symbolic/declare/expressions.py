@@ -36,7 +36,7 @@ _BINDING = {"+": 10, "-": 10, "*": 20, "/": 20, "**": 40, "^": 40}
 # of these SymPy computes real and imaginary parts, which may take minutes unless the argument is real
 _SPLIT = frozenset({"tan", "sinh", "cosh", "tanh", "abs", "Abs"})
 _SIGN_BINDING = 30  # -V**2 is -(V**2), and -V*I is (-V)*I
-_OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "inf": "oo", "fabs": "abs"}
+_OTHER_NAMES = {"ln": "log", "arctan": "atan", "arctg": "atan", "tg": "tan", "fabs": "abs"}
 #: Functions of other tools that are case distinctions here.
 _CASES = frozenset({"max", "min", "Max", "Min", "sign", "where", "clip", "int", "Heaviside", "ifelse", "piecewise"})
 
@@ -54,6 +54,8 @@ class Scope:
             return self.refused[name]
         if name == "oo":
             return "'oo' may only stand alone or after a sign: in spike, reset and bounds"
+        if name.lower() in ("inf", "infinity"):
+            return f"for infinity write oo, not {name!r}"
         if name == "t":
             return "equations must be autonomous: they may not name time; make t a state (dt/dt = 1)"
         if name in WORDS:
@@ -94,7 +96,10 @@ class Reader(Cursor):
         if token.text == ")":
             advice = "it closes no '('"
         elif token.text == ":":
-            advice = "units are not supported; leave them out, all numbers are in the unit of the time constants"
+            advice = (
+                "equations have no units; a unit belongs to a value, as in parameters={'tau_m': '20 ms'}, or to a "
+                "name, as in units={'V': 'mV'}"
+            )
         elif token.text in ("=", "==", "<", ">", "<=", ">=", "->"):
             advice = f"a comparison only stands in a case, as in {EXAMPLE}; an expression has no second '='"
         elif token.text in WORDS or token.text in ("&", "|", "!="):

@@ -119,7 +119,12 @@ def _rates(source: Source) -> tuple[dict[str, Reader], dict[str, Subexpression]]
 
 def _equals(reader: Reader) -> None:
     if reader.take("=", "->") is None:
-        advice = "; write V = V + ... in full" if reader.next.text == "+=" else ""
+        name, advice = reader.tokens[reader.index - 1].text, ""
+        if reader.next.text == "+=":
+            simpler = f"{name!r} alone, to which an input adds its weight, or " if "input" in reader.source.what else ""
+            advice = (
+                f"; write {simpler}{name} = {name} + ... in full" if name != "dt" else "; write dV/dt = ... in full"
+            )
         raise reader.source.error(reader.next.position, f"expected '=', found {reader.next}{advice}")
 
 

@@ -19,7 +19,8 @@ def nearest_continuous(model: NeuronModel) -> ContinuousProposal:
 
     It spikes at infinity, comes back from minus infinity, and has the same resting potential, membrane time constant
     and rheobase. A neuron that fires by itself keeps its rheobase (a negative one) and its period instead. Synapses,
-    input routes and spike-triggered changes of other states are kept as they are. A state that follows the potential is
+    input routes, currents that are given at run time, units and spike-triggered changes of other states are kept as
+    they are. A state that follows the potential is
     driven by the resting potential instead, where it would otherwise diverge at the spike. What is the same
     and what is not is said in `matched` and `differs`; `print` shows both.
 
@@ -45,11 +46,6 @@ later.
         >>> verify(proposal).verdict.name
         'HOLDS'
     """
-    if model.currents:
-        raise ModelError(
-            f"{model.name}: a current that is given at run time has no counterpart here; declare {model.currents[0]} "
-            "as a parameter, and add the current to the proposal"
-        )
     if has_moving_threshold(model):
         raise ModelError(
             f"{model.name}: a threshold that moves has no counterpart here; give it a constant value, and let each "

@@ -1,6 +1,6 @@
 """The QIF with measured properties, declared with the synapses, inputs and spike-triggered changes of the original."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sympy as sp
@@ -53,6 +53,11 @@ class Construction:
         return column(sp.simplify(item.rest + 4 * item.rheobase) for item in self.found if isinstance(item, Resting))
 
     @property
+    def drives(self) -> tuple[sp.Symbol, ...]:
+        """What drives the potential: the other states, and currents."""
+        return (*self.original.other_states, *self.original.currents)
+
+    @property
     def following(self) -> tuple[sp.Symbol, ...]:
         """The other states whose equations name the potential."""
         model = self.original
@@ -91,7 +96,7 @@ class Construction:
                 f"{model.name}: other states change d{variable}/dt by {difference}, which is not affine in {variable}; "
                 f"only currents and conductances, such as g*({variable} - V_e), can be kept"
             )
-        slopes = {state: sp.factor(sp.diff(difference, state)) for state in model.other_states}
+        slopes = {state: sp.factor(sp.diff(difference, state)) for state in self.drives}
         readable = sum((slope * (state - self.rest_of[state]) for state, slope in slopes.items()), sp.S.Zero)
         return readable if sp.simplify(readable - difference) == 0 else difference
 
@@ -102,10 +107,18 @@ class Construction:
         if not self.rests:
             return self.strength + (sp.pi * above / self.time_constant) ** 2 / self.strength + self.coupling
         parabola = above * (above - 4 * self.strength) / (4 * self.strength)
-        scaled = sp.Add(*(part * self.time_constant for part in sp.Add.make_args(self.coupling)))
-        if scaled.has(self.time_constant) or not self.time_constant.is_Symbol:
+        if not self.divides_everything:
             return parabola / self.time_constant + self.coupling
-        return (parabola + scaled) / self.time_constant
+        return (parabola + self._scaled_coupling) / self.time_constant
+
+    @property
+    def divides_everything(self) -> bool:
+        """Whether the membrane time constant is a parameter that divides the drive, too, and so scales time alone."""
+        return self.time_constant.is_Symbol and not self._scaled_coupling.has(self.time_constant)
+
+    @property
+    def _scaled_coupling(self) -> Any:
+        return sp.Add(*(part * self.time_constant for part in sp.Add.make_args(self.coupling)))
 
     def model_with(self, *, frozen: bool) -> NeuronModel:
         """Declare the model; `frozen` puts the resting potential in place of V in the equations of other states."""
@@ -131,29 +144,45 @@ class Construction:
             parameters=parameters,
             initial=initial,
             bounds=bounds,
+            currents=model.currents,
             refractory=model.refractory,
+            units=self._units(parameters),
         )
+
+    def _units(self, parameters: Mapping[Any, Any]) -> dict[Any, str]:
+        """The units of the original, and those of measured parameters."""
+        units, variable = self.original.units, self.original.variable
+        if not units:
+            return {}
+        measured = {self.home: units.get(variable), self.time_constant: "ms", self.strength: units.get(variable)}
+        if not self.rests and self.strength in self._new and variable in units:
+            measured[self.strength] = f"{units[variable]}/ms"
+        kept = {
+            symbol: text for symbol, text in units.items() if symbol in (*self.original.states, *self.original.currents)
+        }
+        kept |= {symbol: units[symbol] for symbol in parameters if symbol in units}
+        return kept | {symbol: text for symbol, text in measured.items() if symbol in parameters and text is not None}
 
     @property
     def gains(self) -> dict[Any, Any]:
         """The contribution of a unit of each constant input current to dV/dt, in parameters."""
         model = self.original
-        return {s: slope for s, slope in self._slopes.items() if not slope.free_symbols & set(model.states)}
+        changing = {*model.states, *model.currents}
+        return {s: slope for s, slope in self._slopes.items() if not slope.free_symbols & changing}
 
     @property
     def conductances(self) -> dict[Any, Any]:
         """The same for states that multiply the potential and nothing else."""
         model = self.original
-        return {
-            s: slope for s, slope in self._slopes.items() if slope.free_symbols & set(model.states) == {model.variable}
-        }
+        changing = {*model.states, *model.currents}
+        return {s: slope for s, slope in self._slopes.items() if slope.free_symbols & changing == {model.variable}}
 
     @property
     def _slopes(self) -> dict[Any, Any]:
         model = self.original
         slopes = {
             state: sp.simplify(sp.diff(self.coupling, state))
-            for state in model.other_states
+            for state in self.drives
             if state not in model.reset and state not in self.following
         }
         return {state: slope for state, slope in slopes.items() if slope != 0}

@@ -95,7 +95,12 @@ def _of_periods(construction: Construction, found: list[Resting]) -> Iterator[st
     if old.has(sp.oo):
         yield f"At twice the rheobase it fires with the period {named}; the original does not come up from its reset."
     elif shown(new) != shown(old):
-        yield f"Period at twice the rheobase (a constant drive, other states at rest): {named}, not {shown(old)}."
+        equal = column(item.period / (2 * sp.pi) for item in found)
+        remedy = f" It would be the same with {construction.time_constant} = {shown(equal)}."
+        yield (
+            f"Period at twice the rheobase (a constant drive, other states at rest): {named}, not {shown(old)}."
+            f"{remedy if construction.divides_everything and not old.free_symbols else ''}"
+        )
 
 
 def _of_jumps(construction: Construction, found: list[Resting]) -> Iterator[str]:

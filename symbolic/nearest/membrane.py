@@ -46,12 +46,14 @@ class Membrane:
 
 
 def settled(model: NeuronModel) -> dict[Any, Any]:
-    """Where the other states rest without input while the spiking variable stays at `place`."""
+    """Where the other states rest without input while the spiking variable stays at `place`; currents are 0."""
     others = model.other_states
-    start: dict[Any, Any] = {state: model.initial[state] for state in others}
+    no_current: dict[Any, Any] = dict.fromkeys(model.currents, sp.S.Zero)
+    start: dict[Any, Any] = {state: model.initial[state] for state in others} | no_current
     if all(vanishes(inserted(model.dynamics[state], start)) for state in others):
         return start
-    rates = [model.dynamics[state].subs(model.variable, place) for state in others]
+    held: dict[Any, Any] = {model.variable: place} | no_current
+    rates = [model.dynamics[state].subs(held) for state in others]
     rows = [affine_split(rate, others) for rate in rates]
     if None in rows:
         raise ModelError(
@@ -62,7 +64,7 @@ def settled(model: NeuronModel) -> dict[Any, Any]:
     if found is None:
         raise ModelError(f"{model.name}: {', '.join(map(str, others))} have no single place where they rest without "
                          "input; let each decay, as in dI/dt = -I/tau_s")  # fmt: skip
-    return found
+    return found | no_current
 
 
 def rows_of(model: NeuronModel) -> list[dict[Any, Any]]:

@@ -174,23 +174,29 @@ def test_gradients_are_those_of_differences(run):
 
 
 @pytest.mark.slow
-def test_a_quadratic_neuron_spikes_at_its_threshold():
+@pytest.mark.parametrize("moves", [False, True])
+def test_a_quadratic_neuron_spikes_at_its_threshold(moves):
+    """A threshold of 5, or one that relaxes to 5 from 4 and rises by 2 with every spike."""
+    equations, spike, reset = "dV/dt = V*(V - 1) + I; dI/dt = -2*I", "V = 5", "V = -1"
+    if moves:
+        equations, spike, reset = f"{equations}; dh/dt = 5 - h", "V = h", "V = -1; h = h + 2"
     model = ss.NeuronModel.from_equations(
-        "dV/dt = V*(V - 1) + I; dI/dt = -2*I", name="peak", spike="V = 5", reset="V = -1", inputs="I"
+        equations, name="peak", spike=spike, reset=reset, inputs="I", initial={"h": 4} if moves else None
     )
     net = ss.FeedForward(ss.Neuron(model, allow_discontinuous=True), (1, 1), 4.0, weights=[np.array([[40.0]])])
     found = net(ss.Spikes(np.array([0.5]), np.array([0]))).ordinary_spike_times(2)[0]
 
     def reached(t, state):
-        return state[0] - 5.0
+        return state[0] - state[2]
 
     vars(reached).update(terminal=True, direction=1)
-    expected, state = [0.5], [0.0, 40.0]
+    threshold = 5 - np.exp(-0.5) if moves else 5.0
+    expected, state = [0.5], [0.0, 40.0, threshold]
     for _ in range(2):
         course = solve_ivp(
-            lambda t, y: [y[0] * (y[0] - 1) + y[1], -2 * y[1]], (expected[-1], 4.0), state, "DOP853", events=reached,
-            rtol=1e-12, atol=1e-12,
+            lambda t, y: [y[0] * (y[0] - 1) + y[1], -2 * y[1], 5 - y[2] if moves else 0.0], (expected[-1], 4.0), state,
+            "DOP853", events=reached, rtol=1e-12, atol=1e-12,
         )  # fmt: skip
         expected.append(course.t[-1])
-        state = [-1.0, course.y[1, -1]]
+        state = [-1.0, course.y[1, -1], course.y[2, -1] + 2 * moves]
     np.testing.assert_allclose(found, expected[1:], rtol=1e-9)

@@ -445,3 +445,31 @@ def test_other_parameter_values_make_a_plain_model():
 def test_refusals_say_what_is_wrong(model, message):
     with pytest.raises(ModelError, match=message):
         nearest_continuous(model)
+
+
+def test_currents_and_units_are_kept():
+    """The rheobase as a current is that of the original, 15 mV over 100 MOhm, and the remedy gives its period."""
+    model = NeuronModel.from_equations(
+        "dv/dt = (E_L - v + R*(g_e - I_step))/tau_m; dg_e/dt = -g_e/tau_e", name="port", spike="v = V_th",
+        reset="v = V_r", inputs="g_e", currents="I_step", units={"g_e": "nA", "I_step": "nA"}, initial={"v": "-65 mV"},
+        parameters={
+            "E_L": "-65 mV", "R": "100 MOhm", "tau_m": "20 ms", "tau_e": "5 ms", "V_th": "-50 mV", "V_r": "-65 mV"
+        },
+    )  # fmt: skip
+    proposal = nearest_continuous(model)
+    assert verify(proposal).holds
+    assert proposal.currents == model.currents
+    shared = {symbol: text for symbol, text in model.units.items() if symbol in proposal.units}
+    assert {"I_step", "g_e", "v", "R", "tau_m", "tau_e"} == {symbol.name for symbol in shared}
+    assert all(proposal.units[symbol] == text for symbol, text in shared.items())
+    assert {str(symbol): text for symbol, text in proposal.units.items() if symbol not in shared} == {
+        "v_rest": "mV", "rheobase": "mV"
+    }  # fmt: skip
+    (v,) = (state for state in proposal.states if state.name == "v")
+    named = {symbol.name: symbol for symbol in (*proposal.parameters, *proposal.states, *proposal.currents)}
+    at_rest = {named["g_e"]: 0, named["I_step"]: sp.Rational(-15, 100)} | proposal.values
+    # a double zero: the current at which rest and unstable point meet
+    zero = sp.roots(sp.Poly(proposal.dynamics[v].subs(at_rest), v))
+    assert list(zero.values()) == [2]
+    remedy = next(line for line in proposal.differs if line.startswith("Period")).rpartition("tau_m = ")[2]
+    assert 2 * mpmath.pi * float(remedy.rstrip(".")) == pytest.approx(20 * float(mpmath.log(2)), rel=1e-5)

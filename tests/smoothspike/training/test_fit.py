@@ -146,6 +146,9 @@ REFUSED = {
     "too many inputs": ({"network": layers(5, 3)}, ValueError, "but the network has 5 inputs, some of"),
     "too few outputs": ({"network": layers(4, 1)}, ValueError, r"labels\[.\] is ., but the network has 1 outputs"),
     "several losses": ({"loss": lambda times, label: times}, ValueError, r"a sample has shape \(3,\), but must be"),
+    "a loss of a batch": (
+        {"loss": lambda times, label: times.mean(axis=1)}, IndexError, r"for one sample, .* of shapes \(3,\), \(\)",
+    ),
     "not a number": ({"loss": lambda times, label: jnp.nan * times[0]}, FloatingPointError, "loss is nan in epoch 1"),
     "labels of another tree": (
         {"optimizer": optax.multi_transform({"a": optax.sgd(0.1)}, ["a"])}, ValueError, "cannot be initialised",
@@ -214,3 +217,18 @@ def test_fixed_parameters_stay_fixed_under_weight_decay(data):
     plain = ss.FeedForward(NEURON, (4, 3), 4.0, key=jax.random.key(0))
     decayed = train(plain, data[0], optimizer=optax.adamw(1e-2, weight_decay=0.5), epochs=1).network
     assert float(decayed.neurons[0].parameter("tau_m")) == 1.0
+
+
+def test_spikes_beyond_the_trial_are_an_error_or_a_warning():
+    """Times in milliseconds instead of time constants would silently be a trial without input."""
+
+    def data(*times):
+        spikes = ss.Spikes(jnp.tile(jnp.array(times), (6, 1)), jnp.tile(jnp.arange(4), (6, 1)))
+        return ss.datasets.Dataset(spikes, jnp.arange(6) % 3, num_classes=3, num_sources=4)
+
+    chain = ss.Sequential(build(), ss.FeedForward(NEURON, (3, 3), 4.0, key=jax.random.key(1)))
+    for network in (build(), chain):
+        with pytest.raises(ValueError, match=r"all input spikes come after the trial end, duration=4, the first at 5;"):
+            ss.evaluate(network, data(5.0, 6.0, 7.0, 8.0))
+    with pytest.warns(UserWarning, match="75% of the input spikes come after the trial end"):
+        ss.evaluate(build(), data(1.0, 6.0, 7.0, 8.0))
