@@ -96,8 +96,8 @@ def by_prefix_products(of: Layer, weights: jax.Array) -> Passed:
     matrices = shrink * by.cosine, shrink * by.sine * drive, -by.sine, by.cosine
     gg, gq, qg, qq = lax.associative_scan(_then, matrices)
     g, q = gg * state.g + gq * state.q, qg * state.g + qq * state.q
-    before = (jnp.concatenate([start[None], ray[:-1]]) for start, ray in ((state.g, g), (state.q, q)))
-    count = winding(*before, q, half_turns(drive, x))
+    g_before, q_before = (jnp.concatenate([start[None], ray[:-1]]) for start, ray in ((state.g, g), (state.q, q)))
+    count = winding(g_before, q_before, q, half_turns(drive, x))
     return Passed(*normalise(g[-1], q[-1]), jnp.cumsum(count, 0))
 
 

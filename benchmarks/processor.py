@@ -64,7 +64,7 @@ def answer(options: Options) -> Report:
     start = g, np.abs(g) + np.float32(0.1)
     intervals = drive, x, jax.jit(rotation)(drive, x), jax.jit(half_turns)(drive, x)
     columns = generator.normal(0, 0.1, (CHANNELS, neurons)).astype(np.float32)
-    sources = generator.integers(0, CHANNELS, (INPUTS, trials))
+    sources = jnp.asarray(generator.integers(0, CHANNELS, (INPUTS, trials)))
     dynamics = ss.Neuron(ss.models.qif()).dynamics()
     nothing = jnp.zeros(shape, jnp.float32)
     initial = dynamics.initial_state({"V": nothing, "I": nothing})

@@ -141,8 +141,8 @@ def _integrals(
     found: dict[str, Real] = {}
     if "constant" in moving:
         found["constant"] = driven(y.__getitem__)
+    decayed = jnp.exp(drive.rate * elapsed)
     if "current" in moving or "rate" in moving:
-        decayed = jnp.exp(drive.rate * elapsed)
         found["current"] = decayed * driven(_slowed(hop, y))
     if "rate" in moving:
         # the time since the start of the hop, times the solution
@@ -218,12 +218,18 @@ def _onwards(moving: tuple[str, ...], drive: Drive, within: Real, index: Real, w
     scale = unscaled(g, q) * jnp.where(crosses & ~is_last, -1.0, 1.0)
     squared, then = scale * (scale * slowed), way.elapsed + hop.time(x)
     integrals = tuple(squared * (a + b) for a, b in zip(way.integrals, here, strict=True))
-    moved = scale * g, scale * q, then, way.passed + (crosses & ~is_last), squared * way.scale, integrals
+    moved = way._replace(
+        g=scale * g, q=scale * q, elapsed=then, passed=way.passed + (crosses & ~is_last), scale=squared * way.scale,
+        integrals=integrals,
+    )  # fmt: skip
     near = is_last & ~lost & (slope > 0) & (value**2 <= _NEAR[_is_double(value)] * slope**2)
-    none = ~crosses & ~near & (x >= 1) & ~(then <= within)
-    kept = jax.tree.map(lambda a, b: jnp.where(way.is_over | lost, a, b), tuple(way[:6]), moved)
-    part = jnp.where(lost, jnp.abs(x) / 2, 1.0)
-    return _Way(*kept, part, jnp.where(way.is_over, way.found, near), way.is_over | near | none)
+    # with these signs a ray that is not a number is over, too
+    none = ~crosses & ~near & ~(x < 1) & ~(then <= within)
+    kept = jax.tree.map(lambda a, b: jnp.where(way.is_over | lost, a, b), way, moved)
+    return kept._replace(
+        part=jnp.where(lost, jnp.abs(x) / 2, 1.0), found=jnp.where(way.is_over, way.found, near),
+        is_over=way.is_over | near | none,
+    )  # fmt: skip
 
 
 def _search(moving: tuple[str, ...], *arguments: Real) -> tuple[Real, Real, tuple[Real, ...]]:
@@ -243,7 +249,7 @@ def _search(moving: tuple[str, ...], *arguments: Real) -> tuple[Real, Real, tupl
     way, _ = lax.while_loop(going, onward, (_Way(*start, nothing + 1, nothing > 0, nothing > 0), jnp.array(0)))
     present = constant + current * jnp.exp(rate * way.elapsed)
     rest = _rest_of_way(present, way.g, way.q)
-    wait = jnp.where(way.found, way.elapsed + rest, jnp.where(way.is_over, jnp.inf, jnp.nan))
+    wait = jnp.where(way.found, way.elapsed + rest, jnp.where(way.is_over & ~jnp.isnan(way.q), jnp.inf, jnp.nan))
     # at the zero itself; what the integrals lack until there is below rounding
     by_wronskian = jnp.where(way.found, 1 / (way.g**2 + present * way.q**2), 0.0)
     return wait, by_wronskian * way.scale, tuple(by_wronskian * each for each in way.integrals)
@@ -264,7 +270,8 @@ def _time_to_zero_jvp(primals: tuple[Real, ...], tangents: tuple[Any, ...]) -> t
     change = jnp.zeros_like(wait)
     if "g" in given or "q" in given:
         still = jnp.zeros_like(wait)
-        change += by_wronskian * wronskian(*primals[-2:], given.get("g", still), given.get("q", still))
+        g, q = primals[-2:]
+        change += by_wronskian * wronskian(g, q, given.get("g", still), given.get("q", still))
     for name, shift in zip(moving, shifts, strict=True):
         change += shift * given[name]
     return wait, change

@@ -93,5 +93,6 @@ def test_zeros_at_the_ends_and_none():
     slopes = np.asarray(jax.grad(lambda current: jnp.where(found < within, wait(current), 0.0).sum())(jnp.zeros(4)))
     assert not slopes[:2].any()
     assert slopes[2] < 0
+    assert np.isnan(find(0.0, 1.0, np.nan, -1.0, 0.3, 1.0))
     with pytest.raises(NotImplementedError, match="second derivatives"):
         jax.hessian(lambda current: wait(current)[2])(jnp.zeros(4))
