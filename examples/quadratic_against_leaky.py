@@ -184,7 +184,7 @@ def run(quick: bool, data: Path | None = None) -> Outcome:
     study = seek()  # it is all there
     runs, methods = {}, {}
     for name in names:
-        values = [each.value for each in study.completed if each.group == name]
+        values = [each.value or 0.0 for each in study.completed if each.group == name]
         methods[name] = {"searched": 100 * max(values), "values": values}
         if not quick and max(values) < FLOOR:
             continue
