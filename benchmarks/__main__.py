@@ -26,9 +26,11 @@ QUESTIONS = {
     "scaling": "the scaling of a gradient with neurons, events, batch and layers",
     "speech": "700 channels and 5000 input spikes a sample: events per second",
     "layers": "quadratic and leaky layers of any time constants beside the closed form",
+    "prefix": "a layer as products of matrices, beside the scan from input to input",
     "precision": "single and double precision on handwritten digits (peer: spikegd)",
     "brian2": "simulation alone, at the step with which Brian2 is as exact as 1e-3 (peer: brian2)",
     "landscape": "jumps of the loss on random lines, beside those on a fine grid of another simulation",
+    "processor": "where the time of a neuron and input goes, and loops in another order",
     "roofline": "one neuron update against the limits of memory and arithmetic",
 }
 

@@ -20,7 +20,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 failed=0
-for part in ${parts:-accuracy:60 speech:70 mnist:60 recurrent:80 epoch:60 surrogate:40 kernels:70 tuning:40}; do
+for part in ${parts:-accuracy:60 speech:70 mnist:60 recurrent:70 epoch:60 surrogate:40 kernels:50 prefix:40 tuning:30}; do
     name=${part%%:*} seconds=${part##*:}
     [ "$seconds" = "$name" ] && seconds=120
     # every part by itself: one that fails, or takes too long, costs the others nothing

@@ -183,7 +183,7 @@ def run(quick: bool) -> Outcome:
     for place, (kind, seed, given) in enumerate(tasks):
         train = training(given, trials)
         end, *found = train(at_zero())
-        losses, times = map(np.asarray, found)
+        losses = np.asarray(found[0])
         together = dict(zip(("loss", "error"), scored(end, given), strict=True))
         alone = dict(zip(("loss_alone", "error_alone"), scored(control(end), given), strict=True))
         numbers["runs"].append({"kind": kind, "seed": seed, "start": float(losses[0])} | together | alone)
@@ -196,19 +196,10 @@ def run(quick: bool) -> Outcome:
         label = {0: "theirs", 1: "ours", 2: "other seeds"}.get(place, "")
         color = plot.lighter(plot.BLUE, 0.6 * (place > 1)) if place else plot.COLORS[4]
         draw_losses(left, losses, color, label)
-        if place == 1:
-            numbers["targets"] = sum(len(each) - 1 for each in given.targets)
-            for neuron, color in enumerate((plot.BLUE, plot.VERMILION)):
-                middle.semilogx(
-                    np.arange(1, trials + 1), times[:, neuron, : len(given.targets[neuron]) - 1], color=color
-                )
-            shown = [(at_zero(), plot.COLORS[4]), (end, plot.BLUE), (control(end), plot.VERMILION)]
-            draw_raster(right, given, [(recording(each, given), color) for each, color in shown])
-    numbers |= with_line_search(left, tasks[:2], 2 * trials)
+    numbers["targets"] = sum(len(each) - 1 for each in tasks[1][2].targets)
+    numbers["search"] = with_line_search((left, middle, right), tasks[:2], 2 * trials)
     left.set(xlabel="trial", ylabel="loss")
     left.legend(fontsize=6, loc="lower left")
-    middle.set(xlabel="trial", ylabel=r"spike times ($\tau_m$)")
-    middle.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
     return Outcome(numbers | summary(numbers["runs"]) | peer(trials, copies // 2), {"": fig})
 
 
@@ -225,27 +216,43 @@ def peer(trials: int, copies: int) -> dict[str, Any]:
 
 
 def searched(given: Task, trials: int) -> dict[str, Any]:
-    """Train with the line search; return the loss of every trial and what becomes of the network."""
-    end, losses, _ = training(given, trials, searches=True)(at_zero())
+    """Train with the line search; return losses, spike times of some trials, and what becomes of the network."""
+    end, losses, times = training(given, trials, searches=True)(at_zero())
     (loss, error), (loss_alone, error_alone) = scored(end, given), scored(control(end), given)
+    shown = np.unique(np.geomspace(1, trials, 1000).astype(int)) - 1
     return {
-        "losses": np.asarray(losses).tolist(), "loss": loss, "error": error, "loss_alone": loss_alone,
+        "losses": np.asarray(losses).tolist(), "shown": shown.tolist(), "times": np.asarray(times)[shown].tolist(),
+        "end": jax.tree.map(lambda leaf: leaf.tolist(), end), "loss": loss, "error": error, "loss_alone": loss_alone,
         "error_alone": error_alone,
     }  # fmt: skip
 
 
-def with_line_search(ax: Axes, tasks: list[tuple[str, int, Task]], trials: int) -> dict[str, Any]:
-    """Train again, with the line search, and draw the losses."""
-    found = {}
+def with_line_search(axes: tuple[Axes, Axes, Axes], tasks: list[tuple[str, int, Task]], trials: int) -> dict[str, Any]:
+    """Train again, with the line search; draw losses, and of ours spike times, before and after."""
+    left, middle, right = axes
+    found: dict[str, Any] = {"trials": trials}
     for (kind, seed, given), color in zip(tasks, (plot.COLORS[4], plot.BLUE), strict=True):
         result = PARTS.kept(f"search_{kind}_{seed}", partial(searched, given, trials))
-        losses = np.array(result.pop("losses"))
-        ax.loglog(
-            np.arange(1, trials + 1), losses, color=color, linewidth=0.8, linestyle=(0, (2, 1)),
+        found[kind] = {name: result[name] for name in ("loss", "error", "loss_alone", "error_alone")}
+        left.loglog(
+            np.arange(1, trials + 1), result["losses"], color=color, linewidth=0.8, linestyle=(0, (2, 1)),
             label=f"{kind}, line search",
         )  # fmt: skip
-        found[kind] = result
-    return {"search": found | {"trials": trials}}
+        if kind == "ours":
+            draw_times(middle, given, result)
+            end = jax.tree.map(lambda _, values: jnp.array(values), at_zero(), result["end"])
+            shown = [(at_zero(), plot.COLORS[4]), (end, plot.BLUE), (control(end), plot.VERMILION)]
+            draw_raster(right, given, [(recording(each, given), color) for each, color in shown])
+    return found
+
+
+def draw_times(ax: Axes, given: Task, result: dict[str, Any]) -> None:
+    """Draw the spike times of both neurons against trials."""
+    for neuron, color in enumerate((plot.BLUE, plot.VERMILION)):
+        times = np.array(result["times"])[:, neuron, : len(given.targets[neuron]) - 1]
+        ax.semilogx(np.array(result["shown"]) + 1, times, color=color)
+    ax.set(xlabel="trial", ylabel=r"spike times ($\tau_m$)")
+    ax.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
 
 
 def summary(runs: list[dict]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ of events, not with events times neurons. Reverse mode is the transpose of that 
 """
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -15,62 +15,16 @@ from jaxtyping import Array, Float, Int
 
 from ..neurons import AbstractDynamics, State
 from ..neurons.event import (
-    EventJacobian,
-    InterEventInterval,
-    Tangents,
-    after_event,
-    event_jacobian,
-    spike_time_jacobian,
     tangent_coordinates,
 )
 from ..neurons.interface import from_tangent_coordinates
+from .dense_log import DenseLog, Segments, Table, segments_for, table_rows, trajectory
 from .dense_step import LOOKAHEAD, Progress, Trial, advance_silent_inputs, next_event, size_of
+from .dense_tangents import group_tangents
 from .event_log import set_row, spikes_among
 from .event_loop import MOST_BEYOND
-from .events import Population, Trajectory
+from .events import Population
 from .fused import MOST_NEURONS, by_platform, fused_trial, kernels_expected
-
-Table = dict[str, Float[Array, "sources neurons"]]
-Jumps = dict[str, Float[Array, "segments events neurons"]]
-
-#: How many segments of long trials are computed again side by side: a step of eight costs little more than one of one.
-_GROUP = 8
-
-
-class DenseLog(NamedTuple):
-    """What happened in a trial, in segments of equally many events.
-
-    Attributes:
-        times: When each event came; unused places hold the time of the last.
-        which: What it was: a spike by its neuron, an input by its position after the number of neurons; -1 for none.
-        total: How many spikes there were, whether or not they fitted.
-        states: The state just after the event before each segment.
-        last: When the last event came.
-        end: The state just after it.
-    """
-
-    times: Float[Array, "segments events"]
-    which: Int[Array, "segments events"]
-    total: Int[Array, ""]
-    states: State
-    last: Float[Array, ""]
-    end: State
-
-
-class Segments(NamedTuple):
-    """How many segments of how many events are logged, and of how many the states are computed again side by side."""
-
-    number: int
-    events: int
-    group: int
-
-
-def segments_for(events: int) -> Segments:
-    """Choose groups about as long as there are segments."""
-    group = _GROUP if events >= _GROUP**3 else 1
-    # twice as long as takes the least memory: every segment has a price of its own
-    length = max(1, round(2 * (max(events, 1) / group) ** 0.5))
-    return Segments(group * -(-max(events, 1) // (length * group)), length, group)
 
 
 def simulate(
@@ -98,8 +52,8 @@ def simulate(
         log = run(*arguments, segments=segments)
     which, size = log.which.ravel(), size_of(initial)
     spikes = spikes_among(log.times.ravel(), which, (which >= 0) & (which < size), capacity)
-    trajectory = _trajectory(dynamics, log, table, sources, dynamics.flow(log.end, duration - log.last))
-    return Population(spikes, trajectory, log.total, jnp.zeros((), jnp.int32))
+    found = trajectory(dynamics, log, table, sources, dynamics.flow(log.end, duration - log.last))
+    return Population(spikes, found, log.total, jnp.zeros((), jnp.int32))
 
 
 @eqx.filter_custom_jvp
@@ -179,10 +133,10 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
     previous = jnp.concatenate([jnp.zeros(1, times.dtype), log.times.ravel()[:-1]]).reshape(log.times.shape)
     come = jnp.zeros_like(log.times) if times_tangent is None or not times.size else times_tangent[position]
     come = jnp.where(is_input, come, 0.0)
-    rows = _rows(log.which, sources, size)
+    rows = table_rows(log.which, sources, size)
 
     def follow(carry, event):
-        return _group_tangents(dynamics, dynamics_tangents, table, table_tangents, duration, carry, event)
+        return group_tangents(dynamics, dynamics_tangents, table, table_tangents, duration, carry, event)
 
     def skip(carry, event):
         state, now = carry
@@ -201,111 +155,3 @@ def _run_jvp(primals: tuple, tangents: tuple, *, segments: Segments) -> tuple[De
     states, when = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), found)
     states, end = from_tangent_coordinates(log.states, states), from_tangent_coordinates(log.end, end)
     return log, DenseLog(when, None, None, states, last, end)  # pyright: ignore[reportArgumentType]
-
-
-def _group_tangents(
-    dynamics: AbstractDynamics,
-    dynamics_tangents: Tangents,
-    table: Table,
-    table_tangents: Tangents,
-    duration: Float[Array, ""],
-    carry: Any,
-    events: Any,
-) -> tuple[Any, tuple[Any, Float[Array, "segments events"]]]:
-    """Follow tangents of the state and of the time through the events of a group of segments."""
-
-    def step(carry, event):
-        (leaves, now), (jacobian, by_own, wait, is_input) = carry, event
-        wait = wait - is_input * now
-        wait = wait + jnp.sum(sum(column * leaf for column, leaf in zip(by_own, leaves, strict=True)))
-        # spread out once, so that backwards it is one sum
-        after = jacobian.moved(leaves, jnp.broadcast_to(wait, leaves[0].shape))
-        return (after, now + wait), now + wait
-
-    def segment(carry, events):
-        after, when = jax.lax.scan(step, carry, events)
-        return after, (carry[0], when)
-
-    leaves, structure = jax.tree.flatten(carry[0])
-    coefficients = _coefficients(dynamics, dynamics_tangents, table, table_tangents, duration, events)
-    (leaves, now), (begin, when) = jax.lax.scan(segment, (leaves, carry[1]), coefficients)
-    end, begin = (jax.tree.unflatten(structure, each) for each in (leaves, begin))
-    return (end, now), (begin, when)
-
-
-def _coefficients(
-    dynamics: AbstractDynamics,
-    dynamics_tangents: Tangents,
-    table: Table,
-    table_tangents: Tangents,
-    duration: Float[Array, ""],
-    events: Any,
-) -> tuple[EventJacobian, list[Array], Array, Array]:
-    """Compute, for all events of a group at once, the coefficients of the recursion.
-
-    Returns:
-        The Jacobian of each event; the derivative of the time to it by the state of the neuron that spikes, and its
-        tangent by all else; whether it is an input, whose time does not depend on the event before it.
-    """
-    starts, times, which, come, previous, rows = events
-    size = jax.tree.leaves(starts)[0].shape[-1]
-    lengths = times - previous
-    own = which[..., None] == jnp.arange(size)
-    is_event = (which >= 0)[..., None]
-    jumps = {route: jnp.where(is_event, weights[rows], 0.0) for route, weights in table.items()}
-    jump_tangents = jax.tree.map(lambda move: jnp.where(is_event, move[rows], 0.0), table_tangents)
-    states = states_before(dynamics, starts, lengths, own, jumps)
-    # after the last event nothing happens, not even a change of the state's scale
-    jacobian = event_jacobian(
-        dynamics, dynamics_tangents, states, InterEventInterval(lengths[..., None], own), jumps, jump_tangents
-    ).where(is_event)
-
-    is_spike, is_input = (which >= 0) & (which < size), which >= size
-    neuron = jnp.where(is_spike, which, 0)
-    picked = jax.tree.map(lambda leaf: jnp.take_along_axis(leaf, neuron[..., None], -1)[..., 0], states)
-    alone, alone_dynamics_tangents = (
-        jax.tree.map(lambda leaf: leaf[neuron] if jnp.ndim(leaf) else leaf, tree)
-        for tree in (dynamics, dynamics_tangents)
-    )
-    by_state, forced = spike_time_jacobian(alone, alone_dynamics_tangents, picked, jnp.full_like(times, duration))
-    # a product with zeros is cheaper, backwards, than picking the neuron that spikes
-    by_own = [jnp.where(own, column[..., None], 0.0) for column in by_state]
-    return jacobian, by_own, jnp.where(is_spike, forced, come), is_input.astype(times.dtype)
-
-
-def states_before(
-    dynamics: AbstractDynamics, starts: State, lengths: Float[Array, "segments events"], own: Any, jumps: Jumps
-) -> State:
-    """Run through the events of segments again, through all segments at once; return the states before each event."""
-
-    def step(state: State, event: tuple) -> tuple[State, State]:
-        return after_event(dynamics, state, *event), state
-
-    # not mapped, so that the dynamics may choose once for all neurons of all segments
-    events = jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), (lengths[..., None], own, jumps))
-    _, states = jax.lax.scan(step, starts, events)
-    return jax.tree.map(lambda leaf: jnp.swapaxes(leaf, 0, 1), states)
-
-
-def _trajectory(
-    dynamics: AbstractDynamics, log: DenseLog, table: Table, sources: Int[Array, " inputs"], end: State
-) -> Trajectory:
-    """Compute the states at the starts of all intervals again; not done where nobody asks for them."""
-    size = size_of(log.end)
-    starts = jnp.concatenate([jnp.zeros(1, log.times.dtype), log.times.ravel()])
-    lengths = jnp.diff(starts).reshape(log.times.shape)
-    own = log.which[..., None] == jnp.arange(size)
-    rows = _rows(log.which, sources, size)
-    jumps = {route: jnp.where((log.which >= 0)[..., None], each[rows], 0.0) for route, each in table.items()}
-    states = states_before(dynamics, log.states, lengths, own, jumps)
-    states = jax.tree.map(
-        lambda leaf, last: jnp.concatenate([leaf.reshape(-1, *last.shape), last[None]]), states, log.end
-    )
-    return Trajectory(starts[:, None], states, end)
-
-
-def _rows(which: Int[Array, "*events"], sources: Int[Array, " inputs"], size: int) -> Int[Array, "*events"]:
-    """Return which row of the table each event applies; the first for none."""
-    if not sources.size:
-        return jnp.maximum(which, 0)
-    return jnp.where(which >= size, size + sources[jnp.maximum(which - size, 0)], jnp.maximum(which, 0))

@@ -181,7 +181,7 @@ def spike_times(
         jnp.take_along_axis(each[:, None], place, 0, mode="promise_in_bounds") for each in (times[:-1], times[1:])
     )
     given = states, index.astype(times.dtype), end - start
-    if dynamics.resets_by_flow or total >= place.shape[0] * place.shape[1]:
+    if not dynamics.searches_for_spikes or total >= place.shape[0] * place.shape[1]:
         elapsed = dynamics.time_to_spike(*given)
     else:  # a search for every spike is dear: for those that exist only
         existing = SpikePlaces.of(spiked, len(place), total)

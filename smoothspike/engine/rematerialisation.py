@@ -106,7 +106,8 @@ def best_at_once(dynamics: AbstractDynamics, state: Array, trials: int) -> int |
         return None
     if not dynamics.resets_by_flow:
         return _BETWEEN_RESETS
-    return _BYTES // (state.dtype.itemsize * max(1, state.size * trials))
+    fitting = _BYTES // (state.dtype.itemsize * max(1, state.size * trials))
+    return fitting if dynamics.most_at_once is None else min(fitting, dynamics.most_at_once)
 
 
 def _extended(row: Array, missing: int, value: float) -> Array:

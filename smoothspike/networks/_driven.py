@@ -112,6 +112,11 @@ def _assigned(layers: tuple[Layer, ...], given: Any) -> tuple[dict[str, Abstract
             found[where[0]][name] = current
         each = found
     else:
+        if isinstance(given, AbstractCurrent) or not isinstance(given, Sequence):
+            raise TypeError(
+                f"currents is of type {type(given).__name__}, but must be a mapping from names to currents, such as "
+                f"{{{_example(declared)!r}: PiecewiseConstant(times, values)}}, or a list with one for each layer"
+            )
         each = [dict(own or {}) for own in given]
         if len(each) != len(layers):
             raise ValueError(f"currents: {len(each)} entries for {len(layers)} layers; pass one for each, or None")
@@ -127,6 +132,10 @@ def _assigned(layers: tuple[Layer, ...], given: Any) -> tuple[dict[str, Abstract
             if current.neurons not in (None, layer.size):
                 raise ValueError(f"current {name} has values for {current.neurons} neurons, but it is for {layer.name}")
     return tuple(each)
+
+
+def _example(declared: list[list[str]]) -> str:
+    return next((name for names in declared for name in names), "I_ext")
 
 
 def _known(declared: list[list[str]]) -> str:

@@ -82,7 +82,7 @@ def _run_layers(network: Any, spikes: Spikes, states: States, capacities: Capaci
         needed.append((jax.vmap(_needed) if batch else _needed)(population))
         # every trial of a recording stands for itself
         dynamics = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*batch, *jnp.shape(leaf))), dynamics)
-        records.append(LayerRecord(pseudospikes, population.trajectory, dynamics, population.by_neuron))
+        records.append(LayerRecord(pseudospikes, population.trajectory, dynamics, population.by_neuron, _units(layer)))
     return Recording(tuple(all_spikes), tuple(records), network.duration), jnp.stack(needed, -2)
 
 
@@ -90,6 +90,11 @@ def _needed(population: Population) -> Int[Array, "2"]:
     """Return the capacity that a population needs, or FAILED where a solver gave up during the trial."""
     needed = jnp.stack([population.total, population.per_neuron]).astype(jnp.int32)
     return jnp.where(solver_failed(population.trajectory.end), FAILED, needed)
+
+
+def _units(layer: Layer) -> tuple[tuple[str, str], ...]:
+    model = layer.neuron.model
+    return tuple((state.name, model.units[state]) for state in model.states if state in model.units)
 
 
 def _lost(recording: Recording) -> Bool[Array, "*batch layers"]:

@@ -27,12 +27,14 @@ class LayerRecord(eqx.Module):
         trajectory: Its states.
         dynamics: Its neurons.
         by_neuron: Its ordinary spikes, those of each neuron apart, where the simulation knows them so.
+        units: Pairs of a state and its unit, where the model is declared with units.
     """
 
     pseudospikes: Pseudospikes | None
     trajectory: Trajectory
     dynamics: AbstractDynamics
     by_neuron: Float[Array, "*batch most neurons"] | None = None
+    units: tuple[tuple[str, str], ...] = eqx.field(static=True, default=())
 
     @property
     def is_readout(self) -> bool:

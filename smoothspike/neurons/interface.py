@@ -66,6 +66,11 @@ class AbstractDynamics(eqx.Module):
         return self.resets_by_flow
 
     @property
+    def searches_for_spikes(self) -> bool:
+        """Whether a spike time takes a search, so that it is worthwhile to look for those alone that exist."""
+        return not self.resets_by_flow
+
+    @property
     def fusible(self) -> bool:
         """Whether `advance`, `jump` and what derivatives need can be traced inside a GPU kernel."""
         return False

@@ -20,6 +20,7 @@ from ..numerics.current_polynomials import (
     transfer,
     transfer_and_slope,
 )  # fmt: skip
+from ..numerics.current_zeros import Drive, time_to_zero
 from ..numerics.projective import normalise, unscaled, wronskian
 from .compile.from_form import Values, from_form, row, rows
 from .compile.to_jax import Update, lower
@@ -51,7 +52,7 @@ def has_one_current(series: RiccatiSeriesDynamics) -> bool:
 
 @final
 class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynamics):
-    """The same neurons as those of the series, which solve for spikes, and for all that polynomials do not reach.
+    """The same neurons as those of the series, which do all that polynomials do not reach.
 
     Attributes:
         series: The neurons, of which `has_one_current` holds.
@@ -72,6 +73,10 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
         return True
 
     @property
+    def searches_for_spikes(self) -> bool:
+        return True
+
+    @property
     def fusible(self) -> bool:
         return True
 
@@ -87,6 +92,10 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
     def vectorises_over_inputs(self) -> bool:
         return True
 
+    @property
+    def most_at_once(self) -> int:
+        return 16  # the longest interval decides with how many powers all of them are computed
+
     def initial_state(self, values: Mapping[str, Neurons]) -> RiccatiSeriesState:
         return self.series.initial_state(values)
 
@@ -100,7 +109,9 @@ class RiccatiPolynomialDynamics(AbstractOnePassDynamics, AbstractVectorisedDynam
         return self.series.advance(state, duration)
 
     def time_to_spike(self, state: RiccatiSeriesState, index: Neurons, within: Neurons) -> Neurons:
-        return self.series.time_to_spike(state, index, within)
+        ((name, gain),), (current,) = self.series.drive_gains.items(), state.others.values()
+        drive = Drive(self.series.drive, gain * current, self.series.couplings[name][name])
+        return time_to_zero(within, index, drive, state.g, state.q)
 
     def until_spike(self, state: RiccatiSeriesState, within: Neurons) -> tuple[Neurons, RiccatiSeriesState]:
         return self.series.until_spike(state, within)

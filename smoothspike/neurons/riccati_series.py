@@ -62,6 +62,10 @@ class RiccatiSeriesDynamics(AbstractOnePassDynamics):
         return not self.update.names
 
     @property
+    def searches_for_spikes(self) -> bool:
+        return True
+
+    @property
     def fusible(self) -> bool:
         return self.resets_by_flow
 

@@ -136,6 +136,11 @@ class AbstractVectorisedDynamics(AbstractDynamics):
     def vectorises_over_inputs(self) -> bool:
         """Whether Jacobians of all intervals are best computed at once: where each neuron has rates of its own."""
 
+    @property
+    def most_at_once(self) -> int | None:
+        """For how many intervals Jacobians are best computed at once; None for any number."""
+        return None
+
     @abstractmethod
     def scan_inputs(self, state: State, inputs: Inputs, counter: SpikeCounter) -> ScanResult:
         """Evolve a population from input to input; the states need not be `normalised`."""

@@ -59,7 +59,7 @@ class Reach(NamedTuple):
 #: The most steps of an interval.
 MOST_STEPS = 100_000
 #: Of short intervals, of those in which a ray turns little, and of those in which it turns by 2 at most.
-REACHES = Reach(2.0**-6, 2.0**-4, 2.0**-4), Reach(0.25, 0.25, 0.25), Reach(4.0, 1.0, 0.5)
+REACHES = Reach(2.0**-6, 2.0**-4, 2.0**-4), Reach(0.25, 0.25, 0.25), Reach(9.0, 2.0, 2.0)
 
 
 class Interval(NamedTuple):

@@ -20,6 +20,12 @@ def last_time(duration: float, later: np.ndarray) -> float:
     return min(max(duration, 1.03 * float(later.max(initial=0.0))), 2 * duration)
 
 
+def time_label(recording: Recording | None) -> str:
+    """Return the label of a time axis: models with units have times in ms."""
+    has_units = recording is not None and any(layer.units for layer in recording.layers)
+    return "time (ms)" if has_units else "time"
+
+
 def pseudospike_times(recording: Recording, layer: int) -> np.ndarray:
     """Return the time of each neuron's first pseudospike."""
     return recording.duration + np.asarray(recording.layers[layer].spiking.first)

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..networks.recording import Recording
 from ..spikes import Spikes
-from ._trial import last_time, pseudospike_times, require_one_trial
+from ._trial import last_time, pseudospike_times, require_one_trial, time_label
 from .style import beside, lighter, mark_trial_end, prepared
 
 #: Height of a mark, as a fraction of its row.
@@ -83,7 +83,8 @@ def raster(
         later = pseudospike_times(recording, layer)
         end = last_time(recording.duration, later) if until is None else until
         _pseudospikes(ax, later, end, colors)
-    ax.set(xlim=(0, end if until is None else until), ylim=(-0.5, size - 0.5), xlabel="time", ylabel="neuron")
+    ax.set(xlim=(0, end if until is None else until), ylim=(-0.5, size - 0.5))
+    ax.set(xlabel=time_label(recording), ylabel="neuron")
     ax.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
     if legend and size:
         shades = {"spike": colors[0], "pseudospike,\nbeyond the trial": lighter(colors[0], PALE)}

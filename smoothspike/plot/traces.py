@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from ..networks.recording import LayerRecord, Recording
 from ..neurons import ReadoutDynamics
 from ._potential import Curve, Variable, broken, mark_spikes, show_threshold, window
-from ._trial import last_time, pseudospike_times, require_one_trial
+from ._trial import last_time, pseudospike_times, require_one_trial, time_label
 from .style import COLORS, GREY, beside, mark_trial_end, mathematics, prepared, show_angles
 
 #: The default number of neurons.
@@ -87,7 +87,9 @@ def traces(
     ax.set(xlim=(0, end), ylim=window(variable, curves, 0.0, recording.duration))
     if variable.is_angle:
         show_angles(ax.yaxis)
-    ax.set(xlabel="time", ylabel=f"${mathematics(sp.Symbol(variable.name))}$")
+    unit = dict(recording.layers[layer].units).get(variable.name)
+    label = f"${mathematics(sp.Symbol(variable.name))}$"
+    ax.set(xlabel=time_label(recording), ylabel=label if unit is None else f"{label} ({unit})")
     if legend:
         _explain(ax, pseudospikes)
     return ax

@@ -105,7 +105,7 @@ def warn_if_silent(network: Network, told: Told) -> None:
             "trial, so that all its answers are pseudospikes, beyond the trial. Let the trial last longer than the "
             "input, give the loss a small early_weight, clip gradients and try a larger learning rate, start with "
             "spikes, by ss.initialise(network, dataset, rate=0.5), and bring late times close to the trial end, by "
-            "losses.bounded_times; docs/do/silent_networks.md says what each does",
+            "losses.bounded_times; the page 'My network is silent' of the documentation says what each does",
             stacklevel=3,
         )
 

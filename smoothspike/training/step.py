@@ -80,7 +80,7 @@ def _step(
             network, shared = model
             currents = together(own, jax.lax.stop_gradient(shared))
             recording, needed = simulate(network, spikes, capacities, currents)
-            losses = jax.vmap(loss)(readout(recording), labels)
+            losses = _of_samples(loss, readout(recording), labels)
             if jnp.shape(losses) != labels.shape[:1]:
                 shape = jnp.shape(losses)[1:]
                 raise ValueError(
@@ -98,3 +98,16 @@ def _step(
         return (*trained, value), needed
 
     return eqx.filter_jit(step)
+
+
+def _of_samples(loss: Loss, found: Any, labels: Shaped[Array, " samples *target"]) -> Any:
+    """Return the loss of every sample; an error inside it is told what a sample is."""
+    try:
+        return jax.vmap(loss)(found, labels)
+    except Exception as error:
+        shapes = [jnp.shape(leaf)[1:] for leaf in jax.tree.leaves((found, labels))]
+        error.add_note(
+            f"It was raised in the loss, which is called for one sample, not for a batch: loss(readout, label) with "
+            f"arrays of shapes {', '.join(map(str, shapes))}."
+        )
+        raise

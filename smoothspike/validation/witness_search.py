@@ -37,7 +37,8 @@ def find_witness(
 
     In random trials, a weight or an input time is varied, and the interval in which spike times change most is refined
     down to a width of 1e-9. For failures that concern the spike itself, the divergence is cut off at several values of
-    the spiking variable, and an outcome that has no limit is reported. This takes some seconds.
+    the spiking variable, and an outcome that has no limit is reported. This takes seconds, or minutes for neurons with
+    many states.
 
     Args:
         certificate: A certificate with the verdict FAILS. Open parameters get numbers that satisfy its assumptions.

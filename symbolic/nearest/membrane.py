@@ -52,7 +52,8 @@ def settled(model: NeuronModel) -> dict[Any, Any]:
     start: dict[Any, Any] = {state: model.initial[state] for state in others} | no_current
     if all(vanishes(inserted(model.dynamics[state], start)) for state in others):
         return start
-    rates = [model.dynamics[state].subs({model.variable: place} | no_current) for state in others]
+    held: dict[Any, Any] = {model.variable: place} | no_current
+    rates = [model.dynamics[state].subs(held) for state in others]
     rows = [affine_split(rate, others) for rate in rates]
     if None in rows:
         raise ModelError(

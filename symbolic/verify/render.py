@@ -5,6 +5,7 @@ from enum import Enum
 from typing import Any
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from .. import typesetting
 from .reason import Reason, typeset
@@ -13,7 +14,7 @@ from .results import Condition, Results
 MARKS = {True: "holds", False: "FAILS", None: "undecided"}
 _CLAIMS = {
     "HOLDS": "Spikes appear and vanish only at the trial's end, and order swaps are continuous.",
-    "FAILS": "Spikes do not change continuously: at least one condition fails.",
+    "FAILS": "Spikes do not change continuously",
     "UNDECIDED": "Continuity could be neither proven nor refuted.",
 }
 _PLAIN = ("regularity", "conditions", "routes", "assumptions", "simultaneous_inputs", "simultaneous_is_exact")
@@ -25,7 +26,7 @@ def text(certificate: Results) -> str:
     lines = [repr(certificate.model), "", f"{certificate.verdict.name}: {claim(certificate)}", ""]
     for number, condition in enumerate(certificate.conditions, 1):
         lines += [f"{number}. {title(condition)}: {MARKS[condition.holds]}"]
-        lines += [f"   {condition.statement}"] if condition.statement is not sp.true else []
+        lines += [f"   {in_words(condition.statement)}"] if condition.statement is not sp.true else []
         lines += [f"   {condition.reason}"]
     lines += ["", *_findings(certificate)]
     if certificate.assumptions:
@@ -107,6 +108,14 @@ def _plain(part: Any) -> Any:
 def claim(certificate: Results) -> str:
     """The meaning of the verdict, in a sentence."""
     sentence = _CLAIMS[certificate.verdict.name]
+    if certificate.verdict.name == "FAILS":
+        failing = [
+            f"{number} ({title(condition)})"
+            for number, condition in enumerate(certificate.conditions, 1)
+            if condition.holds is False
+        ]
+        what = f"condition {failing[0]} fails" if len(failing) == 1 else f"conditions {', '.join(failing)} fail"
+        return f"{sentence}: {what}."
     if certificate.verdict.name == "UNDECIDED" and certificate.cases:
         sentence += " The answer depends on parameters that were left open: see the cases."
     return sentence
@@ -117,18 +126,46 @@ def title(condition: Condition) -> str:
     return condition.name if condition.route is None else f"{condition.name} (input {condition.route})"
 
 
+class _Words(StrPrinter):
+    """Formulas as one would type them in a letter, without SymPy's constructors."""
+
+    def _print_Equality(self, expr: Any) -> str:
+        return f"{self._print(expr.lhs)} = {self._print(expr.rhs)}"
+
+    def _print_And(self, expr: Any) -> str:
+        return " and ".join(self._print(part) for part in sorted(expr.args, key=sp.default_sort_key))
+
+    def _print_Abs(self, expr: Any) -> str:
+        return f"|{self._print(expr.args[0])}|"
+
+    def _print_Derivative(self, expr: Any) -> str:
+        (variable, _), *_ = expr.variable_count
+        return f"d({self._print(expr.expr)})/d{self._print(variable)}"
+
+    def _print_Integral(self, expr: Any) -> str:
+        (variable, low, high), *_ = expr.limits
+        ends = f"from {self._print(low)} to {self._print(high)}"
+        return f"integral of {self._print(expr.function)} over {self._print(variable)} {ends}"
+
+    def _print_Limit(self, expr: Any) -> str:
+        inner, variable, end, side = expr.args
+        sides = {"-": " from below", "+": " from above"}
+        return (
+            f"limit of {self._print(inner)} as {self._print(variable)} -> {self._print(end)}{sides.get(str(side), '')}"
+        )
+
+
 def in_words(relation: Any) -> str:
-    """A relation as plain text, with `=` for an equation and a chain for an interval."""
-    if isinstance(relation, sp.Eq):
-        return f"{relation.lhs} = {relation.rhs}"
+    """A statement as plain text, with `=` for an equation and a chain for an interval."""
+    words = _Words().doprint
     if isinstance(relation, sp.And) and len(relation.args) == 2:
         parts: list[Any] = list(relation.args)
         below = next((part for part in parts if isinstance(part, (sp.Gt, sp.Ge))), None)
         above = next((part for part in parts if isinstance(part, (sp.Lt, sp.Le))), None)
         if below is not None and above is not None and below.lhs == above.lhs:
             less = "<" if isinstance(below, sp.Gt) else "<="
-            return f"{below.rhs} {less} {above}"
-    return str(relation)
+            return f"{words(below.rhs)} {less} {words(above)}"
+    return words(relation)
 
 
 def crossing(certificate: Results) -> str:

@@ -10,4 +10,4 @@ from .layer import fused_passage as fused_passage
 from .platform import by_platform as by_platform
 from .platform import kernels_expected as kernels_expected
 from .recurrent import fused_trial as fused_trial
-from .recurrent_kernels import MOST_NEURONS as MOST_NEURONS
+from .recurrent_run import MOST_NEURONS as MOST_NEURONS

@@ -7,19 +7,20 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
-from ...kernels.transposable import FIRST_ORDER, linear_map
+from ...kernels.transposable import linear_map
 from ...neurons import AbstractDynamics, State
 from ...neurons.event import tangent_coordinates
 from ...neurons.interface import from_tangent_coordinates
 from ...neurons.vectorised import AbstractVectorisedDynamics, Inputs
-from ...numerics.elementwise import once_only
 from ..passage import Passage
 from ..spike_places import first_above
 from .blocks import WIDTH, Layout
-from .layer_kernels import Kept, Moves, Noted, Run, cotangents, forwards, tangents
+from .differentiated import by_plain, first_order, moving_parts
+from .layer_derivatives import cotangents, tangents
+from .layer_forwards import forwards
+from .layer_run import Kept, Moves, Noted, Run
 
 #: Up to this many spikes of a neuron are noted by kernels, each in a place of its own.
 MOST_NOTED = 1024
@@ -71,9 +72,9 @@ def fused_passage(
 
 def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) -> tuple[Passage, Passage]:
     dynamics, initial, _ = primals
-    moving = jax.tree.map(none_if_zero, given)
+    moving = moving_parts(given)
     if jax.tree.leaves(moving[0]):
-        return _by_plain(plain, primals, moving)
+        return by_plain(plain, primals, moving)
     layout, still = run.layout, jax.tree.map(first_order, run.layout.given(*primals))
     noted, states = forwards(run, still, keep=True)
     passage, of_spikes = _by_spikes(run, dynamics, noted)
@@ -101,21 +102,6 @@ def _jvp(plain: Callable[..., Passage], run: Run, primals: tuple, given: tuple) 
     return passage, change
 
 
-def _by_plain(plain: Callable[..., Passage], primals: tuple, moving: Any) -> tuple[Passage, Passage]:
-    """Differentiate the plain program: it knows derivatives by parameters."""
-    change = jax.tree.map(instantiated, primals, moving, is_leaf=lambda leaf: leaf is None)
-    return jax.jvp(plain, primals, change)
-
-
-def instantiated(primal: Array | None, tangent: Array | None) -> Any:
-    """Return a tangent, zero where there is none."""
-    if primal is None:
-        return None
-    if not jnp.issubdtype(jnp.result_type(primal), jnp.inexact):
-        return np.zeros(jnp.shape(primal), jax.dtypes.float0)
-    return jnp.zeros_like(primal) if tangent is None else tangent
-
-
 def _by_spikes(run: Run, dynamics: AbstractDynamics, noted: Noted) -> tuple[Passage, Callable[[Array], Array]]:
     """Turn intervals with spikes into those of the first spikes of every neuron; also for other arrays over them."""
     end, states, place, upto, spiked = jax.tree.map(run.layout.without_padding, noted)
@@ -128,13 +114,3 @@ def _by_spikes(run: Run, dynamics: AbstractDynamics, noted: Noted) -> tuple[Pass
     if isinstance(dynamics, AbstractVectorisedDynamics):
         end, states = dynamics.normalised(end), dynamics.normalised(states)
     return Passage(None, end, jax.tree.map(of_spikes, states), jnp.maximum(of_spikes(place), 0), spiked), of_spikes
-
-
-def first_order(leaf: Array) -> Array:
-    """Refuse second derivatives, which kernels have none of."""
-    return once_only(FIRST_ORDER, leaf) if jnp.issubdtype(leaf.dtype, jnp.inexact) else leaf
-
-
-def none_if_zero(tangent: Any) -> Any:
-    """Return None for a tangent that is known to be zero."""
-    return None if isinstance(tangent, SymbolicZero) else tangent

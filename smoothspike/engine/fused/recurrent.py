@@ -13,8 +13,10 @@ from ...kernels.transposable import linear_map
 from ...neurons import AbstractDynamics, State
 from ...neurons.event import tangent_coordinates
 from ...neurons.interface import from_tangent_coordinates
-from .layer import first_order, instantiated, none_if_zero
-from .recurrent_kernels import Given, Known, Log, Moves, Run, cotangents, forwards, tangents
+from .differentiated import by_plain, first_order, moving_parts
+from .recurrent_derivatives import cotangents, tangents
+from .recurrent_forwards import forwards
+from .recurrent_run import Given, Known, Log, Moves, Run
 
 #: A log as a tuple: times, which, total, states, last and end of `dense_loop.DenseLog`.
 Found = tuple[Array, Array, Array, State, Array, State]
@@ -88,10 +90,9 @@ def _without_padding(run: Run, log: Log) -> Found:
 
 
 def _jvp(plain: Callable[..., Found], run: Run, primals: tuple, given: tuple) -> tuple[Found, Any]:
-    moving = jax.tree.map(none_if_zero, given)
+    moving = moving_parts(given)
     if jax.tree.leaves(moving[0]):
-        change = jax.tree.map(instantiated, primals, moving, is_leaf=lambda leaf: leaf is None)
-        return jax.jvp(plain, primals, change)
+        return by_plain(plain, primals, moving)
     still = jax.tree.map(first_order, _given(run, *primals))
     log = forwards(run, still)
     found = _without_padding(run, log)

@@ -200,17 +200,13 @@ def _divergence(case: Case, diverging: list[tuple[sp.Symbol, Leading]], top: Lea
         names = listed(state for state, _ in diverging)
         raise Undecided("whether {} stays finite at the spike is not known: the integral of its rate diverges", names)
     state, growing = certain[0]
-    rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(model.variable, direction))
+    variable = model.variable
+    rate = sp.factor_terms(growing.coefficient) * growing.scale.of(_distance(variable, direction))
     return False, Reason(
         "d{}/dt grows like {} as {} -> {}; divided by d{}/dt and "
-        "integrated over {} it diverges, so that {} is infinite at the spike.",
-        state,
-        rate,
-        model.variable,
-        _end(direction),
-        model.variable,
-        model.variable,
-        state,
+        "integrated over {} it diverges, so that {} is infinite at the spike. A bounded function of {} in its place, "
+        "such as {}, would keep it finite.",
+        *(state, rate, variable, _end(direction), variable, variable, state, variable, sp.tanh(variable)),
     )
 
 

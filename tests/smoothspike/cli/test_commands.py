@@ -99,7 +99,7 @@ def test_who_decides_about_colours(printed, environment, is_terminal, has_colour
 
 def test_what_a_certificate_shows(printed, file):
     text = plain(printed("rapid_theta", 120)[0])
-    assert "2. reaches infinity in finite time: holds\n   Integral(" in text
+    assert "2. reaches infinity in finite time: holds\n   integral of " in text
     assert "Where two inputs to the neuron change places, spike times are of class CONTINUOUS.\nUnder: r > 0" in text
     cases, _ = printed(f"{file}:power", 120)
     assert "1. one solution: undecided\n" in plain(cases)

@@ -357,6 +357,7 @@ def test_a_step_at_a_spike():
         ([{"J": STEPS}], "declares no 'J'"),
         ([None, None], "2 entries for 1 layers"),
         ({"I_ext": 3.0}, "current I_ext is of type float; pass PiecewiseConstant"),
+        (STEPS, r"is of type PiecewiseConstant, but must be a mapping .* \{'I_ext': PiecewiseConstant"),
         (
             {"I_ext": ss.PiecewiseConstant([0.0], [[1.0, 2.0]])},
             r"values for 2 neurons, but it is for layer 0 \(3 neurons",
@@ -364,7 +365,7 @@ def test_a_step_at_a_spike():
     ],
 )
 def test_wrong_currents(currents, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         layer(DELTA)(SPIKES, currents=currents)
 
 

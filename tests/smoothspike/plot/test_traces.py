@@ -167,3 +167,15 @@ def test_a_figure_of_its_own_says_which_colour_is_which_neuron(qif):
     with plot.paper_style():
         assert traces(qif).figure.get_size_inches()[0] == pytest.approx(3.4)
     assert traces(qif, ax=ax.figure.add_subplot()).get_legend() is None
+
+
+def test_axes_have_the_units_of_the_model():
+    """A model in millivolts is drawn in milliseconds and millivolts."""
+    model = ss.NeuronModel.from_equations(
+        "dv/dt = (v - E)*(v - B)/(C*tau_m)", name="QIF in mV", spike="v = oo", reset="v = -oo", inputs="v",
+        parameters={"E": "-70 mV", "B": "-50 mV", "C": "10 mV", "tau_m": "10 ms"}, initial={"v": "-70 mV"},
+    )  # fmt: skip
+    found = ss.FeedForward(ss.Neuron(model), (1, 1), 20.0, weights=[[[30.0]]])(ss.Spikes([5.0], [0]))
+    ax = traces(found)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (ms)", "$v$ (mV)")
+    assert plot.raster(found).get_xlabel() == "time (ms)"

@@ -146,6 +146,9 @@ REFUSED = {
     "too many inputs": ({"network": layers(5, 3)}, ValueError, "but the network has 5 inputs, some of"),
     "too few outputs": ({"network": layers(4, 1)}, ValueError, r"labels\[.\] is ., but the network has 1 outputs"),
     "several losses": ({"loss": lambda times, label: times}, ValueError, r"a sample has shape \(3,\), but must be"),
+    "a loss of a batch": (
+        {"loss": lambda times, label: times.mean(axis=1)}, IndexError, r"for one sample, .* of shapes \(3,\), \(\)",
+    ),
     "not a number": ({"loss": lambda times, label: jnp.nan * times[0]}, FloatingPointError, "loss is nan in epoch 1"),
     "labels of another tree": (
         {"optimizer": optax.multi_transform({"a": optax.sgd(0.1)}, ["a"])}, ValueError, "cannot be initialised",

@@ -1,11 +1,9 @@
-"""The kernels of a layer: forwards, its tangents, and backwards.
+"""The kernels of a layer's derivatives: its tangents, and backwards.
 
-A program has one trial and a block of neurons, whose states it carries from input to input. Intervals with spikes are
-noted as they come by. Backwards, a state every few inputs is known; those between are computed again in registers.
+Backwards, a state every few inputs is known; those between are computed again in registers.
 """
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,163 +12,12 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 from jaxtyping import Array
 
-from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
 from ...neurons.vectorised import InterEventInterval
-from .blocks import Given, Layout, Part
+from .blocks import Given
+from .layer_run import Kept, Moves, Outcome, Run, read_input
 from .linearised import linearised, product, with_resets
 from .references import read, store_if, write
-
-#: Stands for the count of spikes at intervals that were not noted.
-NEVER = np.int32(2**31 - 1)
-
-
-class Noted(NamedTuple):
-    """What a layer goes through; the intervals with a neuron's first spikes are in their order.
-
-    Attributes:
-        end: The states after the last input.
-        states: At the starts of the intervals with spikes.
-        place: Which intervals these are, -1 for none.
-        upto: How many spikes there were at their ends, `NEVER` for none.
-        spiked: How many spikes each neuron has.
-    """
-
-    end: State
-    states: State
-    place: Part
-    upto: Part
-    spiked: Part
-
-
-class Kept(NamedTuple):
-    """What derivatives need to know: all that was given, states every so often, and which intervals were noted."""
-
-    given: Given
-    states: State
-    place: Part
-
-
-class Run(NamedTuple):
-    """How kernels are run.
-
-    Attributes:
-        structure: Of the dynamics.
-        layout: The sizes of the layer.
-        most: How many intervals of a neuron are noted.
-        piece: How many inputs lie between states that are kept for derivatives.
-        interpret: Whether JAX computes what the kernel would, for tests.
-    """
-
-    structure: Any
-    layout: Layout
-    most: int
-    piece: int
-    interpret: bool
-
-    def call(self, kernel: Callable[..., None], arguments: Any, specs: Any, out: Any, out_specs: Any, **options: Any):
-        """Run a kernel for all trials and blocks."""
-
-        def body(*refs: Any) -> None:
-            with tracing_kernel():
-                kernel(self, *refs)
-
-        body.__name__ = kernel.__name__.strip("_")
-        return pl.pallas_call(
-            body, out, grid=(self.layout.trials, self.layout.blocks), in_specs=specs, out_specs=out_specs,
-            compiler_params=triton.CompilerParams(num_warps=max(1, self.layout.width // 32)),
-            interpret=self.interpret, **options,
-        )(*arguments)  # fmt: skip
-
-    def shapes(self, like: Any, *leading: int) -> Any:
-        """Shapes of arrays over trials and neurons of the types of others."""
-        shape = (*leading, self.layout.trials, self.layout.padded)
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(shape, leaf.dtype), like)
-
-    def neurons(self, refs: list[Any]) -> AbstractDynamics:
-        """The neurons of a block."""
-        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
-
-
-def forwards(run: Run, given: Given, *, keep: bool) -> tuple[Noted, State]:
-    """Evolve a layer; also return the states every `run.piece` inputs, if they are to be kept."""
-    layout, number = run.layout, jax.ShapeDtypeStruct((), jnp.int32)
-    pieces = -(-layout.inputs // run.piece) if keep else 0
-    count = jax.tree.map(lambda _: layout.of_each(run.most), given.initial)
-    out = Noted(
-        run.shapes(given.initial), run.shapes(given.initial, run.most), run.shapes(number, run.most),
-        run.shapes(number, run.most), run.shapes(number),
-    )  # fmt: skip
-    specs = Noted(
-        jax.tree.map(lambda _: layout.of_neurons, given.initial), count, layout.of_each(run.most),
-        layout.of_each(run.most), layout.of_neurons,
-    )  # fmt: skip
-    kept = run.shapes(given.initial, pieces) if keep else ()
-    kept_specs = jax.tree.map(lambda _: layout.of_each(pieces), kept)
-    return run.call(_layer, (given,), (layout.of_given(given),), (out, kept), (specs, kept_specs))
-
-
-def _layer(run: Run, given: Given, noted: Noted, kept: State) -> None:
-    dynamics, state, dtype = run.neurons(given.neurons), read(given.initial), given.lengths.dtype
-    lanes = jnp.arange(run.layout.width, dtype=jnp.int32)
-    nobody = jnp.zeros_like(lanes)
-
-    def empty(number: Array, _: Any) -> Any:
-        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), noted.states, state)
-        write(noted.place, number, nobody - 1)
-        write(noted.upto, number, nobody + NEVER)
-        return _
-
-    jax.lax.fori_loop(0, run.most, empty, np.int32(0))
-
-    def event(number: Array, carry: tuple) -> tuple:
-        (state, spiked, rank), (length, weights) = carry
-        # read before it is needed
-        coming = _input(run, given, jnp.minimum(number + 1, run.layout.inputs - 1))
-        end, count = dynamics.advance_block(state, length)
-        spiked = spiked + count
-        now = (count > 0) & (rank < run.most)
-        entries = (*jax.tree.leaves(state), nobody + number.astype(jnp.int32), spiked.astype(jnp.int32))
-        places = (*jax.tree.leaves(noted.states), noted.place, noted.upto)
-        for ref, entry in zip(places, entries, strict=True):
-            triton.store(ref.at[rank, lanes], entry, mask=now)
-        return (dynamics.jump(end, weights), spiked, rank + now.astype(jnp.int32)), coming
-
-    def piece(number: Array, carry: tuple) -> tuple:
-        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), kept, carry[0][0])
-        return jax.lax.fori_loop(
-            number * run.piece, jnp.minimum((number + 1) * run.piece, run.layout.inputs), event, carry
-        )
-
-    carry = (state, jnp.zeros(run.layout.width, dtype), nobody), _input(run, given, 0)
-    if jax.tree.leaves(kept):
-        carry = jax.lax.fori_loop(0, -(-run.layout.inputs // run.piece), piece, carry)
-    else:
-        carry = jax.lax.fori_loop(0, run.layout.inputs, event, carry)
-    (state, spiked, _), _ = carry
-    jax.tree.map(lambda ref, leaf: ref.__setitem__(..., leaf), noted.end, state)
-    noted.spiked[...] = spiked.astype(jnp.int32)
-
-
-class Moves(NamedTuple):
-    """Tangents, or cotangents, of what a layer is given; None for what does not move.
-
-    Attributes:
-        start: Of the states at the start, in tangent coordinates.
-        lengths: Of the intervals.
-        columns: Of the weights.
-    """
-
-    start: list[Part]
-    lengths: Part
-    columns: dict[str, Part]
-
-
-class Outcome(NamedTuple):
-    """Tangents, or cotangents, of what it goes through, in tangent coordinates."""
-
-    end: list[Part]
-    noted: list[Part]
 
 
 def tangents(run: Run, kept: Kept, moves: Moves) -> Outcome:
@@ -200,7 +47,7 @@ def _tangents(run: Run, given: Given, place: Any, moves: Moves, outcome: Outcome
         rank = rank + here.astype(jnp.int32)
         ahead = here & (rank < run.most)
         coming = jnp.where(here, jnp.where(ahead, _gathered(place, rank, lanes, ahead), -1), coming)
-        length, weights = _input(run, given, number)
+        length, weights = read_input(run, given, number)
         source = given.sources[number]
         by, of_routes = linearised(dynamics, state, InterEventInterval(length, None), weights, tuple(moves.columns))
         by = with_resets(dynamics, state, length, here, by)
@@ -277,7 +124,7 @@ def _cotangents(
             place = number * run.piece + step
             exists = place < run.layout.inputs
             place = jnp.minimum(place, run.layout.inputs - 1)
-            length, weights = _input(run, given, place)
+            length, weights = read_input(run, given, place)
             known.append((place, exists, state, length, weights))
             if step < run.piece - 1:
                 state = _through(dynamics, state, length, weights)
@@ -318,12 +165,6 @@ def _product(column: Any, bar: list[Array], exists: Array, otherwise: Array | No
 
 def _through(dynamics: AbstractDynamics, state: State, length: Array, weights: dict[str, Array]) -> State:
     return dynamics.jump(dynamics.advance_block(state, length)[0], weights)
-
-
-def _input(run: Run, given: Given, number: Any) -> tuple[Array, dict[str, Array]]:
-    """The interval before an input, and what the input adds."""
-    source = given.sources[number]
-    return given.lengths[number], {route: column[source, :] for route, column in given.columns.items()}
 
 
 def _gathered(ref: Any, rank: Array, lanes: Array, mask: Array, other: Any = None) -> Array:

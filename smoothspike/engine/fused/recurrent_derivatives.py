@@ -1,7 +1,6 @@
-"""The kernels of a recurrent population: forwards, its tangents, and backwards.
+"""The kernels of a recurrent trial's derivatives: its tangents, and backwards.
 
-A program has one trial and the whole population. The next spike is found by a reduction inside it, and an event costs
-one row of weights. Events are logged, with a state every few of them, from which those between are computed again.
+States between those of the log are computed again from these.
 """
 
 from typing import Any, NamedTuple
@@ -13,193 +12,12 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import triton
 from jaxtyping import Array
 
-from ...kernels.in_kernel import tracing_kernel
 from ...neurons import AbstractDynamics, State
 from ...neurons.event import after_event, spike_time_jacobian
 from ...neurons.vectorised import InterEventInterval
-from .blocks import Part
 from .linearised import linearised, product
+from .recurrent_run import Known, Moves, Outcome, Run, shaped
 from .references import read, store_if, write
-
-#: The most neurons of a population that one program holds.
-MOST_NEURONS = 1024
-
-
-class Given(NamedTuple):
-    """What a trial is given, neurons padded to a power of two.
-
-    Attributes:
-        neurons: The parameters of the dynamics: one number, or one for every neuron.
-        initial: The state at the start.
-        until: When inputs come, and the trial end.
-        rows: Of the table, for each of these.
-        table: For every route, what each source adds to each neuron: the neurons themselves first, then the inputs.
-        duration: The trial end.
-    """
-
-    neurons: list[Part]
-    initial: State
-    until: Part
-    rows: Part
-    table: dict[str, Part]
-    duration: Part
-
-
-class Log(NamedTuple):
-    """What happened: as in `dense_loop.DenseLog`, each a row of numbers, with how many events there were."""
-
-    times: Part
-    which: Part
-    total: Part
-    states: State
-    last: Part
-    end: State
-    used: Part
-
-
-class Moves(NamedTuple):
-    """Tangents, or cotangents, of what is given; None or left out for what does not move."""
-
-    start: list[Part]
-    until: Part
-    table: dict[str, Part]
-
-
-class Outcome(NamedTuple):
-    """Tangents, or cotangents, of the log, of states in tangent coordinates."""
-
-    times: Part
-    states: list[Part]
-    last: Part
-    end: list[Part]
-
-
-class Known(NamedTuple):
-    """What derivatives need to know."""
-
-    given: Given
-    times: Part
-    which: Part
-    states: State
-    used: Part
-
-
-class Run(NamedTuple):
-    """How kernels are run.
-
-    Attributes:
-        structure: Of the dynamics.
-        size: How many neurons there are.
-        width: How many with padding.
-        pieces: How many pieces of events are logged.
-        piece: How many events each has: a state is kept at its start.
-        beyond: How many events beyond those are counted before a trial is stopped.
-        interpret: Whether JAX computes what the kernel would, for tests.
-    """
-
-    structure: Any
-    size: int
-    width: int
-    pieces: int
-    piece: int
-    beyond: int
-    interpret: bool
-
-    def call(self, kernel: Any, arguments: Any, out: Any, aliases: dict[int, int] | None = None) -> Any:
-        """Run a kernel for one trial; `jax.vmap` runs it for many side by side."""
-
-        def body(*refs: Any) -> None:
-            with tracing_kernel():
-                kernel(self, *refs)
-
-        body.__name__ = kernel.__name__.strip("_")
-        warps = min(8, max(1, self.width // 32))
-        return pl.pallas_call(
-            body, out, compiler_params=triton.CompilerParams(num_warps=warps), interpret=self.interpret,
-            input_output_aliases=aliases or {},
-        )(*arguments)  # fmt: skip
-
-    def neurons(self, refs: list[Any]) -> AbstractDynamics:
-        """The neurons."""
-        return self.structure.unflatten([ref[0] if ref.shape == (1,) else ref[...] for ref in refs]).in_kernels
-
-    @property
-    def lanes(self) -> Array:
-        """Their numbers."""
-        return jnp.arange(self.width, dtype=jnp.int32)
-
-
-def _shaped(like: Any, *shape: int) -> Any:
-    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(shape, leaf.dtype), like)
-
-
-def forwards(run: Run, given: Given) -> Log:
-    """Simulate a trial."""
-    time, number = given.until, jax.ShapeDtypeStruct((1,), jnp.int32)
-    out = Log(
-        _shaped(time, run.pieces * run.piece), _shaped(number, run.pieces * run.piece), number,
-        _shaped(given.initial, run.pieces, run.width), _shaped(time, 1), _shaped(given.initial, run.width), number,
-    )  # fmt: skip
-    return run.call(_trial, (given,), (out,))[0]
-
-
-def _trial(run: Run, given: Given, log: Log) -> None:
-    dynamics, state, duration = run.neurons(given.neurons), read(given.initial), given.duration[0]
-    most, lanes = run.pieces * run.piece, run.lanes
-    nothing = jnp.zeros(run.width, given.until.dtype)
-
-    def going(carry: tuple) -> Array:
-        *_, place, _, goes_on = carry
-        return (goes_on > 0) & (place < most + run.beyond)
-
-    def onward(carry: tuple) -> tuple:
-        state, now, position, place, total, _ = carry
-
-        @pl.when((place < most) & (place % run.piece == 0))
-        def _() -> None:
-            jax.tree.map(lambda ref, leaf: write(ref, place // run.piece, leaf), log.states, state)
-
-        come = given.until[position]
-        left = come - now
-        # rounding may put a spike just before this instant: time never runs backwards
-        wait = jnp.maximum(dynamics.time_to_spike(state, nothing, nothing + left), 0.0)
-        wait = jnp.where(lanes < run.size, wait, jnp.inf)
-        soonest, first = jnp.min(wait), jax.lax.argmin(wait, 0, jnp.int32)
-        spikes = soonest < left
-        is_over = ~spikes & (come >= duration)
-        length = jnp.where(spikes, soonest, jnp.where(is_over, 0.0, left))
-        row = jnp.where(spikes, first, given.rows[position])
-        jump = {route: jnp.where(is_over, 0.0, ref[row, :]) for route, ref in given.table.items()}
-        after = after_event(dynamics, state, length, spikes & (lanes == first), jump)
-        after = jax.tree.map(lambda a, b: jnp.where(is_over, a, b), state, after)
-        then = jnp.where(spikes, now + soonest, jnp.where(is_over, now, come))
-
-        @pl.when((place < most) & ~is_over)
-        def _() -> None:
-            log.times[place] = then
-            log.which[place] = jnp.where(spikes, first, run.size + position)
-
-        is_input, goes_on = (each.astype(jnp.int32) for each in (~spikes & ~is_over, ~is_over))
-        return after, then, position + is_input, place + goes_on, total + spikes.astype(jnp.int32), goes_on
-
-    zero = jnp.zeros((), jnp.int32)
-    start = state, jnp.zeros((), given.until.dtype), zero, zero, zero, zero + 1
-    state, now, _, place, total, _ = jax.lax.while_loop(going, onward, start)
-    count = jnp.minimum(place, most)
-
-    def unused(place: Array, _: Array) -> Array:
-        log.times[place] = now
-        log.which[place] = jnp.full((), -1, jnp.int32)
-        return _
-
-    def unused_piece(number: Array, _: Array) -> Array:
-        jax.tree.map(lambda ref, leaf: write(ref, number, leaf), log.states, state)
-        return _
-
-    jax.lax.fori_loop(count, most, unused, zero)
-    jax.lax.fori_loop((count + run.piece - 1) // run.piece, run.pieces, unused_piece, zero)
-    jax.tree.map(lambda ref, leaf: ref.__setitem__(..., leaf), log.end, state)
-    log.total[0], log.last[0], log.used[0] = total, now, count
 
 
 class _Event(NamedTuple):
@@ -250,8 +68,8 @@ def tangents(run: Run, known: Known, moves: Moves) -> Outcome:
     """Propagate tangents through the events of a log."""
     time, like = known.times, moves.start
     out = Outcome(
-        _shaped(time, run.pieces * run.piece), _shaped(like, run.pieces, run.width), _shaped(time, 1),
-        _shaped(like, run.width),
+        shaped(time, run.pieces * run.piece), shaped(like, run.pieces, run.width), shaped(time, 1),
+        shaped(like, run.width),
     )  # fmt: skip
     return run.call(_tangents, (known, moves), (out,))[0]
 
@@ -300,7 +118,7 @@ def cotangents(run: Run, known: Known, outcome: Outcome, moving: Moves) -> Moves
     # events add to these, which are zero before
     shapes = () if moving.until is None else (moving.until,), moving.table
     sums = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    start = _shaped(moving.start, run.width)
+    start = shaped(moving.start, run.width)
     first = len(jax.tree.leaves(start))
     aliases = {index: first + index for index in range(len(jax.tree.leaves(sums)))}
     out = start, jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), sums)
