@@ -222,8 +222,8 @@ ENTRY = Entry(
         "test, first spikes: QIF {{ methods.qif.ordinary }} %, LIF at most "
         "{{ methods.lif.searched:.0f}} % (validation), surrogate LIF "
         "{{ methods.surrogate.ordinary }} %; voltages: {{ methods.qif_voltage.ordinary }}, "
-        "{{ methods.lif_voltage.ordinary }}, {{ methods.surrogate_voltage.ordinary }} %. Settings by hand decide: by equal "
-        "searches alone QIF {{ methods.qif.reached.search:.1f}}, surrogate LIF "
+        "{{ methods.lif_voltage.ordinary }}, {{ methods.surrogate_voltage.ordinary }} %. Settings by hand "
+        "decide: by equal searches alone QIF {{ methods.qif.reached.search:.1f}}, surrogate LIF "
         "{{ methods.surrogate.reached.search:.1f}} % (validation, first spikes)"
     ),
     seeds="{{ seeds.lif_voltage }} to {{ seeds.qif }}",
