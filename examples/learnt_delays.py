@@ -16,20 +16,27 @@ from matplotlib.figure import Figure
 
 import smoothspike as ss
 from smoothspike import plot
+from smoothspike.engine import Capacity
 
-TRIAL, BATCH, EPOCHS, SEEDS = 6.0, 50, 20, 2
+TRIAL, BATCH, EPOCHS, SEEDS = 8.0, 50, 40, 1
+#: Points to test, more than the 1,000 of others; and the first seed of points: settings were chosen on those of seed 0.
+TEST, POINTS = 10_000, 10
 #: What was published, in %, of one network each.
 PUBLISHED = {"weights_30": 96.7, "axonal_30": 97.5, "synaptic_30": 98.2, "synaptic_5": 95.4}
+
+#: Of hidden and output neurons; `fit` finds more where it is too little, but compiles again.
+CAPACITY = {5: [Capacity(16, 4), Capacity(8, 4)], 30: [Capacity(48, 4), Capacity(8, 4)]}
+ORDINARY = "accuracy_without_pseudospikes"
 
 
 def loss(times: jax.Array, label: jax.Array) -> jax.Array:
     """Cross entropy of first spikes, in which no pseudospike counts as later than a membrane time constant."""
-    times = ss.losses.bounded_times(times, duration=TRIAL, margin=1.0)
-    return ss.losses.first_spike_cross_entropy(times, label, tau=0.1, early_weight=0.01)
+    times = ss.losses.bounded_times(times, duration=TRIAL, margin=2.0)
+    return ss.losses.first_spike_cross_entropy(times, label, tau=0.2, early_weight=0.04)
 
 
 def network(kind: str, hidden: int, seed: int, train: ss.datasets.Dataset) -> Any:
-    """Return a network; delays start below half a time constant."""
+    """Return a network; delays start below half a time unit, and weights so large that few neurons are silent."""
     sizes = 4, hidden, 3
     generator = np.random.default_rng(seed)
     shapes = {
@@ -39,13 +46,13 @@ def network(kind: str, hidden: int, seed: int, train: ss.datasets.Dataset) -> An
     }[kind]
     delays = None if shapes is None else [generator.uniform(0, 0.5, shape).astype(np.float32) for shape in shapes]
     neuron = ss.Neuron(ss.models.qif(tau_m=2.0, tau_s=1.0))
-    net = ss.FeedForward(neuron, sizes, TRIAL, key=jax.random.key(seed), mean=0.25, delays=delays)
-    return ss.initialise(net, train, rate=(0.7, 0.7))
+    net = ss.FeedForward(neuron, sizes, TRIAL, key=jax.random.key(seed), mean=1.0, delays=delays)
+    return ss.initialise(net, train, rate=1.0)
 
 
 def optimizer(kind: str, steps: int) -> optax.GradientTransformation:
     """Return Adam with decaying rates, which keeps delays positive."""
-    weights = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(2e-2, steps, 0.02)))
+    weights = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(3e-2, steps, 0.02)))
     if kind == "weights":
         return weights
     delays = optax.chain(optax.adam(optax.cosine_decay_schedule(1e-2, steps, 0.02)), optax.keep_params_nonnegative())
@@ -55,43 +62,65 @@ def optimizer(kind: str, steps: int) -> optax.GradientTransformation:
 
 def trained(kind: str, hidden: int, seed: int, quick: bool) -> dict[str, Any]:
     """Train one network; return its history and what is found on test data, which nothing else has seen."""
-    epochs, sizes = (2, (300, 150, 150)) if quick else (EPOCHS, (5000, 768, 1000))
+    epochs, sizes = (2, (300, 150, 150)) if quick else (EPOCHS, (5000, 768, TEST))
     train, validation, test = (
-        ss.datasets.yin_yang(size, seed=seed, duration=2.0, split=split)
+        ss.datasets.yin_yang(size, seed=POINTS + seed, duration=2.0, split=split)
         for size, split in zip(sizes, ("train", "validation", "test"), strict=True)
     )
     net, history = ss.fit(
         network(kind, hidden, seed, train[:300]), train, loss, epochs=epochs, batch_size=BATCH,
         optimizer=optimizer(kind, epochs * (len(train) // BATCH)), key=jax.random.key(seed), validation=validation,
-        keep_best=True, progress=False,
+        keep_best=True, progress=False, capacity=CAPACITY[hidden],
     )  # fmt: skip
     return {"history": history, "found": ss.evaluate(net, test, batch_size=min(250, len(test)))}
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the page says of several runs."""
+    histories, results = [each["history"] for each in runs], [each["found"] for each in runs]
+    errors = np.array([[1 - row[ORDINARY] for row in history] for history in histories])
+    return {
+        "ordinary": mean_and_deviation([100 * each[ORDINARY] for each in results]),
+        "with_pseudospikes": mean_and_deviation([100 * each["accuracy"] for each in results]),
+        "validation": mean_and_deviation(list(100 * (1 - errors.min(axis=1)))),
+        "silent": mean_and_deviation([100 * each["silent_fraction_0"] for each in results]),
+        "each": [each[ORDINARY] for each in results],
+        "best": f"{100 * max(each[ORDINARY] for each in results):.1f}",
+        "errors": errors.tolist(),
+    }
+
+
+def figure(numbers: dict[str, Any]) -> Figure:
+    """Draw validation errors, and what was published."""
+    fig = Figure(figsize=(3.6, 2.6), layout="constrained")
+    ax = fig.subplots()
+    epochs = np.arange(1, numbers["epochs"] + 1)
+    for name, color in zip(PUBLISHED, plot.COLORS, strict=False):
+        if name not in numbers:
+            continue
+        kind, hidden = name.split("_")
+        errors = 100 * np.array(numbers[name]["errors"])
+        ax.fill_between(epochs, errors.min(0), errors.max(0), color=color, alpha=0.15, linewidth=0)
+        label = f"{hidden} hidden, {'no' if kind == 'weights' else kind} delays"
+        ax.plot(epochs, errors.mean(0), color=color, label=label)
+        ax.plot(epochs[-1] * 1.04, 100 - PUBLISHED[name], "<", color=color, markersize=4, clip_on=False)
+    ax.set(xscale="log", yscale="log", xlim=(1, epochs[-1]), xlabel="epoch", ylabel="validation error (%)")
+    ax.set_yticks((2, 5, 10, 20, 50))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.yaxis.set_minor_formatter("")
+    ax.legend(fontsize=6, loc="lower left")
+    return fig
 
 
 def run(quick: bool) -> Outcome:
     """Train all networks from several seeds."""
     seeds, epochs = (1, 2) if quick else (SEEDS, EPOCHS)
-    numbers: dict[str, Any] = {"seeds": seeds, "epochs": epochs, "batch": BATCH, "published": PUBLISHED}
-    fig = Figure(figsize=(3.6, 2.5), layout="constrained")
-    ax = fig.subplots()
-    key = "accuracy_without_pseudospikes"
-    for name, color in zip(["synaptic_5"] if quick else PUBLISHED, plot.COLORS, strict=False):
+    numbers: dict[str, Any] = {"seeds": seeds, "epochs": epochs, "batch": BATCH, "test": TEST, "published": PUBLISHED}
+    for name in ["synaptic_5"] if quick else PUBLISHED:
         kind, hidden = name.split("_")
         runs = [PARTS.kept(f"{name}_{seed}", partial(trained, kind, int(hidden), seed, quick)) for seed in range(seeds)]
-        histories, results = [each["history"] for each in runs], [each["found"] for each in runs]
-        errors = np.array([[1 - row[key] for row in history] for history in histories])
-        label = f"{hidden} hidden, {'no' if kind == 'weights' else kind} delays"
-        ax.plot(np.arange(1, errors.shape[1] + 1), errors.mean(0), color=color, label=label)
-        numbers[name] = {
-            "ordinary": mean_and_deviation([100 * each[key] for each in results]),
-            "with_pseudospikes": mean_and_deviation([100 * each["accuracy"] for each in results]),
-            "silent": mean_and_deviation([100 * each["silent_fraction_0"] for each in results]),
-            "each": [each[key] for each in results],
-            "errors": errors.tolist(),
-        }
-    ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel="validation error, ordinary spikes")
-    ax.legend(fontsize=6)
-    return Outcome(numbers, {"": fig})
+        numbers[name] = summary(runs)
+    return Outcome(numbers, {"": figure(numbers)})
 
 
 ENTRY = Entry(
@@ -100,7 +129,7 @@ ENTRY = Entry(
     ours=(
         "{{ weights_30.ordinary }}, {{ axonal_30.ordinary }}, {{ synaptic_30.ordinary }} %; {{ synaptic_5.ordinary }} %"
     ),
-    seeds="2",
+    seeds="{{ seeds }}",
     run=run,
     double=False,
 )
