@@ -19,7 +19,7 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadscope
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo demo-quick test test-slow test-single test-all wheel bench docs lint clean
+.PHONY: help demo demo-quick test test-slow test-single test-all wheel bench gallery docs lint clean
 .NOTPARALLEL:
 
 help:
@@ -31,6 +31,7 @@ help:
 	@echo "make test-all    everything, for hours: what runs every night"
 	@echo "make wheel       build the package into dist/ and look that it is whole"
 	@echo "make bench       how fast, side by side with other packages (BENCH=\"NAME... --peer PACKAGE=FOLDER\")"
+	@echo "make gallery     compute the gallery again and write its pages (hours; MNIST and others need files: see its pages)"
 	@echo "make docs        build the site into build/site; open build/site/index.html (BROWSER=no without npm)"
 	@echo "make lint        style, types, import rules, spelling and prose"
 	@echo "make clean       remove .venv and caches"
@@ -60,6 +61,9 @@ wheel: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks $(BENCH)
+
+gallery: $(VENV)/.installed-dev
+	$(BIN)/python -m examples --all --record
 
 docs: $(VENV)/.installed-docs
 	[ "$(BROWSER)" = no ] || $(BIN)/python docs/_site/browser/build.py build/browser
