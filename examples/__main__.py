@@ -19,8 +19,8 @@ from gallery import RECORDS, Entry, row, write_page  # noqa: E402
 #: In the order of the table.
 NAMES = (
     "continuity", "two_spike_times", "precise_spike_trains", "mnist_from_silence", "event_prop", "learnt_delays",
-    "quadratic_against_leaky", "landscapes", "sparse_balanced", "receptor", "learn_time_constants", "mean_field",
-    "own_neuron",
+    "quadratic_against_leaky", "surrogate_gradients", "landscapes", "sparse_balanced", "receptor",
+    "learn_time_constants", "mean_field", "own_neuron",
 )  # fmt: skip
 _HEAD = """# Gallery
 

@@ -38,16 +38,30 @@ def _peer(numbers: dict[str, Any]) -> str:
 def _gradients(numbers: dict[str, Any]) -> str:
     rows = [
         [depth, f"{place + 1} of {len(each['spread'])}", f"{each['spread'][place]:.1e}",
-         f"{each['zeros'][place]:.3f}", f"{abs(1 - each['cosine'][place]):.0e}"]
+         f"{each['zeros'][place]:.3f}", _from_one(each["cosine"][place])]
         for depth, each in numbers["gradients"].items() for place in range(len(each["spread"]))
     ]  # fmt: skip
     return _table(["hidden layers", "weights", "spread", "zeros", "1 - cosine"], rows)
 
 
+def _from_one(cosine: float | None) -> str:
+    return "below rounding" if cosine is None else f"{abs(1 - cosine):.0e}"
+
+
+def _depths(numbers: dict[str, Any]) -> str:
+    keys = "ordinary", "accuracy", "spikes", "silent"
+    head = ["hidden layers", *(_ROWS[key] for key in keys), "silent before, %"]
+    rows = [
+        [depth, *(each["after"][key] for key in keys), each["before"]["silent"]]
+        for depth, each in numbers["depths"].items()
+    ]
+    return _table(head, rows)
+
+
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Return all tables in Markdown."""
     return {
-        "peer": _peer(numbers), "gradients": _gradients(numbers)
+        "peer": _peer(numbers), "gradients": _gradients(numbers), "depths": _depths(numbers)
     }  # fmt: skip
 
 
@@ -76,6 +90,19 @@ def draw_activity(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
             ax.plot(silent, color=color, label=label if place == 0 else None)
     ax.set(xlabel="epoch", ylabel="silent hidden neurons (%)", ylim=(0, 102))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=6)
+
+
+def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
+    """Draw the test accuracy against the number of hidden layers."""
+    depths = list(map(int, runs))
+    for key, color, label in (
+        ("ordinary", plot.BLUE, "ordinary spikes"),
+        ("accuracy", plot.VERMILION, "pseudospikes too"),
+    ):
+        values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
+        ax.plot(depths, np.mean(values, 1), "o-", markersize=3, color=color, label=label)
+    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
     ax.legend(fontsize=6)
 
 
