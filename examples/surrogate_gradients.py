@@ -68,9 +68,10 @@ def loop(name: str, scale: float, plane: int) -> dict[str, float]:
 def draw_smoothness(ax: Axes, tests: dict[str, dict[float, list[float]]], alphas: Any) -> None:
     for name, method in METHODS.items():
         values = np.array([tests[name][alpha] for alpha in alphas])
-        line = {"color": COLORS[name], "linestyle": "--" if method.is_surrogate else "-"}
-        ax.errorbar(alphas, values.mean(1), values.std(1), marker="o", markersize=3, capsize=2, label=method.title,
-                    **line)  # fmt: skip
+        ax.errorbar(
+            alphas, values.mean(1), values.std(1), marker="o", markersize=3, capsize=2, label=method.title,
+            color=COLORS[name], linestyle="--" if method.is_surrogate else "-",
+        )  # fmt: skip
     ax.axhline(1 / CLASSES, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)))
     ax.set(xlabel="smoothness α of manifolds", ylabel="test accuracy", ylim=(0, 1), xscale="log")
     ax.set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
@@ -96,7 +97,7 @@ def draw_loops(ax: Axes, loops: dict[str, list[dict[str, float]]]) -> None:
             ax.plot(np.full(len(each), place + shift), np.maximum(values, 1e-17), marker, color=COLORS[name],
                     markersize=3.5, fillstyle="none")  # fmt: skip
     ax.set(yscale="log", ylabel="|closed-loop integral|", ylim=(1e-17, 10))
-    ax.set_xticks(range(len(loops)), [METHODS[name].title.replace(", ", "\n") for name in loops])
+    ax.set_xticks(range(len(loops)), [METHODS[name].title.replace(", ", "\n") for name in loops], fontsize=6)
     ax.plot([], [], "o", color=plot.GREY, markersize=3.5, fillstyle="none", label="of the gradient")
     ax.plot([], [], "x", color=plot.GREY, markersize=3.5, label="with the jumps")
     ax.legend(loc="center right")
@@ -122,6 +123,13 @@ def run(quick: bool) -> Outcome:
         name: [PARTS.kept(f"loop_{name}_{plane}", partial(loop, name, 10.0, plane)) for plane in range(planes)]
         for name in names
     }
+    numbers = numbers_of(found, scans, loops) | {"seeds": seeds, "planes": planes, "epochs": EPOCHS}
+    return Outcome(numbers, {"": figure(found, scans, loops)})
+
+
+def figure(found: Any, scans: Any, loops: Any) -> Figure:
+    """Draw accuracies and integrals."""
+    alphas, scales = list(found["qif"]), list(scans["surrogate_lif"])
     fig = Figure(figsize=(7.2, 2.7), layout="constrained")
     axes = fig.subplots(1, 3)
     tests = {
@@ -134,7 +142,7 @@ def run(quick: bool) -> Outcome:
     draw_scales(axes[1], scanned, {name: float(np.mean(each[1.0])) for name, each in tests.items()}, scales)
     draw_loops(axes[2], loops)
     fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return Outcome(numbers_of(found, scans, loops) | {"seeds": seeds, "planes": planes, "epochs": EPOCHS}, {"": fig})
+    return fig
 
 
 def numbers_of(found: Any, scans: Any, loops: Any) -> dict[str, Any]:
@@ -162,6 +170,9 @@ def numbers_of(found: Any, scans: Any, loops: Any) -> dict[str, Any]:
         "loops": loops,
         "largest": largest,
         "ones": {name: percent(each[1.0]) for name, each in found.items()},
+        "silent": {
+            name: mean_and_deviation([100 * one["silent"] for one in each[1.0]]) for name, each in found.items()
+        },
         "table": table,
         "scan": scan,
     }  # fmt: skip
