@@ -66,8 +66,8 @@ def loop(name: str, scale: float, plane: int) -> dict[str, float]:
 
 
 def draw_smoothness(ax: Axes, tests: dict[str, dict[float, list[float]]], alphas: Any) -> None:
-    for name, method in METHODS.items():
-        values = np.array([tests[name][alpha] for alpha in alphas])
+    for name, each in tests.items():
+        method, values = METHODS[name], np.array([each[alpha] for alpha in alphas])
         ax.errorbar(
             alphas, values.mean(1), values.std(1), marker="o", markersize=3, capsize=2, label=method.title,
             color=COLORS[name], linestyle="--" if method.is_surrogate else "-",
@@ -84,7 +84,8 @@ def draw_scales(ax: Axes, scans: dict[str, dict[float, list[float]]], exact: dic
         ax.errorbar(scales, values.mean(1), values.std(1), color=COLORS[name], linestyle="--", marker="o",
                     markersize=3, capsize=2)  # fmt: skip
         own = METHODS[name].neuron
-        ax.axhline(exact[own], color=COLORS[own])
+        if own in exact:
+            ax.axhline(exact[own], color=COLORS[own])
     ax.axhline(1 / CLASSES, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)))
     ax.set(xlabel="scale β of the surrogate", ylabel="test accuracy, α = 1", ylim=(0, 1), xscale="log")
 

@@ -37,7 +37,7 @@ WAYS = {
     "lists": ("lists", "angle", False, 0.7, 6),
     "lists, delays": ("lists", "quadratic", True, 1.5, 6),
 }
-SLOW = ("layers, driven", "dense, threshold")
+SLOW = ("layers, driven", "layers, delays", "dense, threshold")
 
 pytestmark = pytest.mark.usefixtures("float64")
 

@@ -19,7 +19,9 @@ def layer(**options):
     return ss.FeedForward(NEURON, (2, 1), T, **({"weights": [[[0.75, 0.5]]]} | options))
 
 
-@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64, jnp.bfloat16])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(np.float16, marks=pytest.mark.slow), np.float32, np.float64, jnp.bfloat16]
+)
 @pytest.mark.usefixtures("float64")
 def test_any_type_of_floats(kind):
     """These times are exact in all of them."""

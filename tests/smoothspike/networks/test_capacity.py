@@ -47,7 +47,9 @@ NETWORKS = {
 }
 
 
-@pytest.fixture(params=[recurrent, leaky, pytest.param(layered, marks=pytest.mark.slow)], scope="module")
+@pytest.fixture(
+    params=[recurrent, *(pytest.param(each, marks=pytest.mark.slow) for each in (leaky, layered))], scope="module"
+)
 def build(request):
     return request.param
 

@@ -19,7 +19,10 @@ ZEROS = [
     (0, -0.25, -6.0, -2.0, 4.0, 1.0), (1, 1.0, 1e-8, -1.0, -0.3, 1.0),
 ]  # fmt: skip
 
-find = jax.jit(lambda index, drive, current, rate, g, q: time_to_zero(20.0, index, Drive(drive, current, rate), g, q))
+
+@jax.jit
+def find(index, drive, current, rate, g, q):
+    return time_to_zero(jnp.full_like(g, 20.0), index, Drive(drive, current, rate), g, q)
 
 
 def exact(t, drive, current, rate, g, q):
@@ -85,7 +88,7 @@ def test_zeros_at_the_ends_and_none():
     drive, within = jnp.array([1.0, -0.25, 1.0, 1.0]), jnp.array([5.0, 5.0, np.pi / 2 + 1e-9, 0.1])
 
     def wait(current):
-        return time_to_zero(within, 0.0, Drive(drive, current, -1.0), g, q)
+        return time_to_zero(within, jnp.zeros(4), Drive(drive, current, jnp.full(4, -1.0)), g, q)
 
     found = np.asarray(wait(jnp.zeros(4)))
     np.testing.assert_allclose(found[:3], [0.0, np.inf, np.pi / 2], rtol=1e-14)

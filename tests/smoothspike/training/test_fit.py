@@ -64,6 +64,7 @@ def test_capacity_grows_during_training(data):
     assert grown == pytest.approx(plenty, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_capacity_that_stays_empty_is_given_up_after_a_hundred_steps(data, monkeypatch):
     module = sys.modules["smoothspike.training.epoch"]
     given = []
