@@ -13,6 +13,7 @@ ordinary spikes within the trial, in about two minutes. Without a file, on gener
 import argparse
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import jax
 import optax
@@ -20,7 +21,7 @@ import optax
 import smoothspike as ss
 
 BATCH = 64
-LEAKY = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
+LEAKY: dict[str, Any] = {"equations": "dV/dt = (I - V)/tau_m; dI/dt = -I/tau_s", "name": "leaky", "inputs": "I"}
 
 
 @dataclass(frozen=True)
