@@ -58,7 +58,8 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
-        _require_times(name, dataset.spikes, network.duration)
+        if dataset.currents is None:  # else trials may need no spikes
+            _require_times(name, dataset.spikes, network.duration)
         driven_by_currents(network, dataset.currents, dataset.spikes)
     if dataset.num_classes is None:
         return
@@ -83,13 +84,13 @@ def _require_times(name: str, spikes: Spikes, duration: float) -> None:
     advice = "times are in the unit of the model's time constants; convert them (unit=...), or build a longer network"
     if 0 < total == late:
         raise ValueError(
-            f"{name}: all input spikes come after the trial end, duration={duration:g}, the first at "
+            f"{name}: all input spikes come at or after the trial end, duration={duration:g}, the first at "
             f"{times[there].min():g}; {advice}"
         )
     if 2 * late > total:
         warnings.warn(
-            f"{name}: {late / total:.0%} of the input spikes come after the trial end, duration={duration:g}, and do "
-            f"nothing; {advice}",
+            f"{name}: {late / total:.0%} of the input spikes come at or after the trial end, duration={duration:g}, and "
+            f"do nothing; {advice}",
             stacklevel=4,
         )
 

@@ -19,10 +19,9 @@ def nearest_continuous(model: NeuronModel) -> ContinuousProposal:
 
     It spikes at infinity, comes back from minus infinity, and has the same resting potential, membrane time constant
     and rheobase. A neuron that fires by itself keeps its rheobase (a negative one) and its period instead. Synapses,
-    input routes, currents that are given at run time, units and spike-triggered changes of other states are kept as
-    they are. A state that follows the potential is
-    driven by the resting potential instead, where it would otherwise diverge at the spike. What is the same
-    and what is not is said in `matched` and `differs`; `print` shows both.
+    input routes, currents that are given at run time, units and spike-triggered changes of other states are kept. A
+    state that follows the potential is driven by the resting potential instead, where it would otherwise diverge at the
+    spike. What is the same and what is not is said in `matched` and `differs`; `print` shows both.
 
     Args:
         model: An integrate-and-fire model, with a threshold or a spike at infinity, whose certificate does not hold.

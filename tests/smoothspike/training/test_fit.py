@@ -223,13 +223,21 @@ def test_fixed_parameters_stay_fixed_under_weight_decay(data):
 def test_spikes_beyond_the_trial_are_an_error_or_a_warning():
     """Times in milliseconds instead of time constants would silently be a trial without input."""
 
-    def data(*times):
+    def data(*times, currents=None):
         spikes = ss.Spikes(jnp.tile(jnp.array(times), (6, 1)), jnp.tile(jnp.arange(4), (6, 1)))
-        return ss.datasets.Dataset(spikes, jnp.arange(6) % 3, num_classes=3, num_sources=4)
+        return ss.datasets.Dataset(spikes, jnp.arange(6) % 3, num_classes=3, num_sources=4, currents=currents)
 
     chain = ss.Sequential(build(), ss.FeedForward(NEURON, (3, 3), 4.0, key=jax.random.key(1)))
     for network in (build(), chain):
-        with pytest.raises(ValueError, match=r"all input spikes come after the trial end, duration=4, the first at 5;"):
+        with pytest.raises(
+            ValueError, match=r"all input spikes come at or after the trial end, duration=4, the first at 5;"
+        ):
             ss.evaluate(network, data(5.0, 6.0, 7.0, 8.0))
-    with pytest.warns(UserWarning, match="75% of the input spikes come after the trial end"):
+    with pytest.warns(UserWarning, match="75% of the input spikes come at or after the trial end"):
         ss.evaluate(build(), data(1.0, 6.0, 7.0, 8.0))
+    # a current alone may drive a network
+    driven = ss.NeuronModel.from_equations(
+        "dV/dt = V**2 + I_ext", name="driven", spike="V = oo", reset="V = -oo", inputs="V", currents="I_ext"
+    )
+    net = ss.FeedForward(ss.Neuron(driven), (4, 3), 4.0, key=jax.random.key(0))
+    ss.evaluate(net, data(5.0, 6.0, 7.0, 8.0, currents={"I_ext": ss.PiecewiseConstant([0.0], [2.0])}))
