@@ -89,8 +89,8 @@ def _require_times(name: str, spikes: Spikes, duration: float) -> None:
         )
     if 2 * late > total:
         warnings.warn(
-            f"{name}: {late / total:.0%} of the input spikes come at or after the trial end, duration={duration:g}, and "
-            f"do nothing; {advice}",
+            f"{name}: {late / total:.0%} of the input spikes come at or after the trial end, duration={duration:g}, "
+            f"and do nothing; {advice}",
             stacklevel=4,
         )
 
