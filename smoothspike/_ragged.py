@@ -28,6 +28,13 @@ class Flat(NamedTuple):
         """The number of spikes in each trial."""
         return np.diff(self.starts)
 
+    def times_at(self, places: np.ndarray) -> np.ndarray:
+        """The time of one spike of each trial, by its place among them; inf in a trial without spikes."""
+        found = np.full(len(self.lengths), np.inf)
+        has_spikes = self.lengths > 0
+        found[has_spikes] = self.times[(self.starts[:-1] + places)[has_spikes]]
+        return found
+
     @property
     def distinct_times(self) -> np.ndarray:
         """How many different times each trial has, if it is ascending."""

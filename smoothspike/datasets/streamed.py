@@ -9,7 +9,7 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from .._ragged import Flat, flat_from_trials, padded
 from .._time_units import MILLISECONDS, time_factor
@@ -87,6 +87,16 @@ class StreamedDataset(AbstractDataset):
         """The number of spikes in each trial."""
         return self.trials.lengths
 
+    @property
+    def first_times(self) -> Float[np.ndarray, " samples"]:
+        """The time of each trial's first spike; inf in a trial without spikes."""
+        return self.trials.first_times
+
+    @property
+    def median_times(self) -> Float[np.ndarray, " samples"]:
+        """The time by which half of each trial's spikes came; inf in a trial without spikes."""
+        return self.trials.median_times
+
     @overload
     def __getitem__(self, index: int) -> tuple[Spikes, Int[Array, ""]]: ...
     @overload
@@ -146,18 +156,24 @@ class StreamedDataset(AbstractDataset):
 class _Trials:
     """Trials by number, checked. Equal data have one `repr`, which is how a training knows them again."""
 
-    __slots__ = ("digest", "distinct_times", "factor", "lengths", "num_sources", "read")
+    __slots__ = (
+        "digest", "distinct_times", "factor", "first_times", "lengths", "median_times", "num_sources", "read",
+    )  # fmt: skip
 
     def __init__(self, read: Read, number: int, num_sources: int, factor: float) -> None:
         self.read, self.num_sources, self.factor = read, num_sources, factor
         digest, lengths, self.distinct_times = hashlib.blake2b(digest_size=16), [np.zeros(0, np.int64)], 0
+        first, median = [np.zeros(0)], [np.zeros(0)]
         for start in range(0, number, _AT_ONCE):
             part = self._checked(np.arange(start, min(start + _AT_ONCE, number)))
             for array in part:
                 digest.update(np.ascontiguousarray(array).tobytes())
             lengths.append(part.lengths)
+            first.append(part.times_at(0 * part.lengths))
+            median.append(part.times_at((part.lengths - 1) // 2))
             self.distinct_times = max(self.distinct_times, int(part.distinct_times.max(initial=0)))
         self.lengths, self.digest = np.concatenate(lengths), digest.hexdigest()
+        self.first_times, self.median_times = np.concatenate(first), np.concatenate(median)
 
     def __repr__(self) -> str:
         return f"{len(self.lengths)} trials with digest {self.digest}"

@@ -23,6 +23,7 @@ from .fingerprint import CODE, array_digest, as_numpy, described, is_rate, optim
 
 _FILE = "checkpoint.ss"
 _BEST = "best"
+_RATE = "learning rate"
 _SHOWN, _LONG = 4, 100
 #: Networks from the same key on different devices may differ by rounding.
 _ROUNDING = 1e3
@@ -55,7 +56,7 @@ class Identity:
             "key": {"": array_digest(key)},
             "batch_size": {"": str(batch_size)},
         }
-        return cls(facts, {"learning rate": rates, "validation": described(validation), "version of": _versions()})
+        return cls(facts, {_RATE: rates, "validation": described(validation), "version of": _versions()})
 
 
 class Checkpoint:
@@ -140,7 +141,7 @@ class Checkpoint:
         history, then = description["history"], Identity(description["facts"], description["free"])
         same_python = then.free["version of"].get(" python") == _versions()[" python"]
         problems = _differences(then.facts, self.identity.facts, with_code=same_python)
-        has_new_rate = dict(then.free["learning rate"]) != dict(self.identity.free["learning rate"])
+        has_new_rate = dict(then.free[_RATE]) != dict(self.identity.free[_RATE])
         trained, misfits = _restored(fresh, arrays, has_new_rate, len(history) * steps)
         # each kind of problem may follow from those before it
         if problems := problems or misfits or self._other_start(arrays):
@@ -154,7 +155,8 @@ class Checkpoint:
                 f"the checkpoint in {self.folder} has {len(history)} epochs, but epochs is {epochs}; increase "
                 "it, or choose another folder"
             )
-        if changes := _differences(then.free, self.identity.free, with_code=same_python):
+        changes = _differences(then.free, self.identity.free, with_code=same_python)
+        if changes:
             warnings.warn(
                 f"the training in {self.folder} resumes after epoch {len(history)} with changes: {'; '.join(changes)}",
                 stacklevel=4,
@@ -241,6 +243,9 @@ def _differences(then: Facts, now: Facts, *, with_code: bool) -> list[str]:
     found = []
     for part in dict.fromkeys((*then, *now)):
         before, after = then.get(part, {}), now.get(part, {})
+        if part == _RATE and (rates := (_rates(before), _rates(after)))[0] != rates[1]:
+            found.append(f"{part} was {rates[0]}, and is {rates[1]}")
+            continue
         for place in dict.fromkeys((*before, *after)):
             # what is None now may have been unknown to the version that wrote
             is_same = (before.get(place) or "None") == (after.get(place) or "None")
@@ -251,6 +256,23 @@ def _differences(then: Facts, now: Facts, *, with_code: bool) -> list[str]:
             else:
                 found.append(f"{part}{place} was {_shown(before.get(place))}, and is {_shown(after.get(place))}")
     return found
+
+
+def _rates(described: Mapping[str, str]) -> str:
+    """Return learning rates as one would write them, from their description: numbers, or schedules of optax."""
+    found = []
+    for root in described:
+        if root.endswith(CODE) or any(root.startswith(f"{other}.") for other in described):
+            continue
+        inner = f"{root}.learning_rate"
+        function = inner if inner in described else root
+        arguments = [
+            f"{place.removeprefix(function)[1:]}={value}" for place, value in described.items()
+            if place.startswith(f"{function}.") and not place.endswith(CODE)
+        ]  # fmt: skip
+        name = described[function]
+        found.append(f"{name.partition('.')[0]}({', '.join(arguments)})" if arguments else name)
+    return " and ".join(found)
 
 
 def _shown(value: str | None) -> str:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import first_entry, known
-from ..datasets import AbstractDataset, Dataset
+from ..datasets import AbstractDataset, Dataset, StreamedDataset
 from ..networks import Network
 from ..networks._driven import driven_by_currents
 from ..spikes import Spikes
@@ -58,9 +58,9 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
     if isinstance(dataset, Dataset):  # others are checked as they are read
         dataset.spikes.check_sources(inputs)
-        if dataset.currents is None:  # else trials may need no spikes
-            _require_times(name, dataset.spikes, network.duration)
         driven_by_currents(network, dataset.currents, dataset.spikes)
+    if dataset.currents is None:  # else trials may need no spikes
+        _require_times(name, dataset, network.duration)
     if dataset.num_classes is None:
         return
     labels = known(dataset.labels)
@@ -74,25 +74,22 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
 
 
-def _require_times(name: str, spikes: Spikes, duration: float) -> None:
+def _require_times(name: str, dataset: AbstractDataset, duration: float) -> None:
     """Raise an error if no input spike comes within a trial, and warn if few do: times may be in another unit."""
-    times = known(spikes.times)
-    if times is None:
+    if isinstance(dataset, StreamedDataset):
+        first, each, subject = dataset.first_times, dataset.median_times, "in {:.0%} of the trials, most input spikes"
+    else:
+        first = each = known(dataset.spikes.times) if isinstance(dataset, Dataset) else None
+        subject = "{:.0%} of the input spikes"
+    if first is None or each is None or not np.isfinite(first).any():
         return
-    there = np.isfinite(times)
-    total, late = int(there.sum()), int((there & (times >= duration)).sum())
+    end = f"come at or after the trial end, duration={duration:g},"
     advice = "times are in the unit of the model's time constants; convert them (unit=...), or build a longer network"
-    if 0 < total == late:
-        raise ValueError(
-            f"{name}: all input spikes come at or after the trial end, duration={duration:g}, the first at "
-            f"{times[there].min():g}; {advice}"
-        )
-    if 2 * late > total:
-        warnings.warn(
-            f"{name}: {late / total:.0%} of the input spikes come at or after the trial end, duration={duration:g}, "
-            f"and do nothing; {advice}",
-            stacklevel=4,
-        )
+    if first.min() >= duration:
+        raise ValueError(f"{name}: all input spikes {end} the first at {first.min():g}; {advice}")
+    late = np.mean(each[np.isfinite(each)] >= duration)
+    if late > 0.5:
+        warnings.warn(f"{name}: {subject.format(late)} {end} and do nothing; {advice}", stacklevel=4)
 
 
 def require_optimizer(optimizer: Any) -> None:

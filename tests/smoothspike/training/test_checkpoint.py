@@ -142,26 +142,26 @@ def test_what_a_loss_reads_from_its_module_counts(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("one", "other", "message"),
     [
-        (ADAM, optax.adam(1e-3), r"step_size was 0\.01, and is 0\.001"),
-        (ADAM, optax.adam(optax.cosine_decay_schedule(1e-2, 9)), r"step_size was 0\.01, and is not there"),
-        (optax.adam(optax.constant_schedule(1e-2)), ADAM, r"step_size was not there, and is 0\.01"),
+        (ADAM, optax.adam(1e-3), r"was 0\.01, and is 0\.001$"),
+        (ADAM, optax.adam(optax.cosine_decay_schedule(1e-2, 9)), r"was 0\.01, and is cosine_decay_schedule\(.*steps=9, "),
+        (optax.adam(optax.constant_schedule(1e-2)), ADAM, r"was constant_schedule\(value=0\.01\), and is 0\.01$"),
         (
             optax.inject_hyperparams(optax.adam)(learning_rate=1e-2),
-            optax.inject_hyperparams(optax.adam)(learning_rate=1e-3), r"learning_rate'\] was 0\.01, and is 0\.001",
+            optax.inject_hyperparams(optax.adam)(learning_rate=1e-3), r"was 0\.01, and is 0\.001$",
         ),
     ],
     ids=["constant", "constant to schedule", "schedule to constant", "injected"],
 )  # fmt: skip
 def test_another_learning_rate_goes_on_and_is_told(tmp_path, one, other, message):
     written(tmp_path, layers(), optimizer=one)
-    with pytest.warns(UserWarning, match=f"resumes after epoch 1 with changes: learning rate.*{message}"):
+    with pytest.warns(UserWarning, match=f"resumes after epoch 1 with changes: learning rate {message}"):
         _, ((_, state), _, _) = saved(tmp_path, layers(), optimizer=other)
     # a schedule is where it would be after the two steps of one epoch, and a rate in the state is the new one
     schedules = [
         part for part in jax.tree.leaves(state, is_leaf=lambda part: isinstance(part, optax.ScaleByScheduleState))
         if isinstance(part, optax.ScaleByScheduleState)
     ]  # fmt: skip
-    assert [int(part.count) for part in schedules] == ([2] if "to schedule" in message or schedules else [])
+    assert [int(part.count) for part in schedules] == ([2] if "is cosine" in message or schedules else [])
     if hasattr(state, "hyperparams"):
         assert float(state.hyperparams["learning_rate"]) == pytest.approx(1e-3, rel=1e-6)
 

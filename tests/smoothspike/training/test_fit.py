@@ -235,6 +235,16 @@ def test_spikes_beyond_the_trial_are_an_error_or_a_warning():
             ss.evaluate(network, data(5.0, 6.0, 7.0, 8.0))
     with pytest.warns(UserWarning, match="75% of the input spikes come at or after the trial end"):
         ss.evaluate(build(), data(1.0, 6.0, 7.0, 8.0))
+
+    def streamed(*trials):
+        return ss.datasets.StreamedDataset(
+            lambda numbers: [trials[number] for number in numbers], [0] * len(trials), num_classes=3, num_sources=4
+        )
+
+    with pytest.raises(ValueError, match=r"all input spikes come .* the first at 5;"):
+        ss.evaluate(build(), streamed(([9.0, 5.0], [0, 1]), ([7.0], [3]), ([], [])))
+    with pytest.warns(UserWarning, match="in 67% of the trials, most input spikes come at or after the trial end"):
+        ss.evaluate(build(), streamed(([9.0, 5.0], [0, 1]), ([7.0, 1.0, 8.0], [3, 0, 0]), ([1.0], [2])))
     # a current alone may drive a network
     driven = ss.NeuronModel.from_equations(
         "dV/dt = V**2 + I_ext", name="driven", spike="V = oo", reset="V = -oo", inputs="V", currents="I_ext"
