@@ -143,7 +143,7 @@ def test_what_a_loss_reads_from_its_module_counts(tmp_path, monkeypatch):
     ("one", "other", "message"),
     [
         (ADAM, optax.adam(1e-3), r"was 0\.01, and is 0\.001$"),
-        (ADAM, optax.adam(optax.cosine_decay_schedule(1e-2, 9)), r"was 0\.01, and is cosine_decay_schedule\(.*steps=9, "),
+        (ADAM, optax.adam(optax.cosine_decay_schedule(1e-2, 9)), r"was 0\.01, and is cosine_decay_schedule\(.*=9, "),
         (optax.adam(optax.constant_schedule(1e-2)), ADAM, r"was constant_schedule\(value=0\.01\), and is 0\.01$"),
         (
             optax.inject_hyperparams(optax.adam)(learning_rate=1e-2),
