@@ -47,6 +47,7 @@ def braille(file: str | Path, *, step: float = 0.04, duration: float = 4.0) -> t
         >>> train, validation, test = braille("data/braille_touch.npz")  # doctest: +SKIP
     """
     require_positive("duration", duration)
+    require_positive("step", step)
     path = existing(file, _SOURCE)
     with reading(path, "npz file of Braille readings", _SOURCE), path.open("rb") as content:
         arrays = np.load(content, allow_pickle=False)

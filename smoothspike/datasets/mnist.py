@@ -61,12 +61,19 @@ def mnist(
         >>> train, validation, test = mnist("data/mnist", encode=binary)  # doctest: +SKIP
     """
     require_positive("duration", duration)
+    if split is not None:
+        _require_sizes(split)
     images, labels, sizes = _load(folder, validation, split)
     brightness = images.reshape(len(images), -1) / np.float32(_BRIGHTEST)
     spikes = encode_latency(brightness, duration) if encode is None else encode(brightness)
     whole = Dataset(spikes.trimmed(), labels, num_classes=_CLASSES, num_sources=brightness.shape[1])
     ends = np.cumsum(sizes)
     return whole[: ends[0]], whole[ends[0] : ends[1]], whole[ends[1] : ends[2]]
+
+
+def _require_sizes(split: Any) -> None:
+    if len(split) != 3 or not all(is_whole(size) and size >= 0 for size in split):
+        raise ValueError(f"split is {split!r}, but must be the numbers of images for training, validation and test")
 
 
 def _load(folder: str | Path, validation: int, split: Any) -> tuple[np.ndarray, np.ndarray, tuple[int, int, int]]:
@@ -82,8 +89,6 @@ def _load(folder: str | Path, validation: int, split: Any) -> tuple[np.ndarray, 
         sizes = number - int(validation), int(validation), len(parts[1][1])
     else:
         sizes = tuple(split)
-        if len(sizes) != 3 or not all(is_whole(size) and size >= 0 for size in sizes):
-            raise ValueError(f"split is {split!r}, but must be the numbers of images for training, validation and test")
         parts = _parts_that_are_there(folder)
         there = sum(len(labels) for _, labels in parts)
         if sum(sizes) > there:

@@ -10,7 +10,7 @@ from .._checks import is_whole
 from .._time_units import MILLISECONDS
 from .dataset import Dataset
 from .files import found
-from .spoken_file import SOURCE, SpokenFile, Window
+from .spoken_file import SOURCE, Choice, SpokenFile, Window
 from .streamed import StreamedDataset
 
 InMemory = tuple[Dataset, Dataset, Dataset]
@@ -77,9 +77,9 @@ def shd(
     Example:
         >>> train, validation, test = shd("data/shd", to="20 ms", group=5)  # doctest: +SKIP
     """
-    options = {"to": to, "group": group, "window": window, "max_events": max_events}
+    choice = Choice(to, group, window, max_events)
     names = ("shd_train.h5", "shd_test.h5")
-    known, unknown = (SpokenFile(found(folder, [name], SOURCE), 20, **options) for name in names)
+    known, unknown = (SpokenFile(found(folder, [name], SOURCE), 20, choice) for name in names)
     speakers = known.column("extra/speaker")
     is_held_out = np.isin(speakers, _held_out(np.unique(speakers), validation_speakers, known.path))
     parts = (known, np.flatnonzero(~is_held_out)), (known, np.flatnonzero(is_held_out)), (unknown, None)
@@ -128,9 +128,9 @@ def ssc(
     Example:
         >>> train, validation, test = ssc("data/ssc", stream=True)  # doctest: +SKIP
     """
-    options = {"to": to, "group": group, "window": window, "max_events": max_events}
+    choice = Choice(to, group, window, max_events)
     paths = [found(folder, [f"ssc_{part}.h5"], SOURCE) for part in ("train", "valid", "test")]
-    train, validation, test = (SpokenFile(path, 35, **options).dataset(None, buckets, stream) for path in paths)
+    train, validation, test = (SpokenFile(path, 35, choice).dataset(None, buckets, stream) for path in paths)
     return train, validation, test  # pyright: ignore[reportReturnType]
 
 

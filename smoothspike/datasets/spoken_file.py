@@ -20,18 +20,29 @@ _CHANNELS = 700
 _AT_ONCE = 512
 
 
-class SpokenFile:
-    """An HDF5 file in the layout of both data sets: labels, and a list of times and one of channels for each trial."""
+class Choice:
+    """What is taken of a file.
 
-    def __init__(
-        self, path: Path, num_classes: int, *, to: str, group: int, window: Window | None, max_events: int | None
-    ) -> None:
-        self.path, self.num_classes, self.factor = path, num_classes, time_factor("s", to)
+    Raises:
+        ValueError: if an argument is out of range.
+    """
+
+    __slots__ = ("factor", "group", "max_events", "window")
+
+    def __init__(self, to: str, group: int, window: Window | None, max_events: int | None) -> None:
+        self.factor = time_factor("s", to)
         self.group = as_count("group", group)
         self.max_events = None if max_events is None else as_count("max_events", max_events)
         if window is not None and not 0 <= window[0] < window[1]:
             raise ValueError(f"window is {window!r}, but must be a first and a later last time, at least 0")
         self.window = window
+
+
+class SpokenFile:
+    """An HDF5 file in the layout of both data sets: labels, and a list of times and one of channels for each trial."""
+
+    def __init__(self, path: Path, num_classes: int, choice: Choice) -> None:
+        self.path, self.num_classes, self.choice = path, num_classes, choice
         file = open_hdf5(path, ("spikes/times", "spikes/units"), SOURCE)
         with reading(path, "file of spikes", SOURCE):
             self.times, self.units = file["spikes/times"], file["spikes/units"]
@@ -53,7 +64,7 @@ class SpokenFile:
     def dataset(self, numbers: np.ndarray | None, buckets: int, stream: bool) -> Dataset | StreamedDataset:
         """Return the trials with these numbers, or all."""
         numbers = np.arange(len(self.labels)) if numbers is None else numbers
-        classes, sources = self.num_classes, -(-_CHANNELS // self.group)
+        classes, sources = self.num_classes, -(-_CHANNELS // self.choice.group)
         if stream:
             if is_packed(self.path):
                 raise ValueError(f"{self.path} is compressed, and cannot be streamed: unpack it, as with gunzip -k")
@@ -88,26 +99,24 @@ class SpokenFile:
         with reading(self.path, "file of spikes", SOURCE):
             times, units = self.times[distinct], self.units[distinct]
             given = [(times[place], units[place]) for place in places]
-            flat = flat_from_trials(given, self.factor, lambda place: f"trial {numbers[place]}")
+            flat = flat_from_trials(given, self.choice.factor, lambda place: f"trial {numbers[place]}")
             if (flat.sources >= _CHANNELS).any():
                 raise ValueError(f"unit {flat.sources.max()} is none of {_CHANNELS} channels")
         return self._chosen(flat)
 
     def _chosen(self, flat: Flat) -> Flat:
         """Choose spikes in the window, at most so many, and group their channels."""
-        times, sources = flat.times, flat.sources // self.group
+        window, most_events = self.choice.window, self.choice.max_events
+        times, sources = flat.times, flat.sources // self.choice.group
         trial = np.repeat(np.arange(len(flat.lengths)), flat.lengths)
-        if self.window is not None:
-            is_inside = (times >= self.window[0]) & (times < self.window[1])
-            times, sources, trial = (
-                times[is_inside] - times.dtype.type(self.window[0]),
-                sources[is_inside],
-                trial[is_inside],
-            )
+        if window is not None:
+            is_inside = (times >= window[0]) & (times < window[1])
+            times = times[is_inside] - times.dtype.type(window[0])
+            sources, trial = sources[is_inside], trial[is_inside]
         lengths = np.bincount(trial, minlength=len(flat.lengths))
-        if self.max_events is not None and (lengths > self.max_events).any():
+        if most_events is not None and (lengths > most_events).any():
             rank = np.arange(len(trial)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-            most = np.minimum(lengths, self.max_events)[trial]
+            most = np.minimum(lengths, most_events)[trial]
             # of n spikes, as many as steps that rank * most / n crosses
             is_kept = (rank + 1) * most // lengths[trial] > rank * most // lengths[trial]
             times, sources, trial = times[is_kept], sources[is_kept], trial[is_kept]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +24,18 @@ class Splits(NamedTuple):
     test: AbstractDataset
 
 
-def missing_files(data: Data, source: Source) -> str | None:
-    """Return the path of the files that the data need, if it is not there."""
+def missing_files(data: Data, seed: int, source: Source) -> str | None:
+    """Return the path of the files that the data need, if it is not there.
+
+    Raises:
+        ConfigError: if another option of the data is wrong, with the line of the table.
+    """
     paths = [str(path_of(data.options[name], source)) for name in _FILES if name in data.options]
-    return next((path for path in paths if not path_of(path, source).exists()), None)
+    missing = next((path for path in paths if not path_of(path, source).exists()), None)
+    if missing is not None and data.name in DATA_FUNCTIONS:
+        with explained(source, ("data",)), suppress(FileNotFoundError):
+            _loaded(data, seed, source)
+    return missing
 
 
 def with_fallback(data: Data) -> Data:

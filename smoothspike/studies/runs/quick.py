@@ -13,7 +13,8 @@ POINTS, FEW = 5, 3
 def quick(config: Config, source: Source) -> tuple[Config, str | None]:
     """Return a configuration with few samples, epochs and trials, and what to say if its data are others."""
     data, told = config.data, None
-    missing = missing_files(data, source)
+    # a loader checks its options before it looks for files, so that a wrong one is told without them
+    missing = missing_files(data, config.seed, source)
     if missing is not None:
         data = with_fallback(data)
         told = (
