@@ -6,7 +6,7 @@ from ..config import Config, Source
 from ..parts.data import missing_files, with_fallback
 
 SAMPLES, EPOCHS, TRIALS = 96, 2, 2
-#: Of landscapes.
+#: Points of landscapes, and samples of these and to initialise with.
 POINTS, FEW = 5, 3
 
 
@@ -26,6 +26,10 @@ def quick(config: Config, source: Source) -> tuple[Config, str | None]:
     training = dataclasses.replace(
         training, epochs=min(training.epochs, EPOCHS), batch_size=min(training.batch_size, SAMPLES // 3), seeds=1
     )
+    network, initialise = config.network, config.network.initialise
+    if initialise is not None:
+        network = dataclasses.replace(network, initialise=dataclasses.replace(initialise, samples=FEW))
     search = config.search and dataclasses.replace(config.search, trials=min(config.search.trials, TRIALS), seeds=1)
     scape = config.landscape and dataclasses.replace(config.landscape, points=POINTS, samples=FEW)
-    return dataclasses.replace(config, data=data, training=training, search=search, landscape=scape), told
+    quick = dataclasses.replace(config, data=data, network=network, training=training, search=search, landscape=scape)
+    return quick, told
