@@ -158,10 +158,10 @@ def draw_gradients(ax: Axes, path: Path, name: str, color: str) -> None:
     """Draw both derivatives along the path of the spike times."""
     length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(path.times, axis=0), axis=1))])
     gradients = path.gradients[name]
-    for values, style in zip(gradients.T, ("-", (0, (4, 1))), strict=True):
-        ax.plot(length, values / np.abs(gradients).max(), color=color, linestyle=style)
+    for values, style, label in zip(gradients.T, ("-", (0, (4, 1))), ("first input", "second"), strict=True):
+        ax.plot(length, values / np.abs(gradients).max(), color=color, linestyle=style, label=label)
     ax.axhline(0, color=plot.GREY, linewidth=0.5, zorder=0)
-    ax.set(xlim=(0, length[-1]), ylim=(-1.05, 1.05), xlabel="path of the spike times")
+    ax.set(xlim=(0, length[-1]), ylim=(-1.05, 1.05), xlabel=r"path length ($\tau_m$)")
 
 
 def run(quick: bool) -> Outcome:
@@ -181,12 +181,14 @@ def run(quick: bool) -> Outcome:
             )
         draw_times(middle, path, variant.color)
         draw_gradients(lower, path, "weights", variant.color)
+        upper.set_xlabel(r"time ($\tau_m$)")
         for ax in (upper, middle, lower):
             ax.set_ylabel("")
     for ax, label in zip(
-        axes[:, 0], ("$V$, before and after", "spike times", r"d$L$/d$w$ (largest is 1)"), strict=True
+        axes[:, 0], ("$V$, before and after", r"spike times ($\tau_m$)", r"d$L$/d$w$ (largest: 1)"), strict=True
     ):
         ax.set_ylabel(label)
+    axes[2, 0].legend(fontsize=6, loc="lower right")
     return Outcome(numbers, {"": fig})
 
 
