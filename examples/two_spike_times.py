@@ -188,7 +188,7 @@ def run(quick: bool) -> Outcome:
         axes[:, 0], ("$V$, before and after", r"spike times ($\tau_m$)", r"d$L$/d$w$ (largest: 1)"), strict=True
     ):
         ax.set_ylabel(label)
-    axes[2, 0].legend(fontsize=6, loc="lower right")
+    axes[2, 0].legend(fontsize=6, loc="upper right")
     return Outcome(numbers, {"": fig})
 
 
