@@ -89,8 +89,8 @@ def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
 
 #: The rule for delays, and how training keeps it.
 DELAYS = (
-    "delays must be finite and non-negative; to keep them so in training, let optax.keep_params_nonnegative() follow their "
-    "optimiser"
+    "delays must be finite and non-negative; to keep them so in training, let optax.keep_params_nonnegative() follow "
+    "their optimiser"
 )
 
 
