@@ -1,6 +1,9 @@
 """Argument checks. Values are checked where they are known; under tracing, only shapes are."""
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +13,9 @@ from jax.core import Tracer
 from jaxtyping import Array
 
 from ._tracing import revealed
+
+#: A traced integer that has been checked before it was traced, and the number below which it is.
+_checked_before: ContextVar[tuple[Any, int] | None] = ContextVar("checked_before", default=None)
 
 
 def known(value: Any) -> np.ndarray | None:
@@ -69,6 +75,19 @@ def positive_number(name: str, value: Any) -> Array:
     return eqx.error_if(number, is_wrong, f"{name} must be a positive, finite number")
 
 
+@contextmanager
+def below(value: Any, size: int | None) -> Iterator[None]:
+    """A context in which a traced integer itself is known to be from 0 to `size - 1`; None for not known.
+
+    A check at run time needs Python, and JAX keeps no program that does in its compilation cache.
+    """
+    token = _checked_before.set(None if size is None else (value, size))
+    try:
+        yield
+    finally:
+        _checked_before.reset(token)
+
+
 def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
     """Return integers from 0 to `size - 1` as an array; if they are out of range, raise an error, also inside jit.
 
@@ -78,6 +97,9 @@ def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
     array, numbers = jnp.asarray(value), known(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise ValueError(f"{name} is of type {array.dtype}, but must be an integer: {advice}")
+    before = _checked_before.get()
+    if numbers is None and before is not None and before[0] is value and before[1] <= size:
+        return array
     if numbers is None:
         wrong = jnp.any((array < 0) | (array >= size))
         # the check returns a zero, so that arrays keep their sharding

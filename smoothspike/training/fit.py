@@ -21,6 +21,7 @@ from .best import Best
 from .callbacks import Callback
 from .checkpoint import Checkpoint, Identity
 from .checks import (
+    classes_of,
     require_callbacks,
     require_count,
     require_dataset,
@@ -145,7 +146,7 @@ def fit(
     first = given_capacities(network, capacity)
     (network, state), history, capacities = saved.resumed(fresh, first, epochs=epochs, steps=batches)
     best = _kept(keep_best, saved.best, history, validation)
-    step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory)
+    step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory, classes=classes_of(dataset))
     if mesh is not None:
         network, state = replicate((network, state), mesh)
     trained, told = Trained(network, state, capacities), None

@@ -1,6 +1,5 @@
 """The oracle against a Taylor integrator, a general ODE solver in a phase coordinate, and known closed forms."""
 
-
 import mpmath
 import numpy as np
 import pytest
