@@ -43,8 +43,9 @@ def floating(name: str, values: Any) -> Array:
         raise ValueError(f"{name} must be an array of real numbers, not {type(values).__name__} ({error})") from error
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise ValueError(f"{name} must be real numbers, but are complex.")
-    # half precision cannot resolve spike times
-    return array if array.dtype in (jnp.float32, jnp.float64) else array.astype(float)
+    # half precision cannot resolve spike times; a weak type, such as that of jnp.full(shape, 0.1), is lost in the first
+    # step of an optimiser, so that jit would compile everything twice
+    return array.astype(array.dtype if array.dtype in (jnp.float32, jnp.float64) else float)
 
 
 def require_finite(name: str, values: Array) -> None:
@@ -109,7 +110,10 @@ def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
 
 
 #: The rule for delays, and how training keeps it.
-DELAYS = "delays must be finite and non-negative; to keep them so in training, optimise their logarithm"
+DELAYS = (
+    "delays must be finite and non-negative; to keep them so in training, let optax.keep_params_nonnegative() follow "
+    "their optimiser"
+)
 
 
 def wrong_delays(delays: Any) -> Any:

@@ -153,7 +153,8 @@ def fit(
     # for an epoch that was saved, but not followed by its callbacks
     is_over = bool(history) and stops(callbacks, trained.network, history)
     quiet = not progress or jax.process_index() > 0
-    with tqdm(total=epochs * batches, initial=len(history) * batches, disable=quiet, unit="batch") as bar:
+    ended = len(history) * batches
+    with tqdm(desc="compiling", total=epochs * batches, initial=ended, disable=quiet, unit="batch") as bar:
         while len(history) < epochs and not is_over:
             shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, len(history)))
             varied = augment and (lambda spikes, n, own=augment_key: augment(spikes, jax.random.fold_in(own, n)))
@@ -167,6 +168,7 @@ def fit(
                 )
                 row |= {"validation_loss" if name == "loss" else name: value for name, value in found.items()}
             history.append(row)
+            bar.set_description_str()
             trained = with_less_capacity(trained, told, len(history) * batches)
             bar.set_postfix_str(shown(row))
             best.see(trained.network, history)

@@ -60,6 +60,13 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(data, tmp_pa
     assert train(build(), data[0], epochs=4, checkpoint=tmp_path / "run").history == resumed.history
 
 
+def test_the_progress_bar_says_that_the_first_epoch_compiles(data, capsys):
+    ss.fit(build(), data[0], loss, optimizer=optax.adabelief(2e-2), batch_size=32, epochs=2)
+    first, *_, last = capsys.readouterr().err.strip("\r").split("\r")
+    assert first.startswith("compiling: ")
+    assert "compiling" not in last
+
+
 @pytest.mark.slow
 def test_capacity_grows_during_training(data):
     network = build(scale=3.0)
