@@ -10,7 +10,6 @@ Source: Abel's identity for the Wronskian; for EventProp, Wunderlich & Pehle, Sc
 """
 
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -244,23 +243,25 @@ class _Resets(NamedTuple):
 
     def applied(self, number: Array, by: EventJacobian) -> EventJacobian:
         """Return the Jacobian of an interval, given that without spikes."""
-        for of_spike in range(len(self.place)):
-            is_here = self.place[of_spike] == number
-            there = jax.tree.map(itemgetter(of_spike), self.jacobian)
-            rows = zip(there.d_state, by.d_state, strict=True)
-            by = EventJacobian(
-                [[_replaced(is_here, a, b) for a, b in zip(*row, strict=True)] for row in rows],
-                [_replaced(is_here, a, b) for a, b in zip(there.d_interval, by.d_interval, strict=True)],
-                [
-                    b if a is None else jnp.where(is_here, a, 0.0) + (0.0 if b is None else b)
-                    for a, b in zip(there.d_parameters, by.d_parameters, strict=True)
-                ],
-            )
-        return by
+        # in one interval a neuron has one at most
+        is_here = self.place == number
+        any_here = is_here.any(0)
 
+        def there(entry: Array) -> Array:
+            return jnp.where(is_here, entry, 0.0).sum(0)
 
-def _replaced(is_here: Array, there: Array | None, by: Array | None) -> Array | None:
-    return by if there is None else jnp.where(is_here, there, 0.0 if by is None else by)
+        def replaced(entry: Array | None, by: Array | None) -> Array | None:
+            return by if entry is None else jnp.where(any_here, there(entry), 0.0 if by is None else by)
+
+        def added(entry: Array | None, by: Array | None) -> Array | None:
+            return by if entry is None else there(entry) + (0.0 if by is None else by)
+
+        jacobian, rows = self.jacobian, zip(self.jacobian.d_state, by.d_state, strict=True)
+        return EventJacobian(
+            [[replaced(a, b) for a, b in zip(*row, strict=True)] for row in rows],
+            [replaced(a, b) for a, b in zip(jacobian.d_interval, by.d_interval, strict=True)],
+            [added(a, b) for a, b in zip(jacobian.d_parameters, by.d_parameters, strict=True)],
+        )
 
 
 def _resets(dynamics: AbstractDynamics, tangents: Any, inputs: Inputs, passage: Passage, total: int) -> _Resets:
