@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
-from gallery import PARTS, Entry, Outcome, mean_and_deviation
+from gallery import PARTS, Entry, Outcome, mean_and_deviation, trained_several_times
 from matplotlib.figure import Figure
 
 import smoothspike as ss
@@ -48,8 +48,6 @@ RATES = {"lif": 5e-3, "qif": 1e-2}
 DECAYS = {"lif": 0.95, "qif": 0.965}
 #: Of hidden and output neurons, all together and of one; `fit` finds more where it is too little.
 CAPACITY = {"lif": (Capacity(160, 2), Capacity(112, 32)), "qif": (Capacity(320, 4), Capacity(16, 4))}
-
-ORDINARY = "accuracy_without_pseudospikes"
 
 
 def published_loss(times: jax.Array, label: jax.Array) -> jax.Array:
@@ -119,16 +117,11 @@ def near_a_border(data: ss.datasets.Dataset, distance: float = 0.01) -> float:
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what was found in several runs."""
-    histories, results = [each["history"] for each in runs], [each["found"] for each in runs]
-    errors = np.array([[1 - row[ORDINARY] for row in history] for history in histories])
-    return {
-        "ordinary": mean_and_deviation([100 * each[ORDINARY] for each in results]),
-        "with_pseudospikes": mean_and_deviation([100 * each["accuracy"] for each in results]),
-        "validation": mean_and_deviation(list(100 * (1 - errors[:, -1]))),
-        "missing": mean_and_deviation([100 * each["missing"] for each in results]),
-        "silent": mean_and_deviation([100 * each["silent_fraction_0"] for each in results]),
-        "each": [each[ORDINARY] for each in results],
-        "errors": errors.tolist(),
+    found = trained_several_times(runs)
+    last = 1 - np.array(found["errors"])[:, -1]
+    return found | {
+        "validation": mean_and_deviation(list(100 * last)),
+        "missing": mean_and_deviation([100 * each["found"]["missing"] for each in runs]),
     }
 
 
@@ -170,7 +163,8 @@ def figure(numbers: dict[str, Any]) -> Figure:
     ax.plot(*theirs.T, "o", color="#222222", markersize=3, label="LIF, published (test)")
     ax.set(xscale="log", yscale="log", xlabel="epoch", ylabel="error by ordinary spikes (%)")
     ax.set_yticks((1, 2, 5, 10, 20))
-    ax.yaxis.set_major_formatter("{x:g}")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter("{x:g}")
     ax.yaxis.set_minor_formatter("")
     ax.legend()
     return fig

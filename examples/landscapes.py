@@ -115,10 +115,7 @@ def draw_lines(axes: tuple[Axes, Axes], kind: Kind, line: Any) -> None:
     """Draw the losses of single samples and their mean, and the derivative of the mean."""
     upper, lower = axes
     for sample in range(len(line.sample_values)):
-        places, values = line.curve(sample)
-        jump = np.flatnonzero(np.diff(places) == 0)
-        upper.plot(places, np.insert(values, jump + 1, np.nan)[: len(values)] if not len(jump) else values,
-                   color=plot.lighter(kind.color, 0.6), linewidth=0.6)  # fmt: skip
+        upper.plot(*line.curve(sample), color=plot.lighter(kind.color, 0.6), linewidth=0.6)
     upper.plot(*line.curve(), color=kind.color, linewidth=1.2)
     lower.plot(line.coordinates[0], line.gradients[:, 0], color=kind.color, linewidth=0.8)
     upper.set_title(kind.name, color=kind.color)

@@ -1,7 +1,8 @@
 """Deep networks that start silent learn to read MNIST by their spikes.
 
 784-100-100-10 oscillating QIF neurons, weights and initial phases trained, as in Fig. 4 of Klos & Memmesheimer,
-arXiv:2309.14523, side by side with the authors' package: same images, starts, batches. Then gradients layer by layer.
+arXiv:2309.14523, side by side with the authors' package: same images, starts, batches. Then leaky neurons
+with exact and with surrogate gradients, deeper networks, and gradients layer by layer.
 
     python examples/mnist_from_silence.py --data FOLDER --peer FOLDER [--quick] [--output runs/mnist_from_silence]
 
@@ -19,6 +20,7 @@ import numpy as np
 import optax
 from gallery import PARTS, Entry, Outcome, mean_and_deviation
 from jaxtyping import Array
+from leaky_digits import AWAKE, LEAKY_DURATION, awake, leaky, surrogate
 from matplotlib.figure import Figure
 from silent_digits import (
     DURATION,
@@ -31,12 +33,12 @@ from silent_digits import (
     spikegd,
     within_period,
 )
-from silent_tables import draw_activity, draw_depths, draw_errors, draw_gradients, tables
+from silent_tables import LEAKY, draw_activity, draw_depths, draw_errors, draw_gradients, draw_leaky, tables
 
 import smoothspike as ss
 
 BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
-SEEDS, PEER_SEEDS, ENTRIES = 3, 1, 10
+SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 3, 1, 1, 10
 DEPTHS = 1, 2, 4, 8, 10
 #: The last of them that is trained; deeper networks take long to compile.
 DEEPEST = 4
@@ -44,11 +46,18 @@ DEEPEST = 4
 RESOLVED = 100.0
 
 
-def loss_of(times: Any, label: Any) -> Array:
+def loss_of(times: Any, label: Any, duration: float = DURATION, existing_only: bool = False) -> Array:
     """The loss of the paper."""
     return ss.losses.first_spike_cross_entropy(
-        times, label, tau=1.0, early_weight=0.01, early="exponential", early_tau=DURATION
+        times, label, tau=1.0, early_weight=0.01, early="exponential", early_tau=duration, existing_only=existing_only
     )
+
+
+#: Networks of leaky neurons, and their losses: without pseudospikes, missing spikes are left out as in EventProp.
+LEAKY_NETWORKS = {
+    "exact": (leaky, partial(loss_of, duration=LEAKY_DURATION, existing_only=True)),
+    "surrogate": (surrogate, partial(loss_of, duration=LEAKY_DURATION)),
+}
 
 
 def optimizer(steps: int) -> optax.GradientTransformation:
@@ -100,7 +109,7 @@ def trained(network: Network, start: Parameters, data: list[Images], seed: int, 
     return parameters, history
 
 
-def scored(answered: Any, parameters: Parameters, of: Images) -> dict[str, Any]:
+def scored(answered: Any, parameters: Parameters, of: Images, duration: float = DURATION) -> dict[str, Any]:
     """Return accuracies in %, losses, and activity; a trial without an output spike counts as wrong."""
     parts = [
         answered(parameters, of.pixels[begin : begin + BATCH])
@@ -109,8 +118,8 @@ def scored(answered: Any, parameters: Parameters, of: Images) -> dict[str, Any]:
     times, ordinary, counts = (np.concatenate(each) for each in zip(*parts, strict=True))
     labels = of.labels[: len(times)]
     has_spike = np.isfinite(ordinary).any(1)
-    within = np.where(np.isfinite(ordinary), ordinary, DURATION)
-    losses = jax.vmap(loss_of)
+    within = np.where(np.isfinite(ordinary), ordinary, duration)
+    losses = jax.vmap(partial(loss_of, duration=duration))
     return {
         "accuracy": 100 * float((np.argmin(times, 1) == labels).mean()),
         "ordinary": 100 * float((has_spike & (np.argmin(ordinary, 1) == labels)).mean()),
@@ -131,6 +140,34 @@ def one_run(network: Network, data: list[Images], seed: int, epochs: int, depth:
         "before": scored(answered, start, data[2]),
         "after": scored(answered, parameters, data[2]),
     }
+
+
+def leaky_run(kind: str, data: list[Images], seed: int, epochs: int, depth: int = 2) -> dict[str, Any]:
+    """Train one leaky network, of a kind such as "exact_silent", from the same weights, or from larger ones."""
+    gradient, at_start = kind.split("_")
+    network, loss = LEAKY_NETWORKS[gradient]
+    start = silent(seed, data[0].pixels.shape[1], depth)
+    start = awake(start, data[0].pixels[:100]) if at_start == "awake" else start
+    parameters, history = trained(network, start, data, seed, epochs, loss)
+    found: dict[str, Any] = {"history": history}
+    for when, each in (("before", start), ("after", parameters)):
+        score = scored(answering(network), each, data[2], LEAKY_DURATION)
+        found[when] = score | {"zeros": zeros(network, loss, each, data[0])}
+    return found
+
+
+def zeros(network: Network, loss: Any, parameters: Parameters, of: Images, samples: int = 50) -> float:
+    """Return the share, in %, of weights without a gradient in single trials; those of dark pixels do not count."""
+
+    def one(weights: Any, image: Array, label: Array) -> Array:
+        return loss(network({**parameters, "weights": weights}, image).times, label)
+
+    pixels = of.pixels[:samples]
+    found = jax.jit(jax.vmap(jax.grad(one), (None, 0, 0)))(parameters["weights"], pixels, of.labels[:samples])
+    masks = [pixels[:, None, :], *(np.ones((1, 1, 1), bool) for _ in found[1:])]
+    counted = [np.broadcast_to(mask, each.shape) for mask, each in zip(masks, found, strict=True)]
+    number = sum(int(each.sum()) for each in counted)
+    return 100 * sum(int((each == 0)[mask].sum()) for each, mask in zip(found, counted, strict=True)) / number
 
 
 def gradients(depth: int, data: list[Images], entries: int = ENTRIES, samples: int = 20) -> dict[str, list[float]]:
@@ -211,18 +248,26 @@ def run(quick: bool, data: Path | None = None, peer: Path | None = None) -> Outc
         else runs(f"depth_{depth}", lambda seed, depth=depth: one_run(oscillating, parts, seed, epochs, depth), 1)
         for depth in depths if depth <= DEEPEST
     }  # fmt: skip
-    fig = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axes = fig.subplots(2, 2).ravel()
+    others = {
+        kind: runs(kind, lambda seed, kind=kind: leaky_run(kind, parts, seed, epochs, middle_depth), LEAKY_SEEDS)
+        for kind in LEAKY
+    }
+    fig = Figure(figsize=(7.2, 4.4), layout="constrained")
+    axes = fig.subplots(2, 3).ravel()
     draw_errors(axes[0], found)
     draw_activity(axes[1], found)
     draw_depths(axes[2], deep)
-    draw_gradients(axes[3], slopes)
+    draw_leaky(axes[3], found["ours"], others, "ordinary")
+    draw_leaky(axes[4], found["ours"], others, "silent")
+    draw_gradients(axes[5], slopes)
     size = len(parts[0].labels)
     numbers: dict[str, Any] = {"data": name, "images": size, "test_images": len(parts[2].labels), "epochs": epochs}
     numbers |= {"seeds": seeds, "peer_seeds": peer_seeds, "last_peer_seed": peer_seeds - 1, "entries": ENTRIES}
     numbers |= {"batch": BATCH, "steps": epochs * (size // BATCH), "gradients": slopes}
     numbers |= {kind: summary(each) for kind, each in found.items()}
     numbers |= {"depths": {depth: summary(each) for depth, each in deep.items()}}
+    numbers |= {"leaky": {kind: summary(each) for kind, each in others.items()}, "awake": AWAKE}
+    numbers |= {"start_zeros": zeros(oscillating, loss_of, silent(0, parts[0].pixels.shape[1], middle_depth), parts[0])}
     return Outcome(numbers | {"tables": tables(numbers)}, {"": fig})
 
 

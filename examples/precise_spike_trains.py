@@ -15,103 +15,43 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from descents import descent, searching_descent
 from gallery import PARTS, Entry, Outcome
-from jaxtyping import Array, Float
+from jaxtyping import Array
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from spike_trains import (
+    CAPACITY,
+    DURATION,
+    SIZE,
+    TRAINED,
+    WEIGHT,
+    Parameters,
+    Task,
+    all_scores,
+    at_zero,
+    control,
+    lossy,
+    recording,
+    task,
+)
 
 import smoothspike as ss
 from smoothspike import plot
 
-SIZE, TRAINED, DURATION, WEIGHT = 10, 2, 10.0, 5.0
-CAPACITY = 500
-Parameters = dict[str, Any]
+#: Trials with the line search, in parts that are kept; the first part is as long as what was published.
+PART, PARTS_OF_SEARCH = 20_000, 3
 
 
-class Task(NamedTuple):
-    """Inputs, and the times at which neurons must spike; the last of each only bounds the spike after them."""
-
-    spikes: ss.Spikes
-    targets: list[np.ndarray]
-    beyond: Any = "lifted"
-
-
-def task(seed: int) -> Task:
-    """Draw inputs of rate 1, and targets with exponential intervals of rates 1 and 1/2, plus 1 from the second on.
-
-    The random numbers are those of the authors' code, as JAX drew them in 2024; inputs are seen from time 10 on.
-    """
-    number = int(5 * 2 * DURATION)
-    with jax.threefry_partitionable(False):
-        key, for_excitation = jax.random.split(jax.random.PRNGKey(seed))
-        key, for_inhibition = jax.random.split(key)
-        _, for_targets = jax.random.split(key)
-        intervals = [
-            np.asarray(jax.random.exponential(each, (SIZE, number))) for each in (for_excitation, for_inhibition)
-        ]
-        between = np.array(jax.random.exponential(for_targets, (TRAINED, int(2.5 * DURATION))))
-    times = np.cumsum(np.concatenate(intervals), axis=1) - DURATION
-    sources, _ = np.nonzero(inside := (times > 0) & (times < DURATION))
-    between[1] /= 0.5
-    between[:, 1:] += 1
-    targets = [np.append(row[row < DURATION], 1.1 * DURATION) for row in np.cumsum(between, axis=1)]
-    return Task(ss.Spikes(times[inside], sources).sorted(), targets)
-
-
-def network(recurrent: Float[Array, "neurons neurons"], beyond: Any) -> ss.Recurrent:
-    """Build the network; no neuron is connected to itself."""
-    inputs = jnp.concatenate([WEIGHT * jnp.eye(SIZE), -WEIGHT * jnp.eye(SIZE)], axis=1)
-    weights = recurrent * (1 - jnp.eye(SIZE))
-    neuron = ss.Neuron(ss.models.qif(tau_m=1.0, tau_s=0.5), beyond=beyond)
-    return ss.Recurrent(neuron, SIZE, 2 * SIZE, DURATION, recurrent_weights=weights, input_weights=inputs)
-
-
-def recording(parameters: Parameters, given: Task) -> Any:
-    """Run a trial."""
-    return network(parameters["weights"], given.beyond)(given.spikes, initial=parameters["initial"], capacity=CAPACITY)
-
-
-def errors(times: Float[Array, "neurons spikes"], targets: list[np.ndarray]) -> list[Array]:
-    """Return by how much spikes miss their targets; the last of every neuron only by how much it is too early."""
-    found = []
-    for neuron, wanted in enumerate(targets):
-        miss = times[neuron, : len(wanted)] - wanted
-        found.append(miss.at[-1].set(jnp.minimum(miss[-1], 0.0)))
-    return found
-
-
-def loss_of(misses: list[Array], targets: list[np.ndarray]) -> Array:
-    relative = [miss / (wanted + 2) for miss, wanted in zip(misses, targets, strict=True)]
-    return jnp.mean(jnp.concatenate(relative) ** 2)
-
-
-def at_zero(perturbation: int = 0) -> Parameters:
-    """Return parameters of zero, or, numbered, ones whose weights are of the order of 1e-12."""
-    noise = 1e-12 * np.random.default_rng(perturbation).normal(size=(SIZE, SIZE)) if perturbation else 0.0
-    return {
-        "weights": jnp.zeros((SIZE, SIZE)) + noise,
-        "initial": {"V": jnp.zeros(SIZE), "I": jnp.zeros(SIZE)},
-    }
-
-
-def training(given: Task, trials: int, *, searches: bool = False) -> Callable[[Parameters], Any]:
-    """Return a program that trains a network."""
-    count = max(map(len, given.targets))
-
-    def loss(parameters: Parameters) -> tuple[Array, Array]:
-        times = recording(parameters, given).spike_times(count)[:TRAINED]
-        return loss_of(errors(times, given.targets), given.targets), times
-
-    if searches:
-        seen = np.arange(count) < np.array([[len(wanted)] for wanted in given.targets])
-        return searching_descent(loss, seen, trials)
-    return descent(loss, trials)
+def trained(train: Callable[[Parameters], Any], given: Task, perturbation: int = 0) -> dict[str, Any]:
+    """Train at rates that decay; return losses, and what becomes of the network with the other neurons and without."""
+    end, losses, _ = train(at_zero(perturbation))
+    return {"losses": np.asarray(losses).tolist()} | all_scores(end, given)
 
 
 def of_the_authors(folder: Path, trials: int, copies: int) -> list[float]:
@@ -137,27 +77,20 @@ def of_the_authors(folder: Path, trials: int, copies: int) -> list[float]:
     return [float(each[-1]) for each in losses]
 
 
-def control(parameters: Parameters) -> Parameters:
-    """Cut the connections onto the neurons that are not trained."""
-    return {**parameters, "weights": parameters["weights"].at[TRAINED:].set(0.0)}
-
-
-def scored(parameters: Parameters, given: Task) -> tuple[float, float]:
-    """Return the loss and the largest error of a spike time."""
-    times = recording(parameters, given).spike_times(max(map(len, given.targets)))[:TRAINED]
-    misses = errors(times, given.targets)
-    return float(loss_of(misses, given.targets)), float(max(jnp.abs(miss).max() for miss in misses))
-
-
-def draw_raster(ax: Axes, given: Task, trains: list[tuple[Any, str]]) -> None:
-    """Draw targets as bars, and spikes of several recordings below."""
+def draw_raster(ax: Axes, given: Task, trains: list[tuple[Any, str, str]]) -> None:
+    """Draw targets as bars, and spikes of several recordings below each other."""
+    bar = plot.lighter(plot.GREY, 0.4)
+    ax.plot([], [], color=bar, linewidth=3, label="target")
     for neuron, wanted in enumerate(given.targets):
         for time in wanted[:-1]:
-            ax.plot([time, time], [-neuron - 0.4, -neuron + 0.4], color=plot.lighter(plot.GREY, 0.4), linewidth=3)
-        for offset, (found, color) in zip((0.25, 0.0, -0.25), trains, strict=True):
+            ax.plot([time, time], [-neuron - 0.4, -neuron + 0.4], color=bar, linewidth=3)
+        for offset, (found, color, label) in zip((0.25, 0.0, -0.25), trains, strict=True):
             spikes = found.spikes[-1].to_trains(SIZE)[neuron]
-            ax.plot(spikes, np.full(len(spikes), -neuron + offset), "|", color=color, markersize=5)
-    ax.set(xlim=(0, DURATION), ylim=(-1.6, 0.6), yticks=[0, -1], yticklabels=["neuron 1", "neuron 2"], xlabel="time")
+            heights = np.full(len(spikes), -neuron + offset)
+            ax.plot(spikes, heights, "|", color=color, markersize=5, label=None if neuron else label)
+    ax.set(xlim=(0, DURATION), ylim=(-1.6, 0.6), yticks=[0, -1], yticklabels=["neuron 1", "neuron 2"])
+    ax.set_xlabel(r"time ($\tau_m$)")
+    ax.legend(fontsize=6, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4, columnspacing=1.0, handletextpad=0.4)
 
 
 def spread(losses: list[float]) -> dict[str, Any]:
@@ -176,28 +109,30 @@ def run(quick: bool) -> Outcome:
     """Train networks from several seeds."""
     trials, seeds, copies = (50, 1, 2) if quick else (10_000, 5, 6)
     numbers: dict[str, Any] = {"trials": trials, "seeds": seeds, "runs": []}
-    fig = Figure(figsize=(7.2, 2.3), layout="constrained")
-    left, middle, right = fig.subplots(1, 3, width_ratios=(1, 1, 1.4))
+    fig = Figure(figsize=(7.2, 2.5), layout="constrained")
+    left, middle, right = fig.subplots(1, 3, width_ratios=(1.1, 1, 1.3))
     tasks = [("theirs", 7, task(7)._replace(beyond=ss.Softplus(10.0)))]
     tasks += [("ours", seed, task(seed)) for seed in range(7, 7 + seeds)]
     for place, (kind, seed, given) in enumerate(tasks):
-        train = training(given, trials)
-        end, *found = train(at_zero())
-        losses = np.asarray(found[0])
-        together = dict(zip(("loss", "error"), scored(end, given), strict=True))
-        alone = dict(zip(("loss_alone", "error_alone"), scored(control(end), given), strict=True))
-        numbers["runs"].append({"kind": kind, "seed": seed, "start": float(losses[0])} | together | alone)
+        train = descent(lossy(given), trials)  # compiled when it runs
+        found = PARTS.kept(f"{kind}_{seed}", partial(trained, train, given))
+        losses = np.array(found.pop("losses"))
+        numbers["runs"].append({"kind": kind, "seed": seed, "start": float(losses[0])} | found)
         if place == 0:
-            others = [np.asarray(train(at_zero(number))[1]) for number in range(1, copies)]
+            others = [
+                np.array(PARTS.kept(f"perturbed_{each}", partial(trained, train, given, each))["losses"])
+                for each in range(1, copies)
+            ]
             for each in others:
                 draw_losses(left, each, plot.lighter(plot.COLORS[4], 0.6), "")
             numbers["perturbed"] = spread([float(each[-1]) for each in (losses, *others)])
             numbers["apart"] = int(np.argmax(np.abs(np.array(others) / losses - 1).max(0) > 0.01))
-        label = {0: "theirs", 1: "ours", 2: "other seeds"}.get(place, "")
+        label = {0: "theirs", 1: "ours", 2: "ours, other seeds"}.get(place, "")
         color = plot.lighter(plot.BLUE, 0.6 * (place > 1)) if place else plot.COLORS[4]
         draw_losses(left, losses, color, label)
     numbers["targets"] = sum(len(each) - 1 for each in tasks[1][2].targets)
-    numbers["search"] = with_line_search((left, middle, right), tasks[:2], 2 * trials)
+    part, parts = (50, 2) if quick else (PART, PARTS_OF_SEARCH)
+    numbers["search"] = with_line_search((left, middle, right), tasks[:2], part, parts)
     left.set(xlabel="trial", ylabel="loss")
     left.legend(fontsize=6, loc="lower left")
     return Outcome(numbers | summary(numbers["runs"]) | peer(trials, copies // 2), {"": fig})
@@ -207,7 +142,7 @@ def peer(trials: int, copies: int) -> dict[str, Any]:
     """Return what the authors' code makes of the same, and a sentence on it, if it is at hand."""
     if "SPIKEGD" not in os.environ:
         return {"peer": None, "peer_sentence": "The authors' code was not at hand in this run."}
-    found = spread(of_the_authors(Path(os.environ["SPIKEGD"]), trials, copies))
+    found = spread(PARTS.kept("peer", lambda: of_the_authors(Path(os.environ["SPIKEGD"]), trials, copies)))
     sentence = (
         f"The authors' own code, trained here from the same {found['runs']} starts, ends at "
         f"{', '.join(f'{each:.1e}' for each in found['all'])}."
@@ -215,44 +150,66 @@ def peer(trials: int, copies: int) -> dict[str, Any]:
     return {"peer": found, "peer_sentence": sentence}
 
 
-def searched(given: Task, trials: int) -> dict[str, Any]:
-    """Train with the line search; return losses, spike times of some trials, and what becomes of the network."""
-    end, losses, times = training(given, trials, searches=True)(at_zero())
-    (loss, error), (loss_alone, error_alone) = scored(end, given), scored(control(end), given)
-    shown = np.unique(np.geomspace(1, trials, 1000).astype(int)) - 1
-    return {
-        "losses": np.asarray(losses).tolist(), "shown": shown.tolist(), "times": np.asarray(times)[shown].tolist(),
-        "end": jax.tree.map(lambda leaf: leaf.tolist(), end), "loss": loss, "error": error, "loss_alone": loss_alone,
-        "error_alone": error_alone,
-    }  # fmt: skip
+def searched(name: str, given: Task, part: int, parts: int) -> dict[str, Any]:
+    """Train with the line search; return losses, spike times of some trials, and the network after every part."""
+    count = max(map(len, given.targets))
+    seen = np.arange(count) < np.array([[len(wanted)] for wanted in given.targets])
+    search = searching_descent(lossy(given), seen, part)
+    carry = search.begin(at_zero())
+    shown = np.unique(np.geomspace(1, part * parts, 1000).astype(int)) - 1
+    found: dict[str, Any] = {"losses": [], "times": [], "shown": shown, "ends": []}
+
+    def advanced() -> dict[str, Any]:
+        end, losses, times = search.run(carry)
+        leaves = [np.asarray(leaf).tolist() for leaf in jax.tree.leaves(end)]
+        return {"losses": np.asarray(losses).tolist(), "times": np.asarray(times).tolist(), "end": leaves}
+
+    for number in range(parts):
+        here = PARTS.kept(f"search_{name}_{part}_{number}", advanced)
+        leaves, structure = jax.tree.flatten(carry)
+        leaves = [jnp.asarray(new, jnp.asarray(old).dtype) for new, old in zip(here["end"], leaves, strict=True)]
+        carry = jax.tree.unflatten(structure, leaves)
+        found["losses"] += here["losses"]
+        found["times"] += here["times"]
+        found["ends"].append(carry[0])
+    found["times"] = np.array(found["times"])[shown]
+    return found
 
 
-def with_line_search(axes: tuple[Axes, Axes, Axes], tasks: list[tuple[str, int, Task]], trials: int) -> dict[str, Any]:
+def with_line_search(
+    axes: tuple[Axes, Axes, Axes], tasks: list[tuple[str, int, Task]], part: int, parts: int
+) -> dict[str, Any]:
     """Train again, with the line search; draw losses, and of ours spike times, before and after."""
     left, middle, right = axes
-    found: dict[str, Any] = {"trials": trials}
+    found: dict[str, Any] = {"trials": part * parts, "part": part}
     for (kind, seed, given), color in zip(tasks, (plot.COLORS[4], plot.BLUE), strict=True):
-        result = PARTS.kept(f"search_{kind}_{seed}", partial(searched, given, trials))
-        found[kind] = {name: result[name] for name in ("loss", "error", "loss_alone", "error_alone")}
+        result = searched(f"{kind}_{seed}", given, part, parts)
+        scores = [all_scores(each, given) for each in result["ends"]]
+        found[kind] = scores[-1] | {"parts": scores, "early": scores[0]}
         left.loglog(
-            np.arange(1, trials + 1), result["losses"], color=color, linewidth=0.8, linestyle=(0, (2, 1)),
+            np.arange(1, part * parts + 1), result["losses"], color=color, linewidth=0.8, linestyle=(0, (2, 1)),
             label=f"{kind}, line search",
         )  # fmt: skip
         if kind == "ours":
             draw_times(middle, given, result)
-            end = jax.tree.map(lambda _, values: jnp.array(values), at_zero(), result["end"])
-            shown = [(at_zero(), plot.COLORS[4]), (end, plot.BLUE), (control(end), plot.VERMILION)]
-            draw_raster(right, given, [(recording(each, given), color) for each, color in shown])
+            shown = [
+                (at_zero(), plot.COLORS[4], "before"),
+                (result["ends"][-1], plot.BLUE, "after"),
+                (control(result["ends"][-1]), plot.VERMILION, "without others"),
+            ]
+            draw_raster(right, given, [(recording(each, given), color, label) for each, color, label in shown])
     return found
 
 
 def draw_times(ax: Axes, given: Task, result: dict[str, Any]) -> None:
     """Draw the spike times of both neurons against trials."""
-    for neuron, color in enumerate((plot.BLUE, plot.VERMILION)):
+    for neuron, (color, style) in enumerate(((plot.COLORS[6], "-"), (plot.COLORS[3], "-"))):
         times = np.array(result["times"])[:, neuron, : len(given.targets[neuron]) - 1]
-        ax.semilogx(np.array(result["shown"]) + 1, times, color=color)
+        lines = ax.semilogx(np.array(result["shown"]) + 1, times, color=color, linestyle=style)
+        lines[0].set_label(f"neuron {neuron + 1}")
     ax.set(xlabel="trial", ylabel=r"spike times ($\tau_m$)")
     ax.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
+    ax.legend(fontsize=6, loc="upper right")
 
 
 def summary(runs: list[dict]) -> dict[str, Any]:

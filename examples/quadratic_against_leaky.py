@@ -128,7 +128,18 @@ def draw_robustness(ax: Axes, runs: Runs, key: str, levels: Any, label: str) -> 
     ax.set(xlabel=label, ylabel="test accuracy", ylim=(0, 1))
 
 
+def figure_of_search(study: ss.studies.Study) -> Figure:
+    """Draw all settings that were tried."""
+    fig = Figure(figsize=(7.2, 2.8), layout="constrained")
+    ax = plot.parallel_coordinates(study, list(Settings._fields[:4]), ax=fig.subplots())
+    labels = "learning rate", "scale of hidden weights", "scale of output weights", r"width $\tau$ of the loss"
+    ax.set_xticks(range(len(labels)), labels, rotation=0, ha="center")
+    fig.axes[-1].set_ylabel("validation accuracy")
+    return fig
+
+
 def figures(runs: Runs, study: ss.studies.Study) -> dict[str, Figure]:
+    """Draw trainings and tests, and the search."""
     main = Figure(figsize=(7.2, 4.7), layout="constrained")
     axes = main.subplots(2, 3).ravel()
     draw_over_epochs(axes[0], runs, "ordinary", "validation accuracy")
@@ -142,10 +153,7 @@ def figures(runs: Runs, study: ss.studies.Study) -> dict[str, Figure]:
     draw_robustness(axes[4], runs, "jitter", JITTERS, r"jitter of inputs ($\tau_m$)")
     draw_robustness(axes[5], runs, "noise", NOISES, "noise of weights (of their s.d.)")
     main.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
-    search = Figure(figsize=(7.2, 2.8), layout="constrained")
-    plot.parallel_coordinates(study, list(Settings._fields[:4]), ax=search.subplots())
-    search.axes[-1].set_ylabel("validation accuracy")
-    return {"": main, "search": search}
+    return {"": main, "search": figure_of_search(study)}
 
 
 def table(numbers: dict[str, Any]) -> str:

@@ -82,7 +82,8 @@ def within_period(parameters: Parameters) -> Parameters:
     return {**parameters, "phases": [jnp.clip(each, 0.0, PERIOD) for each in parameters["phases"]]}
 
 
-def _built(neuron: ss.Neuron, parameters: Parameters, pixels: Array, duration: float) -> tuple[Any, ss.Spikes]:
+def built(neuron: ss.Neuron, parameters: Parameters, pixels: Array, duration: float) -> tuple[Any, ss.Spikes]:
+    """Return a network with the weights of some parameters, and the event of an image."""
     first, *others = parameters["weights"]
     kick = (first @ pixels.astype(first.dtype))[:, None]
     sizes = (1, *(each.shape[0] for each in parameters["weights"]))
@@ -94,12 +95,13 @@ def _rooms(parameters: Parameters, per_neuron: int) -> tuple[Capacity, ...]:
     return tuple(Capacity(per_neuron * each.shape[0], per_neuron) for each in parameters["weights"])
 
 
-def _counts(recording: Any) -> Int[Array, "layers neurons"]:
+def counts_of(recording: Any) -> Int[Array, "layers neurons"]:
+    """Return how many spikes each hidden neuron emits."""
     return jnp.stack([spikes.counts(HIDDEN) for spikes in recording.spikes[:-1]])
 
 
 def _answer(recording: Any) -> Answer:
-    return Answer(recording.first_spike_times(), recording.ordinary_spike_times(1)[:, 0], _counts(recording))
+    return Answer(recording.first_spike_times(), recording.ordinary_spike_times(1)[:, 0], counts_of(recording))
 
 
 _OSCILLATOR = ss.Neuron(ss.models.theta_neuron(tau_m=PERIOD / pi, I_0=1.0), beyond="own")
@@ -107,7 +109,7 @@ _OSCILLATOR = ss.Neuron(ss.models.theta_neuron(tau_m=PERIOD / pi, I_0=1.0), beyo
 
 def oscillating(parameters: Parameters, pixels: Array) -> Answer:
     """Run the network of the paper: its tau V' = V (V - 1) + 5/4 is the theta neuron with I_0 = 1."""
-    net, event = _built(_OSCILLATOR, parameters, pixels, DURATION)
+    net, event = built(_OSCILLATOR, parameters, pixels, DURATION)
     initial = [{"theta": (phase / PERIOD - 0.5) * 2 * pi} for phase in parameters["phases"]]
     return _answer(net(event, capacity=_rooms(parameters, 2), initial=initial))
 

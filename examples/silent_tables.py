@@ -19,6 +19,14 @@ _ROWS = {
     "silent": "hidden neurons that never spike, %",
 }
 
+#: Leaky networks: their gradients, and their starts.
+LEAKY = {
+    "exact_silent": "LIF, exact gradient, from silence",
+    "exact_awake": "LIF, exact gradient, with spikes at the start",
+    "surrogate_silent": "LIF, surrogate gradient, from silence",
+    "surrogate_awake": "LIF, surrogate gradient, with spikes at the start",
+}
+
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
@@ -58,16 +66,27 @@ def _depths(numbers: dict[str, Any]) -> str:
     return _table(head, rows)
 
 
+def _leaky(numbers: dict[str, Any]) -> str:
+    head = ["", _ROWS["ordinary"], "silent before, %", "silent after, %", "zero gradients before, %", "after, %"]
+    ours = numbers["ours"]
+    rows = [["oscillating QIF, from silence", ours["after"]["ordinary"], ours["before"]["silent"],
+             ours["after"]["silent"], f"{numbers['start_zeros']:.2f}", ""]]  # fmt: skip
+    for kind, text in LEAKY.items():
+        before, after = numbers["leaky"][kind]["before"], numbers["leaky"][kind]["after"]
+        rows.append([text, after["ordinary"], before["silent"], after["silent"], before["zeros"], after["zeros"]])
+    return _table(head, rows)
+
+
 def tables(numbers: dict[str, Any]) -> dict[str, str]:
     """Return all tables in Markdown."""
     return {
-        "peer": _peer(numbers), "gradients": _gradients(numbers), "depths": _depths(numbers)
+        "peer": _peer(numbers), "gradients": _gradients(numbers), "depths": _depths(numbers), "leaky": _leaky(numbers),
     }  # fmt: skip
 
 
 def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
     """Draw validation errors against epochs, with pseudospikes (dashed) and without, of the seeds that both have."""
-    styles = {"ours": (plot.lighter(plot.BLUE, 0.4), "smoothspike", 3.0), "peer": (plot.VERMILION, "spikegd", 1.0)}
+    styles = {"ours": (plot.lighter(plot.BLUE, 0.4), "smoothspike", 2.5), "peer": (plot.VERMILION, "spikegd", 0.9)}
     seeds = len(runs.get("peer", runs["ours"]))
     for name, (color, label, width) in styles.items():
         for key, dashes, what in (
@@ -77,7 +96,7 @@ def draw_errors(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
             if name in runs:
                 errors = np.mean([[100 - row[key] for row in each["history"]] for each in runs[name][:seeds]], 0)
                 ax.plot(errors, color=color, linestyle=dashes, linewidth=width, label=f"{label}, {what}")
-    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 118), yticks=range(0, 101, 20))
+    ax.set(xlabel="epoch", ylabel="validation error (%)", ylim=(0, 150), yticks=range(0, 101, 20))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=6, loc="upper right", labelspacing=0.3)
 
@@ -91,6 +110,28 @@ def draw_activity(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
     ax.set(xlabel="epoch", ylabel="silent hidden neurons (%)", ylim=(0, 102))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=6)
+
+
+def draw_leaky(ax: Axes, quadratic: list[dict[str, Any]], leaky: dict[str, list[dict[str, Any]]], key: str) -> None:
+    """Draw validation errors by ordinary spikes, or silent neurons, of the first seed of each kind of network."""
+    is_error = key == "ordinary"
+
+    def values(run: dict[str, Any]) -> np.ndarray:
+        found = np.array([row[key] for row in run["history"]])
+        return 100 - found if is_error else found
+
+    ax.plot(values(quadratic[0]), color=plot.BLUE, label="QIF, exact, silent")
+    for kind, runs in leaky.items():
+        gradient, start = kind.split("_")
+        ax.plot(
+            values(runs[0]), color=plot.VERMILION if gradient == "exact" else plot.COLORS[2],
+            linestyle="-" if start == "silent" else (0, (3, 1.5)), label=f"LIF, {gradient}, {start}",
+        )  # fmt: skip
+    ax.set(xlabel="epoch", ylabel="validation error (%)" if is_error else "silent hidden neurons (%)")
+    ax.set(ylim=(0, 150) if is_error else (0, 104), yticks=range(0, 101, 20))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if is_error:
+        ax.legend(fontsize=6, loc="upper right", labelspacing=0.3, ncols=1)
 
 
 def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
@@ -110,7 +151,8 @@ def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
     """Draw the spread of gradients against the layer."""
     for depth, color in zip(found, plot.COLORS, strict=False):
         spread = found[depth]["spread"]
-        ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=f"{depth} hidden")
-    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients at the start")
+        label = f"{depth} hidden layer{'' if depth == '1' else 's'}"
+        ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=label)
+    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients before training")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=6)

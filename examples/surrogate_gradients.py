@@ -96,7 +96,7 @@ def draw_loops(ax: Axes, loops: dict[str, list[dict[str, float]]]) -> None:
             values = [abs(one["integral"] + (one["jumps"] if key == "remainder" else 0.0)) for one in each]
             shift = -0.12 if key == "integral" else 0.12
             ax.plot(np.full(len(each), place + shift), np.maximum(values, 1e-17), marker, color=COLORS[name],
-                    markersize=3.5, fillstyle="none")  # fmt: skip
+                    markersize=3.5, fillstyle="none", clip_on=False)  # fmt: skip
     ax.set(yscale="log", ylabel="|closed-loop integral|", ylim=(1e-17, 10))
     ax.set_xticks(range(len(loops)), [METHODS[name].title.replace(", ", "\n") for name in loops], fontsize=6)
     ax.plot([], [], "o", color=plot.GREY, markersize=3.5, fillstyle="none", label="of the gradient")

@@ -167,7 +167,8 @@ def parallel_coordinates(study: Trials, names: Sequence[str] | None = None, ax: 
     for place, column in enumerate(columns):
         ax.axvline(place, color=GREY, linewidth=0.6)
         for height, label in column.ticks:
-            ax.annotate(label, (place, height), (3, 0), textcoords="offset points", fontsize=6, va="center")
+            note = ax.annotate(label, (place, height), (3, 0), textcoords="offset points", fontsize=6, va="center")
+            note.set_bbox({"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6})
     ax.set_xticks(range(len(names)), [words(name) for name in names], rotation=20, ha="right")
     ax.set(yticks=[], ylim=(-0.05, 1.05))
     ax.spines["left"].set_visible(False)

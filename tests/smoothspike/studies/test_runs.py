@@ -142,7 +142,7 @@ def test_files_that_are_missing(tmp_path):
     source = parsed(text.replace('nowhere"', 'nowhere"\ngroup = 0'), "small.toml", tmp_path)
     with pytest.raises(ConfigError, match=r"^small.toml:1: \[data\] group is 0, but must be an integer, at least 1"):
         quick(checked(source), source)
-    assert len(build_data(small.data, 0, source).train) == 96
+    assert len(build_data(small.data, 0, source).train) == 24  # it has a search, too
 
 
 def test_data_without_a_validation_part_give_some_of_their_own(tmp_path):
