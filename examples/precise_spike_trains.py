@@ -44,8 +44,8 @@ from spike_trains import (
 import smoothspike as ss
 from smoothspike import plot
 
-#: Trials with the line search, in parts that are kept; the first part is as long as what was published.
-PART, PARTS_OF_SEARCH = 20_000, 3
+#: Trials with the line search, in parts that are kept so that more can follow; one is what was published.
+PART, PARTS_OF_SEARCH = 20_000, 1
 
 
 def trained(train: Callable[[Parameters], Any], given: Task, perturbation: int = 0) -> dict[str, Any]:
