@@ -228,8 +228,8 @@ ENTRY = Entry(
     title="One neuron learns two spike times",
     published="spikes ordinary from trials 300 and 1,700; on target after 3,000",
     ours=(
-        "from trials {{ paper.first }} and {{ paper.second }} (their pseudospikes), loss {{ paper.loss:.0e}}; on target "
-        "with ours, and with two other neurons, too"
+        "from trials {{ paper.first }} and {{ paper.second }} (their pseudospikes), loss {{ paper.loss:.0e}}; on "
+        "target with ours, and with two other neurons, too"
     ),
     seeds="1 (3)",
     run=run,
