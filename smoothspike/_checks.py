@@ -1,6 +1,9 @@
 """Argument checks. Values are checked where they are known; under tracing, only shapes are."""
 
 import operator
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +13,9 @@ from jax.core import Tracer
 from jaxtyping import Array
 
 from ._tracing import revealed
+
+#: A traced integer that has been checked before it was traced, and the number below which it is.
+_checked_before: ContextVar[tuple[Any, int] | None] = ContextVar("checked_before", default=None)
 
 
 def known(value: Any) -> np.ndarray | None:
@@ -37,8 +43,9 @@ def floating(name: str, values: Any) -> Array:
         raise ValueError(f"{name} must be an array of real numbers, not {type(values).__name__} ({error})") from error
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise ValueError(f"{name} must be real numbers, but are complex.")
-    # half precision cannot resolve spike times
-    return array if array.dtype in (jnp.float32, jnp.float64) else array.astype(float)
+    # half precision cannot resolve spike times; a weak type, such as that of jnp.full(shape, 0.1), is lost in the first
+    # step of an optimiser, so that jit would compile everything twice
+    return array.astype(array.dtype if array.dtype in (jnp.float32, jnp.float64) else float)
 
 
 def require_finite(name: str, values: Array) -> None:
@@ -68,6 +75,19 @@ def positive_number(name: str, value: Any) -> Array:
     return eqx.error_if(number, is_wrong, f"{name} must be a positive, finite number")
 
 
+@contextmanager
+def below(value: Any, size: int | None) -> Iterator[None]:
+    """A context in which a traced integer itself is known to be from 0 to `size - 1`; None for not known.
+
+    A check at run time needs Python, and JAX keeps no program that does in its compilation cache.
+    """
+    token = _checked_before.set(None if size is None else (value, size))
+    try:
+        yield
+    finally:
+        _checked_before.reset(token)
+
+
 def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
     """Return integers from 0 to `size - 1` as an array; if they are out of range, raise an error, also inside jit.
 
@@ -77,6 +97,9 @@ def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
     array, numbers = jnp.asarray(value), known(value)
     if not jnp.issubdtype(array.dtype, jnp.integer):
         raise ValueError(f"{name} is of type {array.dtype}, but must be an integer: {advice}")
+    before = _checked_before.get()
+    if numbers is None and before is not None and before[0] is value and before[1] <= size:
+        return array
     if numbers is None:
         wrong = jnp.any((array < 0) | (array >= size))
         # the check returns a zero, so that arrays keep their sharding
@@ -87,7 +110,10 @@ def whole_in_range(name: str, value: Any, size: int, advice: str) -> Array:
 
 
 #: The rule for delays, and how training keeps it.
-DELAYS = "delays must be finite and non-negative; to keep them so in training, optimise their logarithm"
+DELAYS = (
+    "delays must be finite and non-negative; to keep them so in training, let optax.keep_params_nonnegative() follow "
+    "their optimiser"
+)
 
 
 def wrong_delays(delays: Any) -> Any:

@@ -42,7 +42,8 @@ class Sequential(AbstractNetwork):
     def __init__(self, *populations: AbstractNetwork) -> None:
         for index, each in enumerate(populations):
             if not isinstance(each, FeedForward | Recurrent | Sequential):
-                raise TypeError(f"populations[{index}] is of type {type(each).__name__}: pass FeedForward or Recurrent")
+                advice = "pass them one by one" if isinstance(each, list | tuple) else "pass FeedForward or Recurrent"
+                raise TypeError(f"populations[{index}] is of type {type(each).__name__}: {advice}")
         if not populations:
             raise ValueError("Sequential was given no population: pass at least one")
         for index, (each, following) in enumerate(pairwise(populations)):

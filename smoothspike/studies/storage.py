@@ -20,9 +20,10 @@ def optuna() -> Any:
         ImportError: if it is not installed, saying what to install.
     """
     try:
+        import filelock  # noqa: F401
         import optuna
     except ImportError as error:
-        raise ImportError("a search needs Optuna: pip install 'smoothspike[search]'") from error
+        raise ImportError("a search needs Optuna and filelock: pip install 'smoothspike[search]'") from error
     return optuna
 
 

@@ -61,14 +61,17 @@ class Batch(NamedTuple):
         return Batch(*shard_batch(self[:3], mesh), replicate(self.shared, mesh))
 
     def filled_up(self, multiple_of: int) -> tuple["Batch", Bool[Array, " more"]]:
-        """Pad to a multiple of a number; say which samples were there before."""
+        """Pad with copies of the last sample to a multiple of a number; say which samples were there before."""
         samples = self.labels.shape[0]
         missing = -samples % multiple_of
+        if missing == 0:
+            return self, jnp.ones(samples, bool)
 
         def padded(leaf: Array) -> Array:
             return jnp.pad(leaf, ((0, missing), *((0, 0),) * (leaf.ndim - 1)), mode="edge")
 
-        spikes = Spikes(padded(self.spikes.times), padded(self.spikes.sources))
+        times, sources = padded(self.spikes.times), padded(self.spikes.sources)
+        spikes = Spikes(times, sources, distinct_times=self.spikes.distinct_times)
         labels, own = jax.tree.map(padded, (self.labels, self.own))
         return Batch(spikes, labels, own, self.shared), jnp.arange(samples + missing) < samples
 

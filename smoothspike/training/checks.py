@@ -74,6 +74,15 @@ def require_dataset(name: str, dataset: Any, network: Any, readout: Any, *, ever
         )
 
 
+def classes_of(dataset: AbstractDataset) -> int | None:
+    """Return the number of classes that labels have been checked against; None if they are not known to be below."""
+    if not isinstance(dataset, Dataset | StreamedDataset) or dataset.num_classes is None:
+        return None
+    labels = known(dataset.labels)
+    is_checked = labels is not None and bool(((labels >= 0) & (labels < dataset.num_classes)).all())
+    return dataset.num_classes if is_checked else None
+
+
 def _require_times(name: str, dataset: AbstractDataset, duration: float) -> None:
     """Raise an error if no input spike comes within a trial, and warn if few do: times may be in another unit."""
     if isinstance(dataset, StreamedDataset):

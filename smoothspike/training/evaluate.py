@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
@@ -18,8 +17,8 @@ from ..networks._capacity import Capacities, with_capacity
 from ..networks.recording import Recording
 from ..parallel.devices import replicate, shard_batch
 from .batch import Batch
-from .checks import require_count, require_dataset, require_network
-from .step import Loss
+from .checks import classes_of, require_count, require_dataset, require_network
+from .step import Loss, of_samples
 
 
 def evaluate(
@@ -77,13 +76,14 @@ def evaluate(
     capacities = given_capacities(network, capacity)
     if mesh is not None:
         network = replicate(network, mesh)
-    for parts in dataset.batches(min(batch_size, len(dataset)), drop_last=False):
-        batch, is_sample = Batch.of(parts), None
-        if mesh is not None:
-            batch, is_sample = batch.filled_up(mesh.size)
-            batch, is_sample = batch.on(mesh), shard_batch(is_sample, mesh)
+    size, classes = _even_size(len(dataset), batch_size, 1 if mesh is None else mesh.size), classes_of(dataset)
+    for parts in dataset.batches(min(size, len(dataset)), drop_last=False):
+        # batches of one size are compiled once
+        batch, is_sample = Batch.of(parts).filled_up(size)
         measure = partial(batch.measured, network) if mesh is None else None
-        sums = partial(_sums, network, batch, is_sample, loss, readout, dataset.num_classes is not None)
+        if mesh is not None:
+            batch, is_sample = batch.on(mesh), shard_batch(is_sample, mesh)
+        sums = partial(_sums, network, batch, is_sample, loss, readout, dataset.num_classes is not None, classes)
         result, capacities, _ = with_capacity(sums, capacities, measure=measure)
         totals += np.asarray(result)
     means = (totals / len(dataset)).tolist()
@@ -92,6 +92,17 @@ def evaluate(
     for place, layer in enumerate(spiking):
         named |= {f"silent_fraction_{layer}": means[3 + 2 * place], f"spikes_per_neuron_{layer}": means[4 + 2 * place]}
     return named
+
+
+def _even_size(samples: int, most: int, devices: int) -> int:
+    """Return the size of as few batches as possible, all of the same size and with few samples missing.
+
+    Example:
+        >>> _even_size(300, 256, 1), _even_size(300, 256, 8), _even_size(10, 256, 1)
+        (150, 152, 10)
+    """
+    batches = -(-samples // most)
+    return -(-samples // (batches * devices)) * devices
 
 
 def default_readout(network: Network) -> Callable[[Recording], Any]:
@@ -114,16 +125,16 @@ def _by_voltage(recording: Recording, readout: Callable, network: Network) -> In
 def _sums(
     network: Network,
     batch: Batch,
-    is_sample: Bool[Array, " samples"] | None,
+    is_sample: Bool[Array, " samples"],
     loss: Loss | None,
     readout: Callable[[Recording], Any],
     is_classified: bool,
+    classes: int | None,
     capacities: Capacities,
 ) -> tuple[Float[Array, " metrics"], Int[Array, "samples layers 2"]]:
     recording, needed = simulate(network, batch.spikes, capacities, batch.currents)
     labels = batch.labels
-    is_sample = jnp.ones(labels.shape[0], bool) if is_sample is None else is_sample
-    losses = 0.0 if loss is None else jax.vmap(loss)(readout(recording), labels)
+    losses = 0.0 if loss is None else of_samples(loss, readout(recording), labels, classes)
     right = (jnp.zeros_like(is_sample),) * 2
     if is_classified and recording.layers[-1].is_readout:
         right = (_by_voltage(recording, readout, network) == labels,) * 2

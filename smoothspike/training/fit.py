@@ -21,6 +21,7 @@ from .best import Best
 from .callbacks import Callback
 from .checkpoint import Checkpoint, Identity
 from .checks import (
+    classes_of,
     require_callbacks,
     require_count,
     require_dataset,
@@ -145,14 +146,15 @@ def fit(
     first = given_capacities(network, capacity)
     (network, state), history, capacities = saved.resumed(fresh, first, epochs=epochs, steps=batches)
     best = _kept(keep_best, saved.best, history, validation)
-    step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory)
+    step = make_step(optimizer, loss, readout, mesh=mesh, chunk=chunk, memory=memory, classes=classes_of(dataset))
     if mesh is not None:
         network, state = replicate((network, state), mesh)
     trained, told = Trained(network, state, capacities), None
     # for an epoch that was saved, but not followed by its callbacks
     is_over = bool(history) and stops(callbacks, trained.network, history)
     quiet = not progress or jax.process_index() > 0
-    with tqdm(total=epochs * batches, initial=len(history) * batches, disable=quiet, unit="batch") as bar:
+    ended = len(history) * batches
+    with tqdm(desc="compiling", total=epochs * batches, initial=ended, disable=quiet, unit="batch") as bar:
         while len(history) < epochs and not is_over:
             shuffle_key, augment_key = jax.random.split(jax.random.fold_in(key, len(history)))
             varied = augment and (lambda spikes, n, own=augment_key: augment(spikes, jax.random.fold_in(own, n)))
@@ -166,6 +168,7 @@ def fit(
                 )
                 row |= {"validation_loss" if name == "loss" else name: value for name, value in found.items()}
             history.append(row)
+            bar.set_description_str()
             trained = with_less_capacity(trained, told, len(history) * batches)
             bar.set_postfix_str(shown(row))
             best.see(trained.network, history)

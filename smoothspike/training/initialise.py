@@ -36,8 +36,8 @@ def initialise(
 
     Args:
         network: The network, with weights drawn as usual.
-        data: A data set, of which evenly spaced samples are taken, with their currents, or the spikes of a batch of
-            trials.
+        data: A data set, of which evenly spaced samples are taken, with their currents, or the spikes of a trial
+            or of a batch of trials.
         rate: Wanted number of spikes per neuron and trial, on average; one for all spiking layers, or one for each.
         samples: How many trials of a data set to look at.
 
@@ -86,9 +86,11 @@ def initialise(
 
 def _batch(network: Network, data: Any, samples: int) -> tuple[Spikes, Any]:
     if isinstance(data, Spikes):
-        if data.times.ndim != 2:
-            raise ValueError(f"spikes have shape {data.times.shape}, but must be a batch of trials: (trials, events)")
-        return data, None
+        if data.times.ndim > 2:
+            raise ValueError(
+                f"spikes have shape {data.times.shape}, but must be a trial or a batch of trials: (trials, events)"
+            )
+        return data if data.times.ndim == 2 else Spikes.stack([data]), None
     require_dataset("data", data, network, None, every_input=False)
     number = min(samples, len(data))
     chosen = data[np.linspace(0, len(data) - 1, number).round().astype(int)]

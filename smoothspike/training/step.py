@@ -11,6 +11,7 @@ import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Shaped
 
+from .._checks import below
 from ..networks import Network, simulate
 from ..networks._capacity import Capacities
 from ..networks.recording import Recording
@@ -33,8 +34,18 @@ def make_step(
     mesh: Mesh | None,
     chunk: int | None,
     memory: int | str | None,
+    classes: int | None = None,
 ) -> Step:
     """Return the step of `fit`; with a memory budget, it chooses a chunk for every capacity.
+
+    Args:
+        optimizer: See `fit`.
+        loss: See `fit`.
+        readout: See `fit`.
+        mesh: See `fit`.
+        chunk: See `fit`.
+        memory: See `fit`.
+        classes: Labels have been found to be below; None if they have not been checked.
 
     Raises:
         ValueError: if both chunk and memory are given, or one is not positive.
@@ -48,7 +59,7 @@ def make_step(
 
     @cache
     def in_chunks_of(size: int | None) -> Step:
-        return _step(optimizer, loss, readout, mesh, size)
+        return _step(optimizer, loss, readout, mesh, size, classes)
 
     chosen: dict[tuple[Capacities, int], int] = {}
 
@@ -74,13 +85,14 @@ def _step(
     readout: Callable[[Recording], Any],
     mesh: Mesh | None,
     chunk: int | None,
+    classes: int | None,
 ) -> Step:
     def step(network: Network, state: Any, batch: Batch, capacities: Capacities) -> Any:
         def mean_loss(model: Any, spikes: Spikes, labels: Shaped[Array, " samples *target"], own: Any) -> Any:
             network, shared = model
             currents = together(own, jax.lax.stop_gradient(shared))
             recording, needed = simulate(network, spikes, capacities, currents)
-            losses = _of_samples(loss, readout(recording), labels)
+            losses = of_samples(loss, readout(recording), labels, classes)
             if jnp.shape(losses) != labels.shape[:1]:
                 shape = jnp.shape(losses)[1:]
                 raise ValueError(
@@ -100,10 +112,15 @@ def _step(
     return eqx.filter_jit(step)
 
 
-def _of_samples(loss: Loss, found: Any, labels: Shaped[Array, " samples *target"]) -> Any:
+def of_samples(loss: Loss, found: Any, labels: Shaped[Array, " samples *target"], classes: int | None) -> Any:
     """Return the loss of every sample; an error inside it is told what a sample is."""
+
+    def of_sample(found: Any, label: Any) -> Any:
+        with below(label, classes):
+            return loss(found, label)
+
     try:
-        return jax.vmap(loss)(found, labels)
+        return jax.vmap(of_sample)(found, labels)
     except Exception as error:
         shapes = [jnp.shape(leaf)[1:] for leaf in jax.tree.leaves((found, labels))]
         error.add_note(

@@ -48,7 +48,8 @@ def find_witness(
 
     Returns:
         Inputs, weights and the size of the jump, to be simulated again with `simulate_witness`; None if the search
-        found no example. The verdict rests on the proof, with or without a witness.
+        found no example. More trials or another seed may find inputs that are rare, such as strong inhibition just
+        before a spike. The verdict rests on the proof, with or without a witness.
 
     Raises:
         ModelError: if the verdict is not FAILS: other certificates have no witness.

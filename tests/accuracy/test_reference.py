@@ -1,7 +1,5 @@
 """The oracle against a Taylor integrator, a general ODE solver in a phase coordinate, and known closed forms."""
 
-import time as clock
-
 import mpmath
 import numpy as np
 import pytest
@@ -427,18 +425,6 @@ def test_recurrent_pseudospikes(case):
     coupled = recurrent_pseudospikes(neurons, [[0, 0], [3, 0]], states, 0.4, 2)
     assert coupled == [alone[0], pseudospike_times(neuron, states[1], 3 * rate, 0.4, 2)]
     assert len(current) == len(states[0]) - 1
-
-
-def test_a_network_of_ten_neurons_is_fast():
-    generator = np.random.default_rng(0)
-    neurons = [QuadraticCurrent(10, 5) for _ in range(10)]
-    recurrent, inputs = generator.normal(0, 3, (10, 10)), generator.normal(5, 3, (10, 50))
-    times = generator.uniform(0, 100, 50)
-    start = clock.perf_counter()
-    spikes, _ = simulate_recurrent(neurons, recurrent, inputs, times, range(50), 100)
-    print(f"{len(spikes)} spikes in {clock.perf_counter() - start:.2f} s")
-    assert len(spikes) > 100
-    assert clock.perf_counter() - start < 5
 
 
 def test_the_global_precision_of_mpmath_plays_no_part():

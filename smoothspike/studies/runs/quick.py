@@ -6,7 +6,9 @@ from ..config import Config, Source
 from ..parts.data import missing_files, with_fallback
 
 SAMPLES, EPOCHS, TRIALS = 96, 2, 2
-#: Of landscapes.
+#: Of a search, which trains several times.
+SAMPLES_OF_A_SEARCH = 24
+#: Points of landscapes, and samples of these and to initialise with.
 POINTS, FEW = 5, 3
 
 
@@ -21,11 +23,16 @@ def quick(config: Config, source: Source) -> tuple[Config, str | None]:
             f"{missing} is not there: this --quick run uses {data.name} data instead of {config.data.name}, and its "
             "figures mean nothing for them"
         )
-    data = dataclasses.replace(data, limit=min(data.limit or SAMPLES, SAMPLES))
+    samples = SAMPLES if config.search is None else SAMPLES_OF_A_SEARCH
+    data = dataclasses.replace(data, limit=min(data.limit or samples, samples))
     training = config.training
     training = dataclasses.replace(
-        training, epochs=min(training.epochs, EPOCHS), batch_size=min(training.batch_size, SAMPLES // 3), seeds=1
+        training, epochs=min(training.epochs, EPOCHS), batch_size=min(training.batch_size, samples // 3), seeds=1
     )
+    network, initialise = config.network, config.network.initialise
+    if initialise is not None:
+        network = dataclasses.replace(network, initialise=dataclasses.replace(initialise, samples=FEW))
     search = config.search and dataclasses.replace(config.search, trials=min(config.search.trials, TRIALS), seeds=1)
     scape = config.landscape and dataclasses.replace(config.landscape, points=POINTS, samples=FEW)
-    return dataclasses.replace(config, data=data, training=training, search=search, landscape=scape), told
+    quick = dataclasses.replace(config, data=data, network=network, training=training, search=search, landscape=scape)
+    return quick, told

@@ -153,6 +153,7 @@ def test_it_learns_and_is_its_own_labels(drawn):
     [
         (lambda w: ss.Sequential(), ValueError, "given no population"),
         (lambda w: ss.Sequential(QIF), TypeError, r"populations\[0\] is of type Neuron: pass FeedForward"),
+        (lambda w: ss.Sequential(list(composed(w).populations)), TypeError, r"of type list: pass them one by one"),
         (
             lambda w: ss.Sequential(*composed(w).populations[::2]),
             ValueError,

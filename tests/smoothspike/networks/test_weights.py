@@ -119,3 +119,21 @@ def test_initial_values_lie_inside():
     for wrong in (-0.5, np.nan):
         with pytest.raises(ValueError, match=r"initial g: a value is not a number, or not in the range of g"):
             net(SPIKES, initial=[{"g": wrong}])
+
+
+@pytest.mark.parametrize(("neuron", "route"), [(ss.Neuron(ss.models.qif_delta()), "V"), (CONDUCTANCE, "g")])
+def test_one_compilation_serves_a_training(neuron, route):
+    """jnp.full(shape, 0.1) has a weak type, which the first step of an optimiser ends."""
+    net = ss.FeedForward(neuron, (2, 1), T, weights=[{route: jnp.full((1, 2), 0.1)}], delays=[jnp.full((1, 2), 0.1)])
+    optimizer, traces = optax.adam(0.01), []
+
+    @jax.jit
+    def step(net, state):
+        traces.append(net)
+        updates, state = optimizer.update(net, state)
+        return optax.apply_updates(net, updates), state
+
+    state = optimizer.init(net)
+    for _ in range(3):
+        net, state = step(net, state)
+    assert len(traces) == 1

@@ -12,7 +12,10 @@ import optax
 import pytest
 
 import smoothspike as ss
+from smoothspike.networks._arguments import given_capacities
 from smoothspike.networks._capacity import with_capacity
+from smoothspike.training.batch import Batch
+from smoothspike.training.step import make_step
 
 NEURON = ss.Neuron(ss.models.qif_delta())
 
@@ -55,6 +58,13 @@ def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(data, tmp_pa
     assert all(jax.tree.leaves(same))
     # nothing is left to do: the checkpoint is the result
     assert train(build(), data[0], epochs=4, checkpoint=tmp_path / "run").history == resumed.history
+
+
+def test_the_progress_bar_says_that_the_first_epoch_compiles(data, capsys):
+    ss.fit(build(), data[0], loss, optimizer=optax.adabelief(2e-2), batch_size=32, epochs=2)
+    first, *_, last = capsys.readouterr().err.strip("\r").split("\r")
+    assert first.startswith("compiling: ")
+    assert "compiling" not in last
 
 
 @pytest.mark.slow
@@ -108,6 +118,26 @@ def test_augmentation_changes_the_inputs(data):
         for augment in (None, partial(ss.jittered, scale=0.2, dropout=0.1))
     )
     assert plain != noisy
+
+
+def test_labels_are_checked_once_for_a_loss_that_takes_them_as_they_are(data):
+    """A check inside needs Python while the step runs, which JAX's compilation cache refuses to keep."""
+    network, optimizer = build(), optax.adam(1e-2)
+    state = optimizer.init(eqx.filter(network, eqx.is_inexact_array))
+    batch = Batch.of(next(data[0].batches(8)))
+    for classes, is_checked in ((3, False), (4, True), (None, True)):
+        readout, how = network.records.first_spike_times, {"mesh": None, "chunk": None, "memory": None}
+        step = make_step(optimizer, loss, readout, classes=classes, **how)
+        program, *_ = eqx.filter_make_jaxpr(step)(network, state, batch, given_capacities(network, None))
+        assert ("callback" in str(program)) == is_checked
+    with pytest.raises(RuntimeError, match="label is out of range: there are 3 classes, 0 to 2"):
+        train(network, data[0], loss=lambda times, label: loss(times, label + 2), epochs=1)
+
+
+def test_a_last_batch_that_is_filled_up_counts_no_sample_twice(data):
+    whole = ss.evaluate(build(), data[0][:11], loss=loss)
+    parts = ss.evaluate(build(), data[0][:11], batch_size=4, loss=loss)
+    assert parts == pytest.approx(whole, rel=1e-12)
 
 
 def test_other_readouts(data):

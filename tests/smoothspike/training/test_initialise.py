@@ -73,3 +73,11 @@ def test_rates_are_positive_and_one_per_layer(spikes, rate):
     net = ss.FeedForward(QIF, (6, 4, 3), 4.0, key=jax.random.key(0))
     with pytest.raises(ValueError, match="rate"):
         ss.initialise(net, spikes, rate=rate)
+
+
+def test_one_trial_is_a_batch_of_one(spikes):
+    net = ss.FeedForward(QIF, (6, 20), 4.0, key=jax.random.key(1))
+    one = ss.Spikes(spikes.times[0], spikes.sources[0])
+    batch = ss.Spikes(spikes.times[:1], spikes.sources[:1])
+    woken = (ss.initialise(net, each, rate=0.8).weights[0]["I"] for each in (one, batch))
+    np.testing.assert_array_equal(*woken)
