@@ -41,7 +41,7 @@ BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
 SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 3, 1, 1, 10
 DEPTHS = 1, 2, 4, 8, 10
 #: The last of them that is trained; deeper networks take long to compile.
-DEEPEST = 4
+DEEPEST = 8
 #: Shares of a gradient's noise in central differences, above which they say something.
 RESOLVED = 100.0
 

@@ -136,8 +136,8 @@ def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
     ):
         values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
         ax.plot(depths, np.mean(values, 1), "o-", markersize=3, color=color, label=label)
-    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
-    ax.legend(fontsize=6)
+    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 135), yticks=range(0, 101, 20), xticks=depths)
+    ax.legend(fontsize=6, loc="upper right")
 
 
 def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
