@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from gallery import PARTS, Entry, Outcome, mean_and_deviation
 from jaxtyping import Array
-from leaky_digits import AWAKE, LEAKY_DURATION, awake, leaky, surrogate
+from leaky_digits import LEAKY_DURATION, leaky, surrogate
 from matplotlib.figure import Figure
 from silent_digits import (
     DURATION,
@@ -41,7 +41,7 @@ BATCH, RATE, FLIPPED, EPOCHS = 50, 4e-3, 0.02, 5
 SEEDS, PEER_SEEDS, LEAKY_SEEDS, ENTRIES = 3, 1, 1, 10
 DEPTHS = 1, 2, 4, 8, 10
 #: The last of them that is trained; deeper networks take long to compile.
-DEEPEST = 4
+DEEPEST = 8
 #: Shares of a gradient's noise in central differences, above which they say something.
 RESOLVED = 100.0
 
@@ -143,11 +143,9 @@ def one_run(network: Network, data: list[Images], seed: int, epochs: int, depth:
 
 
 def leaky_run(kind: str, data: list[Images], seed: int, epochs: int, depth: int = 2) -> dict[str, Any]:
-    """Train one leaky network, of a kind such as "exact_silent", from the same weights, or from larger ones."""
-    gradient, at_start = kind.split("_")
-    network, loss = LEAKY_NETWORKS[gradient]
+    """Train one leaky network, with exact or surrogate gradients, from the same weights."""
+    network, loss = LEAKY_NETWORKS[kind]
     start = silent(seed, data[0].pixels.shape[1], depth)
-    start = awake(start, data[0].pixels[:100]) if at_start == "awake" else start
     parameters, history = trained(network, start, data, seed, epochs, loss)
     found: dict[str, Any] = {"history": history}
     for when, each in (("before", start), ("after", parameters)):
@@ -266,7 +264,7 @@ def run(quick: bool, data: Path | None = None, peer: Path | None = None) -> Outc
     numbers |= {"batch": BATCH, "steps": epochs * (size // BATCH), "gradients": slopes}
     numbers |= {kind: summary(each) for kind, each in found.items()}
     numbers |= {"depths": {depth: summary(each) for depth, each in deep.items()}}
-    numbers |= {"leaky": {kind: summary(each) for kind, each in others.items()}, "awake": AWAKE}
+    numbers |= {"leaky": {kind: summary(each) for kind, each in others.items()}}
     numbers |= {"start_zeros": zeros(oscillating, loss_of, silent(0, parts[0].pixels.shape[1], middle_depth), parts[0])}
     return Outcome(numbers | {"tables": tables(numbers)}, {"": fig})
 

@@ -44,8 +44,8 @@ from spike_trains import (
 import smoothspike as ss
 from smoothspike import plot
 
-#: Trials with the line search, in parts that are kept; the first part is as long as what was published.
-PART, PARTS_OF_SEARCH = 20_000, 3
+#: Trials with the line search, in parts that are kept so that more can follow; one is what was published.
+PART, PARTS_OF_SEARCH = 20_000, 1
 
 
 def trained(train: Callable[[Parameters], Any], given: Task, perturbation: int = 0) -> dict[str, Any]:
@@ -203,9 +203,9 @@ def with_line_search(
 
 def draw_times(ax: Axes, given: Task, result: dict[str, Any]) -> None:
     """Draw the spike times of both neurons against trials."""
-    for neuron, (color, style) in enumerate(((plot.COLORS[6], "-"), (plot.COLORS[3], "-"))):
+    for neuron, color in enumerate((plot.BLUE, plot.VERMILION)):
         times = np.array(result["times"])[:, neuron, : len(given.targets[neuron]) - 1]
-        lines = ax.semilogx(np.array(result["shown"]) + 1, times, color=color, linestyle=style)
+        lines = ax.semilogx(np.array(result["shown"]) + 1, times, color=color)
         lines[0].set_label(f"neuron {neuron + 1}")
     ax.set(xlabel="trial", ylabel=r"spike times ($\tau_m$)")
     ax.axhline(DURATION, color=plot.GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)

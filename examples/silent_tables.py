@@ -19,13 +19,8 @@ _ROWS = {
     "silent": "hidden neurons that never spike, %",
 }
 
-#: Leaky networks: their gradients, and their starts.
-LEAKY = {
-    "exact_silent": "LIF, exact gradient, from silence",
-    "exact_awake": "LIF, exact gradient, with spikes at the start",
-    "surrogate_silent": "LIF, surrogate gradient, from silence",
-    "surrogate_awake": "LIF, surrogate gradient, with spikes at the start",
-}
+#: Leaky networks, by their gradients.
+LEAKY = {"exact": "LIF, exact gradient", "surrogate": "LIF, surrogate gradient"}
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:
@@ -69,7 +64,7 @@ def _depths(numbers: dict[str, Any]) -> str:
 def _leaky(numbers: dict[str, Any]) -> str:
     head = ["", _ROWS["ordinary"], "silent before, %", "silent after, %", "zero gradients before, %", "after, %"]
     ours = numbers["ours"]
-    rows = [["oscillating QIF, from silence", ours["after"]["ordinary"], ours["before"]["silent"],
+    rows = [["oscillating QIF, exact gradient", ours["after"]["ordinary"], ours["before"]["silent"],
              ours["after"]["silent"], f"{numbers['start_zeros']:.2f}", ""]]  # fmt: skip
     for kind, text in LEAKY.items():
         before, after = numbers["leaky"][kind]["before"], numbers["leaky"][kind]["after"]
@@ -120,18 +115,16 @@ def draw_leaky(ax: Axes, quadratic: list[dict[str, Any]], leaky: dict[str, list[
         found = np.array([row[key] for row in run["history"]])
         return 100 - found if is_error else found
 
-    ax.plot(values(quadratic[0]), color=plot.BLUE, label="QIF, exact, silent")
-    for kind, runs in leaky.items():
-        gradient, start = kind.split("_")
-        ax.plot(
-            values(runs[0]), color=plot.VERMILION if gradient == "exact" else plot.COLORS[2],
-            linestyle="-" if start == "silent" else (0, (3, 1.5)), label=f"LIF, {gradient}, {start}",
-        )  # fmt: skip
+    ax.plot(values(quadratic[0]), color=plot.lighter(plot.BLUE, 0.4), linewidth=2.5, label="QIF, exact")
+    for (kind, runs), color, style in zip(
+        leaky.items(), (plot.VERMILION, plot.COLORS[2]), ((0, (3, 1.5)), "-"), strict=True
+    ):
+        ax.plot(values(runs[0]), color=color, linestyle=style, label=f"LIF, {kind}")
     ax.set(xlabel="epoch", ylabel="validation error (%)" if is_error else "silent hidden neurons (%)")
-    ax.set(ylim=(0, 150) if is_error else (0, 104), yticks=range(0, 101, 20))
+    ax.set(ylim=(0, 135) if is_error else (0, 104), yticks=range(0, 101, 20))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     if is_error:
-        ax.legend(fontsize=6, loc="upper right", labelspacing=0.3, ncols=1)
+        ax.legend(fontsize=6, loc="upper right", labelspacing=0.3)
 
 
 def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
@@ -143,8 +136,8 @@ def draw_depths(ax: Axes, runs: dict[str, list[dict[str, Any]]]) -> None:
     ):
         values = [[each["after"][key] for each in runs[str(depth)]] for depth in depths]
         ax.plot(depths, np.mean(values, 1), "o-", markersize=3, color=color, label=label)
-    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 100), xticks=depths)
-    ax.legend(fontsize=6)
+    ax.set(xlabel="hidden layers", ylabel="test accuracy (%)", ylim=(0, 135), yticks=range(0, 101, 20), xticks=depths)
+    ax.legend(fontsize=6, loc="upper right")
 
 
 def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
@@ -153,6 +146,6 @@ def draw_gradients(ax: Axes, found: dict[str, dict[str, list[float]]]) -> None:
         spread = found[depth]["spread"]
         label = f"{depth} hidden layer{'' if depth == '1' else 's'}"
         ax.semilogy(np.arange(1, len(spread) + 1), spread, "o-", markersize=3, color=color, label=label)
-    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients before training")
+    ax.set(xlabel="layer of weights", ylabel="s.d. of gradients")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.legend(fontsize=6)
