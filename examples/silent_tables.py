@@ -66,8 +66,8 @@ def _leaky(numbers: dict[str, Any]) -> str:
     ours = numbers["ours"]
     rows = [["oscillating QIF, exact gradient", ours["after"]["ordinary"], ours["before"]["silent"],
              ours["after"]["silent"], f"{numbers['start_zeros']:.2f}", ""]]  # fmt: skip
-    for kind, text in LEAKY.items():
-        before, after = numbers["leaky"][kind]["before"], numbers["leaky"][kind]["after"]
+    for kind, each in numbers["leaky"].items():
+        text, before, after = LEAKY[kind], each["before"], each["after"]
         rows.append([text, after["ordinary"], before["silent"], after["silent"], before["zeros"], after["zeros"]])
     return _table(head, rows)
 
@@ -116,9 +116,9 @@ def draw_leaky(ax: Axes, quadratic: list[dict[str, Any]], leaky: dict[str, list[
         return 100 - found if is_error else found
 
     ax.plot(values(quadratic[0]), color=plot.lighter(plot.BLUE, 0.4), linewidth=2.5, label="QIF, exact")
-    for (kind, runs), color, style in zip(
-        leaky.items(), (plot.VERMILION, plot.COLORS[2]), ((0, (3, 1.5)), "-"), strict=True
-    ):
+    styles = {"exact": (plot.VERMILION, (0, (3, 1.5))), "surrogate": (plot.COLORS[2], "-")}
+    for kind, runs in leaky.items():
+        color, style = styles[kind]
         ax.plot(values(runs[0]), color=color, linestyle=style, label=f"LIF, {kind}")
     ax.set(xlabel="epoch", ylabel="validation error (%)" if is_error else "silent hidden neurons (%)")
     ax.set(ylim=(0, 135) if is_error else (0, 104), yticks=range(0, 101, 20))
