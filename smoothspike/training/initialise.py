@@ -111,7 +111,8 @@ def _factor(network: Network, driven: Callable, index: int, spikes: Spikes, want
     """Return the factor of the weights of a layer at which it spikes at a rate: doubled or halved, then bisected."""
     layer, values = network.layers[index], network.states(None)[index]
     trials = spikes.times.shape[0]
-    most = int(16 * max(wanted, 1) * layer.size)
+    # more is too many, whatever their number; recurrent excitation may make millions
+    most = int(4 * max(wanted, 1) * layer.size)
 
     def rate(factor: float) -> float:
         totals, _ = _count(driven(_scaled(network, index, factor)), index, values, spikes, most)
