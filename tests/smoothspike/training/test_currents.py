@@ -79,7 +79,7 @@ def test_fit_is_the_loop_by_hand(kind):
     np.testing.assert_allclose(found.network.weights[0]["V"], net.weights[0]["V"], rtol=1e-12)
     times = net(SPIKES, currents={"I_ext": current}).first_spike_times()
     assert found.history[-1]["accuracy"] == np.mean(times.argmin(-1) == LABELS)
-    assert found.history[-1]["validation_loss"] == pytest.approx(jax.vmap(loss)(times, LABELS).mean(), rel=1e-12)
+    assert found.history[-1]["validation_loss"] == pytest.approx(float(jax.vmap(loss)(times, LABELS).mean()), rel=1e-12)
 
 
 @pytest.mark.slow
